@@ -1,0 +1,58 @@
+# `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test lint typecheck bench bench-peers clean lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Two stamps: running needs the runtime lock only, everything else the development one.
+$(VENV)/.run: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+venv: $(VENV)/.dev ## Create .venv with everything for development
+
+run: $(VENV)/.run ## Serve on 127.0.0.1, port LLM_GATEWAY_PORT (8080)
+	@$(BIN)/llm-gateway serve
+
+test: $(VENV)/.dev ## Run every test
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style, formatting and the layers' imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+typecheck: $(VENV)/.dev ## Check types, strictly
+	@$(BIN)/mypy
+
+bench: $(VENV)/.dev ## Measure the gateway beside its yardsticks (needs wrk and nginx)
+	@$(BIN)/python -m bench
+
+bench-peers: $(VENV)/.dev ## Install other gateways into a throw-away environment and measure them too
+	@$(BIN)/python -m bench.peers install
+	@$(BIN)/python -m bench --peers
+
+lock: ## Renew both lock files from pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --extra embedded --group build --output-file requirements.lock
+	@$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --extra embedded --group build --group dev --constraint requirements.lock \
+		--output-file requirements-dev.lock
+	@rm -rf $(VENV)-lock
+
+clean: ## Remove the environment and all caches
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
