@@ -1,0 +1,1 @@
+"""Supervised actors on Trio, and the two that an LLM gateway is made of."""

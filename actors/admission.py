@@ -1,0 +1,382 @@
+"""What a provider may take on: breakers, limits, budgets and cooldowns decided together, taken and given back together.
+
+Pure: the clock is an argument and nothing awaits, so a check and the reservation that rests on it are one step. A
+`Hold` is all that one attempt has taken; `settle` gives it back once, whatever happened.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from actors.errors import Blame, Failure, Overloaded, RateLimited, Unavailable
+from actors.letters import Attempt
+from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
+from actors.policy.concurrency import ConcurrencyLimit
+from actors.policy.memory_budget import MemoryBudget
+from actors.policy.token_bucket import TokenBucket
+
+HOST = "*"
+"""The name under which the breaker of the provider's host goes."""
+MAX_BREAKERS = 1024
+
+PERMITS = "concurrent calls"
+RATES = "requests or tokens a minute"
+MEMORY = "memory"
+COOLDOWN = "the end of a cooldown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """Limits a minute; None where there is none."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """What one provider may be asked for."""
+
+    name: str
+    keys: tuple[str, ...] = ("default",)
+    """Labels of the provider's keys; each has its own rate limits and cooldowns."""
+    limits: RateLimits = RateLimits()
+    """Of each key."""
+    model_limits: Mapping[str, RateLimits] = field(default_factory=dict)
+    """Of single models, over all keys."""
+    max_concurrent: int = 256
+    memory_bytes: int = 256 * 1024 * 1024
+    stream_bytes: int = 40 * 1024
+    """What an open stream is charged beside its request and its relay."""
+    breaker: BreakerSettings = BreakerSettings()
+    cooldown_s: float = 1.0
+    """After a 429 that does not say for how long."""
+    wait_for_cooldown_s: float = 5.0
+    """A shorter cooldown is waited out, a longer one sends the call elsewhere."""
+    max_waiting: int = 1024
+    max_waiting_bytes: int = 64 * 1024 * 1024
+
+
+class Wait(NamedTuple):
+    """No room now: worth asking again at `until` (inf: when something is given back) and not before.
+
+    `what` there is too little of, and `scope`: for the whole provider ("*"), or for one model only.
+    """
+
+    until: float
+    scope: str
+    what: str
+
+
+class Buckets:
+    """The request and token buckets of one key or one model."""
+
+    __slots__ = ("requests", "tokens")
+
+    def __init__(self, limits: RateLimits, now: float) -> None:
+        self.requests = _bucket(limits.requests_per_minute, now)
+        self.tokens = _bucket(limits.tokens_per_minute, now)
+
+    def take(self, tokens: float, now: float) -> float | None:
+        """Takes one request and `tokens`, or neither and says after how many seconds to ask again."""
+        if self.requests is not None and not self.requests.take(1.0, now):
+            return self.requests.wait_s(1.0, now)
+        if self.tokens is not None and not self.tokens.take(tokens, now):
+            if self.requests is not None:
+                self.requests.give_back(1.0, now)
+            return self.tokens.wait_s(tokens, now)
+        return None
+
+    def give_back(self, tokens: float, now: float) -> None:
+        """A request that was never sent: its unit and its tokens."""
+        if self.requests is not None:
+            self.requests.give_back(1.0, now)
+        if self.tokens is not None:
+            self.tokens.give_back(tokens, now)
+
+    def settle(self, reserved: float, used: float, now: float) -> None:
+        """A request that was sent: what it really used is charged, its unit is kept."""
+        if self.tokens is not None:
+            self.tokens.settle(reserved, used, now)
+
+
+class Hold:
+    """All that one admitted attempt has taken."""
+
+    __slots__ = (
+        "breaker",
+        "bytes",
+        "content_came",
+        "host_permit",
+        "key",
+        "key_buckets",
+        "model_buckets",
+        "model_permit",
+        "settled",
+        "tokens",
+    )
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        key_buckets: Buckets,
+        model_buckets: Buckets | None,
+        breaker: Breaker,
+        host_permit: Permit,
+        model_permit: Permit,
+        tokens: float,
+        size_bytes: int,
+    ) -> None:
+        self.key = key
+        self.key_buckets = key_buckets
+        self.model_buckets = model_buckets
+        self.breaker = breaker
+        """The one of the model, kept here because the books may forget it meanwhile."""
+        self.host_permit = host_permit
+        self.model_permit = model_permit
+        self.tokens = tokens
+        self.bytes = size_bytes
+        self.content_came = False
+        self.settled = False
+
+
+class Admission:
+    """The books of one provider.
+
+    `on_move` is told of every breaker move: (model or "*", move, consecutive failures).
+    """
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        *,
+        now: float,
+        random: random.Random,
+        on_move: Callable[[str, Move, int], None],
+    ) -> None:
+        self.settings = settings
+        self.memory = MemoryBudget(settings.memory_bytes)
+        self.concurrency = ConcurrencyLimit(settings.max_concurrent)
+        self._random = random
+        self._on_move = on_move
+        self._host = Breaker(settings.breaker, random)
+        self._models: dict[str, Breaker] = {}
+        self._keys = {label: Buckets(settings.limits, now) for label in settings.keys}
+        self._model_buckets = {model: Buckets(limits, now) for model, limits in settings.model_limits.items()}
+        self._cooldowns: dict[tuple[str, str], float] = {}
+        """Until when a key and model are left alone."""
+
+    def admit(self, attempt: Attempt, now: float) -> Hold | Wait:
+        """Takes everything that `attempt` needs, or nothing. Raises Failure where waiting would not help."""
+        model = attempt.candidate.model
+        breaker = self._breaker(model)
+        self._refuse_if_open(breaker, model, now)
+        key = self._choose_key(model, now)
+        if isinstance(key, Wait):
+            return key
+        if not self.concurrency.acquire():
+            return Wait(math.inf, HOST, PERMITS)
+        wanted = self._take_rates(key, attempt, now)
+        if wanted is not None:
+            self.concurrency.release()
+            return wanted
+        size_bytes = attempt.call.size_bytes + (self.settings.stream_bytes if attempt.call.relay is not None else 0)
+        key_buckets, model_buckets = self._keys[key], self._model_buckets.get(model)
+        if not self.memory.reserve(size_bytes):
+            self._give_rates_back(key_buckets, model_buckets, attempt.call.tokens, now)
+            self.concurrency.release()
+            return self._wait_for_memory(size_bytes)
+        host_permit = self._permit(HOST, self._host, now)
+        model_permit = self._permit(model, breaker, now)
+        attempt.key = key
+        return Hold(
+            key=key,
+            key_buckets=key_buckets,
+            model_buckets=model_buckets,
+            breaker=breaker,
+            host_permit=host_permit,
+            model_permit=model_permit,
+            tokens=attempt.call.tokens,
+            size_bytes=size_bytes,
+        )
+
+    def grow(self, hold: Hold, more_bytes: int) -> None:
+        """Charges what an attempt has come to hold in memory. Raises Overloaded."""
+        if not self.memory.reserve(more_bytes):
+            raise Overloaded(f"the memory budget of {self.settings.name} is used up ({self.memory.limit} bytes)")
+        hold.bytes += more_bytes
+
+    def account_relay(self, change_bytes: int) -> None:
+        """What a relay holds is in memory already: it is charged even past the limit."""
+        if change_bytes > 0:
+            self.memory.force(change_bytes)
+        else:
+            self.memory.release(-change_bytes)
+
+    def content_came(self, hold: Hold, attempt: Attempt, now: float) -> None:
+        """The first content is the breakers' success; a later break still counts as a failure."""
+        if not hold.content_came:
+            hold.content_came = True
+            self._moved(HOST, self._host, self._host.succeeded(hold.host_permit, now))
+            self._moved(attempt.candidate.model, hold.breaker, hold.breaker.succeeded(hold.model_permit, now))
+
+    def settle(self, hold: Hold, attempt: Attempt, blame: Blame | None, now: float) -> None:
+        """Gives back all that is held.
+
+        `blame` is None where nothing was learned about the provider, NOBODY where its host did answer.
+        Never sent: full refund. Sent: what the work counted is charged (or, where it could not count, all that was
+        reserved), and the request unit is kept.
+        """
+        assert not hold.settled, "a hold is settled once"
+        hold.settled = True
+        self.concurrency.release()
+        self.memory.release(hold.bytes)
+        if attempt.sent_at is None:
+            self._give_rates_back(hold.key_buckets, hold.model_buckets, hold.tokens, now)
+        else:
+            used = hold.tokens if attempt.spent_tokens is None else attempt.spent_tokens
+            hold.key_buckets.settle(hold.tokens, used, now)
+            if hold.model_buckets is not None:
+                hold.model_buckets.settle(hold.tokens, used, now)
+        self._tell_breakers(hold, attempt, blame, now)
+
+    def cool_down(self, key: str, model: str, failure: Failure, now: float) -> float:
+        """A 429: this key and model are left alone for as long as the provider said. Returns those seconds."""
+        seconds = self.settings.cooldown_s if failure.retry_after is None else failure.retry_after
+        self._cooldowns = {place: until for place, until in self._cooldowns.items() if until > now}
+        self._cooldowns[key, model] = max(now + seconds, self._cooldowns.get((key, model), now))
+        return seconds
+
+    def view(self, now: float) -> dict[str, Any]:
+        """The books as /admin/actors shows them."""
+        breakers = {HOST: self._host, **self._models}
+        first = next(iter(self._keys.values()))
+        return {
+            "breakers": {
+                model: {
+                    "state": breaker.phase.value,
+                    "failures": breaker.failures,
+                    "opens_in_s": breaker.opens_in_s(now),
+                }
+                for model, breaker in breakers.items()
+            },
+            "tokens": None if first.tokens is None else first.tokens.available(now),
+            "requests": None if first.requests is None else first.requests.available(now),
+            "memory": {"used": self.memory.used, "limit": self.memory.limit},
+            "keys": [self._key_view(label, now) for label in self._keys],
+        }
+
+    def _key_view(self, label: str, now: float) -> dict[str, Any]:
+        cooldown_s = max((until - now for (key, _), until in self._cooldowns.items() if key == label), default=0.0)
+        return {
+            "label": label,
+            "state": "cooling_down" if cooldown_s > 0 else "ready",
+            "cooldown_s": max(cooldown_s, 0.0),
+        }
+
+    def _refuse_if_open(self, breaker: Breaker, model: str, now: float) -> None:
+        retry_after = self._host.refuses(now)
+        if retry_after is not None:
+            raise Unavailable(f"{self.settings.name} is not reachable at the moment", retry_after=retry_after)
+        retry_after = breaker.refuses(now)
+        if retry_after is not None:
+            raise Unavailable(f"{model} at {self.settings.name} is failing at the moment", retry_after=retry_after)
+
+    def _choose_key(self, model: str, now: float) -> str | Wait:
+        """The key that has most requests left among those not cooling down."""
+        if not self._cooldowns and len(self._keys) == 1:
+            return self.settings.keys[0]
+        ready = [key for key in self._keys if self._cooldowns.get((key, model), now) <= now]
+        if ready:
+            return max(ready, key=lambda key: self._requests_left(key, now))
+        until = min(self._cooldowns[key, model] for key in self._keys)
+        if until - now > self.settings.wait_for_cooldown_s:
+            raise RateLimited(
+                f"{self.settings.name} asks for less for {model}: it is left alone for now", retry_after=until - now
+            )
+        return Wait(until, model, COOLDOWN)
+
+    def _requests_left(self, key: str, now: float) -> float:
+        bucket = self._keys[key].requests
+        return 0.0 if bucket is None else bucket.available(now)
+
+    def _take_rates(self, key: str, attempt: Attempt, now: float) -> Wait | None:
+        tokens = attempt.call.tokens
+        seconds = self._keys[key].take(tokens, now)
+        if seconds is not None:
+            return Wait(now + seconds, HOST, RATES)
+        model_buckets = self._model_buckets.get(attempt.candidate.model)
+        if model_buckets is not None:
+            seconds = model_buckets.take(tokens, now)
+            if seconds is not None:
+                self._keys[key].give_back(tokens, now)
+                return Wait(now + seconds, attempt.candidate.model, RATES)
+        return None
+
+    def _give_rates_back(self, key: Buckets, model: Buckets | None, tokens: float, now: float) -> None:
+        key.give_back(tokens, now)
+        if model is not None:
+            model.give_back(tokens, now)
+
+    def _wait_for_memory(self, size_bytes: int) -> Wait:
+        if size_bytes > self.memory.limit:
+            raise Overloaded(
+                f"the request needs {size_bytes} bytes, more than the memory budget of "
+                f"{self.settings.name} ({self.memory.limit} bytes)"
+            )
+        return Wait(math.inf, HOST, MEMORY)
+
+    def _tell_breakers(self, hold: Hold, attempt: Attempt, blame: Blame | None, now: float) -> None:
+        if hold.content_came and blame is not Blame.MODEL:
+            return  # their success was told when the content came
+        host, host_permit = self._host, hold.host_permit
+        breaker, permit = hold.breaker, hold.model_permit
+        if blame is Blame.HOST:
+            host_move, model_move = host.failed(host_permit, now), breaker.abandoned(permit, now)
+        elif blame is Blame.MODEL:
+            host_move = None if hold.content_came else host.succeeded(host_permit, now)
+            model_move = breaker.failed(permit, now)
+        elif blame is Blame.NOBODY:
+            host_move, model_move = host.succeeded(host_permit, now), breaker.abandoned(permit, now)
+        else:
+            host_move, model_move = host.abandoned(host_permit, now), breaker.abandoned(permit, now)
+        self._moved(HOST, host, host_move)
+        self._moved(attempt.candidate.model, breaker, model_move)
+
+    def _permit(self, model: str, breaker: Breaker, now: float) -> Permit:
+        before = breaker.phase
+        permit = breaker.admit(now)
+        assert permit is not None, "the breaker was asked in this very step"
+        if breaker.phase is not before:
+            self._on_move(model, Move(before, breaker.phase), breaker.failures)
+        return permit
+
+    def _moved(self, model: str, breaker: Breaker, move: Move | None) -> None:
+        if move is not None:
+            self._on_move(model, move, breaker.failures)
+
+    def _breaker(self, model: str) -> Breaker:
+        breaker = self._models.get(model)
+        if breaker is None:
+            if len(self._models) >= MAX_BREAKERS:
+                self._forget_quiet_breakers()
+            breaker = self._models[model] = Breaker(self.settings.breaker, self._random)
+        return breaker
+
+    def _forget_quiet_breakers(self) -> None:
+        """Model names come from clients: their breakers must not grow without end. A quiet one says nothing."""
+        noisy = [
+            (model, breaker)
+            for model, breaker in self._models.items()
+            if breaker.phase is not Phase.CLOSED or breaker.failures
+        ]
+        self._models = dict(noisy[-MAX_BREAKERS // 2 :])
+
+
+def _bucket(per_minute: float | None, now: float) -> TokenBucket | None:
+    return None if per_minute is None else TokenBucket(per_minute / 60.0, per_minute, now)

@@ -1,0 +1,118 @@
+"""What can go wrong with a call, as facts that a router and a breaker can act on.
+
+Failure                    base: retryable, elsewhere, blame, retry_after, throttled, wants_window
+├── Overloaded             no room: a mailbox, the waiters, permits, tokens or bytes are used up
+│   └── RateLimited        a limit of requests or tokens a minute is used up
+├── Unavailable            not taking calls now: breaker open, cooling down, draining
+├── TimedOut               one phase of an attempt took too long
+├── DeadlineExceeded       the call's own absolute deadline has passed
+├── ActorDied              the actor that held the call crashed or was stopped
+└── CallCrashed            the call's own code raised what nobody expected
+Left                       not a failure: the asker went away (never shown to anybody)
+
+The gateway subclasses Failure for what its wire formats can report; actors only read the facts.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Blame(enum.Enum):
+    """Which breaker a failure counts against."""
+
+    NOBODY = "nobody"
+    MODEL = "model"
+    """What the model answers: 5xx, silence, a broken stream."""
+    HOST = "host"
+    """What the provider's host does: refused, DNS, TLS."""
+
+
+class Stage(enum.Enum):
+    """How far an attempt has come."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    SENDING = "sending"
+    AWAITING = "awaiting"
+    """The request has been sent; no content has come yet."""
+    STREAMING = "streaming"
+    DONE = "done"
+
+
+class Failure(Exception):
+    """A call that did not succeed, for a reason somebody can act on."""
+
+    retryable: bool = False
+    """Another attempt, here or elsewhere, may succeed."""
+    elsewhere: bool = False
+    """The same candidate must not be asked again for this call; the next one may."""
+    blame: Blame = Blame.NOBODY
+    throttled: bool = False
+    """The provider asked for less (429): cool down, but nobody is to blame."""
+    wants_window: bool = False
+    """Only a candidate with a larger or unknown context window can help."""
+    retry_after: float | None = None
+    """Seconds after which asking again makes sense, where somebody said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+    @property
+    def blames_provider(self) -> bool:
+        """Whether a breaker counts this."""
+        return self.blame is not Blame.NOBODY
+
+
+class Overloaded(Failure):
+    """There is no room for the call here; nothing was sent."""
+
+    retryable = True
+    elsewhere = True
+
+
+class RateLimited(Overloaded):
+    """A limit of requests or tokens a minute is used up, and waiting would take too long."""
+
+
+class Unavailable(Failure):
+    """The actor does not take calls now: breaker open, cooling down or draining."""
+
+    retryable = True
+    elsewhere = True
+
+
+class TimedOut(Failure):
+    """One phase of an attempt took longer than it may; never raised for the call's whole deadline."""
+
+    retryable = True
+
+    def __init__(self, stage: Stage, message: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.blame = Blame.HOST if stage is Stage.CONNECTING else Blame.MODEL
+        # A silent provider is not asked again: the next candidate is.
+        self.elsewhere = stage is not Stage.CONNECTING
+
+
+class DeadlineExceeded(Failure):
+    """The call's absolute deadline has passed."""
+
+
+class ActorDied(Failure):
+    """The actor that held the call crashed or was stopped; another candidate may serve it."""
+
+    retryable = True
+    elsewhere = True
+
+
+class CallCrashed(Failure):
+    """The code of this one call raised something nobody expected; `__cause__` is that exception."""
+
+
+class Left(Exception):
+    """The asker has gone: what was asked for is of no use to anybody any more."""

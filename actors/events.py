@@ -1,0 +1,90 @@
+"""Facts that actors state as they happen; observers turn them into log lines, counters and span events.
+
+Facts are frozen and carry what happened, to whom, and when on the actors' clock. Nothing waits for an observer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from actors.errors import Failure
+from actors.letters import Attempt, Call
+from actors.policy.breaker import Phase
+
+
+class AttemptEnded(NamedTuple):
+    """An attempt is over; its outcome, failure and times stand in it."""
+
+    attempt: Attempt
+
+
+class Retried(NamedTuple):
+    """The router starts a further attempt for a call."""
+
+    call: Call
+    attempt: Attempt
+    """The new one; its `operation` is retry, fallback, hedge or resume."""
+    delay_s: float
+    because: Failure | None
+
+
+class BreakerMoved(NamedTuple):
+    """A breaker of a provider changed its phase; `model` is "*" for the one of the host."""
+
+    provider: str
+    model: str
+    before: Phase
+    after: Phase
+    failures: int
+    at: float
+
+
+class CoolingDown(NamedTuple):
+    """A provider asked for less: this key and model are left alone for a while."""
+
+    provider: str
+    model: str
+    key: str
+    seconds: float
+    at: float
+
+
+class CallCrash(NamedTuple):
+    """A call's own code raised what nobody expected."""
+
+    actor: str
+    call: Call
+    error: BaseException
+
+
+class LateSettlement(NamedTuple):
+    """An attempt ended after its call had its outcome: counted, not delivered."""
+
+    attempt: Attempt
+
+
+class Refused(NamedTuple):
+    """An actor had no room for a call."""
+
+    actor: str
+    call: Call
+    failure: Failure
+
+
+class ActorBuried(NamedTuple):
+    """An actor is gone; so many letters and calls in flight were answered in its name."""
+
+    actor: str
+    queued: int
+    in_flight: int
+    at: float
+
+
+Event = AttemptEnded | Retried | BreakerMoved | CoolingDown | CallCrash | LateSettlement | Refused | ActorBuried
+Observe = Callable[[object], None]
+"""Takes one event; must not raise and must not block. Supervisors state theirs through it too."""
+
+
+def ignore(event: object) -> None:
+    """An observer for those who want none."""

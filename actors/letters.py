@@ -1,0 +1,319 @@
+"""What travels between asker, router and providers: a Call, its Attempts, and the reports that come back.
+
+contextvars do not cross a mailbox, so whatever the far side needs (trace, log context, deadline) stands in the letter.
+Payloads, replies and progress are the gateway's own objects; actors carry them and never look inside.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import trio
+
+from actors.errors import Failure, Left, Stage
+from actors.reply import Reply
+
+if TYPE_CHECKING:
+    from actors.relay import Relay
+
+Clock = Callable[[], float]
+
+
+class Priority(enum.IntEnum):
+    """Who is served first among those who wait; FIFO within one."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds one attempt may spend in each phase."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 60.0
+    """From the request's last byte to the first content; unary calls have the call's whole deadline."""
+    idle_s: float = 30.0
+    """Between two reads of a committed stream."""
+    hedge_after_s: float = 10.0
+    """Accepted but silent this long: the next candidate is started beside it."""
+    queue_s: float = 10.0
+    """Among a provider's waiters."""
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One provider and model that can serve a call."""
+
+    provider: str
+    """The provider actor's name."""
+    model: str
+    """The model's name as that provider knows it."""
+    window: int | None = None
+    """Context window in tokens; None where nobody knows it."""
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    resumes: bool = False
+    """May be asked to go on with an answer that broke in the middle."""
+
+
+class Outcome(enum.Enum):
+    """How an attempt ended; every attempt has exactly one."""
+
+    OK = "ok"
+    FAILED = "failed"
+    """Before its first content."""
+    BROKEN = "broken"
+    """After its first content."""
+    LEFT = "left"
+    """The asker went away, or its deadline passed."""
+    SUPERSEDED = "superseded"
+    """Another attempt's content came first."""
+
+
+class Call:
+    """One question of one asker, from its arrival until exactly one outcome.
+
+    `deadline` is absolute on the actors' clock; `size_bytes` is what the request holds in memory; `tokens` is what to
+    reserve (prompt estimate + most output). A streamed call has a relay, a unary one has none.
+    """
+
+    __slots__ = (
+        "arrived_at",
+        "attempts",
+        "client",
+        "deadline",
+        "id",
+        "left",
+        "log",
+        "model",
+        "payload",
+        "plan",
+        "priority",
+        "relay",
+        "reply",
+        "size_bytes",
+        "tokens",
+        "trace",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        arrived_at: float,
+        deadline: float,
+        model: str,
+        payload: Any,
+        size_bytes: int = 0,
+        tokens: int = 0,
+        priority: Priority = Priority.NORMAL,
+        client: str = "",
+        relay: Relay | None = None,
+        trace: Any = None,
+        log: Any = None,
+    ) -> None:
+        self.id = id
+        self.arrived_at = arrived_at
+        self.deadline = deadline
+        self.model = model
+        self.payload = payload
+        self.size_bytes = size_bytes
+        self.tokens = tokens
+        self.priority = priority
+        self.client = client
+        self.relay = relay
+        self.trace = trace
+        self.log = log
+        self.reply: Reply[Answered] = Reply()
+        self.attempts: list[Attempt] = []
+        self.left = False
+        """The asker has what it wanted or has gone: nothing may be started for this call any more."""
+        self.plan: Any = None
+        """The router's own notes."""
+
+
+class Answered(NamedTuple):
+    """What the asker gets: a unary call's whole answer, or a streamed call's head once its first content has come."""
+
+    value: Any
+    attempt: Attempt
+
+
+class Attempt:
+    """One try of one call at one candidate: its own cancel scope, its own epoch in the call's relay.
+
+    The work (see `Work`) moves `stage` and the scope's deadline through `enter`, and reports what it learns through
+    `accepted`, `hold`, `commit` and `write`.
+    """
+
+    __slots__ = (
+        "accepted_at",
+        "began_at",
+        "call",
+        "candidate",
+        "clock",
+        "content_at",
+        "delivered",
+        "detail",
+        "dismissed",
+        "ended_at",
+        "epoch",
+        "failure",
+        "grow",
+        "key",
+        "number",
+        "on_cancel",
+        "on_content",
+        "operation",
+        "outcome",
+        "progress",
+        "scope",
+        "sent_at",
+        "spent_tokens",
+        "stage",
+        "waiting_for",
+    )
+
+    def __init__(
+        self, call: Call, candidate: Candidate, *, clock: Clock, operation: str = "first", progress: Any = None
+    ) -> None:
+        self.call = call
+        self.candidate = candidate
+        self.clock = clock
+        self.operation = operation
+        """Why it was started: first, retry, fallback, hedge or resume."""
+        self.progress = progress
+        """What the client already has of this answer, where a broken stream is to go on; else None."""
+        self.number = len(call.attempts) + 1
+        self.epoch = self.number
+        self.scope = trio.CancelScope(deadline=call.deadline)
+        self.stage = Stage.QUEUED
+        self.dismissed = False
+        """Cancelled on purpose: nobody wants this attempt's answer any more."""
+        self.waiting_for = ""
+        """What a waiting attempt lacks."""
+        self.key = ""
+        """The label of the provider key that the actor chose."""
+        self.began_at = clock()
+        self.sent_at: float | None = None
+        self.accepted_at: float | None = None
+        self.content_at: float | None = None
+        self.ended_at: float | None = None
+        self.outcome: Outcome | None = None
+        self.failure: Failure | None = None
+        self.spent_tokens: int | None = None
+        """Prompt and delivered tokens, as soon as the work knows them; None charges what was reserved."""
+        self.delivered: Any = None
+        """What the client has of this answer, kept by the work where another candidate could go on from it."""
+        self.detail: Any = None
+        """The gateway's own notes (usage and the like)."""
+        self.grow: Callable[[int], None] = _no_growth
+        self.on_content: Callable[[Attempt], None] = _no_listener
+        self.on_cancel: Callable[[Attempt], None] = _no_listener
+
+    def end(self, outcome: Outcome, failure: Failure | None = None) -> None:
+        """Sets the one outcome; whoever holds the attempt at its end says so, once."""
+        assert self.outcome is None, "an attempt has one outcome"
+        self.outcome = outcome
+        self.failure = failure
+        self.stage = Stage.DONE
+        self.ended_at = self.clock()
+
+    def enter(self, stage: Stage, allowed_s: float | None = None) -> None:
+        """Moves to `stage`, which may take `allowed_s` seconds (None: until the call's deadline)."""
+        self.stage = stage
+        deadline = self.call.deadline
+        if allowed_s is not None:
+            deadline = min(deadline, self.clock() + allowed_s)
+        self.scope.deadline = deadline
+
+    def sent(self) -> None:
+        """From here on the provider may have seen the request: its tokens are spent."""
+        if self.sent_at is None:
+            self.sent_at = self.clock()
+
+    def accepted(self) -> None:
+        """The provider has said that it will answer; a hedge's clock starts here."""
+        if self.accepted_at is None:
+            self.accepted_at = self.clock()
+
+    def hold(self, more_bytes: int) -> None:
+        """Charges what this attempt buffers to the provider's memory budget until it ends. Raises Overloaded."""
+        self.grow(more_bytes)
+
+    def commit(self, head: Any) -> None:
+        """The first content is here: this attempt answers the call. Streamed calls only; before the first write.
+
+        Raises Left where another attempt was first or the asker has gone.
+        """
+        relay = self.call.relay
+        assert relay is not None, "a unary call is answered by the work's return value"
+        if self.call.left or not relay.claim(self.epoch):
+            raise Left
+        self.content_at = self.clock()
+        self.on_content(self)
+        self.call.reply.settle(Answered(head, self))
+        for other in self.call.attempts:
+            if other is not self:
+                other.cancel()
+
+    def cancel(self) -> None:
+        """Stops this attempt wherever it is: in a mailbox, among the waiters or at work."""
+        if self.outcome is None:
+            self.dismissed = True
+            self.scope.cancel()
+            self.on_cancel(self)
+
+    def write_nowait(self, chunk: bytes) -> bool:
+        """Hands over a piece of the answer if there is room. Raises Left as `commit` does."""
+        relay = self.call.relay
+        assert relay is not None, "a unary call is answered by the work's return value"
+        return relay.write_nowait(self.epoch, chunk)
+
+    async def write(self, chunk: bytes) -> None:
+        """Hands over a piece of the answer, waiting for a slow reader for as long as the call may last."""
+        if not self.write_nowait(chunk):
+            relay = self.call.relay
+            assert relay is not None, "write_nowait has seen it"
+            self.enter(Stage.STREAMING)
+            await relay.write(self.epoch, chunk)
+
+
+Work = Callable[[Attempt], Awaitable[Any]]
+"""What a provider does for one attempt, handed in by the wiring.
+
+Unary: returns the answer. Streamed: commits at the first content, writes, returns when the answer is whole. Raises
+Failure; anything else it raises is a crash of this call alone.
+"""
+
+
+class Failed(NamedTuple):
+    """An attempt ended before its first content."""
+
+    attempt: Attempt
+    failure: Failure
+
+
+class Broken(NamedTuple):
+    """An attempt ended after its first content, before its end; `attempt.delivered` is what the client has by then."""
+
+    attempt: Attempt
+    failure: Failure
+
+
+Report = Failed | Broken
+
+
+def _no_growth(more_bytes: int) -> None:
+    """Before admission nothing is charged."""
+
+
+def _no_listener(attempt: Attempt) -> None:
+    """Before admission nobody listens."""

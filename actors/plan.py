@@ -1,0 +1,172 @@
+"""The router's notes on one call, and a client key's account with its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from actors.errors import Failure, RateLimited
+from actors.letters import Attempt, Call, Candidate
+from actors.policy.concurrency import ConcurrencyLimit
+from actors.policy.token_bucket import TokenBucket
+from actors.timers import Timer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLimits:
+    """What one client key may ask for; None where there is no limit."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    max_concurrent: int | None = None
+
+
+class ClientAccount:
+    """A client key's limits as they stand now."""
+
+    __slots__ = ("_concurrency", "_requests", "_tokens")
+
+    def __init__(self, limits: ClientLimits, now: float) -> None:
+        self._requests = _bucket(limits.requests_per_minute, now)
+        self._tokens = _bucket(limits.tokens_per_minute, now)
+        self._concurrency = None if limits.max_concurrent is None else ConcurrencyLimit(limits.max_concurrent)
+
+    def take(self, call: Call, now: float) -> None:
+        """Takes all that `call` needs, or nothing. Raises RateLimited."""
+        if self._concurrency is not None and not self._concurrency.acquire():
+            raise RateLimited(
+                f"this key may have {self._concurrency.limit} calls at a time, and has them", retry_after=1.0
+            )
+        if self._requests is not None and not self._requests.take(1.0, now):
+            self._release_permit()
+            raise RateLimited("this key's requests a minute are used up", retry_after=self._requests.wait_s(1.0, now))
+        if self._tokens is not None and not self._tokens.take(call.tokens, now):
+            self._release_permit()
+            if self._requests is not None:
+                self._requests.give_back(1.0, now)
+            raise RateLimited(
+                "this key's tokens a minute are used up", retry_after=self._tokens.wait_s(call.tokens, now)
+            )
+
+    def settle(self, call: Call, now: float) -> None:
+        """The call is over: all comes back if it was never sent, else what its last attempt used is charged."""
+        self._release_permit()
+        sent = [attempt for attempt in call.attempts if attempt.sent_at is not None]
+        if not sent:
+            if self._requests is not None:
+                self._requests.give_back(1.0, now)
+            if self._tokens is not None:
+                self._tokens.give_back(call.tokens, now)
+        elif self._tokens is not None:
+            used = sent[-1].spent_tokens
+            self._tokens.settle(call.tokens, call.tokens if used is None else used, now)
+
+    def _release_permit(self) -> None:
+        if self._concurrency is not None:
+            self._concurrency.release()
+
+    def view(self, now: float) -> dict[str, Any]:
+        return {
+            "requests": None if self._requests is None else self._requests.available(now),
+            "tokens": None if self._tokens is None else self._tokens.available(now),
+            "concurrent": None if self._concurrency is None else self._concurrency.used,
+        }
+
+
+class Plan:
+    """How far one call has come through its candidates."""
+
+    __slots__ = (
+        "_index",
+        "account",
+        "backoff",
+        "broken",
+        "call",
+        "candidates",
+        "delivered",
+        "hedge",
+        "hedged",
+        "tries",
+        "worst",
+    )
+
+    def __init__(self, call: Call, candidates: Sequence[Candidate], account: ClientAccount | None) -> None:
+        self.call = call
+        self.candidates = candidates
+        self.account = account
+        self.tries = 0
+        """Attempts on the current candidate."""
+        self.hedged = False
+        self.backoff: Timer | None = None
+        self.hedge: Timer | None = None
+        self.delivered: Any = None
+        """What the client already has, once a committed stream broke."""
+        self.broken: Failure | None = None
+        """Why the committed stream broke: what the client is told where nobody can go on."""
+        self.worst: Failure | None = None
+        """The last failure of an attempt that was sent: it says more than a refusal of ours."""
+        self._index = 0
+
+    @property
+    def candidate(self) -> Candidate:
+        return self.candidates[self._index]
+
+    @property
+    def has_live_attempts(self) -> bool:
+        """Some attempt may still answer; one that was dismissed on purpose may not."""
+        return any(attempt.outcome is None and not attempt.dismissed for attempt in self.call.attempts)
+
+    @property
+    def backoff_pending(self) -> bool:
+        return self.backoff is not None and self.backoff.pending
+
+    def following(self, failure: Failure | None) -> int | None:
+        """The index of the next candidate that can help after `failure`."""
+        needs = self.candidate.window if failure is not None and failure.wants_window else None
+        for index in range(self._index + 1, len(self.candidates)):
+            window = self.candidates[index].window
+            if needs is not None and window is not None and window <= needs:
+                continue
+            if self.delivered is not None and not self.candidates[index].resumes:
+                continue
+            return index
+        return None
+
+    def has_next(self, failure: Failure | None) -> bool:
+        return self.following(failure) is not None
+
+    def move_to(self, index: int) -> None:
+        self._index = index
+        self.tries = 0
+
+    def advance(self, failure: Failure) -> None:
+        """On to the next candidate that can help; there is one."""
+        index = self.following(failure)
+        assert index is not None, "has_next was asked in this very step"
+        self.move_to(index)
+
+    def advance_to_resume(self, delivered: Any) -> bool:
+        """On to the next candidate that may go on with what was delivered; False where there is none."""
+        self.delivered = delivered
+        index = self.following(None)
+        if index is None:
+            return False
+        self.move_to(index)
+        return True
+
+    def ended(self, attempt: Attempt, failure: Failure) -> None:
+        """Notes what an attempt's end says about the call."""
+        if attempt.sent_at is not None:
+            self.worst = failure
+        if attempt.content_at is not None and self.broken is None:
+            self.broken = failure
+
+    def cancel_timers(self) -> None:
+        for timer in (self.backoff, self.hedge):
+            if timer is not None:
+                timer.cancel()
+
+
+def _bucket(per_minute: float | None, now: float) -> TokenBucket | None:
+    return None if per_minute is None else TokenBucket(per_minute / 60.0, per_minute, now)

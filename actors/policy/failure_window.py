@@ -1,0 +1,59 @@
+"""Successes and failures of the last seconds, in constant memory."""
+
+from __future__ import annotations
+
+BUCKETS = 30
+
+
+class FailureWindow:
+    """Counts results over `window_s` in a ring of buckets.
+
+    Nothing older than `window_s` is counted; the oldest bucket leaves as a whole, so that up to a thirtieth of the
+    window is forgotten early.
+    """
+
+    __slots__ = ("_bucket_s", "_failures", "_last", "_successes", "failures", "successes")
+
+    def __init__(self, window_s: float) -> None:
+        self._bucket_s = window_s / BUCKETS
+        self._successes = [0] * BUCKETS
+        self._failures = [0] * BUCKETS
+        self._last = 0
+        """The running number of the newest bucket; its place in the ring is that number modulo BUCKETS."""
+        self.successes = 0
+        self.failures = 0
+
+    def success(self, now: float) -> None:
+        place = self._place(now)
+        self._successes[place] += 1
+        self.successes += 1
+
+    def failure(self, now: float) -> None:
+        place = self._place(now)
+        self._failures[place] += 1
+        self.failures += 1
+
+    def take_back(self, succeeded_at: float, now: float) -> None:
+        """The success of `succeeded_at` was none after all; where it has left the window nothing changes."""
+        self._place(now)
+        number = int(succeeded_at / self._bucket_s)
+        if number > self._last - BUCKETS:
+            self._successes[number % BUCKETS] -= 1
+            self.successes -= 1
+
+    def clear(self) -> None:
+        self._successes = [0] * BUCKETS
+        self._failures = [0] * BUCKETS
+        self.successes = self.failures = 0
+
+    def _place(self, now: float) -> int:
+        """The place of the newest bucket, after those that are too old have been emptied."""
+        number = int(now / self._bucket_s)
+        if number > self._last:
+            for stale in range(max(self._last, number - BUCKETS) + 1, number + 1):
+                place = stale % BUCKETS
+                self.successes -= self._successes[place]
+                self.failures -= self._failures[place]
+                self._successes[place] = self._failures[place] = 0
+            self._last = number
+        return self._last % BUCKETS

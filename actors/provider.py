@@ -1,0 +1,434 @@
+"""ProviderActor: one provider's admission, waiters, calls in flight and settlement.
+
+Attempts come in through the mailbox. Each is admitted (see `admission`), set among the waiters, or refused; an
+admitted one runs as a task of its own in this actor's nursery. Success answers the asker directly; a failure goes
+back to the router as a report. A crash inside one call is that call's own. When the actor itself dies, everything
+queued and in flight is answered ActorDied before anything else happens.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+
+from actors.admission import COOLDOWN, HOST, RATES, Admission, Hold, ProviderSettings
+from actors.control import Command, Drain, Resume, Status, Stop, control_mailbox
+from actors.errors import (
+    ActorDied,
+    Blame,
+    CallCrashed,
+    DeadlineExceeded,
+    Failure,
+    Left,
+    Overloaded,
+    RateLimited,
+    Stage,
+    TimedOut,
+    Unavailable,
+)
+from actors.events import (
+    ActorBuried,
+    AttemptEnded,
+    BreakerMoved,
+    CallCrash,
+    CoolingDown,
+    LateSettlement,
+    Observe,
+    Refused,
+)
+from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Report, Work
+from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
+from actors.policy.breaker import Move
+from actors.timers import Timer, Timers
+from actors.waiters import Waiters
+
+_BATCH = 64
+"""Letters read in one go before other tasks get their turn."""
+
+
+class ProviderActor:
+    """One provider as an actor; a fresh object after every restart."""
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        *,
+        work: Work,
+        report: Callable[[Report], None],
+        clock: Clock,
+        random: random.Random,
+        observe: Observe,
+        mailbox_capacity: int = DEFAULT_CAPACITY,
+        mailbox_bytes: int = DEFAULT_CAPACITY_BYTES,
+    ) -> None:
+        """`report` takes what comes back to the router; it must not raise and must not block."""
+        self.name = settings.name
+        self.settings = settings
+        self.mailbox: Mailbox[Attempt] = Mailbox(
+            settings.name, clock=clock, capacity=mailbox_capacity, capacity_bytes=mailbox_bytes
+        )
+        self.control = control_mailbox(settings.name, clock)
+        self.admission = Admission(settings, now=clock(), random=random, on_move=self._breaker_moved)
+        self.waiters = Waiters(settings.name, max_count=settings.max_waiting, max_bytes=settings.max_waiting_bytes)
+        self._work = work
+        self._report = report
+        self._clock = clock
+        self._observe = observe
+        self._timers = Timers(clock)
+        self._next_try: Timer | None = None
+        self._in_flight: dict[Attempt, Hold] = {}
+        self._draining: list[Drain] = []
+        self._accepting = True
+        self._buried = False
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def state(self) -> str:
+        return "running" if self._accepting else "draining"
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._in_flight)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serves until cancelled or stopped; what its own loops raise climbs to the supervisor."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._read_mail, name=f"{self.name}/mail")
+                self._nursery.start_soon(self._obey, name=f"{self.name}/control")
+                self._nursery.start_soon(self._keep_time, name=f"{self.name}/timers")
+                task_status.started()
+        finally:
+            self._bury()
+
+    def offer(self, attempt: Attempt) -> None:
+        """Puts an attempt into the mailbox. Raises Overloaded, ActorDied."""
+        self.mailbox.post(attempt, attempt.call.size_bytes)
+
+    # The loops.
+
+    async def _read_mail(self) -> None:
+        with self._last_words():
+            while True:
+                self._handle(await self.mailbox.receive())
+                for _ in range(_BATCH):
+                    try:
+                        attempt = self.mailbox.receive_nowait()
+                    except trio.WouldBlock:
+                        break
+                    self._handle(attempt)
+
+    async def _keep_time(self) -> None:
+        with self._last_words():
+            await self._timers.run()
+
+    async def _obey(self) -> None:
+        with self._last_words():
+            while True:
+                self._carry_out(await self.control.receive())
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case Status(reply):
+                reply.settle(self.view())
+            case Drain():
+                self._accepting = False
+                self._draining.append(command)
+                self._tell_drained()
+            case Resume(reply):
+                self._accepting = True
+                reply.settle(None)
+            case Stop(reply):
+                reply.settle(None)
+                assert self._nursery is not None, "commands are read while the actor runs"
+                self._nursery.cancel_scope.cancel()
+
+    # Admission.
+
+    def _handle(self, attempt: Attempt) -> None:
+        if attempt.dismissed:
+            self._finish(attempt, Outcome.LEFT)
+            return
+        try:
+            if self._buried:
+                raise self._death()
+            if not self._accepting:
+                raise Unavailable(f"{self.name} is draining")
+            if len(self.waiters):
+                # Nobody overtakes those of the same or a higher priority who already wait.
+                self._line_up(attempt)
+                self._serve_waiters()
+                return
+            verdict = self.admission.admit(attempt, self._clock())
+            if isinstance(verdict, Hold):
+                self._start(attempt, verdict)
+            else:
+                self._line_up(attempt, verdict.what)
+                self._try_again_at(verdict.until)
+        except Failure as failure:
+            self._refuse(attempt, failure)
+
+    def _line_up(self, attempt: Attempt, what: str = "") -> None:
+        self.waiters.check_room(attempt)
+        attempt.stage = Stage.WAITING
+        attempt.waiting_for = what
+        attempt.on_cancel = self._withdraw
+        expiry = min(attempt.call.deadline, self._clock() + attempt.candidate.timeouts.queue_s)
+        self.waiters.join(attempt, self._timers.at(expiry, lambda: self._expire(attempt)))
+
+    def _serve_waiters(self) -> None:
+        """Admits whoever can be, in order; one that lacks something of its model only does not hold up the others."""
+        decided: list[tuple[Attempt, Hold | Failure]] = []
+        earliest = self._decide_waiters(decided)
+        for attempt, verdict in decided:
+            self.waiters.leave(attempt)
+            if isinstance(verdict, Hold):
+                self._start(attempt, verdict)
+            else:
+                self._refuse(attempt, verdict)
+        self._try_again_at(earliest)
+
+    def _decide_waiters(self, decided: list[tuple[Attempt, Hold | Failure]]) -> float:
+        """Fills `decided` with those whose waiting is over; returns when to ask for the rest."""
+        now = self._clock()
+        short: set[str] = set()
+        earliest = math.inf
+        for attempt in self.waiters:
+            if attempt.candidate.model in short:
+                continue
+            try:
+                verdict = self.admission.admit(attempt, now)
+            except Failure as failure:
+                decided.append((attempt, failure))
+                continue
+            if isinstance(verdict, Hold):
+                decided.append((attempt, verdict))
+                continue
+            attempt.waiting_for = verdict.what
+            earliest = min(earliest, verdict.until)
+            if verdict.scope == HOST:
+                break
+            short.add(verdict.scope)
+        return earliest
+
+    def _try_again_at(self, when: float) -> None:
+        if self._next_try is not None and self._next_try.pending:
+            if self._next_try.when <= when:
+                return
+            self._next_try.cancel()
+        if when < math.inf:
+            self._next_try = self._timers.at(when, self._serve_waiters)
+
+    def _withdraw(self, attempt: Attempt) -> None:
+        """The asker of a waiting attempt has gone."""
+        if self.waiters.leave(attempt):
+            self._finish(attempt, Outcome.LEFT)
+
+    def _expire(self, attempt: Attempt) -> None:
+        self.waiters.leave(attempt)
+        self._refuse(attempt, self._why_expired(attempt))
+
+    def _why_expired(self, attempt: Attempt) -> Failure:
+        if self._clock() >= attempt.call.deadline:
+            return DeadlineExceeded(f"the deadline passed in the queue of {self.name}")
+        waited = f"{self.name} is at its limits: waited {attempt.candidate.timeouts.queue_s:g} s"
+        if attempt.waiting_for in (RATES, COOLDOWN):
+            return RateLimited(f"{waited} for {attempt.waiting_for}", retry_after=1.0)
+        return Overloaded(f"{waited} for {attempt.waiting_for or 'its turn'}", retry_after=1.0)
+
+    def _refuse(self, attempt: Attempt, failure: Failure) -> None:
+        self._observe(Refused(self.name, attempt.call, failure))
+        self._fail(attempt, failure)
+
+    # Calls in flight.
+
+    def _start(self, attempt: Attempt, hold: Hold) -> None:
+        assert self._nursery is not None, "letters are read while the actor runs"
+        self._in_flight[attempt] = hold
+        attempt.grow = lambda more_bytes: self.admission.grow(hold, more_bytes)
+        attempt.on_content = self._content_came
+        self._nursery.start_soon(self._serve, attempt, hold)
+
+    async def _serve(self, attempt: Attempt, hold: Hold) -> None:
+        """One call: runs the work, gives back what it held, answers the asker or the router."""
+        value: Any = None
+        failure: Failure | None = None
+        left = False
+        try:
+            with attempt.scope:
+                value = await self._work(attempt)
+        except Failure as known:
+            failure = known
+        except Left:
+            left = True
+        except Exception as bug:  # a call's crash is its own: the actor and its siblings live on
+            failure = self._crashed(attempt, bug)
+        except BaseException:
+            # The actor is being cancelled; `_bury` has answered, or will before anybody else runs.
+            self._bury()
+            raise
+        finally:
+            self._in_flight.pop(attempt, None)
+            if attempt.scope.cancelled_caught:
+                failure = self._why_cancelled(attempt)
+                left = failure is None
+            self._settle(attempt, hold, failure, left)
+        self._answer(attempt, value, failure, left)
+        self._serve_waiters_if_any()
+        self._tell_drained()
+
+    def _settle(self, attempt: Attempt, hold: Hold, failure: Failure | None, left: bool) -> None:
+        """Permits, tokens, bytes and breakers; no await in here."""
+        now = self._clock()
+        blame: Blame | None = None
+        if failure is not None:
+            blame = self._blame(attempt, failure, now)
+        elif not left and attempt.outcome is None:
+            self.admission.content_came(hold, attempt, now)
+        self.admission.settle(hold, attempt, blame, now)
+        if failure is not None and failure.throttled:
+            model = attempt.candidate.model
+            seconds = self.admission.cool_down(hold.key, model, failure, now)
+            self._observe(CoolingDown(self.name, model, hold.key, seconds, now))
+
+    def _blame(self, attempt: Attempt, failure: Failure, now: float) -> Blame | None:
+        if isinstance(failure, DeadlineExceeded):
+            # A short deadline is the asker's own; one that left the provider its usual time is the provider's.
+            patience_s = attempt.candidate.timeouts.first_token_s
+            silent = attempt.stage is Stage.AWAITING and attempt.sent_at is not None
+            return Blame.MODEL if silent and now - (attempt.sent_at or now) >= patience_s else None
+        if failure.blame is Blame.NOBODY and attempt.accepted_at is None:
+            return None
+        return failure.blame
+
+    def _answer(self, attempt: Attempt, value: Any, failure: Failure | None, left: bool) -> None:
+        if attempt.outcome is not None:
+            return  # the actor was buried meanwhile: this attempt has been answered
+        if failure is not None:
+            self._fail(attempt, failure)
+        elif left:
+            self._finish(attempt, Outcome.LEFT if attempt.call.left else Outcome.SUPERSEDED)
+        elif attempt.call.relay is not None and attempt.content_at is None:
+            self._fail(attempt, self._crashed(attempt, RuntimeError("a streamed call ended without any content")))
+        else:
+            self._succeed(attempt, value)
+
+    def _succeed(self, attempt: Attempt, value: Any) -> None:
+        relay = attempt.call.relay
+        if relay is None:
+            delivered = attempt.call.reply.settle(Answered(value, attempt))
+            if delivered:
+                for other in attempt.call.attempts:
+                    if other is not attempt:
+                        other.cancel()
+        else:
+            delivered = relay.end(attempt.epoch)
+        if not delivered:
+            self._observe(LateSettlement(attempt))
+        self._finish(attempt, Outcome.OK if delivered else Outcome.SUPERSEDED)
+
+    def _fail(self, attempt: Attempt, failure: Failure) -> None:
+        if attempt.content_at is None:
+            self._finish(attempt, Outcome.FAILED, failure)
+            self._report(Failed(attempt, failure))
+        else:
+            self._finish(attempt, Outcome.BROKEN, failure)
+            self._report(Broken(attempt, failure))
+
+    def _finish(self, attempt: Attempt, outcome: Outcome, failure: Failure | None = None) -> None:
+        attempt.end(outcome, failure)
+        self._observe(AttemptEnded(attempt))
+
+    def _content_came(self, attempt: Attempt) -> None:
+        hold = self._in_flight.get(attempt)
+        if hold is not None:
+            self.admission.content_came(hold, attempt, self._clock())
+            assert attempt.call.relay is not None, "only streamed calls commit"
+            attempt.call.relay.charge_to(self.admission.account_relay)
+
+    def _why_cancelled(self, attempt: Attempt) -> Failure | None:
+        """What the attempt's scope ended for; None where its answer is of no use to anybody any more."""
+        if attempt.dismissed:
+            return None
+        if self._clock() >= attempt.call.deadline:
+            return DeadlineExceeded(f"the deadline passed while {self.name} was {attempt.stage.value}")
+        return TimedOut(attempt.stage, f"{self.name} took too long ({attempt.stage.value})")
+
+    def _crashed(self, attempt: Attempt, bug: Exception) -> CallCrashed:
+        crash = CallCrashed("The gateway failed to handle this request.")
+        crash.__cause__ = bug
+        self._observe(CallCrash(self.name, attempt.call, bug))
+        return crash
+
+    def _serve_waiters_if_any(self) -> None:
+        if len(self.waiters) and not self._buried:
+            self._serve_waiters()
+
+    def _tell_drained(self) -> None:
+        if self._draining and not self._in_flight and not len(self.waiters):
+            for drain in self._draining:
+                drain.reply.settle(None)
+            self._draining.clear()
+
+    # The end.
+
+    @contextmanager
+    def _last_words(self) -> Iterator[None]:
+        """Whatever ends a loop ends the actor: all who wait for it are told before anybody else runs."""
+        try:
+            yield
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            if not self._buried:  # otherwise another loop has ended the actor and closed the mailboxes
+                raise
+        finally:
+            self._bury()
+
+    def _bury(self) -> None:
+        if self._buried:
+            return
+        self._buried = True
+        self._accepting = False
+        queued = [*self.mailbox.close_and_drain(), *self.waiters.clear()]
+        in_flight = list(self._in_flight)
+        for attempt in (*queued, *in_flight):
+            if attempt.outcome is None:
+                if attempt.call.left:
+                    self._finish(attempt, Outcome.LEFT)
+                else:
+                    self._fail(attempt, self._death())
+        for command in self.control.close_and_drain():
+            command.reply.fail(ActorDied(f"{self.name} is not running"))
+        for drain in self._draining:
+            drain.reply.settle(None)
+        self._observe(ActorBuried(self.name, len(queued), len(in_flight), self._clock()))
+
+    def _death(self) -> ActorDied:
+        return ActorDied(f"{self.name} was stopped while it held this request")
+
+    # For those who look.
+
+    def view(self) -> dict[str, Any]:
+        """This actor's detail in /admin/actors."""
+        now = self._clock()
+        return {
+            **self.admission.view(now),
+            "in_flight": [
+                {
+                    "id": attempt.call.id,
+                    "model": attempt.candidate.model,
+                    "stage": attempt.stage.value,
+                    "age_s": now - attempt.call.arrived_at,
+                    "deadline_in_s": attempt.call.deadline - now,
+                }
+                for attempt in self._in_flight
+            ],
+            "waiting": len(self.waiters),
+        }
+
+    def _breaker_moved(self, model: str, move: Move, failures: int) -> None:
+        self._observe(BreakerMoved(self.name, model, move.before, move.after, failures, self._clock()))

@@ -1,0 +1,408 @@
+"""RouterActor: client limits, candidates, and one deadline spent over attempts, fallbacks, hedges and recovery.
+
+The router does not wait. A call that comes in becomes an Attempt forwarded to a provider actor, which answers the
+asker directly; only failures come back, and the router decides what follows. Backoffs and hedges stand in a timer
+heap. `ask` and `leave` are the askers' side: they run in the asker's task and are what settles a call for good.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import trio
+
+from actors.control import Command, Drain, Resume, Status, Stop, control_mailbox
+from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, Failure, Unavailable
+from actors.events import ActorBuried, AttemptEnded, CallCrash, LateSettlement, Observe, Retried
+from actors.letters import Answered, Attempt, Broken, Call, Candidate, Clock, Outcome, Report
+from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
+from actors.plan import ClientAccount, ClientLimits, Plan
+from actors.policy.retry_budget import RetryBudget
+from actors.policy.retry_plan import Again, Next, RetrySettings, decide
+from actors.timers import Timers
+
+_BATCH = 64
+"""Letters read in one go before other tasks get their turn."""
+
+Resolve = Callable[[Call], Sequence[Candidate]]
+"""Who can serve a call, best first. Raises Failure where nobody can."""
+
+
+class Provider(Protocol):
+    """What the router needs of a provider actor."""
+
+    def offer(self, attempt: Attempt) -> None:
+        """Takes an attempt. Raises Overloaded, ActorDied."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSettings:
+    """How the router spends a call's deadline."""
+
+    retry: RetrySettings = RetrySettings()
+    budget_deposit: float = 0.2
+    budget_start: float = 3.0
+    budget_cap: float = 100.0
+    resume: bool = True
+    """Let another candidate go on with an answer that broke in the middle."""
+    clients: Mapping[str, ClientLimits] = field(default_factory=dict)
+
+
+class RouterActor:
+    """The one actor that every model call passes; a fresh object after every restart."""
+
+    name = "router"
+
+    def __init__(
+        self,
+        settings: RouterSettings,
+        *,
+        resolve: Resolve,
+        provider: Callable[[str], Provider | None],
+        clock: Clock,
+        random: random.Random,
+        observe: Observe,
+        mailbox_capacity: int = DEFAULT_CAPACITY,
+        mailbox_bytes: int = DEFAULT_CAPACITY_BYTES,
+        max_calls: int = 65536,
+    ) -> None:
+        """`provider` gives the actor of that name as it runs now, or None. `max_calls` bounds the calls in flight."""
+        self.settings = settings
+        self.mailbox: Mailbox[Call | Report] = Mailbox(
+            self.name,
+            clock=clock,
+            capacity=mailbox_capacity,
+            capacity_bytes=mailbox_bytes,
+            # Each call in flight has at most two live attempts, and each of those reports once.
+            reserved=2 * max_calls,
+        )
+        self.control = control_mailbox(self.name, clock)
+        self.late = 0
+        self._max_calls = max_calls
+        self._resolve = resolve
+        self._provider = provider
+        self._clock = clock
+        self._random = random
+        self._observe = observe
+        self._timers = Timers(clock)
+        self._calls: dict[Call, Plan] = {}
+        self._budgets: dict[str, RetryBudget] = {}
+        self._clients = {label: ClientAccount(limits, clock()) for label, limits in settings.clients.items()}
+        self._draining: list[Drain] = []
+        self._accepting = True
+        self._buried = False
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def state(self) -> str:
+        return "running" if self._accepting else "draining"
+
+    # The askers' side.
+
+    async def ask(self, call: Call) -> Answered:
+        """The call's answer; for a streamed call its head, once the first content has come. Raises Failure.
+
+        Whoever asks also calls `leave`, in a `finally`, when it has all it wanted.
+        """
+        self.mailbox.post(call, call.size_bytes)
+        return await call.reply.wait()
+
+    def leave(self, call: Call) -> None:
+        """The asker has its answer, or has gone: whatever is still under way for this call stops now."""
+        if call.left:
+            return
+        call.left = True
+        for attempt in call.attempts:
+            attempt.cancel()
+        if call.relay is not None:
+            call.relay.close()
+        self._forget(call)
+
+    # The loops.
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serves until cancelled or stopped; what its own loops raise climbs to the supervisor."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._read_mail, name="router/mail")
+                self._nursery.start_soon(self._obey, name="router/control")
+                self._nursery.start_soon(self._keep_time, name="router/timers")
+                task_status.started()
+        finally:
+            self._bury()
+
+    def report(self, report: Report) -> None:
+        """A provider gives an attempt back. Never refused: the places for reports are reserved."""
+        try:
+            self.mailbox.post_reserved(report)
+        except ActorDied as death:
+            _give_up(report.attempt.call, death)
+
+    async def _read_mail(self) -> None:
+        with self._last_words():
+            while True:
+                self._handle(await self.mailbox.receive())
+                for _ in range(_BATCH):
+                    try:
+                        letter = self.mailbox.receive_nowait()
+                    except trio.WouldBlock:
+                        break
+                    self._handle(letter)
+
+    async def _keep_time(self) -> None:
+        with self._last_words():
+            await self._timers.run()
+
+    async def _obey(self) -> None:
+        with self._last_words():
+            while True:
+                self._carry_out(await self.control.receive())
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case Status(reply):
+                reply.settle(self.view())
+            case Drain():
+                self._accepting = False
+                self._draining.append(command)
+                self._tell_drained()
+            case Resume(reply):
+                self._accepting = True
+                reply.settle(None)
+            case Stop(reply):
+                reply.settle(None)
+                assert self._nursery is not None, "commands are read while the actor runs"
+                self._nursery.cancel_scope.cancel()
+
+    def _handle(self, letter: Call | Report) -> None:
+        if self._buried:
+            _give_up(letter if isinstance(letter, Call) else letter.attempt.call, self._death())
+            return
+        if isinstance(letter, Call):
+            self._begin(letter)
+            return
+        attempt, failure = letter
+        plan = self._calls.get(attempt.call)
+        if plan is None or attempt.call.left:
+            self.late += 1
+            self._observe(LateSettlement(attempt))
+        elif isinstance(letter, Broken):
+            self._broken(plan, attempt, failure)
+        else:
+            self._failed(plan, attempt, failure)
+
+    # A call comes in.
+
+    def _begin(self, call: Call) -> None:
+        if call.left:
+            return
+        try:
+            plan = self._plan(call)
+        except Failure as failure:
+            call.reply.fail(failure)
+            return
+        self._calls[call] = plan
+        self._launch(plan, "first")
+
+    def _plan(self, call: Call) -> Plan:
+        if not self._accepting:
+            raise Unavailable("the gateway is draining")
+        if len(self._calls) >= self._max_calls:
+            raise Unavailable(f"the gateway has {self._max_calls} calls in flight already", retry_after=1.0)
+        candidates = self._candidates(call)
+        account = self._clients.get(call.client)
+        if account is not None:
+            account.take(call, self._clock())
+        return Plan(call, candidates, account)
+
+    def _candidates(self, call: Call) -> Sequence[Candidate]:
+        """No client input may reach a restart: what the resolver does not foresee is this call's own crash."""
+        try:
+            return self._resolve(call)
+        except Failure:
+            raise
+        except Exception as bug:
+            self._observe(CallCrash(self.name, call, bug))
+            raise CallCrashed("The gateway failed to route this request.") from bug
+
+    # Attempts.
+
+    def _launch(self, plan: Plan, operation: str, *, because: Failure | None = None, delay_s: float = 0.0) -> None:
+        """Forwards a new attempt to the plan's current candidate."""
+        call = plan.call
+        if call.deadline <= self._clock():
+            self._conclude(plan, DeadlineExceeded("the deadline passed before the request could be sent"))
+            return
+        candidate = plan.candidate
+        attempt = Attempt(call, candidate, clock=self._clock, operation=operation, progress=plan.delivered)
+        call.attempts.append(attempt)
+        plan.tries += 1
+        if plan.tries == 1 and operation != "hedge":
+            self._budget(candidate.provider).first_attempt()
+        if operation != "first":
+            self._observe(Retried(call, attempt, delay_s, because))
+        provider = self._provider(candidate.provider)
+        try:
+            if provider is None:
+                raise ActorDied(f"{candidate.provider} is not running at the moment")
+            provider.offer(attempt)
+        except Failure as failure:
+            attempt.end(Outcome.FAILED, failure)
+            self._observe(AttemptEnded(attempt))
+            self._failed(plan, attempt, failure)
+            return
+        self._arm_hedge(plan, attempt)
+
+    def _failed(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
+        """An attempt ended without content: again, elsewhere, or the end."""
+        plan.ended(attempt, failure)
+        if plan.has_live_attempts or plan.backoff_pending:
+            return  # a hedge is still running: its outcome decides
+        decision = decide(
+            failure=failure,
+            tries=plan.tries,
+            has_next=plan.has_next(failure),
+            budget_left=self._budget(plan.candidate.provider).balance >= 1.0,
+            now=self._clock(),
+            deadline=plan.call.deadline,
+            settings=self.settings.retry,
+            random=self._random,
+        )
+        match decision:
+            case Again(delay_s) if plan.delivered is None or plan.candidate.resumes:
+                self._budget(plan.candidate.provider).spend()
+                self._launch_later(plan, delay_s, failure)
+            case Next():
+                plan.advance(failure)
+                self._launch(plan, "fallback" if plan.delivered is None else "resume", because=failure)
+            case _:
+                self._conclude(plan, plan.worst or failure)
+
+    def _launch_later(self, plan: Plan, delay_s: float, because: Failure) -> None:
+        operation = "retry" if plan.delivered is None else "resume"
+        if delay_s <= 0:
+            self._launch(plan, operation, because=because)
+            return
+        plan.backoff = self._timers.at(
+            self._clock() + delay_s,
+            lambda: self._launch(plan, operation, because=because, delay_s=delay_s),
+        )
+
+    def _broken(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
+        """A committed stream broke: another candidate goes on with it, or the asker is told the truth."""
+        plan.ended(attempt, failure)
+        relay = plan.call.relay
+        assert relay is not None, "only streams break"
+        resumes = self.settings.resume and failure.retryable and attempt.delivered is not None
+        if not (resumes and plan.advance_to_resume(attempt.delivered)):
+            self._conclude(plan, failure)
+            return
+        relay.reopen()
+        self._launch(plan, "resume", because=failure)
+
+    def _conclude(self, plan: Plan, failure: Failure) -> None:
+        plan.cancel_timers()
+        _give_up(plan.call, plan.broken or failure)
+
+    # Hedges.
+
+    def _arm_hedge(self, plan: Plan, attempt: Attempt) -> None:
+        if plan.call.relay is None or plan.hedged or plan.delivered is not None or not plan.has_next(None):
+            return
+        due = self._clock() + attempt.candidate.timeouts.hedge_after_s
+        plan.hedge = self._timers.at(due, lambda: self._consider_hedge(plan, attempt))
+
+    def _consider_hedge(self, plan: Plan, attempt: Attempt) -> None:
+        """Starts the next candidate beside one that accepted the request long enough ago and is still silent."""
+        if attempt.outcome is not None or attempt.content_at is not None or plan.call.left:
+            return
+        now = self._clock()
+        since = now if attempt.accepted_at is None else attempt.accepted_at
+        due = since + attempt.candidate.timeouts.hedge_after_s
+        if due > now:
+            plan.hedge = self._timers.at(due, lambda: self._consider_hedge(plan, attempt))
+            return
+        following = plan.following(None)
+        if following is not None and self._budget(plan.candidates[following].provider).spend():
+            plan.hedged = True
+            plan.move_to(following)
+            self._launch(plan, "hedge")
+
+    # The end of a call, and of the actor.
+
+    def _forget(self, call: Call) -> None:
+        plan = self._calls.pop(call, None)
+        if plan is not None:
+            plan.cancel_timers()
+            if plan.account is not None:
+                plan.account.settle(call, self._clock())
+            self._tell_drained()
+
+    def _budget(self, provider: str) -> RetryBudget:
+        budget = self._budgets.get(provider)
+        if budget is None:
+            settings = self.settings
+            budget = RetryBudget(deposit=settings.budget_deposit, start=settings.budget_start, cap=settings.budget_cap)
+            self._budgets[provider] = budget
+        return budget
+
+    def _tell_drained(self) -> None:
+        if self._draining and not self._calls:
+            for drain in self._draining:
+                drain.reply.settle(None)
+            self._draining.clear()
+
+    @contextmanager
+    def _last_words(self) -> Iterator[None]:
+        """Whatever ends a loop ends the actor: all who wait for it are told before anybody else runs."""
+        try:
+            yield
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            if not self._buried:  # otherwise another loop has ended the actor and closed the mailboxes
+                raise
+        finally:
+            self._bury()
+
+    def _bury(self) -> None:
+        if self._buried:
+            return
+        self._buried = True
+        self._accepting = False
+        letters = self.mailbox.close_and_drain()
+        calls = {*self._calls, *(letter if isinstance(letter, Call) else letter.attempt.call for letter in letters)}
+        for call in sorted(calls, key=lambda call: (call.arrived_at, call.id)):
+            _give_up(call, self._death())
+        for plan in self._calls.values():
+            plan.cancel_timers()
+        for command in self.control.close_and_drain():
+            command.reply.fail(ActorDied("the router is not running"))
+        for drain in self._draining:
+            drain.reply.settle(None)
+        self._observe(ActorBuried(self.name, len(letters), len(self._calls), self._clock()))
+
+    def _death(self) -> ActorDied:
+        return ActorDied("the router was stopped while it held this request")
+
+    def view(self) -> dict[str, Any]:
+        """This actor's detail in /admin/actors."""
+        now = self._clock()
+        return {
+            "in_flight": len(self._calls),
+            "late": self.late,
+            "timers": len(self._timers),
+            "retry_budgets": {name: budget.balance for name, budget in self._budgets.items()},
+            "clients": {label: account.view(now) for label, account in self._clients.items()},
+        }
+
+
+def _give_up(call: Call, failure: Failure) -> None:
+    """Tells the asker: by its reply, or through the relay where the answer had begun."""
+    if call.left:
+        return
+    if not call.reply.fail(failure) and call.relay is not None:
+        call.relay.fail(failure)

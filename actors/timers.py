@@ -1,0 +1,87 @@
+"""Many deadlines, one sleeping task: backoffs, hedges and queue limits stand in a heap, not in tasks of their own."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from itertools import count
+
+import trio
+
+_COMPACT_ABOVE = 64
+
+
+class Timer:
+    """One appointment; `cancel` as often as you like, before or after it has come."""
+
+    __slots__ = ("_action", "_timers", "when")
+
+    def __init__(self, when: float, action: Callable[[], None], timers: Timers) -> None:
+        self.when = when
+        self._action: Callable[[], None] | None = action
+        self._timers = timers
+
+    @property
+    def pending(self) -> bool:
+        return self._action is not None
+
+    def cancel(self) -> None:
+        if self._action is not None:
+            self._action = None
+            self._timers.forget_one()
+
+    def fire(self) -> None:
+        action, self._action = self._action, None
+        if action is not None:
+            action()
+
+
+class Timers:
+    """Runs actions at their times, in order of time and then of appointment.
+
+    Actions are synchronous and belong to the actor that owns the timers: what they raise ends `run`.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._numbers = count()
+        self._cancelled = 0
+        self._scope: trio.CancelScope | None = None
+
+    def __len__(self) -> int:
+        """How many appointments are still to come."""
+        return len(self._heap) - self._cancelled
+
+    def at(self, when: float, action: Callable[[], None]) -> Timer:
+        """Calls `action` at `when`, or at once where that has passed (but never from within this call)."""
+        timer = Timer(when, action, self)
+        heapq.heappush(self._heap, (when, next(self._numbers), timer))
+        if self._scope is not None and when < self._scope.deadline:
+            self._scope.deadline = when
+        return timer
+
+    def forget_one(self) -> None:
+        """A timer was cancelled; its place is cleared later, when cancelled ones outnumber the others."""
+        self._cancelled += 1
+        if self._cancelled > _COMPACT_ABOVE and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].pending]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    async def run(self) -> None:
+        """Serves the heap until cancelled."""
+        while True:
+            self._fire_due()
+            with trio.CancelScope(deadline=self._heap[0][0] if self._heap else math.inf) as self._scope:
+                await trio.sleep_forever()
+
+    def _fire_due(self) -> None:
+        now = self._clock()
+        while self._heap and self._heap[0][0] <= now:
+            timer = heapq.heappop(self._heap)[2]
+            if timer.pending:
+                timer.fire()
+            else:
+                self._cancelled -= 1

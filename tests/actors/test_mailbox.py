@@ -1,0 +1,87 @@
+"""A mailbox is full at once, never later; a dying owner gets every letter back."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from actors.errors import ActorDied, Overloaded
+from actors.mailbox import Mailbox
+
+
+def mailbox(**bounds: int) -> Mailbox[str]:
+    return Mailbox("postman", clock=trio.current_time, **bounds)
+
+
+async def test_letters_come_out_in_order_and_are_counted(autojump_clock: trio.testing.MockClock) -> None:
+    """Three in, two out: depth, bytes, the oldest letter's age and what was processed stand in the statistics."""
+    box = mailbox(capacity=10)
+    box.post("a", 5)
+    await trio.sleep(2)
+    box.post("b", 7)
+    box.post("c", 1)
+    assert [await box.receive(), box.receive_nowait()] == ["a", "b"]
+    await trio.sleep(3)
+    figures = box.statistics()
+    assert (figures.depth, figures.bytes, figures.processed, figures.refused) == (1, 1, 2, 0)
+    assert figures.oldest_s == 3
+
+
+async def test_a_mailbox_full_by_count_refuses_at_once_and_counts_it() -> None:
+    """The third letter of two places is refused without a wait; a place that gets free is taken again."""
+    box = mailbox(capacity=2)
+    box.post("a")
+    box.post("b")
+    with pytest.raises(Overloaded, match="2 letters"):
+        box.post("c")
+    assert box.statistics().refused == 1
+    box.receive_nowait()
+    box.post("c")
+
+
+async def test_a_mailbox_full_by_bytes_refuses_but_an_empty_one_takes_any_letter() -> None:
+    """One letter above the bound passes an empty mailbox; the next waits for nobody and is refused."""
+    box = mailbox(capacity_bytes=100)
+    box.post("huge", 1000)
+    with pytest.raises(Overloaded, match="100 bytes"):
+        box.post("small", 1)
+    box.receive_nowait()
+    box.post("half", 50)
+    box.post("half", 50)
+    with pytest.raises(Overloaded):
+        box.post("drop", 1)
+    assert box.statistics().bytes == 100
+
+
+async def test_reports_have_places_of_their_own() -> None:
+    """A full mailbox still takes the reports its owner has coming."""
+    box = mailbox(capacity=1, reserved=2)
+    box.post("a")
+    box.post_reserved("report")
+    box.post_reserved("report")
+    with pytest.raises(Overloaded):
+        box.post("b")
+    assert box.statistics().depth == 3
+
+
+async def test_closing_gives_every_letter_back_and_later_senders_are_told() -> None:
+    """Drained letters are the owner's to answer; whoever comes later learns that nobody is there."""
+    box = mailbox(capacity=10)
+    for letter in "abc":
+        box.post(letter, 3)
+    assert box.close_and_drain() == ["a", "b", "c"]
+    assert box.close_and_drain() == []
+    for send in (box.post, box.post_reserved):
+        with pytest.raises(ActorDied, match="postman"):
+            send("late")
+    assert box.statistics().depth == box.statistics().bytes == 0
+
+
+async def test_a_cancelled_reader_takes_no_letter(autojump_clock: trio.testing.MockClock) -> None:
+    """Cancelled while it waits, it leaves the next letter to the next reader."""
+    box = mailbox()
+    with trio.move_on_after(1):
+        await box.receive()
+    box.post("a")
+    assert await box.receive() == "a"
+    assert box.statistics().processed == 1
