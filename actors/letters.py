@@ -94,7 +94,6 @@ class Call:
         "log",
         "model",
         "payload",
-        "plan",
         "priority",
         "relay",
         "reply",
@@ -135,8 +134,14 @@ class Call:
         self.attempts: list[Attempt] = []
         self.left = False
         """The asker has what it wanted or has gone: nothing may be started for this call any more."""
-        self.plan: Any = None
-        """The router's own notes."""
+
+    def abandon(self) -> None:
+        """Its asker has its answer, or has gone: whatever is still under way stops. Twice is harmless."""
+        self.left = True
+        for attempt in self.attempts:
+            attempt.cancel()
+        if self.relay is not None:
+            self.relay.close()
 
 
 class Answered(NamedTuple):

@@ -114,14 +114,9 @@ class RouterActor:
 
     def leave(self, call: Call) -> None:
         """The asker has its answer, or has gone: whatever is still under way for this call stops now."""
-        if call.left:
-            return
-        call.left = True
-        for attempt in call.attempts:
-            attempt.cancel()
-        if call.relay is not None:
-            call.relay.close()
-        self._forget(call)
+        if not call.left:
+            call.abandon()
+            self._forget(call)
 
     # The loops.
 
@@ -141,7 +136,7 @@ class RouterActor:
         try:
             self.mailbox.post_reserved(report)
         except ActorDied as death:
-            _give_up(report.attempt.call, death)
+            give_up(report.attempt.call, death)
 
     async def _read_mail(self) -> None:
         with self._last_words():
@@ -181,7 +176,7 @@ class RouterActor:
 
     def _handle(self, letter: Call | Report) -> None:
         if self._buried:
-            _give_up(letter if isinstance(letter, Call) else letter.attempt.call, self._death())
+            give_up(letter if isinstance(letter, Call) else letter.attempt.call, self._death())
             return
         if isinstance(letter, Call):
             self._begin(letter)
@@ -307,7 +302,7 @@ class RouterActor:
 
     def _conclude(self, plan: Plan, failure: Failure) -> None:
         plan.cancel_timers()
-        _give_up(plan.call, plan.broken or failure)
+        give_up(plan.call, plan.broken or failure)
 
     # Hedges.
 
@@ -376,7 +371,7 @@ class RouterActor:
         letters = self.mailbox.close_and_drain()
         calls = {*self._calls, *(letter if isinstance(letter, Call) else letter.attempt.call for letter in letters)}
         for call in sorted(calls, key=lambda call: (call.arrived_at, call.id)):
-            _give_up(call, self._death())
+            give_up(call, self._death())
         for plan in self._calls.values():
             plan.cancel_timers()
         for command in self.control.close_and_drain():
@@ -400,7 +395,7 @@ class RouterActor:
         }
 
 
-def _give_up(call: Call, failure: Failure) -> None:
+def give_up(call: Call, failure: Failure) -> None:
     """Tells the asker: by its reply, or through the relay where the answer had begun."""
     if call.left:
         return

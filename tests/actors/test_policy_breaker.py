@@ -158,7 +158,7 @@ def test_results_from_before_a_change_of_phase_move_nothing() -> None:
         breaker.failed(permit, 0.0)
     late_success, late_failure, late_cancel, *others = early[5:]
     assert breaker.succeeded(late_success, 1.0) is None
-    assert breaker.phase is Phase.OPEN
+    assert breaker.retry_after(1.0) == 4.0
     probe = admitted(breaker, 5.0)
     assert breaker.failed(late_failure, 5.0) is None
     assert breaker.abandoned(late_cancel, 5.0) is None

@@ -168,7 +168,7 @@ def reference(failed: Failure, facts: dict[str, Any]) -> tuple[type[Decision], f
             "tries": st.integers(1, 4),
             "has_next": st.booleans(),
             "budget_left": st.booleans(),
-            "now": st.sampled_from([0.0, 595.0, 599.0, 600.0]),
+            "now": st.sampled_from([0.0, 595.0, 597.0, 598.5, 600.0]),
             "random": st.integers(0, 1000).map(Random),
         }
     ),

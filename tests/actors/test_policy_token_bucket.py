@@ -146,7 +146,7 @@ class BucketAgainstFractions(RuleBasedStateMachine):
     @rule(amount=amounts)
     def somebody_asks_how_long(self, amount: int) -> None:
         missing = min(Fraction(amount), self.burst) - self.level
-        assert self.bucket.wait_s(amount, float(self.now)) == pytest.approx(float(max(missing, 0) / self.rate))
+        assert self.bucket.wait_s(amount, float(self.now)) == pytest.approx(float(max(missing, Fraction(0)) / self.rate))
 
     @rule()
     def the_last_one_gives_back(self) -> None:
@@ -183,14 +183,16 @@ class BucketAgainstFractions(RuleBasedStateMachine):
 TestBucketAgainstFractions = BucketAgainstFractions.TestCase
 TestBucketAgainstFractions.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 
-real = {"allow_nan": False, "allow_infinity": False}
+
+def reals(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.floats(low, high, allow_nan=False, allow_infinity=False)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    rate=st.floats(0.001, 50_000, **real),
-    burst=st.floats(1, 1e7, **real),
-    steps=st.lists(st.tuples(st.floats(0, 100, **real), st.integers(0, 100_000)), max_size=40),
+    rate=reals(0.001, 50_000),
+    burst=reals(1, 1e7),
+    steps=st.lists(st.tuples(reals(0, 100), st.integers(0, 100_000)), max_size=40),
 )
 def test_admitted_never_passes_burst_plus_rate_times_time(
     rate: float, burst: float, steps: list[tuple[float, int]]
@@ -209,9 +211,9 @@ def test_admitted_never_passes_burst_plus_rate_times_time(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    rate=st.floats(0.001, 50_000, **real),
+    rate=reals(0.001, 50_000),
     burst=st.integers(1, 10**7),
-    now=st.floats(0, 1e7, **real),
+    now=reals(0, 1e7),
     debt=st.integers(0, 10**6),
     amount=st.integers(1, 10**6),
 )

@@ -1,0 +1,85 @@
+"""The memory monitor: samples what the process holds and says how much pressure there is.
+
+From 80 % of the threshold the gateway is to degrade, from 95 % to refuse new work; a level is left again only 5 %
+below where it was entered, so that it does not flap.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import trio
+
+from actors.events import Observe
+from actors.letters import Clock
+
+SAMPLE_EVERY_S = 0.25
+LEAVE_BELOW = 0.05
+"""How far under a level's border its end lies, as a share of the threshold."""
+
+
+class Pressure(enum.IntEnum):
+    """How much room there is, by its lower border in percent of the threshold."""
+
+    NONE = 0
+    DEGRADE = 80
+    REFUSE = 95
+
+
+class PressureMoved(NamedTuple):
+    """The pressure changed."""
+
+    before: Pressure
+    after: Pressure
+    used_bytes: int
+    threshold_bytes: int
+    at: float
+
+
+class MemoryMonitor:
+    """An actor without a mailbox: it reads `sample` (bytes) every 250 ms, and anybody reads its `pressure`."""
+
+    name = "memory"
+
+    def __init__(self, sample: Callable[[], int], threshold_bytes: int, *, clock: Clock, observe: Observe) -> None:
+        self._sample = sample
+        self._threshold_bytes = threshold_bytes
+        self._clock = clock
+        self._observe = observe
+        self.pressure = Pressure.NONE
+        self.used_bytes = 0
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Samples for ever; the first sample is taken before it is ready."""
+        self.look()
+        task_status.started()
+        while True:
+            await trio.sleep(SAMPLE_EVERY_S)
+            self.look()
+
+    def look(self) -> Pressure:
+        """Takes one sample now."""
+        self.used_bytes = self._sample()
+        after = judge(self.used_bytes / self._threshold_bytes, self.pressure)
+        if after is not self.pressure:
+            moved = PressureMoved(self.pressure, after, self.used_bytes, self._threshold_bytes, self._clock())
+            self.pressure = after
+            self._observe(moved)
+        return after
+
+    def view(self) -> dict[str, Any]:
+        """This actor's detail in /admin/actors."""
+        return {
+            "pressure": self.pressure.name.lower(),
+            "used_bytes": self.used_bytes,
+            "threshold_bytes": self._threshold_bytes,
+        }
+
+
+def judge(share: float, before: Pressure) -> Pressure:
+    """The pressure at `share` of the threshold, coming from `before`."""
+    entered = max(level for level in Pressure if share >= level / 100)
+    kept = max(level for level in Pressure if share >= level / 100 - LEAVE_BELOW)
+    return max(entered, min(before, kept))

@@ -1,0 +1,358 @@
+"""A supervisor after Erlang/OTP: it starts children, watches them, restarts them, and gives up when that is no use.
+
+The contract
+------------
+
+**Children.** A ChildSpec names a factory. Every start makes a fresh object from it and runs that object's
+`run(task_status=...)` in a task of its own; nothing of a crashed object is used again. A supervisor is itself a child,
+and is itself made afresh by its own supervisor.
+
+**Start.** In the order of the specs, each child only after the one before it has called `task_status.started()`. A
+child that crashes in the first start, takes longer than its `start_s`, or (permanent) returns before it is ready, makes
+`run` raise Escalated at once; the first start is not tried again here.
+
+**Stop.** In reverse order, each child only after the one behind it has ended. A child that has a `stop()` method is
+asked through it and may take `grace_s`; then, or where there is no such method, or while it is still starting, it is
+cancelled. `stop()` of the supervisor begins this. Cancelling the supervisor ends the children in the same order
+without grace. However `run` ends, no child runs any more.
+
+**Restart.** What a child raises (any Exception or group of them) is its own: its siblings live on unless the strategy
+says otherwise. `Restart` says whether a child that has ended by itself comes back, `Strategy` who else is stopped and
+restarted with it: those that were running or about to, but for the temporary ones, which never come back. A restart
+waits for a pause of 0.1 s, doubled with every restart in a row up to 5 s, of which jitter takes up to half; a child
+that was ready for `period_s` begins the row anew. A crash in a restart's start is one more crash.
+
+**Escalation.** More than `intensity` such restarts within `period_s` (a group counts once): the supervisor states
+Escalating, stops its children as above, and `run` raises Escalated. To the supervisor above, that is a child's crash.
+
+**Orders.** `restart`, `terminate`, `add` and `remove` may come from any task while `run` is under way. They wait until
+done, raise OrderRefused where they make no sense, and do not count towards the intensity. What was terminated stays so
+until a `restart` by order. As in OTP the supervisor does one thing at a time: while it waits for one child to be ready
+or to end, other restarts and orders wait; only `stop` and a cancellation do not.
+
+**Looking.** `current(name)` is the object that runs now, None while there is none that is ready: ask each time, keep
+none. `children()` and `tree()` are for people. Everything that happens is stated through `observe`, which must not
+raise or block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+import trio
+
+from actors.life import Life, Member, describe
+from actors.orders import Order, OrderRefused, Orders
+from actors.policy.restart_window import RestartWindow, backoff_s
+from actors.supervision import (
+    Child,
+    ChildSpec,
+    ChildStarted,
+    ChildStopped,
+    ChildView,
+    Escalated,
+    Escalating,
+    NameTaken,
+    NoSuchChild,
+    NotReady,
+    Restart,
+    Restarted,
+    StartFailed,
+    State,
+    Stoppable,
+    Strategy,
+)
+
+if TYPE_CHECKING:
+    from actors.events import Observe
+
+__all__ = [
+    "Child",
+    "ChildSpec",
+    "ChildStarted",
+    "ChildStopped",
+    "ChildView",
+    "Escalated",
+    "Escalating",
+    "NameTaken",
+    "NoSuchChild",
+    "NotReady",
+    "OrderRefused",
+    "Restart",
+    "Restarted",
+    "StartFailed",
+    "State",
+    "Stoppable",
+    "Strategy",
+    "Supervisor",
+]
+
+
+class Ended(NamedTuple):
+    """A note to the supervisor's own task: this life is over."""
+
+    member: Member
+    life: Life
+
+
+class Supervisor:
+    """Runs children as the module says. Only the task in `run` changes what is here; run it once."""
+
+    def __init__(
+        self,
+        name: str,
+        children: Sequence[ChildSpec],
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        *,
+        intensity: int = 5,
+        period_s: float = 30.0,
+        clock: Callable[[], float] = trio.current_time,
+        random: Random,
+        observe: Observe,
+    ) -> None:
+        """`clock` must agree with `trio.current_time`. Raises NameTaken for two children of one name."""
+        self.name = name
+        self._members = [Member(spec) for spec in children]
+        for place, spec in enumerate(children):
+            if any(spec.name == other.name for other in children[:place]):
+                raise NameTaken(f"{name} has two children named {spec.name}")
+        self._strategy = strategy
+        self._window = RestartWindow(intensity, period_s)
+        self._clock = clock
+        self._random = random
+        self._observe = observe
+        self._current: dict[str, Child] = {}
+        self._orders: Orders[Ended] = Orders(name)
+        self._work = trio.CancelScope()
+        """All that a supervisor does until it is asked to stop."""
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Starts the children and looks after them until stopped or cancelled. Raises Escalated."""
+        assert self._nursery is None, "a supervisor runs once; a restart makes a fresh one"
+        async with trio.open_nursery() as self._nursery:
+            self._orders.open()
+            try:
+                verdict = await self._supervise(task_status)
+                self._orders.close()
+                await self._end(self._members)
+            finally:
+                self._orders.close()
+                await self._end_without_grace()
+        if verdict is not None:
+            raise verdict
+
+    def stop(self) -> None:
+        """Ends the children in reverse order, then `run` returns. Twice is harmless."""
+        self._work.cancel()
+
+    # Looking.
+
+    def current(self, name: str) -> Child | None:
+        """The ready object that runs under `name` now, if there is one."""
+        return self._current.get(name)
+
+    def children(self) -> list[ChildView]:
+        """The children in the order of their start."""
+        return [self._view(member) for member in self._members]
+
+    def tree(self) -> Iterator[ChildView]:
+        """The children and, behind each that is a supervisor, its own."""
+        for view in self.children():
+            yield view
+            if isinstance(view.child, Supervisor):
+                yield from view.child.tree()
+
+    # Orders.
+
+    async def restart(self, name: str) -> None:
+        """Stops the child if it runs and starts it afresh, without a pause. Raises NoSuchChild, StartFailed."""
+        await self._orders.ask(lambda: self._restart_by_order(self._find(name)))
+
+    async def terminate(self, name: str) -> None:
+        """Stops the child; it stays listed. Raises NoSuchChild."""
+        await self._orders.ask(lambda: self._end([self._find(name)]))
+
+    async def add(self, spec: ChildSpec) -> None:
+        """Starts one more child behind the others. Raises NameTaken, and StartFailed: then it is not there."""
+        await self._orders.ask(lambda: self._add(spec))
+
+    async def remove(self, name: str) -> None:
+        """Stops the child and forgets it. Raises NoSuchChild."""
+        await self._orders.ask(lambda: self._remove(self._find(name)))
+
+    async def _restart_by_order(self, member: Member) -> None:
+        await self._end([member])
+        member.backoff_s = 0.0
+        life = await self._start_again(member)
+        if life.never_ready:
+            await self._recover(member, life)
+            raise StartFailed(f"{member.spec.name} has ended before it was ready") from life.crash
+
+    async def _add(self, spec: ChildSpec) -> None:
+        if any(member.spec.name == spec.name for member in self._members):
+            raise NameTaken(f"{self.name} has a child named {spec.name}")
+        member = Member(spec)
+        self._members.append(member)
+        life = await self._start(member)
+        if life.never_ready:
+            self._members.remove(member)
+            raise StartFailed(f"{spec.name} has ended before it was ready") from life.crash
+
+    async def _remove(self, member: Member) -> None:
+        await self._end([member])
+        self._members.remove(member)
+
+    def _find(self, name: str) -> Member:
+        for member in self._members:
+            if member.spec.name == name:
+                return member
+        raise NoSuchChild(f"{self.name} has no child named {name}")
+
+    # The supervisor's own task.
+
+    async def _supervise(self, task_status: trio.TaskStatus[None]) -> Escalated | None:
+        """Works until it is asked to stop (None) or has to give up."""
+        try:
+            with self._work:
+                for member in self._members:
+                    life = await self._start(member)
+                    if life.never_ready and (life.crash is not None or member.spec.restart is Restart.PERMANENT):
+                        raise self._give_up(member, life, restarts=0)
+                task_status.started()
+                while True:
+                    await self._start_those_due()
+                    await self._heed_next_note()
+        except Escalated as verdict:
+            return verdict
+        return None
+
+    async def _start_those_due(self) -> None:
+        now = self._clock()
+        for member in self._members:
+            if member.due is not None and member.due <= now:
+                life = await self._start_again(member)
+                if life.never_ready:
+                    await self._recover(member, life)
+
+    async def _heed_next_note(self) -> None:
+        """Acts on what happens next, or returns when a restart is due."""
+        due = min((member.due for member in self._members if member.due is not None), default=math.inf)
+        note: Ended | Order | None = None
+        with trio.move_on_at(due):
+            note = await self._orders.receive()
+        if isinstance(note, Order):
+            await note.carry_out()
+        elif note is not None and note.member.life is note.life:  # else this end was seen when it was waited for
+            note.member.life = None
+            await self._recover(note.member, note.life)
+
+    async def _start_again(self, member: Member) -> Life:
+        member.restarts += 1
+        self._observe(
+            Restarted(self.name, member.spec.name, member.spec.kind, member.restarts, member.backoff_s, self._clock())
+        )
+        return await self._start(member)
+
+    async def _start(self, member: Member) -> Life:
+        """Starts a life and waits until it is ready or over."""
+        await trio.lowlevel.checkpoint_if_cancelled()  # nobody is started any more once a stop was asked for
+        life = Life(member.spec, clock=self._clock, on_ready=partial(self._child_is_ready, member))
+        member.life, member.due = life, None
+        assert self._nursery is not None, "children are started while the supervisor runs"
+        self._nursery.start_soon(self._live, member, life, name=f"{self.name}/{member.spec.name}")
+        await life.settled.wait()
+        if life.never_ready:
+            member.life = None
+        return life
+
+    async def _recover(self, member: Member, life: Life) -> None:
+        """A child has ended by itself: sees to it that it comes back if it should, and whoever shares its fate."""
+        if not member.spec.restart.follows(life.crash):
+            return
+        now = self._clock()
+        if not self._window.record(now):
+            raise self._give_up(member, life, restarts=self._window.recent(now))
+        ran_long = life.ready_at is not None and now - life.ready_at >= self._window.period_s
+        member.streak = 1 if ran_long else member.streak + 1
+        backoff = backoff_s(member.streak, self._random)
+        member.due = math.inf
+        companions = [other for other in self._companions(member) if other.wanted]
+        await self._end(companions)
+        due = self._clock() + backoff
+        for each in (member, *companions):
+            if each is member or each.spec.restart is not Restart.TEMPORARY:
+                each.due, each.backoff_s = due, backoff
+
+    def _companions(self, member: Member) -> list[Member]:
+        """The siblings that share its fate, in the order of their start."""
+        if self._strategy is Strategy.ONE_FOR_ONE:
+            return []
+        first = 0 if self._strategy is Strategy.ONE_FOR_ALL else self._members.index(member)
+        return [other for other in self._members[first:] if other is not member]
+
+    async def _end(self, members: Sequence[Member]) -> None:
+        """Ends these children from the last to the first; none of them is to come back by itself."""
+        for member in reversed(members):
+            member.due = None
+            if member.life is not None:
+                member.life.end()
+                await member.life.over.wait()
+                member.life = None
+
+    async def _end_without_grace(self) -> None:
+        with trio.CancelScope(shield=True):
+            for member in reversed(self._members):
+                member.due = None
+                if member.life is not None:
+                    member.life.cancel()
+                    await member.life.over.wait()
+                    member.life = None
+
+    def _give_up(self, member: Member, life: Life, *, restarts: int) -> Escalated:
+        name = member.spec.name
+        self._observe(Escalating(self.name, name, life.crash, restarts, self._clock()))
+        reason = member.last_error or "ended before it was ready"
+        what = f"{restarts} restarts within {self._window.period_s:g} s" if restarts else "it did not start"
+        verdict = Escalated(f"{self.name} gives up because of {name}: {what}; last: {reason}")
+        verdict.__cause__ = life.crash
+        return verdict
+
+    # The task of each child.
+
+    async def _live(self, member: Member, life: Life) -> None:
+        try:
+            await life.live()
+        finally:
+            self._current.pop(member.spec.name, None)
+            if life.crash is not None:
+                member.last_error = describe(life.crash)
+            elif not life.asked and member.spec.restart is Restart.PERMANENT:
+                member.last_error = "ended by itself"
+            self._observe(
+                ChildStopped(self.name, member.spec.name, member.spec.kind, life.crash, life.asked, at=self._clock())
+            )
+            self._orders.post(Ended(member, life))
+
+    def _child_is_ready(self, member: Member, life: Life) -> None:
+        assert life.child is not None, "what is ready has been made"
+        self._current[member.spec.name] = life.child
+        self._observe(ChildStarted(self.name, member.spec.name, member.spec.kind, member.restarts, at=self._clock()))
+
+    def _view(self, member: Member) -> ChildView:
+        life = member.life
+        ready_at = None if life is None or life.over.is_set() else life.ready_at
+        return ChildView(
+            name=member.spec.name,
+            kind=member.spec.kind,
+            parent=self.name,
+            state=member.state,
+            restarts=member.restarts,
+            last_error=member.last_error,
+            uptime_s=0.0 if ready_at is None else self._clock() - ready_at,
+            child=None if ready_at is None or life is None else life.child,
+        )

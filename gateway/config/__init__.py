@@ -1,0 +1,39 @@
+"""gateway.toml and the environment as frozen structs; all mistakes are reported at once.
+
+load.py           reads and merges: environment beats file beats default
+settings.py       every setting with its type, bounds and default
+defaults.py       the providers and the routing table that are there without a file
+reader.py         decodes tables, notes mistakes (mistakes.py) and goes on
+checks.py         what must fit together: routes, aliases, keys, TLS, who may come in
+routing.py        which provider a name belongs to
+secrets.py        what must never be printed
+"""
+
+from __future__ import annotations
+
+from gateway.config.load import load
+from gateway.config.mistakes import ConfigError, Mistake
+from gateway.config.settings import (
+    ClientKey,
+    CloudProvider,
+    Config,
+    Model,
+    Provider,
+    ProviderKey,
+    Route,
+    SandboxProvider,
+)
+
+__all__ = [
+    "ClientKey",
+    "CloudProvider",
+    "Config",
+    "ConfigError",
+    "Mistake",
+    "Model",
+    "Provider",
+    "ProviderKey",
+    "Route",
+    "SandboxProvider",
+    "load",
+]

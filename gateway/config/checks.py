@@ -1,0 +1,90 @@
+"""What each setting cannot know by itself: whether they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
+from gateway.config.mistakes import Path
+from gateway.config.reader import Reader
+from gateway.config.routing import RoutingTable
+from gateway.config.settings import Model, Provider, Retry, Route, SandboxProvider, Server
+
+
+def check_server(reader: Reader, server: Server) -> None:
+    if server.workers != 1:
+        reader.note(("server", "workers"), "1, as this version runs in one process", server.workers)
+    for have, lack in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+        if getattr(server, have) and not getattr(server, lack):
+            reader.note(("server", lack), f"a file, as {have} is set", None, shown="nothing")
+
+
+def check_retry(reader: Reader, retry: Retry) -> None:
+    if retry.backoff_base_s > retry.backoff_max_s:
+        expected = f"at least backoff_base_s ({retry.backoff_base_s:g})"
+        reader.note(("retry", "backoff_max_s"), expected, retry.backoff_max_s)
+    if retry.budget_start > retry.budget_cap:
+        reader.note(("retry", "budget_cap"), f"at least budget_start ({retry.budget_start:g})", retry.budget_cap)
+
+
+def check_routes(reader: Reader, routes: tuple[Route, ...], providers: Collection[str]) -> None:
+    for position, route in enumerate(routes):
+        if route.provider not in providers:
+            path = (*reader.item(("routes",), position), "provider")
+            reader.suggest(path, "the name of a provider", route.provider, providers)
+
+
+class ModelChecks:
+    """Whether every alias ends somewhere, and every fallback is a model that somebody serves."""
+
+    def __init__(
+        self, reader: Reader, models: Mapping[str, Model], table: RoutingTable, providers: Mapping[str, Provider]
+    ) -> None:
+        self._reader = reader
+        self._models = models
+        self._table = table
+        self._providers = providers
+        self._in_loops: set[str] = set()
+
+    def run(self) -> None:
+        for name, model in self._models.items():
+            path: Path = ("models", name)
+            if name in self._in_loops:
+                continue
+            if model.target is None:
+                self._check_name(path, name)
+            elif not self._loops(name):
+                self._check_name((*path, "target"), model.target)
+            for position, fallback in enumerate(model.fallbacks):
+                if fallback == name:
+                    self._reader.note((*path, "fallbacks", position), "another model than this one", fallback)
+                else:
+                    self._check_name((*path, "fallbacks", position), fallback)
+
+    def _loops(self, start: str) -> bool:
+        """Follows the targets; a ring is told once, at the first of its members."""
+        seen = [start]
+        while (model := self._models.get(seen[-1])) is not None and model.target is not None:
+            if model.target in seen:
+                ring = [*seen[seen.index(model.target) :], model.target]
+                if not self._in_loops.intersection(ring):
+                    path: Path = ("models", ring[0], "target")
+                    self._reader.note(path, "targets that end at a model", None, shown=" -> ".join(ring))
+                self._in_loops.update(ring)
+                return True
+            seen.append(model.target)
+        return False
+
+    def _check_name(self, path: Path, name: str) -> None:
+        """Notes a name that no rule knows. One with a vendor in it is OpenRouter's to judge."""
+        if name in self._models and path != ("models", name):
+            return
+        place = self._table.place(name)
+        if place is None or (place.provider == OPENROUTER and not place.named and "/" not in name):
+            known = [*self._models, *self._table.patterns]
+            self._reader.suggest(
+                path, "a model of [models], one that a route names, or <provider>/<model>", name, known
+            )
+        elif isinstance(self._providers.get(place.provider), SandboxProvider) and place.model not in SANDBOX_MODELS:
+            known = [f"{place.provider}/{model}" for model in SANDBOX_MODELS]
+            self._reader.suggest(path, " or ".join(known), name, known)

@@ -1,0 +1,130 @@
+"""Who may come in, and the secrets that settings name: looked up in the environment, checked, kept out of sight."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from gateway.config.mistakes import Path
+from gateway.config.reader import Reader
+from gateway.config.secrets import HIDDEN, Secrets
+from gateway.config.settings import (
+    ADMIN_TOKEN,
+    Auth,
+    ClientKey,
+    ClientKeySetting,
+    CloudProvider,
+    Metrics,
+    Provider,
+    Server,
+)
+
+API_KEYS = "LLM_GATEWAY_API_KEYS"
+"""The variable with client keys, separated by commas."""
+
+_KEYS: Path = ("auth", "keys")
+
+
+class _Found(NamedTuple):
+    setting: ClientKeySetting
+    value: str
+
+
+def read_client_keys(reader: Reader, auth: Auth, environ: Mapping[str, str]) -> tuple[ClientKey, ...]:
+    """The client keys of [[auth.keys]] and of LLM_GATEWAY_API_KEYS, each with a label and a value of its own."""
+    owners: dict[str, str] = {}
+    if admin := environ.get(ADMIN_TOKEN, "").strip():
+        owners[admin] = ADMIN_TOKEN
+    labels: set[str] = set()
+    keys: list[ClientKey] = []
+    for setting, value in (*_from_file(reader, auth, environ), *_from_environment(environ)):
+        if setting.label in labels:
+            reader.note(_KEYS, "a label of its own for each key", setting.label)
+        if value in owners:
+            same = f"the value that {owners[value]} has too"
+            reader.note_variable(setting.env, f"a key of its own for {setting.label}", same)
+        labels.add(setting.label)
+        owners[value] = setting.env
+        keys.append(_client_key(reader, setting, value))
+    return tuple(keys)
+
+
+def auth_required(reader: Reader, server: Server, auth: Auth, keys: Iterable[ClientKey]) -> bool:
+    """Whether clients must show a key; notes a gateway that nobody could use or everybody could."""
+    if auth.mode == "off" or (auth.mode == "auto" and is_loopback(server.host)):
+        return False
+    if not auth.keys and not any(keys):
+        if auth.mode == "keys":
+            expected, found, path = "client keys, as mode is keys", "none", ("auth", "mode")
+            hint = f"set {API_KEYS} or add [[auth.keys]]"
+        else:
+            expected, found, path = "client keys or a loopback address", server.host, ("server", "host")
+            hint = (
+                f"the gateway would be open to the world: set {API_KEYS}, or listen on 127.0.0.1, "
+                'or write mode = "off" under [auth] if everybody may come in'
+            )
+        reader.note(path, expected, None, hint, shown=found)
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; a name other than localhost may be anywhere."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def read_secrets(
+    reader: Reader, providers: Mapping[str, Provider], metrics: Metrics, environ: Mapping[str, str]
+) -> Secrets:
+    """What the variables hold that the settings name."""
+    named = [ADMIN_TOKEN]
+    for provider in providers.values():
+        if isinstance(provider, CloudProvider):
+            named.extend(provider.api_key_env)
+    if metrics.token_env:
+        named.append(metrics.token_env)
+        if not environ.get(metrics.token_env, "").strip():
+            # Unset, the metrics would be open although somebody meant to close them.
+            reader.note_variable(metrics.token_env, "the token that metrics.token_env names", "nothing")
+    values = {variable: environ.get(variable, "").strip() for variable in named}
+    for variable, value in values.items():
+        _check_sendable(reader, variable, value)
+    return Secrets({variable: value for variable, value in values.items() if value})
+
+
+def _from_file(reader: Reader, auth: Auth, environ: Mapping[str, str]) -> Iterator[_Found]:
+    for position, setting in enumerate(auth.keys):
+        if value := environ.get(setting.env, "").strip():
+            yield _Found(setting, value)
+        else:
+            path = (*reader.item(_KEYS, position), "env")
+            reader.note(path, "a variable that is set", None, shown=f"{setting.env}, which is not")
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
+    values = [value.strip() for value in environ.get(API_KEYS, "").split(",")]
+    for number, value in enumerate(filter(None, values), 1):
+        yield _Found(ClientKeySetting(label=f"key-{number}", env=API_KEYS), value)
+
+
+def _client_key(reader: Reader, setting: ClientKeySetting, value: str) -> ClientKey:
+    _check_sendable(reader, setting.env, value)
+    return ClientKey(
+        label=setting.label,
+        sha256=hashlib.sha256(value.encode()).digest(),
+        requests_per_minute=setting.requests_per_minute,
+        tokens_per_minute=setting.tokens_per_minute,
+        max_concurrent=setting.max_concurrent,
+    )
+
+
+def _check_sendable(reader: Reader, variable: str, value: str) -> None:
+    """A key travels in a header: no line ends, no blanks, ASCII only."""
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        reader.note_variable(variable, "a key of printable ASCII characters without blanks", HIDDEN)

@@ -1,0 +1,148 @@
+"""Reads gateway.toml and lays the environment over it: environment beats file beats default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+import tomli
+
+from gateway.config.checks import ModelChecks, check_retry, check_routes, check_server
+from gateway.config.clients import auth_required, read_client_keys, read_secrets
+from gateway.config.mistakes import ConfigError, Mistake
+from gateway.config.overlay import overlay_of
+from gateway.config.reader import ENVIRONMENT, Reader
+from gateway.config.routing import RoutingTable
+from gateway.config.secrets import HIDDEN, secrets_within
+from gateway.config.settings import (
+    Auth,
+    Config,
+    Log,
+    Memory,
+    Metrics,
+    Midstream,
+    Retry,
+    Section,
+    Server,
+    TimeoutSettings,
+    Upstream,
+)
+from gateway.config.tables import read_models, read_providers, read_routes
+from gateway.config.toml_lines import lines_of
+
+DEFAULT_FILE = "gateway.toml"
+CONFIG_VARIABLE = "LLM_GATEWAY_CONFIG"
+
+_NAMED_TABLES = ("providers", "routes", "models")
+
+
+class Sections(Section, frozen=True, kw_only=True):
+    """The tables whose keys are all known beforehand."""
+
+    server: Server = Server()
+    auth: Auth = Auth()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    retry: Retry = Retry()
+    midstream: Midstream = Midstream()
+    memory: Memory = Memory()
+    upstream: Upstream = Upstream()
+    log: Log = Log()
+    metrics: Metrics = Metrics()
+
+
+class _File(NamedTuple):
+    name: str
+    text: str
+
+
+def load(path: Path | None, environ: Mapping[str, str], options: Mapping[str, str] | None = None) -> Config:
+    """The configuration of one gateway. Raises ConfigError with everything that is wrong.
+
+    Reads `path`, else the file that LLM_GATEWAY_CONFIG names, else ./gateway.toml where there is one. `options` are
+    the command line's by name ("--port"); they beat the environment.
+    """
+    file = _read_file(path, environ)
+    reader = Reader(file.name, lines_of(file.text), overlay_of(environ, options or {}))
+    document = _parse(file, reader)
+    if document is None:
+        # What the file says is unknown, so nothing can be checked against it; the overlay still can.
+        _read_sections(reader, {})
+        read_providers(reader, {})
+        raise ConfigError(reader.mistakes)
+    config = _assemble(reader, document, environ)
+    for place in secrets_within(document):
+        reader.note_once(place, "no secret in this file, only the name of the variable that holds it", HIDDEN)
+    if reader.mistakes:
+        raise ConfigError(reader.mistakes)
+    return config
+
+
+def _read_file(path: Path | None, environ: Mapping[str, str]) -> _File:
+    """The file's text; none at all where nobody named one and there is none."""
+    source, key = "command line", "--config"
+    if path is None:
+        named = environ.get(CONFIG_VARIABLE, "").strip()
+        if not named and not Path(DEFAULT_FILE).is_file():
+            return _File(DEFAULT_FILE, "")
+        source, key = (ENVIRONMENT, CONFIG_VARIABLE) if named else (DEFAULT_FILE, "")
+        path = Path(named or DEFAULT_FILE)
+    try:
+        # Editors on Windows put a byte order mark first.
+        return _File(str(path), path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        expected, found = "a TOML file in UTF-8", f"{path}, which is not UTF-8"
+    except (OSError, ValueError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) else str(failure)
+        expected, found = "a file that can be read", f"{path}: {reason}"
+    raise ConfigError([Mistake(source=source, key=key, expected=expected, found=found)])
+
+
+def _parse(file: _File, reader: Reader) -> dict[str, Any] | None:
+    try:
+        return tomli.loads(file.text)
+    except tomli.TOMLDecodeError as bad:
+        line = getattr(bad, "lineno", None)
+        mistake = Mistake(source=file.name, key="", line=line, expected="TOML", found=f"a syntax error: {bad}")
+    except RecursionError:
+        mistake = Mistake(source=file.name, key="", expected="TOML", found="tables nested too deep")
+    reader.mistakes.append(mistake)
+    return None
+
+
+def _read_sections(reader: Reader, document: dict[str, Any]) -> Sections:
+    known = (*Sections.__struct_fields__, *_NAMED_TABLES)
+    reader.refuse_unknown(document, known, ())
+    sections = {name: table for name, table in document.items() if name in Sections.__struct_fields__}
+    return reader.struct(Sections, sections, ()) or Sections()
+
+
+def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, str]) -> Config:
+    sections = _read_sections(reader, document)
+    providers = read_providers(reader, document.get("providers", {}))
+    routes = read_routes(reader, document.get("routes"))
+    models = read_models(reader, document.get("models", {}))
+    # A provider that could not be read is still a provider that routes may name.
+    names = {*providers, *(document["providers"] if isinstance(document.get("providers"), dict) else ())}
+    check_server(reader, sections.server)
+    check_retry(reader, sections.retry)
+    check_routes(reader, routes, names)
+    ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
+    keys = read_client_keys(reader, sections.auth, environ)
+    return Config(
+        **{name: getattr(sections, name) for name in Sections.__struct_fields__ if name != "server"},
+        server=_with_engine(sections.server),
+        providers=MappingProxyType(providers),
+        routes=routes,
+        models=MappingProxyType(models),
+        auth_required=auth_required(reader, sections.server, sections.auth, keys),
+        client_keys=keys,
+        secrets=read_secrets(reader, providers, sections.metrics, environ),
+    )
+
+
+def _with_engine(server: Server) -> Server:
+    """TLS is Hypercorn's: the edge engine speaks plain HTTP only."""
+    return msgspec.structs.replace(server, engine="hypercorn") if server.tls_cert else server

@@ -1,0 +1,255 @@
+"""Every setting with its type, its bounds and its default: one frozen struct a section of gateway.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from gateway.config.secrets import Secrets
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
+"""0 is no limit."""
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Variable = Annotated[
+    str, msgspec.Meta(pattern="^[A-Z_][A-Z0-9_]*$", description="the name of an environment variable, like MY_KEY")
+]
+OptionalVariable = Annotated[
+    str, msgspec.Meta(pattern="^([A-Z_][A-Z0-9_]*)?$", description="the name of an environment variable, like MY_KEY")
+]
+Label = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="at most 64 letters, digits, dots, - and _")
+]
+Level = Literal["debug", "info", "warning", "error", "critical"]
+Kind = Literal["openai", "anthropic", "gemini", "sandbox"]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of gateway.toml."""
+
+
+class Server(Section, frozen=True, kw_only=True):
+    host: Text = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
+    """0 takes any free port."""
+    engine: Literal["edge", "hypercorn"] = "edge"
+    hot_routes: bool = True
+    workers: Count = 1
+    tls_cert: str = ""
+    tls_key: str = ""
+    header_bytes: Count = 65_536
+    header_count: Count = 100
+    header_s: Seconds = 10.0
+    body_bytes: Annotated[int, msgspec.Meta(ge=1, le=1_073_741_824)] = 33_554_432
+    body_progress_s: Seconds = 30.0
+    keep_alive_s: Seconds = 75.0
+    write_stall_s: Seconds = 10.0
+    drain_grace_s: Seconds = 25.0
+    max_connections: Count = 4096
+
+
+class Rates(Section, frozen=True, kw_only=True):
+    """What may be used in a minute; 0 is no limit."""
+
+    requests_per_minute: Limit = 0
+    tokens_per_minute: Limit = 0
+
+
+class ClientKeySetting(Rates, frozen=True, kw_only=True):
+    """A client's key: how it is called in logs and metrics, and which variable holds it."""
+
+    label: Label
+    env: Variable
+    max_concurrent: Limit = 0
+
+
+class Auth(Section, frozen=True, kw_only=True):
+    mode: Literal["auto", "off", "keys"] = "auto"
+    keys: tuple[ClientKeySetting, ...] = ()
+
+
+class TimeoutSettings(Section, frozen=True, kw_only=True):
+    """Seconds a phase may take; the `reasoning_` ones are for models known to reason before they answer."""
+
+    connect_s: Seconds = 5.0
+    first_token_s: Seconds = 60.0
+    idle_s: Seconds = 30.0
+    total_s: Seconds = 600.0
+    hedge_after_s: Seconds = 10.0
+    queue_s: Seconds = 10.0
+    reasoning_first_token_s: Seconds = 300.0
+    reasoning_idle_s: Seconds = 120.0
+    reasoning_hedge_after_s: Seconds = 60.0
+
+
+class ModelTimeouts(Section, frozen=True, kw_only=True):
+    """What differs for one model; left out: the provider's, then [timeouts]."""
+
+    connect_s: Seconds | None = None
+    first_token_s: Seconds | None = None
+    idle_s: Seconds | None = None
+    total_s: Seconds | None = None
+    hedge_after_s: Seconds | None = None
+    queue_s: Seconds | None = None
+
+
+class ProviderTimeouts(ModelTimeouts, frozen=True, kw_only=True):
+    """What differs for one provider; left out: [timeouts]."""
+
+    reasoning_first_token_s: Seconds | None = None
+    reasoning_idle_s: Seconds | None = None
+    reasoning_hedge_after_s: Seconds | None = None
+
+
+class Retry(Section, frozen=True, kw_only=True):
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3
+    budget_deposit: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.2
+    budget_start: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 3.0
+    budget_cap: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 100.0
+    backoff_base_s: Seconds = 0.5
+    backoff_max_s: Seconds = 8.0
+
+
+class Midstream(Section, frozen=True, kw_only=True):
+    policy: Literal["resume", "error"] = "resume"
+
+
+class Memory(Section, frozen=True, kw_only=True):
+    threshold_mb: Annotated[int, msgspec.Meta(ge=64, le=1_048_576)] = 1024
+    ingress_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 256
+
+
+class Upstream(Section, frozen=True, kw_only=True):
+    engine: Literal["edge"] = "edge"
+    ca_file: str = ""
+
+
+class Log(Section, frozen=True, kw_only=True):
+    level: Level = "info"
+    levels: dict[str, Level] = msgspec.field(default_factory=dict)
+    """Per module, the longest dotted prefix wins."""
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    token_env: OptionalVariable = ""
+
+
+class ProviderBase(Rates, frozen=True, kw_only=True):
+    """What every provider has."""
+
+    kind: Kind
+    max_concurrent: Count = 256
+    memory_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 256
+    timeouts: ProviderTimeouts = ProviderTimeouts()
+
+
+class CloudProvider(ProviderBase, frozen=True, kw_only=True):
+    """A provider behind HTTP; `base_url` is in the form of that provider's official client."""
+
+    base_url: Text
+    api_key_env: tuple[Variable, ...] = ()
+    """The variables that may hold its keys, in order; none where it asks for no key."""
+    auth: Literal["key", "passthrough"] = "key"
+    """Whether it sees our key or the client's own."""
+
+
+class SandboxProvider(ProviderBase, frozen=True, kw_only=True):
+    """A provider within the gateway, for trying out and for tests."""
+
+    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=600_000)] = 0.0
+    tokens_per_s: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
+    """0 is as fast as it goes."""
+    fail: Literal["", "429", "500", "reset", "stall", "cut"] = ""
+
+
+Provider = CloudProvider | SandboxProvider
+
+
+class Route(Section, frozen=True, kw_only=True):
+    """Models whose name matches go to this provider; `*` stands for any text."""
+
+    match: Text
+    provider: Text
+
+
+class Model(Rates, frozen=True, kw_only=True):
+    """An exact model or an alias; its rates hold for all its callers together."""
+
+    target: Text | None = None
+    """Another name; left out: this one, resolved by the routes."""
+    fallbacks: tuple[Text, ...] = ()
+    context_window: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] | None = None
+    timeouts: ModelTimeouts = ModelTimeouts()
+
+
+class ClientKey(Rates, frozen=True, kw_only=True):
+    """A client that may come in. The key itself is not kept, only its SHA-256, and repr shows neither."""
+
+    label: str
+    sha256: bytes
+    max_concurrent: int = 0
+
+    def __repr__(self) -> str:
+        return f"ClientKey({self.label!r})"
+
+
+class ProviderKey(msgspec.Struct, frozen=True):
+    """One of a provider's keys; `label` is its variable. Its repr leaves the value out."""
+
+    label: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"ProviderKey({self.label!r})"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of one gateway, checked against each other."""
+
+    server: Server
+    auth: Auth
+    timeouts: TimeoutSettings
+    retry: Retry
+    midstream: Midstream
+    memory: Memory
+    upstream: Upstream
+    log: Log
+    metrics: Metrics
+    providers: Mapping[str, Provider]
+    routes: tuple[Route, ...]
+    models: Mapping[str, Model]
+    auth_required: bool
+    """Whether clients must show a key, as `auth.mode` and the host come out."""
+    client_keys: tuple[ClientKey, ...]
+    secrets: Secrets
+    """What the variables hold that settings name."""
+
+    def provider_keys(self, name: str) -> tuple[ProviderKey, ...]:
+        """The keys that the environment has for a provider."""
+        provider = self.providers[name]
+        if isinstance(provider, SandboxProvider):
+            return ()
+        present = (variable for variable in provider.api_key_env if variable in self.secrets)
+        return tuple(ProviderKey(variable, self.secrets[variable]) for variable in present)
+
+    def missing_keys(self, name: str) -> tuple[str, ...]:
+        """The variables of which one must be set before this provider can be asked; empty where it can be."""
+        provider = self.providers[name]
+        if isinstance(provider, SandboxProvider) or provider.auth == "passthrough" or self.provider_keys(name):
+            return ()
+        return provider.api_key_env
+
+    @property
+    def admin_token(self) -> str | None:
+        return self.secrets.get(ADMIN_TOKEN)
+
+    @property
+    def metrics_token(self) -> str | None:
+        return self.secrets.get(self.metrics.token_env)
+
+
+ADMIN_TOKEN = "LLM_GATEWAY_ADMIN_TOKEN"
+"""The variable that holds the admin API's token."""

@@ -1,0 +1,89 @@
+"""The tables in which users choose the names: providers, routes, models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.config.addresses import BadAddress, normal_base_url
+from gateway.config.defaults import default_providers, default_routes
+from gateway.config.mistakes import Path
+from gateway.config.reader import Reader, show
+from gateway.config.secrets import HIDDEN
+from gateway.config.settings import CloudProvider, Model, Provider, Route, SandboxProvider
+
+LONGEST_MODEL_NAME = 256
+
+_PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def read_providers(reader: Reader, table: object) -> dict[str, Provider]:
+    """The default providers, changed and joined by those of the file; one that cannot be read is left out."""
+    given = reader.tables(table, ("providers",))
+    providers = default_providers()
+    for name in [*providers, *(name for name in given if name not in providers)]:
+        path: Path = ("providers", name)
+        if not _PROVIDER_NAME.fullmatch(name):
+            reader.note(path, "a name of lower-case letters, digits, - and _", name)
+        if name not in providers and "kind" not in reader.tables(given[name], path):
+            known = "one of the providers that are always there, or kind and base_url of a new one"
+            reader.suggest(path, known, name, providers)
+            continue
+        provider = _provider(reader, given.get(name, {}), path, providers.get(name))
+        if provider is not None:
+            providers[name] = provider
+    return providers
+
+
+def read_routes(reader: Reader, tables: object) -> tuple[Route, ...]:
+    """The file's routes, which replace the default table; without any, the default."""
+    return default_routes() if tables is None else reader.structs(Route, tables, ("routes",))
+
+
+def read_models(reader: Reader, table: object) -> dict[str, Model]:
+    """The configured models and aliases."""
+    models: dict[str, Model] = {}
+    for name, settings in reader.tables(table, ("models",)).items():
+        path: Path = ("models", name)
+        if not 0 < len(name) <= LONGEST_MODEL_NAME:
+            reader.note(path, f"a name of 1 to {LONGEST_MODEL_NAME} characters", name)
+        elif (model := reader.struct(Model, settings, path)) is not None:
+            models[name] = model
+    return models
+
+
+def _provider(reader: Reader, table: object, path: Path, default: Provider | None) -> Provider | None:
+    kind = table.get("kind") if isinstance(table, dict) else None
+    if kind is None and default is not None:
+        kind = default.kind
+    if kind == "sandbox":
+        return reader.struct(SandboxProvider, table, path, default if isinstance(default, SandboxProvider) else None)
+    table = _with_key_list(table)
+    read = reader.struct(CloudProvider, table, path, default if isinstance(default, CloudProvider) else None)
+    return None if read is None else _checked(reader, read, table if isinstance(table, dict) else {}, path)
+
+
+def _with_key_list(table: object) -> object:
+    """One variable may stand without the brackets of a list, and none as an empty text."""
+    if not isinstance(table, dict) or not isinstance(table.get("api_key_env"), str):
+        return table
+    return {**table, "api_key_env": [table["api_key_env"]] if table["api_key_env"] else []}
+
+
+def _checked(reader: Reader, provider: CloudProvider, table: Mapping[str, Any], path: Path) -> CloudProvider:
+    variables = provider.api_key_env
+    if len(set(variables)) < len(variables):
+        reader.note((*path, "api_key_env"), "each variable once", None, shown=", ".join(variables))
+    if provider.auth == "passthrough" and table.get("api_key_env"):
+        reader.note((*path, "auth"), "one source of keys: api_key_env or the client's own", provider.auth)
+    try:
+        address = normal_base_url(provider.base_url, provider.kind)
+    except BadAddress as bad:
+        # A password may stand anywhere before an @.
+        found = HIDDEN if "@" in provider.base_url else show(provider.base_url)
+        reader.note((*path, "base_url"), str(bad), None, shown=found)
+        return provider
+    return msgspec.structs.replace(provider, base_url=address)

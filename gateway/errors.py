@@ -1,0 +1,187 @@
+"""The gateway's error tree: what each failure is to a caller, said once.
+
+GatewayError(Failure)            status, type, code of the OpenAI error object; param names the field
+├── InvalidRequest               400  the request is wrong; `param` names where
+│   ├── BodyTooLarge             413
+│   └── HeadersTooLarge          431
+├── Unauthorized                 401  no key, or one that nobody knows
+├── Forbidden                    403
+├── NotFound                     404  no such path or object
+│   └── ModelNotFound            404
+├── MethodNotAllowed             405
+├── KeyLimited                   429  the client key's own limits
+├── ProviderMissing              503  a model whose provider has no key here; the message names the variable
+├── MemoryPressure               503
+├── UpstreamError                what a provider answered with a status of its own; status and body reach the client
+├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
+├── UpstreamReset                502  closed before the first byte of an answer
+├── UpstreamBroken               502  closed, stalled or malformed in the middle of an answer
+└── UpstreamTooLarge             502  an answer beyond the bound
+
+`describe(failure)` gives the same facts for the failures that actors know (`actors.errors`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from actors.errors import (
+    ActorDied,
+    Blame,
+    CallCrashed,
+    DeadlineExceeded,
+    Failure,
+    Overloaded,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+)
+
+
+class Description(NamedTuple):
+    """A failure as an HTTP status and the members of an OpenAI error object."""
+
+    status: int
+    type: str
+    code: str | None
+    message: str
+    param: str | None = None
+    retry_after: float | None = None
+
+
+class GatewayError(Failure):
+    """A failure with its own place in the OpenAI error format (https://platform.openai.com/docs/guides/error-codes)."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.param = param
+
+
+class InvalidRequest(GatewayError):
+    status, type, code = 400, "invalid_request_error", "invalid_request_error"
+
+
+class BodyTooLarge(InvalidRequest):
+    status, code = 413, "request_too_large"
+
+
+class HeadersTooLarge(InvalidRequest):
+    status, code = 431, "headers_too_large"
+
+
+class Unauthorized(GatewayError):
+    status, type, code = 401, "invalid_request_error", "invalid_api_key"
+
+
+class Forbidden(GatewayError):
+    status, type, code = 403, "invalid_request_error", "forbidden"
+
+
+class NotFound(GatewayError):
+    status, type, code = 404, "invalid_request_error", "not_found"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class MethodNotAllowed(GatewayError):
+    status, type, code = 405, "invalid_request_error", "method_not_allowed"
+
+
+class KeyLimited(GatewayError):
+    status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
+
+
+class ProviderMissing(GatewayError):
+    status, type, code = 503, "server_error", "provider_unavailable"
+
+
+class MemoryPressure(GatewayError):
+    status, type, code = 503, "server_error", "memory_pressure"
+    retryable = True
+    elsewhere = True
+
+
+class UpstreamError(GatewayError):
+    """A provider's own error answer: its status, headers and body reach the client as they are.
+
+    `body` and `headers` are the upstream's (hop-by-hop headers and secrets already taken out).
+    """
+
+    status, type, code = 502, "server_error", "upstream_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        body: bytes,
+        headers: list[tuple[bytes, bytes]],
+        retryable: bool,
+        elsewhere: bool = False,
+        blame: Blame = Blame.NOBODY,
+        throttled: bool = False,
+        wants_window: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.status = status
+        self.body = body
+        self.headers = headers
+        self.retryable = retryable
+        self.elsewhere = elsewhere
+        self.blame = blame
+        self.throttled = throttled
+        self.wants_window = wants_window
+
+
+class UpstreamUnreachable(GatewayError):
+    status, type, code = 502, "server_error", "upstream_error"
+    retryable = True
+    blame = Blame.HOST
+
+
+class UpstreamReset(GatewayError):
+    status, type, code = 502, "server_error", "upstream_error"
+    retryable = True
+    blame = Blame.MODEL
+
+
+class UpstreamBroken(GatewayError):
+    status, type, code = 502, "server_error", "upstream_error"
+    retryable = True
+    blame = Blame.MODEL
+
+
+class UpstreamTooLarge(GatewayError):
+    status, type, code = 502, "server_error", "upstream_error"
+    blame = Blame.MODEL
+
+
+_ACTOR_FAILURES: dict[type[Failure], tuple[int, str, str]] = {
+    RateLimited: (429, "rate_limit_error", "rate_limit_exceeded"),
+    Overloaded: (503, "server_error", "overloaded"),
+    Unavailable: (503, "server_error", "provider_unavailable"),
+    TimedOut: (504, "server_error", "upstream_timeout"),
+    DeadlineExceeded: (504, "server_error", "upstream_timeout"),
+    ActorDied: (503, "server_error", "provider_unavailable"),
+    CallCrashed: (500, "server_error", "internal_error"),
+}
+
+
+def describe(failure: Failure) -> Description:
+    """What `failure` is to a caller; a kind nobody mapped is a 500 that says nothing of our insides."""
+    if isinstance(failure, GatewayError):
+        return Description(
+            failure.status, failure.type, failure.code, failure.message, failure.param, failure.retry_after
+        )
+    for kind in type(failure).__mro__:
+        if kind in _ACTOR_FAILURES:
+            status, error_type, code = _ACTOR_FAILURES[kind]
+            return Description(status, error_type, code, failure.message, None, failure.retry_after)
+    return Description(500, "server_error", "internal_error", "The gateway failed to handle this request.")

@@ -1,0 +1,98 @@
+"""Everything outside the gateway that a simulation swaps: clock, chance, network, threads, memory, environment.
+
+`wiring.build(config, world)` takes everything from a World, so that several gateways live in one process and a whole
+one runs in virtual time from one seed. Production's World is made in `serve.py`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Stream(Protocol):
+    """A duplex byte stream by readiness: what a non-blocking socket offers and nothing more.
+
+    One task reads and one task writes at a time. After `close` both waits raise `trio.ClosedResourceError`.
+    """
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The other end's host and port; a Unix socket has ("unix", 0)."""
+        ...
+
+    def receive_nowait(self, max_bytes: int) -> bytes:
+        """What has arrived, at most `max_bytes`; b"" is the end. Raises trio.WouldBlock, OSError (reset)."""
+        ...
+
+    def send_nowait(self, data: bytes | bytearray | memoryview) -> int:
+        """How many bytes were taken, at least 1. Raises trio.WouldBlock when none were, OSError (reset, pipe)."""
+        ...
+
+    async def wait_readable(self) -> None:
+        """Returns when `receive_nowait` is worth a try. Raises trio.ClosedResourceError."""
+        ...
+
+    async def wait_writable(self) -> None:
+        """Returns when `send_nowait` is worth a try. Raises trio.ClosedResourceError."""
+        ...
+
+    def send_eof(self) -> None:
+        """Ends our direction; the other stays open. Raises OSError."""
+        ...
+
+    def close(self, *, abort: bool = False) -> None:
+        """Closes at once, never blocks; `abort` resets instead of ending in order. Twice is harmless."""
+        ...
+
+
+class Listener(Protocol):
+    """A listening socket."""
+
+    @property
+    def address(self) -> tuple[str, int]: ...
+
+    async def accept(self) -> Stream:
+        """The next connection. Raises OSError (EMFILE, ECONNABORTED, ...), trio.ClosedResourceError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Connect(Protocol):
+    """Opens a plain TCP connection; TLS is laid over it by the edge client."""
+
+    async def __call__(self, host: str, port: int) -> Stream:
+        """Resolves `host` and connects, happy eyeballs. Raises OSError (socket.gaierror for names)."""
+        ...
+
+
+class RunInThread(Protocol):
+    """Runs a blocking function elsewhere; a simulation runs it inline."""
+
+    async def __call__(self, function: Callable[[], T]) -> T: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The outside, as the gateway sees it."""
+
+    clock: Callable[[], float]
+    """Monotonic seconds: `trio.current_time`."""
+    wall_clock: Callable[[], float]
+    """Seconds since the epoch: `time.time`."""
+    random: random.Random
+    new_id: Callable[[], str]
+    """A fresh identifier, 32 lower-case hexadecimal digits."""
+    connect: Connect
+    listen: Callable[[str, int], Awaitable[Listener]]
+    run_in_thread: RunInThread
+    memory_bytes: Callable[[], int]
+    """The process's resident set."""
+    environ: Mapping[str, str]
+    write_log: Callable[[str], None]
+    """Takes one finished log line without its line end; never blocks."""

@@ -1,0 +1,46 @@
+"""Memory pressure comes with the sample that shows it, and goes only when there is room again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from actors.memory_monitor import MemoryMonitor, Pressure, judge
+
+
+@pytest.mark.parametrize(
+    ("share", "before", "after"),
+    [
+        (0.0, Pressure.NONE, Pressure.NONE),
+        (0.799, Pressure.NONE, Pressure.NONE),
+        (0.8, Pressure.NONE, Pressure.DEGRADE),
+        (0.95, Pressure.NONE, Pressure.REFUSE),
+        (0.91, Pressure.REFUSE, Pressure.REFUSE),
+        (0.899, Pressure.REFUSE, Pressure.DEGRADE),
+        (0.76, Pressure.DEGRADE, Pressure.DEGRADE),
+        (0.76, Pressure.REFUSE, Pressure.DEGRADE),
+        (0.74, Pressure.REFUSE, Pressure.NONE),
+        (0.91, Pressure.DEGRADE, Pressure.DEGRADE),
+    ],
+)
+def test_a_level_is_left_only_well_below_where_it_was_entered(share: float, before: Pressure, after: Pressure) -> None:
+    """Up at 80 % and 95 %, down at 75 % and 90 %."""
+    assert judge(share, before) is after
+
+
+async def test_pressure_is_seen_within_a_quarter_of_a_second_and_stated_once(autojump_clock: MockClock) -> None:
+    """Memory rises at 0.6 s and falls at 2.1 s: two facts, at 0.75 s and 2.25 s."""
+    start = trio.current_time()
+    facts: list[Any] = []
+
+    def sample() -> int:
+        return 990 if 0.6 <= trio.current_time() - start < 2.1 else 100
+
+    monitor = MemoryMonitor(sample, 1000, clock=trio.current_time, observe=facts.append)
+    with trio.move_on_after(5):
+        await monitor.run()
+    assert [(fact.after, fact.at - start) for fact in facts] == [(Pressure.REFUSE, 0.75), (Pressure.NONE, 2.25)]
+    assert monitor.view() == {"pressure": "none", "used_bytes": 100, "threshold_bytes": 1000}

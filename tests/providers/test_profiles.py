@@ -1,0 +1,86 @@
+"""Where providers are and what they are sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.providers.directory import openai_dialect_profile
+from gateway.providers.headers import json_content_type, useful_headers
+from gateway.providers.profile import Origin, parse_base_url
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "path"),
+    [
+        ("https://api.openai.com/v1", ("https", "api.openai.com", 443), b"/v1"),
+        ("https://api.openai.com/v1/", ("https", "api.openai.com", 443), b"/v1"),
+        ("https://api.deepseek.com", ("https", "api.deepseek.com", 443), b""),
+        ("http://127.0.0.1:8000/v1", ("http", "127.0.0.1", 8000), b"/v1"),
+        ("http://[::1]:11434/v1", ("http", "::1", 11434), b"/v1"),
+        ("http://localhost", ("http", "localhost", 80), b""),
+    ],
+)
+def test_an_address_is_an_origin_and_a_path(url: str, origin: tuple[str, str, int], path: bytes) -> None:
+    assert parse_base_url(url) == (Origin(*origin), path)
+
+
+@pytest.mark.parametrize("url", ["", "api.openai.com", "ftp://x", "https://", "http://h:x"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_base_url(url)
+
+
+def test_the_key_goes_up_as_a_bearer_token() -> None:
+    profile = openai_dialect_profile("openai", "https://api.openai.com/v1")
+    assert profile.authorize("k") == (b"authorization", b"Bearer k")
+    assert profile.target(b"/chat/completions") == b"/v1/chat/completions"
+
+
+def test_a_provider_of_ones_own_is_taken_for_openai() -> None:
+    profile = openai_dialect_profile("my-vllm", "http://127.0.0.1:8000/v1")
+    assert profile.name == "my-vllm"
+    assert "context_length_exceeded" in profile.window_codes
+    assert not profile.sends_usage_unasked
+
+
+def test_only_useful_headers_reach_the_client() -> None:
+    """Nothing of the connection, of a CDN, of cookies, or of whose account was used."""
+    upstream = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"5"),
+        (b"content-encoding", b"gzip"),
+        (b"connection", b"keep-alive"),
+        (b"transfer-encoding", b"chunked"),
+        (b"set-cookie", b"a=b"),
+        (b"server", b"cloudflare"),
+        (b"alt-svc", b"h3"),
+        (b"cf-ray", b"1"),
+        (b"x-internal-host", b"10.0.0.7"),
+        (b"openai-organization", b"org"),
+        (b"openai-processing-ms", b"12"),
+        (b"openai-version", b"2020-10-01"),
+        (b"x-ratelimit-remaining-requests", b"9"),
+        (b"retry-after", b"1"),
+        (b"x-request-id", b"req_1"),
+    ]
+    assert useful_headers(upstream, content_type=b"text/event-stream") == [
+        (b"content-type", b"text/event-stream"),
+        (b"openai-processing-ms", b"12"),
+        (b"openai-version", b"2020-10-01"),
+        (b"x-ratelimit-remaining-requests", b"9"),
+        (b"retry-after", b"1"),
+        (b"x-upstream-request-id", b"req_1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "passed"),
+    [
+        (b"application/json; charset=utf-8", b"application/json; charset=utf-8"),
+        (b"application/problem+json", b"application/problem+json"),
+        (b"application/octet-stream", b"application/json"),
+        (b"text/event-stream", b"application/json"),
+    ],
+)
+def test_json_is_called_json(said: bytes, passed: bytes) -> None:
+    assert json_content_type([(b"content-type", said)]) == passed
