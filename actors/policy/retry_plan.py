@@ -63,6 +63,8 @@ def decide(
     onward: Decision = Next() if has_next else Stop()
     if failure.elsewhere or failure.wants_window or tries >= settings.attempts or not budget_left:
         return onward
+    if failure.throttled and failure.retry_after is None and has_next:
+        return onward  # nobody knows for how long it wants to be left alone
     delay_s = _delay_s(failure, tries, settings, random)
     asked_s = failure.retry_after or 0.0
     if now + delay_s >= deadline or (has_next and asked_s > settings.wait_same_s):
@@ -73,7 +75,7 @@ def decide(
 def _delay_s(failure: Failure, tries: int, settings: RetrySettings, random: Random) -> float:
     """How long the same candidate must be left alone; infinity where asking it again makes no sense."""
     asked_s = failure.retry_after
-    if failure.throttled:
-        return math.inf if asked_s is None or asked_s > settings.wait_same_s else max(asked_s, 0.0)
+    if failure.throttled and asked_s is not None:
+        return math.inf if asked_s > settings.wait_same_s else max(asked_s, 0.0)
     pause_s = exponential_s(tries, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s, random=random)
     return pause_s if asked_s is None else max(pause_s, asked_s)

@@ -202,6 +202,26 @@ def test_a_stream_that_breaks_counts_as_one_failed_call_in_the_window() -> None:
     assert moves == [None] * 9 + [CLOSED_TO_OPEN]
 
 
+def test_a_stream_that_began_before_the_window_counts_as_one_failed_call_in_it() -> None:
+    breaker = make()
+    long_stream = admitted(breaker, 0.0)
+    breaker.succeeded(long_stream, 0.0)
+    moves = [breaker.failed(long_stream, 60.0), succeed_one(breaker, 60.0)]
+    for _ in range(9):
+        moves += [succeed_one(breaker, 60.0), fail_one(breaker, 60.0)]
+    assert moves == [None] * 19 + [CLOSED_TO_OPEN]
+
+
+def test_closing_forgets_the_calls_of_before() -> None:
+    breaker = make()
+    for _ in range(10):
+        succeed_one(breaker, 0.0)
+        fail_one(breaker, 0.0)
+    assert breaker.phase is Phase.OPEN
+    succeed_one(breaker, 5.0)
+    assert fail_one(breaker, 5.0) is None
+
+
 def test_a_probe_that_breaks_later_is_failure_one_of_the_closed_breaker() -> None:
     breaker = opened()
     probe = admitted(breaker, 5.0)

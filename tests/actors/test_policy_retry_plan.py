@@ -107,7 +107,9 @@ def test_a_throttled_candidate_is_waited_for_up_to_five_seconds() -> None:
     assert plan(failure(throttled=True, retry_after=5.1)) == Next()
     assert plan(failure(throttled=True, retry_after=5.1), has_next=False) == Stop()
     assert plan(failure(throttled=True)) == Next()
-    assert plan(failure(throttled=True), has_next=False) == Stop()
+    again = plan(failure(throttled=True), has_next=False)
+    assert isinstance(again, Again)
+    assert 0 <= again.delay_s <= 0.5
 
 
 def test_throttled_retries_cost_attempts_and_budget_too() -> None:
@@ -139,12 +141,12 @@ def reference(failed: Failure, facts: dict[str, Any]) -> tuple[type[Decision], f
     asked = failed.retry_after
     low = asked or 0.0
     high = max(low, min(0.5 * 2 ** (facts["tries"] - 1), 8.0))
-    if failed.throttled:
+    if failed.throttled and asked is not None:
         high = low
     time_left = facts["deadline"] - facts["now"]
     same_may_help = failed.retryable and not failed.elsewhere and not failed.wants_window
     too_long = low > 5.0 and (failed.throttled or facts["has_next"])
-    patience = not too_long and not (failed.throttled and asked is None)
+    patience = not too_long and not (failed.throttled and asked is None and facts["has_next"])
     affordable = facts["tries"] < 3 and facts["budget_left"]
     if same_may_help and patience and affordable and high < time_left:
         return Again, low, high
