@@ -15,6 +15,7 @@ import trio
 
 from actors.errors import Failure, Left, Stage
 from actors.reply import Reply
+from actors.timers import Timer, Timers
 
 if TYPE_CHECKING:
     from actors.relay import Relay
@@ -168,6 +169,7 @@ class Attempt:
         "delivered",
         "detail",
         "dismissed",
+        "due",
         "ended_at",
         "epoch",
         "failure",
@@ -183,6 +185,8 @@ class Attempt:
         "sent_at",
         "spent_tokens",
         "stage",
+        "timer",
+        "timers",
         "waiting_for",
     )
 
@@ -198,7 +202,12 @@ class Attempt:
         """What the client already has of this answer, where a broken stream is to go on; else None."""
         self.number = len(call.attempts) + 1
         self.epoch = self.number
-        self.scope = trio.CancelScope(deadline=call.deadline)
+        self.scope = trio.CancelScope()
+        self.due = call.deadline
+        """When `scope` is cancelled unless `enter` moves it; kept by a timer that is looked at only when it goes off,
+        so that moving it later, as every streamed event does, costs an assignment."""
+        self.timers: Timers | None = None
+        self.timer: Timer | None = None
         self.stage = Stage.QUEUED
         self.dismissed = False
         """Cancelled on purpose: nobody wants this attempt's answer any more."""
@@ -226,18 +235,39 @@ class Attempt:
     def end(self, outcome: Outcome, failure: Failure | None = None) -> None:
         """Sets the one outcome; whoever holds the attempt at its end says so, once."""
         assert self.outcome is None, "an attempt has one outcome"
+        if self.timer is not None:
+            self.timer.cancel()
         self.outcome = outcome
         self.failure = failure
         self.stage = Stage.DONE
         self.ended_at = self.clock()
 
+    def keep_time(self, timers: Timers) -> None:
+        """From here on `scope` is cancelled at `due`; called when the work begins."""
+        self.timers = timers
+        self.timer = timers.at(self.due, self._look_at_clock)
+
     def enter(self, stage: Stage, allowed_s: float | None = None) -> None:
         """Moves to `stage`, which may take `allowed_s` seconds (None: until the call's deadline)."""
         self.stage = stage
-        deadline = self.call.deadline
+        due = self.call.deadline
         if allowed_s is not None:
-            deadline = min(deadline, self.clock() + allowed_s)
-        self.scope.deadline = deadline
+            due = min(due, self.clock() + allowed_s)
+        self.due = due
+        timer = self.timer
+        if timer is not None and due < timer.when:
+            assert self.timers is not None, "who has a timer knows where it is from"
+            timer.cancel()
+            self.timer = self.timers.at(due, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        if self.outcome is not None:
+            return
+        if self.clock() >= self.due:
+            self.scope.cancel()
+        else:
+            assert self.timers is not None, "who has a timer knows where it is from"
+            self.timer = self.timers.at(self.due, self._look_at_clock)
 
     def sent(self) -> None:
         """From here on the provider may have seen the request: its tokens are spent."""

@@ -252,6 +252,7 @@ class ProviderActor:
         self._in_flight[attempt] = hold
         attempt.grow = lambda more_bytes: self.admission.grow(hold, more_bytes)
         attempt.on_content = self._content_came
+        attempt.keep_time(self._timers)
         self._nursery.start_soon(self._serve, attempt, hold)
 
     async def _serve(self, attempt: Attempt, hold: Hold) -> None:

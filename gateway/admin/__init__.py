@@ -1,0 +1,1 @@
+"""The operator's view into the running actors."""

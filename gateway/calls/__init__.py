@@ -1,0 +1,1 @@
+"""What a provider's call task does: encode, ask upstream, decode, answer."""

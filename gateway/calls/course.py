@@ -1,0 +1,47 @@
+"""One attempt's way through its stages: moved for the actor, noted for the log, the metrics and the bill."""
+
+from __future__ import annotations
+
+from actors.errors import Stage
+from actors.letters import Attempt
+from gateway.dialects.envelope import CallNotes, Usage
+
+
+class Course:
+    """Follows one attempt; called by the HTTP client as a `Progress`."""
+
+    __slots__ = ("_asked_at", "attempt", "notes", "prompt_tokens")
+
+    def __init__(self, attempt: Attempt, prompt_tokens: int) -> None:
+        """`prompt_tokens` is an estimate, for an answer that ends before the provider says what it cost."""
+        self.attempt = attempt
+        self.notes = CallNotes()
+        self.prompt_tokens = prompt_tokens
+        attempt.detail = self.notes
+        self(Stage.CONNECTING)
+
+    def __call__(self, stage: Stage) -> None:
+        """SENDING: there is a connection, the provider may see the request from now on. AWAITING: it has all of it."""
+        attempt = self.attempt
+        if stage is Stage.CONNECTING:
+            self._asked_at = attempt.clock()
+            attempt.enter(stage, attempt.candidate.timeouts.connect_s)
+            return
+        # A whole answer may take as long as the call; a stream has to show a sign of life.
+        allowed_s = None if attempt.call.relay is None else attempt.candidate.timeouts.first_token_s
+        if stage is Stage.SENDING:
+            self.notes.connect_s = attempt.clock() - self._asked_at
+            attempt.enter(stage, allowed_s)
+            attempt.sent()
+            attempt.spent_tokens = self.prompt_tokens
+        elif allowed_s is None:
+            attempt.stage = stage
+        else:
+            attempt.enter(stage, allowed_s)
+
+    def used(self, usage: Usage | None, finish_reason: str | None) -> None:
+        """What the answer cost and how it ended, as far as is known."""
+        self.notes.finish_reason = finish_reason
+        if usage is not None:
+            self.notes.usage = usage
+            self.attempt.spent_tokens = usage.prompt + usage.completion

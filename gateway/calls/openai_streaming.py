@@ -1,0 +1,134 @@
+"""A streamed answer of OpenAI's dialect on its way from the provider's connection into the call's relay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import trio
+
+from actors.errors import Stage
+from gateway.calls.course import Course
+from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamResponse
+from gateway.dialects.envelope import ModelReply, RawHeaders, Usage
+from gateway.dialects.openai_chat import ChatRequest
+from gateway.dialects.openai_compose import as_stream
+from gateway.dialects.openai_reply import read_reply
+from gateway.dialects.openai_stream import ChatStream
+from gateway.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamTooLarge
+from gateway.providers.headers import useful_headers
+
+TRAILER_S: Final = 5.0
+"""How long usage and `[DONE]` are waited for once the answer is whole."""
+CONTENT_TYPE: Final = b"text/event-stream; charset=utf-8"
+
+Judge = Callable[[RawHeaders, bytes], UpstreamError]
+"""The failure for an error object that came with status 200."""
+
+
+class StreamedAnswer:
+    """One answer being passed on; `pass_on` returns when it is whole."""
+
+    def __init__(
+        self, course: Course, response: UpstreamResponse, chat: ChatRequest, *, hide_usage: bool, judge: Judge
+    ) -> None:
+        self._course = course
+        self._attempt = course.attempt
+        self._response = response
+        self._chat = chat
+        self._judge = judge
+        self._stream = ChatStream(choices=chat.choices, hide_usage=hide_usage)
+
+    async def pass_on(self) -> None:
+        """Commits at the first content and writes all of it.
+
+        Raises UpstreamError for an error before the first content, UpstreamBroken for one after it or for an answer
+        that is cut, and whatever the connection raises.
+        """
+        first = await self._first_bytes()
+        if first.startswith((b"{", b"[")):
+            await self._pass_on_json(await self._rest_of(first))
+            return
+        try:
+            await self._pass_on_events(first)
+        finally:
+            self._settle()
+
+    async def _pass_on_events(self, data: bytes) -> None:
+        attempt, stream = self._attempt, self._stream
+        idle_s = attempt.candidate.timeouts.idle_s
+        while True:
+            piece = stream.feed(data) if data else stream.end()
+            if piece:
+                await self._write(piece)
+            if stream.error is not None:
+                raise self._failure(stream.error)
+            if stream.done:
+                return
+            if stream.whole:
+                data = await self._receive_trailer()
+                continue
+            if attempt.content_at is not None:
+                attempt.enter(Stage.STREAMING, idle_s)
+            data = await self._response.receive()
+
+    async def _write(self, piece: bytes) -> None:
+        attempt = self._attempt
+        if attempt.content_at is None:
+            attempt.commit(ModelReply(200, useful_headers(self._response.headers, content_type=CONTENT_TYPE)))
+        if not attempt.write_nowait(piece):
+            await attempt.write(piece)
+
+    async def _receive_trailer(self) -> bytes:
+        """What follows a whole answer. Its loss harms nobody: b"", as at the connection's end."""
+        self._attempt.enter(Stage.STREAMING)
+        with trio.move_on_after(TRAILER_S):
+            try:
+                return await self._response.receive()
+            except GatewayError:
+                pass  # the client has the answer; a cut after it is none of its concern
+        return b""
+
+    def _failure(self, error: bytes) -> GatewayError:
+        failure = self._judge(self._response.headers, error)
+        if self._attempt.content_at is None:
+            return failure
+        return UpstreamBroken(failure.message)
+
+    def _settle(self) -> None:
+        stream = self._stream
+        usage = stream.usage
+        if usage is None and stream.started:
+            usage = Usage(prompt=self._course.prompt_tokens, completion=stream.delivered_tokens)
+        self._course.used(usage, stream.finish_reason)
+
+    # A provider that answers a request for a stream with plain JSON, whatever it calls it.
+
+    async def _pass_on_json(self, body: bytes) -> None:
+        """An error, or a whole answer, which becomes the stream that was asked for: it has been paid for."""
+        try:
+            notes = read_reply(body)
+            if notes.error is not None:
+                raise self._judge(self._response.headers, body)
+            piece = as_stream(msgspec.json.decode(body), include_usage=self._chat.wants_usage)
+        except ValueError as problem:
+            raise UpstreamBroken("The provider sent something that is neither a stream nor an answer.") from problem
+        self._course.used(notes.usage, notes.finish_reason)
+        await self._write(piece)
+
+    async def _first_bytes(self) -> bytes:
+        """The first bytes that are no white space, which OpenRouter sends ahead of plain JSON."""
+        while data := await self._response.receive():
+            if data := data.lstrip():
+                return data
+        return b""
+
+    async def _rest_of(self, first: bytes) -> bytes:
+        body = bytearray(first)
+        while data := await self._response.receive():
+            body += data
+            if len(body) > ANSWER_LIMIT_BYTES:
+                raise UpstreamTooLarge(f"The provider's answer is longer than {ANSWER_LIMIT_BYTES} bytes.")
+        self._attempt.hold(len(body))
+        return bytes(body)

@@ -1,0 +1,55 @@
+"""What a call task needs of an HTTP client; the edge's client fits, and a test's fake does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from actors.errors import Stage
+from gateway.dialects.envelope import RawHeaders
+from gateway.providers.profile import Origin
+
+ANSWER_LIMIT_BYTES: Final = 64 * 1024 * 1024
+"""A whole answer beyond this is not read."""
+
+Progress = Callable[[Stage], None]
+"""Told SENDING once there is a connection and AWAITING when the request's last byte has gone.
+
+A connection that turns out to be dead is replaced: CONNECTING, and SENDING again.
+"""
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose head has arrived. Header names are in lower case."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> RawHeaders: ...
+
+    async def read(self, limit: int, /) -> bytes:
+        """The whole body. Raises UpstreamTooLarge, UpstreamBroken."""
+        ...
+
+    async def receive(self) -> bytes:
+        """What has arrived of the body, b"" at its end. Raises UpstreamBroken."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back where the answer is at its end, else closes it. Never blocks."""
+        ...
+
+
+class UpstreamClient(Protocol):
+    async def request(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: RawHeaders,
+        body: bytes,
+        *,
+        progress: Progress,
+    ) -> UpstreamResponse:
+        """Asks and waits for the answer's head. Raises UpstreamUnreachable, UpstreamReset, UpstreamBroken."""
+        ...

@@ -1,0 +1,62 @@
+"""What the face asks of the models and what comes back, whatever the wire formats on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+RawHeaders = list[tuple[bytes, bytes]]
+"""HTTP header fields in order, names in lower case."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens of one answer; `prompt + completion` is the provider's own total.
+
+    `cached` is part of `prompt`, `reasoning` is part of `completion`.
+    """
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelRequest:
+    """A client's request, read and checked by the face, as it travels through the actors to a provider's call task.
+
+    `dialect` names the client's wire format ("openai_chat"), `body` is the JSON as the client sent it and `decoded`
+    that dialect's own struct of it. `headers` are the client's that go upstream (correlation id, trace context).
+    """
+
+    dialect: str
+    body: bytes
+    decoded: Any
+    request_id: str
+    headers: RawHeaders = field(default_factory=list)
+    authorization: bytes | None = None
+    """The client's own key, used only by a provider with `auth = "passthrough"`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelReply:
+    """A unary answer, or a stream's head (with an empty body), in the client's dialect.
+
+    `headers` are the upstream's useful ones (content-type among them), without hop-by-hop headers or lengths.
+    """
+
+    status: int
+    headers: RawHeaders
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class CallNotes:
+    """What a call task learned, for the log line, the metrics and the bill; stands in `Attempt.detail`."""
+
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    connect_s: float | None = None
+    """Seconds spent on getting a connection; 0.0 where one was reused."""
+    upstream_request_id: str | None = None

@@ -1,0 +1,58 @@
+"""What msgspec says about a body it could not read, as the error an OpenAI client expects.
+
+msgspec reports a path (`$.messages[0]`) and types only inside its message, so this is the one place that reads texts.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from gateway.errors import InvalidRequest
+
+_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_MISSING = re.compile(r"^Object missing required field `(?P<field>[^`]+)`")
+_WRONG_TYPE = re.compile(r"^Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`")
+_TYPE_NAMES = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "an array",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def unreadable(problem: ValueError | RecursionError) -> InvalidRequest:
+    """The 400 for what a JSON decoder raised; `param` names the field where there is one."""
+    if isinstance(problem, RecursionError):
+        return InvalidRequest("The JSON body of the request is nested too deeply.")
+    if isinstance(problem, UnicodeDecodeError):
+        return InvalidRequest("The JSON body of the request is not UTF-8.")
+    text = str(problem)
+    if not isinstance(problem, msgspec.ValidationError):
+        return InvalidRequest(f"The body of the request is not JSON: {text}.")
+    path, what = _split_path(text)
+    if missing := _MISSING.match(what):
+        param = f"{path}.{missing['field']}" if path else missing["field"]
+        return InvalidRequest(f"Missing required parameter: '{param}'.", param=param)
+    if wrong := _WRONG_TYPE.match(what):
+        what = f"expected {_name(wrong['expected'])}, but got {_name(wrong['got'])} instead"
+    else:
+        what = what[:1].lower() + what[1:]
+    if not path:
+        return InvalidRequest(f"Invalid body: {what}.")
+    return InvalidRequest(f"Invalid '{path}': {what}.", param=path)
+
+
+def _split_path(text: str) -> tuple[str, str]:
+    where = _PATH.search(text)
+    if where is None:
+        return "", text
+    return where["path"].removeprefix("."), text[: where.start()]
+
+
+def _name(types: str) -> str:
+    return " or ".join(_TYPE_NAMES.get(name, name) for name in types.split(" | "))

@@ -1,0 +1,150 @@
+"""Chat completions, the request side: what the gateway needs of a request, and the little it changes in one.
+
+https://platform.openai.com/docs/api-reference/chat/create. Members nobody reads here are skipped and travel on as the
+client wrote them, those a provider added last week included.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.dialects.mistakes import unreadable
+from gateway.errors import InvalidRequest
+
+DEFAULT_OUTPUT_TOKENS: Final = 1024
+"""Reserved for an answer whose length the client does not limit; settled by what it really took."""
+MEDIA_TOKENS: Final = 1000
+"""Reserved for an image, a sound or a file: what one costs has nothing to do with its bytes."""
+
+_BYTES_PER_TOKEN = 4
+_MOST_OUTPUT_TOKENS = 10_000_000
+_MOST_CHOICES = 128
+_MEDIA_WORTH_A_LOOK_BYTES = 2048
+_NULL: Final = msgspec.Raw(b"null")
+
+
+class Message(msgspec.Struct, gc=False):
+    """One message of the conversation; its content stays as the client wrote it."""
+
+    role: str
+    content: msgspec.Raw = _NULL
+
+
+class StreamOptions(msgspec.Struct, gc=False):
+    include_usage: bool | None = None
+
+
+class ChatRequest(msgspec.Struct):
+    """What the gateway reads of a request; made by `decode_request`, which has checked it."""
+
+    model: str
+    messages: list[Message]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+    tools: list[msgspec.Raw] | None = None
+    tool_choice: msgspec.Raw = _NULL
+    response_format: msgspec.Raw = _NULL
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the client asked for usage in its stream."""
+        return self.stream_options is not None and self.stream_options.include_usage is True
+
+    @property
+    def choices(self) -> int:
+        """How many answers were asked for."""
+        return min(max(self.n or 1, 1), _MOST_CHOICES)
+
+    @property
+    def output_limit(self) -> int | None:
+        """The most tokens one answer may have, where the client says so."""
+        return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
+
+
+class _Part(msgspec.Struct, gc=False):
+    """One part of a message's content, as far as it can carry media."""
+
+    image_url: msgspec.Raw = _NULL
+    input_audio: msgspec.Raw = _NULL
+    file: msgspec.Raw = _NULL
+
+
+_request_decoder = msgspec.json.Decoder(ChatRequest)
+_parts_decoder = msgspec.json.Decoder(list[_Part])
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_request(body: bytes) -> ChatRequest:
+    """Reads and checks a request. Raises InvalidRequest whose `param` names the field, like `messages[0].role`."""
+    try:
+        request = _request_decoder.decode(body)
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+    if not request.model:
+        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
+    if not request.messages:
+        raise InvalidRequest("Invalid 'messages': expected at least one message.", param="messages")
+    return request
+
+
+def rewrite_request(body: bytes, request: ChatRequest, *, model: str, include_usage: bool) -> bytes:
+    """The body for the provider: its own name for the model, usage asked for where `include_usage` says so.
+
+    Untouched where nothing changes; otherwise every other member keeps its value byte for byte. Raises InvalidRequest
+    for what only a second reading finds too deep.
+    """
+    include_usage = include_usage and not request.wants_usage
+    if model == request.model and not include_usage:
+        return body
+    try:
+        members = _members_decoder.decode(body)
+        if model != request.model:
+            members["model"] = msgspec.Raw(_encode(model))
+        if include_usage:
+            members["stream_options"] = _with_usage(members, request)
+        return _encode(members)
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+
+
+def estimate_prompt(request: ChatRequest, body: bytes) -> int:
+    """Tokens of the prompt, guessed from its size."""
+    prompt_bytes, media = len(body), 0
+    for message in request.messages:
+        content = memoryview(message.content)
+        if len(content) > _MEDIA_WORTH_A_LOOK_BYTES and content[0] == ord("["):
+            media_bytes, count = _weigh_media(message.content)
+            prompt_bytes -= media_bytes
+            media += count
+    return prompt_bytes // _BYTES_PER_TOKEN + media * MEDIA_TOKENS
+
+
+def estimate_tokens(request: ChatRequest, body: bytes) -> int:
+    """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
+    limit = request.output_limit
+    output = DEFAULT_OUTPUT_TOKENS if limit is None else min(max(limit, 0), _MOST_OUTPUT_TOKENS)
+    return estimate_prompt(request, body) + output * request.choices
+
+
+def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspec.Raw:
+    options: dict[str, msgspec.Raw] = {}
+    if request.stream_options is not None:
+        options = _members_decoder.decode(members["stream_options"])
+    options["include_usage"] = msgspec.Raw(b"true")
+    return msgspec.Raw(_encode(options))
+
+
+def _weigh_media(content: msgspec.Raw) -> tuple[int, int]:
+    """How many of a content's bytes are media, and how many pieces they are."""
+    try:
+        parts = _parts_decoder.decode(content)
+    except (ValueError, RecursionError):
+        return 0, 0  # an unusual content is the provider's to judge; here it only weighs more
+    media = [raw for part in parts for raw in (part.image_url, part.input_audio, part.file) if raw is not _NULL]
+    return sum(memoryview(raw).nbytes for raw in media), len(media)

@@ -1,0 +1,193 @@
+"""Chat completions, the streamed answer: what to hold back, what to pass on, what to count.
+
+https://platform.openai.com/docs/api-reference/chat/streaming. Providers differ in where usage and finish_reason stand
+and whether `[DONE]` comes; all of that is settled here, on bytes, without I/O.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import msgspec
+
+from gateway.dialects.envelope import Usage
+from gateway.dialects.openai_errors import envelop
+from gateway.dialects.openai_usage import read_usage
+from gateway.dialects.sse import Event, SseSplitter, encode_event
+from gateway.errors import UpstreamBroken
+
+DONE: Final = b"data: [DONE]\n\n"
+PREAMBLE_LIMIT_BYTES: Final = 64 * 1024
+"""More than this is not held back, content or not."""
+
+_NULL: Final = msgspec.Raw(b"null")
+_NULL_USAGE: Final = b',"usage":null'
+_CHARACTERS_PER_TOKEN = 4
+
+
+class _Choice(msgspec.Struct, gc=False):
+    index: int = 0
+    delta: dict[str, Any] | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
+
+
+_decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class ChatStream:
+    """One provider's streamed answer, read to be passed on.
+
+    `feed` takes what was received and returns what the client may have now: nothing until the first content, then
+    all that was held back with it. Comments before the first content are dropped, later ones pass. Chunks that are
+    not JSON are skipped and counted in `malformed`.
+    """
+
+    __slots__ = (
+        "_choices",
+        "_finished",
+        "_held",
+        "_hide_usage",
+        "_splitter",
+        "characters",
+        "done",
+        "error",
+        "finish_reason",
+        "malformed",
+        "started",
+        "usage",
+    )
+
+    def __init__(self, *, choices: int = 1, hide_usage: bool = False) -> None:
+        """`choices` is how many answers were asked for; `hide_usage` where usage was asked for on our account."""
+        self._splitter = SseSplitter()
+        self._choices = choices
+        self._hide_usage = hide_usage
+        self._held: list[bytes] = []
+        self._finished = 0
+        """A bit for each choice that has its finish_reason."""
+        self.started = False
+        """The first content has come."""
+        self.done = False
+        """`[DONE]` has come."""
+        self.error: bytes | None = None
+        """An error that the provider sent in place of a chunk, as an error answer's body."""
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+        self.characters = 0
+        """Text delivered so far."""
+        self.malformed = 0
+
+    @property
+    def whole(self) -> bool:
+        """Every answer that was asked for has its finish_reason."""
+        return self.done or self._finished.bit_count() >= self._choices
+
+    @property
+    def delivered_tokens(self) -> int:
+        """What was delivered, by the provider's count or else by the length of the text."""
+        if self.usage is not None:
+            return self.usage.completion
+        return math.ceil(self.characters / _CHARACTERS_PER_TOKEN)
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes what was received, returns what to pass on. Raises UpstreamBroken for an event without end.
+
+        After `done` or `error` nothing more is read.
+        """
+        pieces = self._held
+        for event in self._splitter.feed(data):
+            if piece := self._take(event):
+                pieces.append(piece)
+            if self.done or self.error is not None:
+                break
+        if not self.started and sum(map(len, pieces)) <= PREAMBLE_LIMIT_BYTES:
+            return b""
+        self.started = True
+        self._held = []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def end(self) -> bytes:
+        """The connection has ended: what is still to be passed on. Raises UpstreamBroken where the answer is cut."""
+        # Some leave out the last blank line; an event that was really cut is no JSON and is skipped.
+        rest = self.feed(b"\n\n") if self._splitter.unfinished else b""
+        if self.done or self.error is not None:
+            return rest
+        if not self.whole:
+            raise UpstreamBroken("The provider's stream ended before the answer did.")
+        self.done = True
+        return rest + DONE
+
+    def _take(self, event: Event) -> bytes:
+        data = event.data
+        if data is None:
+            return event.raw if self.started else b""
+        if data == b"[DONE]":
+            if not self.started and not self._held:
+                raise UpstreamBroken("The provider's stream ended without an answer.")
+            self.started = self.done = True
+            return event.raw
+        try:
+            chunk = _decode_chunk(data)
+        except (ValueError, RecursionError):
+            return self._take_unusual(event)
+        if chunk.error is not _NULL and bytes(chunk.error) != b"null":
+            self.error = envelop(bytes(chunk.error))
+            return b""
+        if chunk.choices:
+            for choice in chunk.choices:
+                self._count(choice)
+        if chunk.usage is not _NULL:
+            return self._take_usage(event, chunk)
+        return event.raw
+
+    def _take_unusual(self, event: Event) -> bytes:
+        """A chunk of another shape is passed on, for it may be content; one that is no JSON is not."""
+        try:
+            msgspec.json.decode(event.data or b"")
+        except (ValueError, RecursionError):
+            self.malformed += 1
+            return b""
+        self.started = True
+        return event.raw
+
+    def _count(self, choice: _Choice) -> None:
+        if choice.delta:
+            for member, value in choice.delta.items():
+                if member == "role" or not value:
+                    continue
+                self.started = True
+                self.characters += len(value) if isinstance(value, str) else _CHARACTERS_PER_TOKEN
+        if choice.finish_reason:
+            self.started = True
+            self.finish_reason = choice.finish_reason
+            self._finished |= 1 << min(max(choice.index, 0), self._choices)
+
+    def _take_usage(self, event: Event, chunk: _Chunk) -> bytes:
+        usage = read_usage(chunk.usage)
+        if usage is not None:
+            self.usage = usage
+        if not self._hide_usage:
+            return event.raw
+        if usage is not None and not chunk.choices:
+            return b""
+        return _without_usage(event, chunk.usage)
+
+
+def _without_usage(event: Event, usage: msgspec.Raw) -> bytes:
+    """The event without its top-level `usage`, which nobody asked for but us.
+
+    A quote within a JSON string is escaped, so these plain bytes are always a member; once is the one that was read.
+    """
+    if event.raw.count(_NULL_USAGE) == 1 and bytes(usage) == b"null":
+        return event.raw.replace(_NULL_USAGE, b"")
+    members = _members_decoder.decode(event.data or b"{}")
+    del members["usage"]
+    return encode_event(msgspec.json.encode(members), event.name)

@@ -1,0 +1,1 @@
+"""HTTP/1.1 on Trio with httptools: the server in front and the client towards providers."""

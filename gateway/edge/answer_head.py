@@ -1,0 +1,163 @@
+"""How an answer is framed, and its head as bytes. Pure; header injection ends here."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import NamedTuple
+
+from gateway.edge.refusals import error_body
+from gateway.edge.request_parser import Request
+from gateway.errors import GatewayError
+
+# One scan over all fields: tokens as names, values without NUL; a line end inside one shows in the number of lines.
+_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: [^\r\n\0]*+\r\n)*+")
+_STATUS_LINES = {code.value: b"HTTP/1.1 %d %b\r\n" % (code, code.phrase.encode()) for code in HTTPStatus if code >= 200}
+_CLOSE = b"connection: close\r\n"
+_KEEP_ALIVE = b"connection: keep-alive\r\n"  # what an HTTP/1.0 client has to be told
+_CHUNKED = b"transfer-encoding: chunked\r\n"
+
+LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Framing(enum.Enum):
+    """How the client finds the end of the body."""
+
+    EMPTY = "empty"
+    """HEAD, 204 and 304: the head is all there is."""
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+    """HTTP/1.0 without a length: the connection's end."""
+
+
+class MalformedAnswer(Exception):
+    """An app's answer that cannot be sent: a bad status, header or length, or messages out of order."""
+
+
+class Opening(NamedTuple):
+    """An answer's head and what it commits us to."""
+
+    head: bytes
+    framing: Framing
+    length: int
+    """Of the body, where the framing is LENGTH."""
+    keeps_alive: bool
+
+
+class DateLine:
+    """The Date field, formatted once a second."""
+
+    __slots__ = ("_line", "_second", "_wall_clock")
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
+        self._wall_clock = wall_clock
+        self._second = -1
+        self._line = b""
+
+    def __call__(self) -> bytes:
+        second = int(self._wall_clock())
+        if second != self._second:
+            self._second = second
+            self._line = b"date: %b\r\n" % formatdate(second, usegmt=True).encode()
+        return self._line
+
+
+class _Fields:
+    """What stands in an app's header fields that the framing has to know."""
+
+    __slots__ = ("closes", "has_date", "length", "lines")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.lines: list[bytes] = []
+        self.length: int | None = None
+        self.closes = False
+        self.has_date = False
+        for name, value in headers:
+            name = name.lower()
+            if name in _OURS:
+                self._note(name, value)
+            else:
+                self.lines.append(b"%b: %b\r\n" % (name, value))
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length":
+            if self.length is not None or not value.isdigit():
+                raise MalformedAnswer(f"content-length {value!r}")
+            self.length = int(value)
+        elif name == b"connection":
+            self.closes = self.closes or value.lower() == b"close"
+        elif name == b"date":
+            self.has_date = True
+            self.lines.append(b"date: %b\r\n" % value)
+
+
+_OURS = frozenset([b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"])
+
+
+def open_answer(
+    request: Request,
+    status: int,
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    whole: int | None,
+    closing: bool,
+    date: DateLine,
+) -> Opening:
+    """Frames an answer; `whole` is the body's length where all of it is known. Raises MalformedAnswer."""
+    status_line = _STATUS_LINES.get(status) or _unusual_status_line(status)
+    fields = _Fields(headers)
+    length = whole if fields.length is None else fields.length
+    framing = _framing(request, status, length)
+    if framing is Framing.EMPTY and not whole:
+        length = fields.length  # nobody knows how long the body would have been
+    keeps_alive = not (closing or fields.closes) and framing is not Framing.CLOSE
+    lines = fields.lines
+    if length is not None and status != 204:
+        lines.append(b"content-length: %d\r\n" % length)
+    elif framing is Framing.CHUNKED:
+        lines.append(_CHUNKED)
+    if not fields.has_date:
+        lines.append(date())
+    if not keeps_alive:
+        lines.append(_CLOSE)
+    elif request.version == "1.0":
+        lines.append(_KEEP_ALIVE)
+    block = b"".join(lines)
+    if _FIELDS.fullmatch(block) is None or block.count(b"\n") != len(lines):
+        raise MalformedAnswer("a header field holds a forbidden character")
+    return Opening(b"%b%b\r\n" % (status_line, block), framing, length or 0, keeps_alive)
+
+
+def encode_chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+def refusal_answer(refusal: GatewayError, date: DateLine) -> bytes:
+    """A whole answer of the server's own, the connection's last."""
+    body = error_body(refusal)
+    return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
+        _STATUS_LINES[refusal.status],
+        len(body),
+        date(),
+        _CLOSE,
+        body,
+    )
+
+
+def _framing(request: Request, status: int, length: int | None) -> Framing:
+    if request.method == "HEAD" or status in (204, 304):
+        return Framing.EMPTY
+    if length is not None:
+        return Framing.LENGTH
+    return Framing.CHUNKED if request.version == "1.1" else Framing.CLOSE
+
+
+def _unusual_status_line(status: int) -> bytes:
+    if not 200 <= status <= 999:
+        raise MalformedAnswer(f"status {status}")
+    return b"HTTP/1.1 %d \r\n" % status

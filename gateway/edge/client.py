@@ -1,0 +1,165 @@
+"""The upstream HTTP/1.1 client: one bounded pool an origin, strict answers, and nothing left open by a cancel.
+
+It sets no timeouts: the caller's cancel scope covers all of a request, and `progress` says where it has come.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from actors.errors import Stage
+from gateway.dialects.envelope import RawHeaders
+from gateway.edge.pool import Connection, OriginPool, PoolStatistics
+from gateway.edge.request_head import RequestHeads
+from gateway.edge.response import UpstreamResponse
+from gateway.edge.response_parser import ResponseParser
+from gateway.edge.tls import client_context, open_tls
+from gateway.edge.upstream_exchange import Exchange
+from gateway.errors import UpstreamReset, UpstreamUnreachable
+from gateway.providers.profile import Origin
+from gateway.world import Connect, Stream
+
+Progress = Callable[[Stage], None]
+"""Told SENDING once there is a connection and AWAITING when the request's last byte has gone.
+
+A connection that turns out to be dead is replaced: CONNECTING, and SENDING again.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLimits:
+    max_connections: int = 1024
+    """To one origin; own permits stand in front, so that reaching it is a sign of something wrong."""
+    max_header_bytes: int = 64 * 1024
+    """Of an answer, interim ones and trailers counted in."""
+    idle_s: float = 60.0
+    """A connection unused for longer is not used again."""
+
+
+class UpstreamClient:
+    """Asks providers over HTTP or HTTPS.
+
+    `ssl_context` is called at most once, when it is first needed; by default it verifies against `ca_file`, or the
+    system's authorities.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: Connect,
+        clock: Callable[[], float],
+        limits: ClientLimits,
+        ca_file: str | None = None,
+        ssl_context: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._limits = limits
+        self._make_context = ssl_context or partial(client_context, ca_file)
+        self._context: ssl.SSLContext | None = None
+        self._closed = False
+        self._heads = RequestHeads()
+        self._pools: dict[Origin, OriginPool] = {}
+
+    async def request(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: RawHeaders,
+        body: bytes = b"",
+        *,
+        progress: Progress | None = None,
+    ) -> UpstreamResponse:
+        """Asks and waits for the answer's head; `host` and `content-length` are added to `headers`.
+
+        A connection that was kept alive but is lost before any byte of an answer is replaced by a fresh one, once.
+        Raises UpstreamUnreachable, UpstreamReset (no byte of an answer), UpstreamBroken, UpstreamTooLarge,
+        Overloaded (too many connections), ValueError (a header or target that could not be sent as it is).
+        """
+        head = self._heads.compose(origin, method, target, headers, len(body))
+        pool = self._pools.get(origin) or self._new_pool(origin)
+        kept = pool.take()
+        if kept is not None:
+            try:
+                return await self._exchange(kept, method, head, body, progress)
+            except UpstreamReset:
+                if progress is not None:
+                    progress(Stage.CONNECTING)
+        fresh = await _open(pool)
+        return await self._exchange(fresh, method, head, body, progress)
+
+    def drop_expired(self) -> None:
+        """Closes what has been idle for too long, which else happens only when its origin is asked again."""
+        for pool in self._pools.values():
+            pool.drop_expired()
+
+    def statistics(self) -> dict[Origin, PoolStatistics]:
+        return {origin: pool.statistics() for origin, pool in self._pools.items()}
+
+    def close(self) -> None:
+        """Closes every connection; what is going on fails as if the provider had closed it."""
+        self._closed = True
+        for pool in self._pools.values():
+            pool.close()
+
+    async def _exchange(
+        self, connection: Connection, method: bytes, head: bytes, body: bytes, progress: Progress | None
+    ) -> UpstreamResponse:
+        parser = ResponseParser(has_no_body=method == b"HEAD", max_header_bytes=self._limits.max_header_bytes)
+        exchange = Exchange(connection, parser)
+        try:
+            if progress is not None:
+                progress(Stage.SENDING)
+            await exchange.send(head, body)
+            if progress is not None:
+                progress(Stage.AWAITING)
+            await exchange.receive_head()
+            return UpstreamResponse(exchange)
+        except BaseException:
+            exchange.close()
+            raise
+
+    def _new_pool(self, origin: Origin) -> OriginPool:
+        pool = self._pools[origin] = OriginPool(
+            partial(self._open_stream, origin),
+            clock=self._clock,
+            max_connections=self._limits.max_connections,
+            idle_s=self._limits.idle_s,
+        )
+        if self._closed:
+            pool.close()
+        return pool
+
+    async def _open_stream(self, origin: Origin) -> Stream:
+        if origin.scheme != "https":
+            return await self._connect(origin.host, origin.port)
+        if self._context is None:
+            self._context = self._make_context()
+        return await open_tls(await self._connect(origin.host, origin.port), self._context, origin.host)
+
+
+async def _open(pool: OriginPool) -> Connection:
+    try:
+        return await pool.open()
+    except (OSError, UnicodeError) as failure:
+        raise UpstreamUnreachable(f"The provider could not be reached: {_reason(failure)}.") from failure
+
+
+def _reason(failure: OSError | UnicodeError) -> str:
+    """In words that give no address away."""
+    match failure:
+        case ssl.SSLCertVerificationError():
+            return "its certificate was not accepted"
+        case ssl.SSLError():
+            return "the TLS handshake failed"
+        case socket.gaierror() | UnicodeError():
+            return "its name could not be resolved"
+        case ConnectionRefusedError():
+            return "the connection was refused"
+        case _:
+            return "the connection failed"

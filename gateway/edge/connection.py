@@ -1,0 +1,341 @@
+"""One client connection: a task that reads and a task that answers, and all that may go wrong between them.
+
+The reader waits on the stream for the connection's whole life: it sees the client go at any time and cancels the
+running application at once. The end of the client's stream counts as its going, also where it was a half-close. Only
+where a client has sent more than may wait (a body that the application does not take, pipelined requests) reading
+stops, and its going is seen when reading goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from gateway.edge.alarm import Alarm
+from gateway.edge.answer_head import DateLine, refusal_answer
+from gateway.edge.asgi import ASGIApp, Exchange, Scope
+from gateway.edge.bell import Bell
+from gateway.edge.limits import ServerLimits
+from gateway.edge.outlet import ClientGone, Outlet
+from gateway.edge.refusals import RequestTimedOut, ShuttingDown
+from gateway.edge.request_parser import Request, RequestParser
+from gateway.errors import GatewayError
+from gateway.world import Stream
+
+_READ_BYTES = 64 * 1024
+
+OnCrash = Callable[[BaseException, Scope | None], None]
+
+
+class IncompleteAnswer(Exception):
+    """An application returned before its answer was complete."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """What all connections of a server share."""
+
+    app: ASGIApp
+    limits: ServerLimits
+    clock: Callable[[], float]
+    date: DateLine
+    on_crash: OnCrash
+    idle: dict[Connection, None] = field(default_factory=dict)
+    """Connections that wait for a request, the longest idle first."""
+    crowded: bool = False
+    """No room for another connection: those that are free to end, should."""
+    busy: int = 0
+    requests: int = 0
+
+
+class Connection:
+    """Serves one client; `run` returns when its stream is closed."""
+
+    def __init__(self, service: Service, stream: Stream, server: tuple[str, int]) -> None:
+        self._service = service
+        self._limits = limits = service.limits
+        self._stream = stream
+        self._server = server
+        self._parser = RequestParser(limits)
+        self._held = bytearray()
+        """Pipelined bytes behind the request that is being answered, not yet parsed."""
+        self._active: Request | None = None
+        self._exchange: Exchange | None = None
+        """Of the active request; both stay where its end is the connection's."""
+        self._refusal: GatewayError | None = None
+        self._fresh = True
+        self._draining = False
+        self._gone = False
+        self._lingering = False
+        self._discarded = 0
+
+        self._calls = trio.CancelScope()
+        """Around every call of the app; cancelled when the connection is of no more use to it."""
+        self._alarm = Alarm(service.clock)
+        self._patience = self._alarm.deadline()
+        """With the client's requests."""
+        self._outlet = Outlet(stream, self._alarm.deadline(), limits.write_stall_s, self._cut)
+        self.write = self._outlet.write
+
+        self._news = Bell()
+        """Wakes the answering task: a request is there, or what it waits for has changed."""
+        self._room = Bell()
+        """Wakes the reader: there is room again."""
+        self._body_lot = trio.lowlevel.ParkingLot()
+
+    async def run(self) -> None:
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._answer_requests)
+                await self._alarm.watch(self._read)
+                self.close()
+        except Exception as crash:
+            self._service.on_crash(crash, None)
+        finally:
+            self.close()
+
+    def drain(self, deadline: float) -> None:
+        """Ends an idle connection now, any other after its answer or at `deadline`."""
+        self._draining = True
+        if self in self._service.idle:
+            self.close()
+        else:
+            self._calls.deadline = deadline
+
+    def close(self) -> None:
+        """Ends the connection in order."""
+        self._leave()
+        self._stream.close()
+
+    def _cut(self) -> None:
+        """Ends the connection by a reset, which nobody can take for the end of an answer."""
+        self._leave()
+        self._stream.close(abort=True)
+
+    def _leave(self) -> None:
+        self._gone = True
+        self._service.idle.pop(self, None)
+        self._calls.cancel()
+        self._room.ring()
+
+    # Reading.
+
+    async def _read(self) -> None:
+        """Reads until the client's stream ends or ours is closed."""
+        wait_readable, receive_nowait = self._stream.wait_readable, self._stream.receive_nowait
+        while True:
+            while (self._held or self._active is not None) and self._overfull():
+                await self._room.wait()
+            try:
+                await wait_readable()
+                data = receive_nowait(_READ_BYTES)
+            except trio.WouldBlock:
+                continue
+            except (OSError, trio.ClosedResourceError):
+                return
+            if not data or not self._take_in(data):
+                return
+
+    def _overfull(self) -> bool:
+        if self._lingering or self._gone:
+            return False
+        return self._body_overfull() or len(self._held) >= self._limits.pipelined_bytes
+
+    def _body_overfull(self) -> bool:
+        active = self._active
+        return active is not None and not active.discarding and active.buffered >= self._limits.body_buffer_bytes
+
+    def _take_in(self, data: bytes) -> bool:
+        """Handles what has arrived; False where it is more than anybody will look at."""
+        if self._lingering:
+            self._discarded += len(data)
+            return self._discarded < self._limits.linger_bytes
+        parser, active = self._parser, self._active
+        if parser.ready or parser.rejection or (active is not None and active.complete):
+            self._held += data
+        else:
+            self._parse(data)
+        return True
+
+    def _parse(self, data: bytes) -> None:
+        parser = self._parser
+        was_midway = parser.midway
+        parser.feed(data)
+        if self._active is not None:
+            self._go_on_with_body(self._active)
+        elif parser.ready or parser.rejection:
+            self._patience.clear()
+            self._news.ring()
+        elif parser.midway and (not was_midway or (parser.arriving is not None and parser.progressed)):
+            self._service.idle.pop(self, None)
+            self._await_rest_of_request()
+
+    def _parse_held(self) -> None:
+        held = bytes(self._held)
+        self._held.clear()
+        self._room.ring()
+        self._parse(held)
+
+    def _go_on_with_body(self, active: Request) -> None:
+        """More has arrived of a body whose request is already being answered."""
+        parser = self._parser
+        if active.complete:
+            self._patience.clear()
+        elif parser.rejection is not None:
+            self._refuse(parser.rejection)
+        elif self._body_overfull():
+            self._patience.clear()
+        elif parser.progressed and not active.discarding:
+            self._await_rest_of_request()
+        self._news.ring()
+        self._body_lot.unpark_all()
+
+    def _await_rest_of_request(self) -> None:
+        in_body = self._parser.arriving is not None
+        self._patience.set(self._limits.body_progress_s if in_body else self._limits.header_s, self._time_out)
+
+    def _time_out(self) -> None:
+        self._refuse(RequestTimedOut("The request did not arrive in time."))
+
+    def _refuse(self, refusal: GatewayError) -> None:
+        """Ends what the app is doing; the client gets `refusal`, if it is not too late for that."""
+        self._refusal = refusal
+        self._calls.cancel()
+
+    # Answering.
+
+    async def _answer_requests(self) -> None:
+        try:
+            with self._calls:
+                while (request := await self._next_request()) is not None:
+                    if not await self._answer(request):
+                        break
+        except Exception as crash:  # beside a cancellation, which hides it from `_call_app`
+            self._service.on_crash(crash, None)
+        await self._part()
+
+    async def _next_request(self) -> Request | None:
+        """The next request for the app; None when there will be none."""
+        parser = self._parser
+        while True:
+            if self._held and not (parser.ready or parser.rejection):
+                self._parse_held()
+            if parser.ready:
+                return parser.ready.popleft()
+            if parser.rejection is not None:
+                self._refusal = parser.rejection
+                return None
+            if self._draining and not parser.midway:
+                return None
+            self._await_request()
+            await self._news.wait()
+
+    def _await_request(self) -> None:
+        if self._parser.midway:
+            self._await_rest_of_request()
+            return
+        self._service.idle[self] = None
+        self._patience.set(self._limits.header_s if self._fresh else self._limits.keep_alive_s, self.close)
+
+    async def _answer(self, request: Request) -> bool:
+        """Has the app answer `request`; whether the connection is good for another one."""
+        service = self._service
+        service.idle.pop(self, None)
+        service.requests += 1
+        self._fresh = False
+        self._active = request
+        self._exchange = exchange = Exchange(request, self, service.date, self._limits.discard_bytes)
+        if self._held and not request.complete:
+            self._parse_held()
+        if not (request.complete or request.awaits_continue):
+            self._await_rest_of_request()
+        service.busy += 1
+        try:
+            await self._call_app(exchange)
+        finally:
+            service.busy -= 1
+        if not (exchange.finished and exchange.keeps_alive):
+            return False
+        if not request.complete and not await self._discard_rest(request):
+            return False
+        self._active = self._exchange = None
+        return not self._draining
+
+    async def _call_app(self, exchange: Exchange) -> None:
+        scope = exchange.scope(self._stream.peer, self._server)
+        try:
+            await self._service.app(scope, exchange.receive, exchange.send)
+            if not (exchange.finished or self._calls.cancel_called):
+                raise IncompleteAnswer("the application returned before its answer was complete")
+        except ClientGone:
+            return
+        except Exception as crash:
+            self._service.on_crash(crash, scope)
+            if not (exchange.opened or self._calls.cancel_called):
+                await exchange.fail()
+
+    async def _discard_rest(self, request: Request) -> bool:
+        """Reads and drops what the app did not want of the body, if that is little; whether it was."""
+        allowed = self._limits.discard_bytes
+        if not request.may_leave(allowed):
+            return False
+        request.discard()
+        self._room.ring()
+        self._patience.set(self._limits.discard_s, self._calls.cancel)
+        while not request.complete:
+            if request.buffered > allowed:
+                return False
+            await self._news.wait()
+        return True
+
+    # Parting.
+
+    async def _part(self) -> None:
+        """Says the last word, where one is due, and lets the client read it."""
+        if self._gone:
+            return
+        exchange = self._exchange
+        if exchange is not None and exchange.opened and not exchange.finished:
+            self._cut()
+            return
+        if exchange is not None and not exchange.opened and self._refusal is None:
+            self._refusal = ShuttingDown("The gateway is shutting down.")
+        if self._refusal is not None and (exchange is None or not exchange.opened):
+            try:
+                await self.write(refusal_answer(self._refusal, self._service.date))
+            except ClientGone:
+                return
+        self._linger()
+
+    def _linger(self) -> None:
+        """Half-closes and drops what still comes: closing with input unread would reset the answer away."""
+        try:
+            self._stream.send_eof()
+        except OSError:
+            self.close()
+            return
+        self._lingering = True
+        self._held.clear()
+        self._room.ring()
+        self._patience.set(self._limits.linger_s, self.close)
+
+    # What an exchange asks of its connection, beside `write`.
+
+    @property
+    def closing(self) -> bool:
+        """This answer is to be the connection's last."""
+        return self._draining or self._service.crowded
+
+    def more_body(self) -> None:
+        """The app has taken what there was, or asks for a body that the client holds back."""
+        self._room.ring()
+        self._await_rest_of_request()
+
+    async def body_news(self) -> None:
+        await self._body_lot.park()
+
+    def answered(self) -> None:
+        if self._body_lot:
+            self._body_lot.unpark_all()

@@ -1,0 +1,66 @@
+"""The writing half of a client connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from gateway.edge.alarm import Deadline
+from gateway.world import Stream
+
+_WRITES_PER_TURN = 16  # so many writes may succeed at once before other tasks get their turn
+
+
+class ClientGone(OSError):
+    """Sending is of no use any more; seen only by a task that is shielded from being cancelled for it."""
+
+
+class Outlet:
+    """Writes whole pieces, and has `cut` called when the client takes no byte of one for `stall_s`."""
+
+    __slots__ = ("_cut", "_stall", "_stall_s", "_stream", "_turns")
+
+    def __init__(self, stream: Stream, stall: Deadline, stall_s: float, cut: Callable[[], None]) -> None:
+        self._stream = stream
+        self._stall = stall
+        self._stall_s = stall_s
+        self._cut = cut
+        self._turns = _WRITES_PER_TURN
+
+    async def write(self, data: bytes) -> None:
+        """Sends all of `data`. Raises ClientGone, or rather Cancelled where `cut` cancels the caller.
+
+        A checkpoint only where it has to wait, and now and then.
+        """
+        try:
+            sent = self._stream.send_nowait(data)
+            if sent < len(data):
+                await self._write_slowly(memoryview(data)[sent:])
+        except trio.WouldBlock:
+            await self._write_slowly(memoryview(data))
+        except (OSError, trio.ClosedResourceError):
+            await self._lose()
+        self._turns -= 1
+        if not self._turns:
+            self._turns = _WRITES_PER_TURN
+            await trio.lowlevel.checkpoint()
+
+    async def _write_slowly(self, rest: memoryview) -> None:
+        try:
+            while rest:
+                self._stall.set(self._stall_s, self._cut)
+                await self._stream.wait_writable()
+                try:
+                    rest = rest[self._stream.send_nowait(rest) :]
+                except trio.WouldBlock:
+                    continue
+        except (OSError, trio.ClosedResourceError):
+            await self._lose()
+        finally:
+            self._stall.clear()
+
+    async def _lose(self) -> None:
+        self._cut()
+        await trio.lowlevel.checkpoint()
+        raise ClientGone("the client has gone")

@@ -1,0 +1,150 @@
+"""Connections to one origin: bounded, the last one given back is the first to be taken.
+
+Every decision is made without an await; only opening a connection waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+
+from actors.errors import Overloaded
+from gateway.world import Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStatistics:
+    """Connections to one origin."""
+
+    busy: int
+    """With an exchange going on."""
+    connecting: int
+    idle: int
+
+    @property
+    def open(self) -> int:
+        """All that count against the bound."""
+        return self.busy + self.connecting + self.idle
+
+
+class Connection:
+    """A stream on loan from its pool, until `release` or `discard`."""
+
+    __slots__ = ("_pool", "idle_since", "stream")
+
+    def __init__(self, pool: OriginPool, stream: Stream) -> None:
+        self._pool = pool
+        self.idle_since = 0.0
+        self.stream = stream
+
+    def release(self) -> None:
+        """Another request may use it."""
+        self._pool.put_back(self)
+
+    def discard(self, *, abort: bool) -> None:
+        """Closes it; `abort` also drops what has not been sent."""
+        self._pool.forget(self)
+        self.stream.close(abort=abort)
+
+
+class OriginPool:
+    """`open_stream` makes a connection, with TLS where the origin has it."""
+
+    __slots__ = ("_busy", "_clock", "_closed", "_connecting", "_idle", "_idle_s", "_max_connections", "_open_stream")
+
+    def __init__(
+        self,
+        open_stream: Callable[[], Awaitable[Stream]],
+        *,
+        clock: Callable[[], float],
+        max_connections: int,
+        idle_s: float,
+    ) -> None:
+        self._busy: set[Connection] = set()
+        self._clock = clock
+        self._closed = False
+        self._connecting = 0
+        self._idle: deque[Connection] = deque()
+        """The longest idle one first."""
+        self._idle_s = idle_s
+        self._max_connections = max_connections
+        self._open_stream = open_stream
+
+    def take(self) -> Connection | None:
+        """The last connection given back that is still alive."""
+        self.drop_expired()
+        while self._idle:
+            connection = self._idle.pop()
+            if _is_silent(connection.stream):
+                self._busy.add(connection)
+                return connection
+            connection.stream.close()
+        return None
+
+    async def open(self) -> Connection:
+        """A new connection. Raises Overloaded when there are too many, OSError, UnicodeError (an impossible name)."""
+        self._make_room()
+        self._connecting += 1
+        try:
+            stream = await self._open_stream()
+        finally:
+            self._connecting -= 1
+        if self._closed:
+            stream.close(abort=True)
+            raise ConnectionAbortedError("the client was closed meanwhile")
+        connection = Connection(self, stream)
+        self._busy.add(connection)
+        return connection
+
+    def put_back(self, connection: Connection) -> None:
+        self._busy.discard(connection)
+        if self._closed:
+            connection.stream.close()
+            return
+        connection.idle_since = self._clock()
+        self._idle.append(connection)
+
+    def forget(self, connection: Connection) -> None:
+        self._busy.discard(connection)
+
+    def drop_expired(self) -> None:
+        """Closes what has been idle for too long."""
+        if not self._idle:
+            return
+        oldest_allowed = self._clock() - self._idle_s
+        while self._idle and self._idle[0].idle_since <= oldest_allowed:
+            self._idle.popleft().stream.close()
+
+    def statistics(self) -> PoolStatistics:
+        return PoolStatistics(busy=len(self._busy), connecting=self._connecting, idle=len(self._idle))
+
+    def close(self) -> None:
+        """Closes every connection; exchanges that are going on break."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().stream.close()
+        for connection in self._busy:
+            connection.stream.close(abort=True)
+
+    def _make_room(self) -> None:
+        if self._closed:
+            raise ConnectionAbortedError("the client is closed")
+        if len(self._busy) + self._connecting + len(self._idle) < self._max_connections:
+            return
+        if not self._idle:
+            raise Overloaded("There are too many connections to the provider.")
+        self._idle.popleft().stream.close()
+
+
+def _is_silent(stream: Stream) -> bool:
+    """An idle connection with something to read was closed, or carries what nobody asked for."""
+    try:
+        stream.receive_nowait(1)
+    except trio.WouldBlock:
+        return True
+    except OSError:
+        return False
+    return False

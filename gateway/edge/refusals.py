@@ -1,0 +1,49 @@
+"""What the server itself answers when no app can: wrong framing, too much, too slow, shutting down.
+
+InvalidRequest (gateway.errors)  400
+├── RequestTimedOut              408  head or body did not come in time
+├── ExpectationFailed            417
+├── CodingUnsupported            501  a transfer coding other than chunked
+└── VersionUnsupported           505
+ShuttingDown                     503  the grace of a drain is over
+AppCrashed                       500
+
+BodyTooLarge, HeadersTooLarge and MethodNotAllowed are the gateway's own.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.errors import GatewayError, InvalidRequest, describe
+
+
+class RequestTimedOut(InvalidRequest):
+    status, code = 408, "request_timeout"
+
+
+class ExpectationFailed(InvalidRequest):
+    status, code = 417, "expectation_failed"
+
+
+class CodingUnsupported(InvalidRequest):
+    status, code = 501, "transfer_coding_unsupported"
+
+
+class VersionUnsupported(InvalidRequest):
+    status, code = 505, "http_version_unsupported"
+
+
+class ShuttingDown(GatewayError):
+    status, type, code = 503, "server_error", "overloaded"
+
+
+class AppCrashed(GatewayError):
+    status, type, code = 500, "server_error", "internal_error"
+
+
+def error_body(refusal: GatewayError) -> bytes:
+    """An OpenAI error object, the body of every answer the server makes up."""
+    told = describe(refusal)
+    error = {"message": told.message, "type": told.type, "param": told.param, "code": told.code}
+    return msgspec.json.encode({"error": error})

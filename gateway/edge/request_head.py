@@ -1,0 +1,57 @@
+"""The head of an upstream request. Nothing that a header or a target carries can end a line."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gateway.dialects.envelope import RawHeaders
+from gateway.providers.profile import Origin
+
+_CACHED_STARTS: Final = 256
+_TARGET: Final = re.compile(rb"[!-~]+")
+_METHOD: Final = re.compile(rb"[A-Z]+")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_WITHOUT_BODY: Final = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})
+
+
+class RequestHeads:
+    """Composes request heads; remembers those beginnings that stay the same from request to request."""
+
+    __slots__ = ("_starts",)
+
+    def __init__(self) -> None:
+        self._starts: dict[tuple[Origin, bytes, bytes], bytes] = {}
+
+    def compose(self, origin: Origin, method: bytes, target: bytes, headers: RawHeaders, body_bytes: int) -> bytes:
+        """The head up to the empty line; `host` and `content-length` are written here, not passed in.
+
+        Raises ValueError for what could not be sent as it is: CR, LF or NUL in a field, a target with white space.
+        """
+        start = self._starts.get((origin, method, target)) or self._compose_start(origin, method, target)
+        fields = b"".join([b"%b: %b\r\n" % field for field in headers])
+        # Each field has exactly the CR and the LF that were put there just now.
+        if not fields.count(b"\r") == fields.count(b"\n") == len(headers) or b"\0" in fields:
+            raise ValueError("a request header carries CR, LF or NUL")
+        if body_bytes or method not in _WITHOUT_BODY:
+            return b"%b%bcontent-length: %d\r\n\r\n" % (start, fields, body_bytes)
+        return b"%b%b\r\n" % (start, fields)
+
+    def _compose_start(self, origin: Origin, method: bytes, target: bytes) -> bytes:
+        if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
+            raise ValueError("a request's method or target carries what does not belong there")
+        if len(self._starts) >= _CACHED_STARTS:
+            self._starts.clear()
+        start = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, _host_field(origin))
+        self._starts[origin, method, target] = start
+        return start
+
+
+def _host_field(origin: Origin) -> bytes:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if origin.port != _DEFAULT_PORTS.get(origin.scheme):
+        host = f"{host}:{origin.port}"
+    field = host.encode("ascii") if host.isascii() else host.encode("idna")
+    if not _TARGET.fullmatch(field):
+        raise ValueError("a host name carries what does not belong there")
+    return field

@@ -1,0 +1,85 @@
+"""An upstream's answer as callers read it: decoded, bounded, never ending cleanly when it was cut short."""
+
+from __future__ import annotations
+
+from gateway.dialects.envelope import RawHeaders
+from gateway.edge.content_coding import Inflater, UndecodableContent, decoder_for
+from gateway.edge.upstream_exchange import Exchange
+from gateway.errors import UpstreamBroken, UpstreamTooLarge
+
+_UNTRUE_ONCE_DECODED = frozenset({b"content-encoding", b"content-length"})
+
+
+class UpstreamResponse:
+    """The head has arrived; the body is read by `read` or by `receive`.
+
+    Header names are in lower case; hop-by-hop fields are left for the caller to strip, those that a decoded
+    body makes untrue are gone. Call `close` in the end; an answer read whole has given its connection back by then.
+    """
+
+    __slots__ = ("_decoder", "_exchange", "_parser", "headers", "status")
+
+    def __init__(self, exchange: Exchange) -> None:
+        """Raises UpstreamBroken for a content coding that nobody asked for."""
+        parser = exchange.parser
+        self.status = parser.status
+        self.headers: RawHeaders = parser.headers
+        self._exchange = exchange
+        self._parser = parser
+        self._decoder: Inflater | None = None
+        if parser.content_coding:
+            self._undo(parser.content_coding)
+
+    @property
+    def http_version(self) -> str:
+        return self._parser.http_version
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """The whole body, decoded. Raises UpstreamTooLarge, UpstreamBroken."""
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self.receive():
+            size += len(piece)
+            if size > limit_bytes:
+                self.close()
+                raise UpstreamTooLarge("The provider's answer is larger than the bound.")
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def receive(self) -> bytes:
+        """What has arrived of the body, decoded and in bounded pieces; b"" at its proper end.
+
+        Raises UpstreamBroken when the body is cut short or malformed.
+        """
+        parser = self._parser
+        while True:
+            piece = parser.take_body()
+            if self._decoder is not None:
+                piece = self._decode(self._decoder, piece)
+            if piece:
+                return piece
+            if parser.complete:
+                return b""
+            await self._exchange.receive_more()
+
+    def close(self) -> None:
+        """Closes the connection at once unless the answer has ended. Never blocks; twice is harmless."""
+        self._exchange.close()
+
+    def _undo(self, coding: bytes) -> None:
+        try:
+            self._decoder = decoder_for(coding)
+        except UndecodableContent as problem:
+            raise UpstreamBroken(f"The provider's answer cannot be read: {problem}.") from problem
+        if self._decoder is not None:
+            self.headers = [field for field in self.headers if field[0] not in _UNTRUE_ONCE_DECODED]
+
+    def _decode(self, decoder: Inflater, data: bytes) -> bytes:
+        try:
+            piece = decoder.decode(data)
+            if not piece and self._parser.complete:
+                decoder.check_end()
+        except UndecodableContent as problem:
+            self.close()
+            raise UpstreamBroken(f"The provider's answer cannot be read: {problem}.") from problem
+        return piece

@@ -1,0 +1,119 @@
+"""The ASGI 3 server: HTTP/1.1 on Trio over world.Listener, one Connection for each client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from gateway.edge.answer_head import DateLine
+from gateway.edge.asgi import ASGIApp
+from gateway.edge.connection import Connection, OnCrash, Service
+from gateway.edge.limits import ServerLimits
+from gateway.world import Listener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStatistics:
+    connections: int
+    busy: int
+    """Requests being answered."""
+    idle: int
+    """Connections that wait for a request."""
+    requests: int
+    """Answered or being answered, since the start."""
+    failed_accepts: int
+
+
+class EdgeServer:
+    """Serves `app`; a client that goes away cancels its call (extension "llm_gateway.cancels" in the ASGI scope).
+
+    `clock` is Trio's. `on_crash` gets every exception that escapes the app, with the request's ASGI scope where there
+    is one; such an exception ends that request alone.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: ServerLimits,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+        on_crash: OnCrash,
+    ) -> None:
+        self._service = Service(app=app, limits=limits, clock=clock, date=DateLine(wall_clock), on_crash=on_crash)
+        self._connections: set[Connection] = set()
+        self._room = trio.lowlevel.ParkingLot()
+        self._accepting = trio.CancelScope()
+        self._failed_accepts = 0
+
+    async def serve(
+        self,
+        listeners: Sequence[Listener],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serves until `drain` has been called and the last connection has ended; closes the listeners."""
+        async with trio.open_nursery() as connections:
+            try:
+                with self._accepting:
+                    async with trio.open_nursery() as acceptors:
+                        for listener in listeners:
+                            acceptors.start_soon(self._accept, listener, connections)
+                        task_status.started()
+            finally:
+                for listener in listeners:
+                    listener.close()
+
+    def drain(self, grace_s: float) -> None:
+        """Stops accepting; closes idle connections now, others after their answer or when the grace is over."""
+        deadline = self._service.clock() + grace_s
+        self._accepting.cancel()
+        for connection in list(self._connections):
+            connection.drain(deadline)
+
+    def statistics(self) -> ServerStatistics:
+        service = self._service
+        return ServerStatistics(
+            connections=len(self._connections),
+            busy=service.busy,
+            idle=len(service.idle),
+            requests=service.requests,
+            failed_accepts=self._failed_accepts,
+        )
+
+    async def _accept(self, listener: Listener, connections: trio.Nursery) -> None:
+        while True:
+            try:
+                stream = await listener.accept()
+            except trio.ClosedResourceError:
+                return
+            except OSError:
+                # Out of descriptors or memory, or a client that left before it was accepted: it passes.
+                self._failed_accepts += 1
+                await trio.sleep(self._service.limits.accept_pause_s)
+                continue
+            connection = Connection(self._service, stream, listener.address)
+            self._connections.add(connection)
+            connections.start_soon(self._run, connection)
+            await self._make_room()
+
+    async def _run(self, connection: Connection) -> None:
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+            self._room.unpark()
+
+    async def _make_room(self) -> None:
+        """Returns when one more connection may come; while it waits, every answer is its connection's last."""
+        service = self._service
+        try:
+            while len(self._connections) >= service.limits.max_connections:
+                service.crowded = True
+                if service.idle:
+                    next(iter(service.idle)).close()
+                await self._room.park()
+        finally:
+            service.crowded = False

@@ -1,0 +1,128 @@
+"""One request and its answer on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+
+from gateway.edge.pool import Connection
+from gateway.edge.response_parser import ResponseParser
+from gateway.errors import GatewayError
+from gateway.world import Stream
+
+_RECEIVE_BYTES: Final = 64 * 1024
+_JOINED_BYTES: Final = 64 * 1024
+"""Head and body up to this go out in one buffer."""
+
+
+class Exchange:
+    """Sends, receives, and parts with the connection at the answer's last byte, or at `close`.
+
+    Every failure parts with the connection too.
+    """
+
+    __slots__ = ("_connection", "_is_sent", "_stream", "parser")
+
+    def __init__(self, connection: Connection, parser: ResponseParser) -> None:
+        self.parser = parser
+        self._connection: Connection | None = connection
+        self._stream = connection.stream
+        self._is_sent = False
+
+    async def send(self, head: bytes, body: bytes) -> None:
+        """Sends the request, or as much of it as the other side wants before it answers.
+
+        A connection lost meanwhile is no failure yet: an answer may have come before that, and reading will tell.
+        """
+        first, rest = (head + body, b"") if len(body) <= _JOINED_BYTES else (head, body)
+        try:
+            taken = self._stream.send_nowait(first)
+        except trio.WouldBlock:
+            taken = 0
+        except OSError:
+            return
+        if taken == len(first) and not rest:
+            self._is_sent = True
+        else:
+            await self._send_watching([memoryview(first)[taken:], memoryview(rest)])
+
+    async def receive_head(self) -> None:
+        """Returns when the final answer's head has arrived. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
+        while not self.parser.has_head:
+            await self.receive_more()
+
+    async def receive_more(self) -> None:
+        """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
+        parser = self.parser
+        try:
+            await self._stream.wait_readable()
+            data = self._stream.receive_nowait(_RECEIVE_BYTES)
+            if data:
+                parser.feed(data)
+            else:
+                parser.end()
+        except trio.WouldBlock:
+            return
+        except (OSError, trio.ClosedResourceError) as loss:
+            self.close()
+            raise parser.cut_off() from loss
+        except GatewayError:
+            self.close()
+            raise
+        if parser.complete:
+            self._finish()
+
+    def close(self) -> None:
+        """Breaks the exchange off, unless it has ended: the connection is reset at once. Never blocks."""
+        if self._connection is not None:
+            self._connection.discard(abort=True)
+            self._connection = None
+
+    def _finish(self) -> None:
+        """The answer has ended: gives the connection back if it is in order."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._is_sent and self.parser.reusable:
+            connection.release()
+        else:
+            connection.discard(abort=not self._is_sent)
+
+    async def _send_watching(self, parts: list[memoryview]) -> None:
+        """Goes on sending while watching for an answer, which makes the rest pointless."""
+        failures: list[GatewayError] = []
+        async with trio.open_nursery() as nursery:
+            cancel = nursery.cancel_scope.cancel
+            nursery.start_soon(_keep_failure, self.receive_head, failures, cancel)
+            self._is_sent = await _send_all(self._stream, parts)
+            cancel()
+        for failure in failures:
+            raise failure
+
+
+async def _keep_failure(
+    receive: Callable[[], Awaitable[None]], failures: list[GatewayError], then: Callable[[], None]
+) -> None:
+    """Runs `receive`, keeps its failure out of the nursery's exception groups, and calls `then`."""
+    try:
+        await receive()
+    except GatewayError as failure:
+        failures.append(failure)
+    then()
+
+
+async def _send_all(stream: Stream, parts: list[memoryview]) -> bool:
+    """Whether all could be sent."""
+    try:
+        for part in parts:
+            rest = part
+            while rest:
+                try:
+                    rest = rest[stream.send_nowait(rest) :]
+                except trio.WouldBlock:
+                    await stream.wait_writable()
+    except (OSError, trio.ClosedResourceError):
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""One HTTP exchange as handlers see it, whichever engine brought it.
+
+A handler takes a Request and returns an Answer. A streamed Answer is pulled: the engine's adapter receives piece by
+piece and calls `close` in a `finally`, so that a client that hangs up frees everything at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Headers = list[tuple[bytes, bytes]]
+"""HTTP header fields in order, names in lower case."""
+
+
+class Disconnected(Exception):
+    """The client has gone before its request was read whole; there is nobody to answer."""
+
+
+class Request(Protocol):
+    """The request side."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str:
+        """Percent-decoded, without the query."""
+        ...
+
+    @property
+    def query(self) -> bytes: ...
+    @property
+    def headers(self) -> Headers: ...
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The connection's other end as the socket says it; ("unix", 0) for a Unix socket."""
+        ...
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first field called `name` (lower case)."""
+        ...
+
+    async def receive_body(self) -> tuple[bytes, bool]:
+        """The next piece of the body, and whether more may follow. Raises Disconnected, GatewayError.
+
+        Call it until it says that there is no more; a body that nobody wants may be left unread.
+        """
+        ...
+
+
+class BodyStream(Protocol):
+    """A streamed body."""
+
+    async def receive(self) -> bytes | None:
+        """The next piece, None at the end. Never raises Failure: by now errors are part of the body."""
+        ...
+
+    def close(self) -> None:
+        """Frees all that the stream holds; called exactly once, also after a disconnect. Never blocks."""
+        ...
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back: status, headers (content-type among them, no length, no framing), and a body."""
+
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: bytes | BodyStream = b""
+
+
+Handler = Callable[[Request], Awaitable[Answer]]

@@ -1,0 +1,89 @@
+"""What every API endpoint has around its own work: an id, one record at the end, failures as the client's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from actors.errors import CallCrashed, Failure
+from actors.letters import Clock
+from gateway.dialects.openai_errors import error_body
+from gateway.exchange import Answer, Disconnected, Request
+from gateway.face import provenance
+from gateway.face.correlation import request_id_of
+from gateway.face.errors import RenderError, error_answer
+from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
+
+Serve = Callable[[Request, RequestRecord], Awaitable[Answer]]
+"""An endpoint's own work. Raises Failure; whatever else it raises is a crash of this one request."""
+
+OnCrash = Callable[[Exception, str], None]
+"""Takes what nobody expected and the request's id, for the log; must not raise."""
+
+REQUEST_ID: bytes = b"x-request-id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporting:
+    """Where endpoints take ids and times from, and whom they tell."""
+
+    clock: Clock
+    new_id: Callable[[], str]
+    on_finished: Callable[[RequestRecord], None]
+    on_crash: OnCrash
+
+
+class ApiEndpoint:
+    """A handler: `serve` with all that around it.
+
+    A bytes answer finishes the record here; a streamed one's body does so when it is closed.
+    """
+
+    __slots__ = ("_clock", "_endpoint", "_new_id", "_on_crash", "_on_finished", "_render_error", "_serve")
+
+    def __init__(
+        self, endpoint: str, serve: Serve, reporting: Reporting, *, render_error: RenderError = error_body
+    ) -> None:
+        self._endpoint = endpoint
+        self._serve = serve
+        self._render_error = render_error
+        self._clock = reporting.clock
+        self._new_id = reporting.new_id
+        self._on_finished = reporting.on_finished
+        self._on_crash = reporting.on_crash
+
+    async def __call__(self, request: Request) -> Answer:
+        own_id = self._new_id()
+        record = RequestRecord(
+            endpoint=self._endpoint,
+            id=own_id,
+            request_id=request_id_of(request) or own_id,
+            started_at=self._clock(),
+            on_finished=self._on_finished,
+        )
+        try:
+            answer = await self._serve(request, record)
+        except Failure as failure:
+            answer = self._refuse(record, failure)
+        except Disconnected:
+            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, self._clock())
+            raise
+        except Exception as bug:  # one request's crash is its own; the client learns nothing of our insides
+            self._on_crash(bug, record.request_id)
+            answer = self._refuse(record, CallCrashed("The gateway failed to handle this request."))
+        except BaseException:  # cancelled: the client has gone, or the grace of a drain is over
+            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, self._clock())
+            raise
+        answer.headers.append((REQUEST_ID, record.request_id.encode("ascii")))
+        body = answer.body
+        if isinstance(body, bytes):
+            record.bytes_out = len(body)
+            record.finish(answer.status, ERROR if answer.status >= 400 else OK, self._clock())
+        return answer
+
+    def _refuse(self, record: RequestRecord, failure: Failure) -> Answer:
+        record.failure = failure
+        answer = error_answer(failure, self._render_error)
+        if record.call is not None:
+            answer.headers.extend(provenance.of_failure(record.call))
+        return answer

@@ -1,0 +1,87 @@
+"""The Quart-Trio app: the whole API, ready for either engine."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from quart import Response
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as QuartMethodNotAllowed
+from werkzeug.exceptions import NotFound as QuartNotFound
+
+from gateway.errors import BodyTooLarge, GatewayError, InvalidRequest, MethodNotAllowed, NotFound
+from gateway.exchange import Answer, Request
+from gateway.face.api import ApiEndpoint
+from gateway.face.asgi_exchange import AsgiApp, HotRoutes
+from gateway.face.quart_exchange import ClosingConnection, view_of
+from gateway.face.record import RequestRecord
+from gateway.face.routes import all_routes, hot_table
+from gateway.face.services import Services
+
+OTHER_ENDPOINT = "other"
+"""What a request for no endpoint of ours counts as."""
+
+
+def create_app(services: Services) -> AsgiApp:
+    """The app. It needs no lifespan: everything that lives is the wiring's."""
+    app = QuartTrio(__name__, static_folder=None)
+    _lift_limits(app, services)
+    routes = all_routes(services)
+    for route in routes:
+        app.add_url_rule(
+            route.rule,
+            endpoint=f"{route.method} {route.rule}",
+            view_func=view_of(route.handler, body_progress_s=services.body_progress_s),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+    _render_refusals(app, services)
+    table = hot_table(routes) if services.hot_routes else {}
+    quart = cast(AsgiApp, app.asgi_app)
+    middleware: Any = HotRoutes(quart, table, body_progress_s=services.body_progress_s)
+    app.asgi_app = middleware  # type: ignore[method-assign]  # as Quart's documentation has it
+    return cast(AsgiApp, app)
+
+
+def _lift_limits(app: QuartTrio, services: Services) -> None:
+    """Quart's own limits would cut streams after a minute; ours stand in the engines, the ingress and the deadline."""
+    app.config["RESPONSE_TIMEOUT"] = None
+    app.config["BODY_TIMEOUT"] = None
+    app.config["MAX_CONTENT_LENGTH"] = services.body_limit_bytes
+    app.url_map.merge_slashes = False
+    app.asgi_http_class = ClosingConnection
+
+
+def _render_refusals(app: QuartTrio, services: Services) -> None:
+    """What Quart itself refuses becomes an API request like any other: an id, a record, an OpenAI error object."""
+    reporting = services.models.reporting
+
+    async def refuse(error: HTTPException) -> Response:
+        async def serve(request: Request, _record: RequestRecord) -> Answer:
+            raise _as_ours(error, request)
+
+        handler = ApiEndpoint(OTHER_ENDPOINT, serve, reporting)
+        response = await view_of(handler, body_progress_s=services.body_progress_s)()
+        if isinstance(error, QuartMethodNotAllowed) and error.valid_methods:
+            response.headers["allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    async def crash(error: Exception) -> Response:
+        async def serve(_request: Request, _record: RequestRecord) -> Answer:
+            raise error
+
+        return await view_of(ApiEndpoint(OTHER_ENDPOINT, serve, reporting), body_progress_s=services.body_progress_s)()
+
+    app.register_error_handler(HTTPException, refuse)
+    app.register_error_handler(Exception, crash)
+
+
+def _as_ours(error: HTTPException, asked: Request) -> GatewayError:
+    if isinstance(error, QuartNotFound):
+        return NotFound(f"Invalid URL ({asked.method} {asked.path}).")
+    if isinstance(error, QuartMethodNotAllowed):
+        return MethodNotAllowed(f"Not allowed to {asked.method} on {asked.path}.")
+    if error.code == 413:
+        return BodyTooLarge("The body of the request is too large.")
+    return InvalidRequest("The request could not be understood.")

@@ -1,0 +1,171 @@
+"""Handlers on a bare ASGI server, past Quart: the hot routes.
+
+The edge engine cancels a handler whose client has gone and says so in the scope; under any other server somebody has
+to listen for the disconnect while the handler runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
+from typing import Any, Final
+
+import trio
+
+from gateway.edge.refusals import RequestTimedOut
+from gateway.exchange import Answer, Disconnected, Handler, Headers
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CANCELS: Final = "llm_gateway.cancels"
+"""The scope extension of a server that cancels the handler when its client disconnects."""
+
+_UNIX_PEER: Final = ("unix", 0)
+
+
+class AsgiRequest:
+    """A Request over an ASGI scope and its `receive`."""
+
+    __slots__ = ("_fields", "_receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._fields: dict[bytes, bytes] | None = None
+
+    @property
+    def method(self) -> str:
+        method: str = self.scope["method"]
+        return method
+
+    @property
+    def path(self) -> str:
+        path: str = self.scope["path"]
+        return path
+
+    @property
+    def query(self) -> bytes:
+        query: bytes = self.scope["query_string"]
+        return query
+
+    @property
+    def headers(self) -> Headers:
+        headers: Headers = self.scope["headers"]
+        return headers
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        client = self.scope.get("client")
+        return _UNIX_PEER if client is None else (client[0], client[1])
+
+    def header(self, name: bytes) -> bytes | None:
+        fields = self._fields
+        if fields is None:
+            # Backwards, so that of several fields of one name the first is what stays.
+            fields = self._fields = dict(reversed(self.scope["headers"]))
+        return fields.get(name)
+
+    async def receive_body(self) -> tuple[bytes, bool]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        return message.get("body", b""), message.get("more_body", False)
+
+
+class WatchedRequest(AsgiRequest):
+    """A Request on a server that neither cancels nor limits how long a body may stall.
+
+    Once the body has come, or nobody wants the rest of it, `watch` starts whoever listens for the disconnect: a
+    server's `receive` is for one task at a time.
+    """
+
+    __slots__ = ("_progress_s", "_start_watching", "_watched")
+
+    def __init__(
+        self, scope: Scope, receive: Receive, *, progress_s: float, start_watching: Callable[[], None]
+    ) -> None:
+        super().__init__(scope, receive)
+        self._progress_s = progress_s
+        self._start_watching = start_watching
+        self._watched = False
+
+    async def receive_body(self) -> tuple[bytes, bool]:
+        with trio.move_on_after(self._progress_s):
+            piece, more = await super().receive_body()
+            if not more:
+                self.watch()
+            return piece, more
+        raise RequestTimedOut(f"The body of the request made no progress for {self._progress_s:g} s.")
+
+    def watch(self) -> None:
+        if not self._watched:
+            self._watched = True
+            self._start_watching()
+
+
+class HotRoutes:
+    """ASGI middleware: hands the requests in `table` (by method and path) to their handlers, the rest to `app`."""
+
+    def __init__(self, app: AsgiApp, table: Mapping[tuple[str, str], Handler], *, body_progress_s: float) -> None:
+        self._app = app
+        self._table = table
+        self._body_progress_s = body_progress_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = None
+        if scope["type"] == "http":
+            handler = self._table.get((scope["method"], scope["path"]))
+        if handler is None:
+            await self._app(scope, receive, send)
+        elif CANCELS in scope.get("extensions", ()):
+            await _serve(handler, AsgiRequest(scope, receive), send)
+        else:
+            await self._serve_watched(handler, scope, receive, send)
+
+    async def _serve_watched(self, handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
+        async with trio.open_nursery() as nursery:
+            start = partial(nursery.start_soon, _watch, receive, nursery.cancel_scope)
+            request = WatchedRequest(scope, receive, progress_s=self._body_progress_s, start_watching=start)
+            await _serve(handler, request, send, before_answer=request.watch)
+            nursery.cancel_scope.cancel()
+
+
+async def _serve(
+    handler: Handler, request: AsgiRequest, send: Send, before_answer: Callable[[], None] | None = None
+) -> None:
+    try:
+        answer = await handler(request)
+    except Disconnected:
+        return
+    body = answer.body
+    if isinstance(body, bytes):
+        if before_answer is not None:
+            before_answer()
+        answer.headers.append((b"content-length", b"%d" % len(body)))
+        await send(_start(answer))
+        await send({"type": "http.response.body", "body": body})
+        return
+    try:
+        if before_answer is not None:
+            before_answer()
+        await send(_start(answer))
+        while (piece := await body.receive()) is not None:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        body.close()
+
+
+def _start(answer: Answer) -> Message:
+    return {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+
+
+async def _watch(receive: Receive, scope: trio.CancelScope) -> None:
+    """Cancels `scope` when the client goes; what it sends until then is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

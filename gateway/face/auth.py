@@ -1,0 +1,135 @@
+"""Who may come in: clients by their keys, operators by the admin token or from this machine."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple, Protocol
+
+from gateway.errors import Forbidden, Unauthorized
+from gateway.exchange import Request
+
+KEY_HEADERS = (b"x-api-key", b"api-key")
+PROXY_HEADERS = (b"forwarded", b"x-real-ip")
+PROXY_PREFIX = b"x-forwarded-"
+
+_HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
+
+
+class ClientKey(Protocol):
+    """What is needed of a client's key; the key itself is not kept."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def sha256(self) -> bytes: ...
+
+
+class Caller(NamedTuple):
+    """Who asks."""
+
+    label: str
+    """The client key's label; "" where no key is asked for."""
+    authorization: bytes | None
+    """The Authorization header where it did not carry a key of ours: for a provider that takes the client's own."""
+
+
+class ClientKeys:
+    """Lets clients in; None instead of keys lets everybody in."""
+
+    __slots__ = ("_labels",)
+
+    def __init__(self, keys: Iterable[ClientKey] | None) -> None:
+        # Looked up by SHA-256: how long a search takes tells at most about digests, and nobody can make a guess at a
+        # key whose digest is near to another one. Comparing keys themselves would tell how much of a guess is right.
+        self._labels = None if keys is None else {key.sha256: key.label for key in keys}
+
+    def admit(self, request: Request) -> Caller:
+        """By `Authorization: Bearer`, else by the headers of Anthropic's and Azure's clients. Raises Unauthorized."""
+        authorization = request.header(b"authorization")
+        if self._labels is None:
+            return Caller("", authorization)
+        token = bearer_token(authorization)
+        if token is not None and (label := self._labels.get(sha256(token).digest())) is not None:
+            return Caller(label, None)
+        keys = [key for name in KEY_HEADERS if (key := request.header(name)) is not None]
+        for key in keys:
+            if (label := self._labels.get(sha256(key).digest())) is not None:
+                return Caller(label, authorization)
+        if token is None and not keys:
+            raise Unauthorized("No API key was given: send it as 'Authorization: Bearer <key>'.")
+        raise Unauthorized("The API key is not known here.")
+
+
+class TokenDoor:
+    """Asks for one token; without one configured everybody may pass."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self, token: str | None) -> None:
+        self._digest = None if token is None else sha256(token.encode()).digest()
+
+    @property
+    def has_token(self) -> bool:
+        return self._digest is not None
+
+    def check(self, request: Request) -> None:
+        """Raises Unauthorized."""
+        if self._digest is None:
+            return
+        given = bearer_token(request.header(b"authorization"))
+        if given is None or not hmac.compare_digest(sha256(given).digest(), self._digest):
+            raise Unauthorized("This needs its token as 'Authorization: Bearer <token>'.")
+
+
+class AdminDoor:
+    """The way to /admin: by its token; where none is configured, for those who sit at this machine."""
+
+    __slots__ = ("_door",)
+
+    def __init__(self, token: str | None) -> None:
+        self._door = TokenDoor(token)
+
+    def check(self, request: Request) -> None:
+        """Raises Unauthorized, Forbidden."""
+        if self._door.has_token:
+            self._door.check(request)
+        elif not is_local(request):
+            raise Forbidden("Without LLM_GATEWAY_ADMIN_TOKEN the admin API answers on this machine's own address only.")
+
+
+def bearer_token(authorization: bytes | None) -> bytes | None:
+    """The token of an Authorization header, where it is a Bearer one (RFC 6750)."""
+    if authorization is None or authorization[:7].lower() != b"bearer ":
+        return None
+    return authorization[7:].strip() or None
+
+
+def is_local(request: Request) -> bool:
+    """Whether somebody at this machine asks: not through a proxy on it, nor by a name that a web page gave us."""
+    if any(name in PROXY_HEADERS or name.startswith(PROXY_PREFIX) for name, _ in request.headers):
+        return False
+    host = request.peer[0]
+    return (host == "unix" or _is_loopback(host)) and _is_local_host(request.header(b"host"))
+
+
+def _is_local_host(host: bytes | None) -> bool:
+    """Whether a Host header names this machine, with or without a port."""
+    parts = _HOST.fullmatch(host.decode("latin-1").lower()) if host is not None else None
+    if parts is None:
+        return False
+    name = parts["v6"] or parts["name"]
+    return name == "localhost" or _is_loopback(name)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback

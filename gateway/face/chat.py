@@ -1,0 +1,25 @@
+"""POST /v1/chat/completions: the dialect that its clients speak."""
+
+from __future__ import annotations
+
+from gateway.dialects import openai_errors
+from gateway.dialects.openai_chat import decode_request, estimate_tokens
+from gateway.errors import Description
+from gateway.face.model_calls import Asked
+
+
+class ChatCompletions:
+    """OpenAI's chat completions as a ClientDialect."""
+
+    endpoint = "chat/completions"
+    name = "openai_chat"
+
+    def read(self, body: bytes) -> Asked:
+        request = decode_request(body)
+        return Asked(request.model, bool(request.stream), estimate_tokens(request, body), request)
+
+    def error_body(self, description: Description) -> bytes:
+        return openai_errors.error_body(description)
+
+    def error_event(self, description: Description) -> bytes:
+        return openai_errors.error_event(description)

@@ -1,0 +1,38 @@
+"""How long a client gives its request."""
+
+from __future__ import annotations
+
+import math
+
+from gateway.errors import InvalidRequest
+from gateway.exchange import Request
+
+TIMEOUT_HEADER = b"x-gateway-timeout"
+READ_TIMEOUT_HEADER = b"x-stainless-read-timeout"
+
+
+def allowed_s(request: Request, total_s: float, *, stream: bool) -> float:
+    """Seconds from the request's arrival to its deadline: `total_s`, or less where the client says so.
+
+    The OpenAI SDK's read timeout is a gap between two reads. A unary answer comes in one read, so it bounds the whole;
+    a stream's gaps have limits of their own. Raises InvalidRequest for an X-Gateway-Timeout that is no duration.
+    """
+    own = request.header(TIMEOUT_HEADER)
+    if own is not None:
+        seconds = _seconds(own)
+        if seconds is None:
+            raise InvalidRequest("Invalid 'X-Gateway-Timeout': expected seconds above 0.", param="X-Gateway-Timeout")
+        total_s = min(total_s, seconds)
+    if not stream:
+        gap = request.header(READ_TIMEOUT_HEADER)
+        if gap is not None and (seconds := _seconds(gap)) is not None:
+            total_s = min(total_s, seconds)
+    return total_s
+
+
+def _seconds(value: bytes) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -1,0 +1,101 @@
+"""GET /health, /health/ready, /health/detailed: for whoever restarts, routes or looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.exchange import Answer, Request
+from gateway.face.errors import JSON
+from gateway.face.record import RequestRecord
+
+Phase = Literal["starting", "ready", "draining"]
+
+
+class Part(Protocol):
+    """A supervised actor as a visitor may see it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def state(self) -> str:
+        """starting, running, draining, backing_off or stopped."""
+        ...
+
+    @property
+    def restarts(self) -> int: ...
+
+
+class Vitals(Protocol):
+    """How the gateway is."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def phase(self) -> Phase: ...
+    @property
+    def uptime_s(self) -> float: ...
+    @property
+    def memory_bytes(self) -> int:
+        """The process's resident set."""
+        ...
+
+    def tree(self) -> Sequence[Part]:
+        """Every supervised actor."""
+        ...
+
+
+class Health:
+    """What these endpoints do. Nothing in their answers is worth hiding: no addresses, no errors' texts, no keys."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
+        self._encode = msgspec.json.Encoder().encode
+
+    async def show(self, _request: Request, _record: RequestRecord) -> Answer:
+        """Alive: whoever gets an answer at all need not restart us, so the status is always 200."""
+        parts = self._vitals.tree()
+        return self._json(
+            200,
+            {
+                "status": self._status(parts),
+                "version": self._vitals.version,
+                "uptime_s": self._vitals.uptime_s,
+                "providers": {part.name: part.state for part in parts if part.kind == "provider"},
+            },
+        )
+
+    async def show_ready(self, _request: Request, _record: RequestRecord) -> Answer:
+        """Whether to send requests here: 503 while starting or draining."""
+        phase = self._vitals.phase
+        return self._json(200 if phase == "ready" else 503, {"status": phase})
+
+    async def show_detailed(self, _request: Request, _record: RequestRecord) -> Answer:
+        """Every actor's state."""
+        parts = self._vitals.tree()
+        return self._json(
+            200,
+            {
+                "status": self._status(parts),
+                "version": self._vitals.version,
+                "uptime_s": self._vitals.uptime_s,
+                "memory": {"resident_bytes": self._vitals.memory_bytes},
+                "actors": [
+                    {"name": part.name, "kind": part.kind, "state": part.state, "restarts": part.restarts}
+                    for part in parts
+                ],
+            },
+        )
+
+    def _status(self, parts: Sequence[Part]) -> str:
+        phase = self._vitals.phase
+        if phase != "ready":
+            return phase
+        return "ok" if all(part.state == "running" for part in parts) else "degraded"
+
+    def _json(self, status: int, document: object) -> Answer:
+        return Answer(status, [JSON, (b"cache-control", b"no-store")], self._encode(document))

@@ -1,0 +1,217 @@
+"""Hypercorn's connection, contained: no client's input reaches another connection, and no write waits for ever.
+
+What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it:
+
+- an exception in one connection ended the whole server: `run` lets none out
+- writes were shielded without a limit, so that a client that stops reading defeated every timeout and the drain
+- cancelling an application whose last message is being sent left its connection without a timer, or half closed
+- an application that answered without reading a long body left both it and the reader waiting for each other
+- an answer before the end of a body was followed by a reset, which could destroy it: we linger, as nginx does
+- a connection that its client had closed stood open until its idle timer ran out
+- HTTP/2 without TLS and WebSockets could be switched to; nobody here speaks them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+import h11
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
+from hypercorn.utils import parse_socket_addr
+
+from gateway.dialects.openai_errors import error_body
+from gateway.errors import InvalidRequest, describe
+from gateway.face.hypercorn_stream import RECEIVE_BYTES
+
+OnCrash = Callable[[BaseException, MutableMapping[str, Any] | None], None]
+"""Takes what escaped an app or a connection, with the request's ASGI scope where there is one; must not raise."""
+
+WRITE_PIECE_BYTES = 64 * 1024
+"""Each piece of an answer of this size may take `write_stall_s`."""
+LINGER_S = 1.0
+"""After the last answer, how long what the client still sends is read and dropped."""
+
+_THE_CLIENTS_DOING = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
+
+
+class ContainedServer(TCPServer):
+    """One connection; `run` returns when it is over and raises nothing but cancellation."""
+
+    def __init__(
+        self,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        stream: Any,
+        *,
+        write_stall_s: float,
+        on_crash: OnCrash,
+    ) -> None:
+        super().__init__(app, config, context, {}, stream)
+        self._write_stall_s = write_stall_s
+        self._on_crash = on_crash
+        self._reading = trio.CancelScope()
+        self._over = False
+        """Nothing that is still read counts any more."""
+
+    async def run(self) -> None:
+        try:
+            alpn_protocol = await self._handshake()
+            await self._converse(alpn_protocol)
+        except* _THE_CLIENTS_DOING:
+            pass
+        except* Exception as crash:
+            self._on_crash(crash, None)
+        finally:
+            await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            if not await self._write(event.data):
+                await trio.aclose_forcefully(self.stream)
+                await self.protocol.handle(Closed())
+        elif isinstance(event, Closed):
+            await self._finish()
+            await self.protocol.handle(Closed())
+        elif isinstance(event, Updated):
+            with trio.CancelScope(shield=True):
+                if event.idle and not self._over:
+                    await self.idle_task.restart(self._task_group, self._idle_timeout)
+                else:
+                    await self.idle_task.stop()
+
+    async def _handshake(self) -> str:
+        """Finishes TLS where the stream has it; the protocol that was agreed upon."""
+        if not isinstance(self.stream, trio.SSLStream):
+            return "http/1.1"
+        with trio.fail_after(self.config.ssl_handshake_timeout):
+            await self.stream.do_handshake()
+        return self.stream.selected_alpn_protocol() or "http/1.1"
+
+    async def _converse(self, alpn_protocol: str) -> None:
+        secure = isinstance(self.stream, trio.SSLStream)
+        socket = (self.stream.transport_stream if secure else self.stream).socket
+        protocol = H2Protocol if alpn_protocol == "h2" else PlainH11Protocol
+        async with ClosingTaskGroup(self._on_crash) as self._task_group:
+            self.protocol = protocol(  # type: ignore[assignment]  # ProtocolWrapper adds only the switch to h2c
+                self.app,
+                self.config,
+                self.context,
+                self._task_group,
+                ConnectionState({}),
+                secure,
+                parse_socket_addr(socket.family, socket.getpeername()),
+                parse_socket_addr(socket.family, socket.getsockname()),
+                self.protocol_send,
+            )
+            await self.protocol.initiate()
+            await self.idle_task.restart(self._task_group, self._idle_timeout)
+            await self._read_data()
+            await self.idle_task.stop()
+
+    async def _read_data(self) -> None:
+        with self._reading, suppress(*_THE_CLIENTS_DOING):
+            while data := await self.stream.receive_some(RECEIVE_BYTES):
+                if not self._over:
+                    await self.protocol.handle(RawData(bytes(data)))
+        self._over = True
+        await self.protocol.handle(Closed())
+
+    async def _finish(self) -> None:
+        """Says that nothing follows; TLS cannot be ended in one direction, and is closed."""
+        self._over = True
+        if isinstance(self.stream, trio.SSLStream):
+            await self._close()
+            return
+        self._reading.deadline = trio.current_time() + LINGER_S
+        with trio.CancelScope(shield=True), suppress(*_THE_CLIENTS_DOING):
+            await self.stream.send_eof()
+
+    async def _write(self, data: bytes) -> bool:
+        """Sends `data`; False where the client has gone or stopped reading."""
+        rest = memoryview(data)
+        with trio.CancelScope(shield=True) as patience:
+            async with self.send_lock:
+                while rest:
+                    patience.deadline = trio.current_time() + self._write_stall_s
+                    try:
+                        await self.stream.send_all(rest[:WRITE_PIECE_BYTES])
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        return False
+                    rest = rest[WRITE_PIECE_BYTES:]
+        return not patience.cancelled_caught
+
+    async def _close(self) -> None:
+        # TLS says goodbye, which a client that does not read could hold up.
+        with trio.move_on_after(self._write_stall_s, shield=True):
+            await super()._close()
+        await trio.aclose_forcefully(self.stream)
+
+    async def _initiate_server_close(self) -> None:
+        await self.protocol.handle(Closed())
+        await self._close()
+
+
+class ClosingTaskGroup(TaskGroup):
+    """Runs applications; what comes for one that has returned is dropped."""
+
+    def __init__(self, on_crash: OnCrash) -> None:
+        super().__init__()
+        self._on_crash = on_crash
+
+    async def spawn_app(
+        self, app: AppWrapper, config: Config, scope: Scope, send: Callable[[ASGISendEvent | None], Awaitable[None]]
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        to_app, from_server = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+
+        async def run() -> None:
+            with from_server:
+                try:
+                    await app(scope, from_server.receive, send, trio.to_thread.run_sync, trio.from_thread.run)
+                except* Exception as crash:
+                    self._on_crash(crash, dict(scope))
+                finally:
+                    await send(None)
+
+        async def put(event: ASGIReceiveEvent) -> None:
+            with suppress(trio.BrokenResourceError):
+                await to_app.send(event)
+
+        self.spawn(run)
+        return put
+
+
+class PlainH11Protocol(H11Protocol):
+    """HTTP/1.1 and nothing that one could switch to from it."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """An upgrade may be ignored (RFC 9110, 7.8)."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
+        plain = h11.Request(
+            method=request.method, headers=headers, target=request.target, http_version=request.http_version
+        )
+        await super()._create_stream(plain)
+
+    async def _send_error_response(self, status_code: int) -> None:
+        body = error_body(describe(InvalidRequest("The request is not valid HTTP.")))
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+            *self.config.response_headers("h11"),
+        ]
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.Data(data=body))
+        await self._send_h11_event(h11.EndOfMessage())

@@ -1,0 +1,138 @@
+"""The app on Hypercorn, contained (see hypercorn_connection.py): for TLS and HTTP/2, which the edge does not speak.
+
+What Hypercorn cannot do is the edge's alone: to see a client go behind pipelined bytes, and to limit how long a
+request's head may take other than by `keep_alive_s`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.trio.worker_context import WorkerContext
+
+from gateway.face.asgi_exchange import AsgiApp
+from gateway.face.hypercorn_connection import ContainedServer, OnCrash
+from gateway.face.hypercorn_stream import TrioStream
+from gateway.world import Listener, Stream
+
+ACCEPT_PAUSE_S = 0.1
+"""Wait after a failed accept (out of file descriptors, for instance)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypercornSettings:
+    """What of [server] this engine can keep."""
+
+    header_limit_bytes: int = 64 * 1024
+    keep_alive_s: float = 75.0
+    """Also the longest that a request's head may take."""
+    write_stall_s: float = 10.0
+    tls: ssl.SSLContext | None = None
+    """See `tls_context`."""
+
+
+def tls_context(certfile: str, keyfile: str) -> ssl.SSLContext:
+    """For HTTP/2 and HTTP/1.1 over TLS 1.2 or later. Reads both files. Raises OSError, ssl.SSLError."""
+    config = Config()
+    config.certfile = certfile
+    config.keyfile = keyfile
+    context = config.create_ssl_context()
+    assert context is not None, "both files are given"
+    return context
+
+
+class HypercornServer:
+    """Serves `app` as the edge's server does: the same constructor, the same life.
+
+    `on_crash` gets what escapes the app or a connection; it ends that request or connection alone.
+    """
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        settings: HypercornSettings,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+        on_crash: OnCrash,
+    ) -> None:
+        framework: Any = app
+        self._app = ASGIWrapper(framework)
+        self._settings = settings
+        self._clock = clock
+        self._config = _Config(settings, wall_clock)
+        self._on_crash = on_crash
+        self._context = WorkerContext(None)
+        self._draining = trio.Event()
+        self._lives = trio.CancelScope()
+        """Around every connection; its deadline is the end of the grace."""
+
+    async def serve(
+        self, listeners: Sequence[Listener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serves until `drain` has been called and the last connection has ended; closes the listeners."""
+        with self._lives:
+            async with trio.open_nursery() as connections:
+                try:
+                    async with trio.open_nursery() as acceptors:
+                        for listener in listeners:
+                            acceptors.start_soon(self._accept, listener, connections)
+                        task_status.started()
+                        await self._draining.wait()
+                        acceptors.cancel_scope.cancel()
+                finally:
+                    for listener in listeners:
+                        listener.close()
+                await self._context.terminated.set()
+
+    def drain(self, grace_s: float) -> None:
+        """Stops accepting; closes idle connections now, others after their answer or when the grace is over."""
+        self._lives.deadline = self._clock() + grace_s
+        self._draining.set()
+
+    async def _accept(self, listener: Listener, connections: trio.Nursery) -> None:
+        while True:
+            try:
+                stream = await listener.accept()
+            except OSError:
+                await trio.sleep(ACCEPT_PAUSE_S)
+            except trio.ClosedResourceError:
+                return
+            else:
+                connections.start_soon(self._serve, stream, listener.address)
+
+    async def _serve(self, stream: Stream, local: tuple[str, int]) -> None:
+        plain = TrioStream(stream, local)
+        tls = self._settings.tls
+        await ContainedServer(
+            self._app,
+            self._config,
+            self._context,
+            plain if tls is None else trio.SSLStream(plain, tls, server_side=True, https_compatible=True),
+            write_stall_s=self._settings.write_stall_s,
+            on_crash=self._on_crash,
+        ).run()
+
+
+class _Config(Config):
+    """Hypercorn's settings as ours; its Date comes from the world's clock."""
+
+    errorlog = None  # what is worth a line goes to on_crash
+    keep_alive_max_requests = 2**31
+    read_timeout = None  # any other value cuts long streams
+
+    def __init__(self, settings: HypercornSettings, wall_clock: Callable[[], float]) -> None:
+        self.h11_max_incomplete_size = settings.header_limit_bytes
+        self.h2_max_header_list_size = settings.header_limit_bytes
+        self.keep_alive_timeout = settings.keep_alive_s
+        self._wall_clock = wall_clock
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        return [(b"date", formatdate(self._wall_clock(), usegmt=True).encode("ascii"))]

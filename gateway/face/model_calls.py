@@ -1,0 +1,170 @@
+"""One question to a model, whatever the endpoint: from the client's bytes to the router and back.
+
+An endpoint of this kind is a ClientDialect (see chat.py); everything else is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from actors.letters import Call, Priority
+from actors.relay import Relay
+from gateway.dialects.envelope import ModelRequest
+from gateway.errors import Description, InvalidRequest
+from gateway.exchange import Answer, Request
+from gateway.face import provenance
+from gateway.face.api import ApiEndpoint, Reporting
+from gateway.face.auth import Caller, ClientKeys
+from gateway.face.correlation import upstream_headers
+from gateway.face.deadline import allowed_s
+from gateway.face.ingress import Ingress
+from gateway.face.record import RequestRecord
+from gateway.face.relayed_body import RelayedBody
+from gateway.face.router import Router
+
+PRIORITY_HEADER: Final = b"x-gateway-priority"
+_PRIORITIES: Final = {b"low": Priority.LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
+
+
+class Asked(NamedTuple):
+    """What a client's body says, as far as the face needs it."""
+
+    model: str
+    stream: bool
+    tokens: int
+    """To reserve: the prompt by estimate, and the most that may be answered."""
+    decoded: Any
+    """The dialect's own struct of the body."""
+
+
+class ClientDialect(Protocol):
+    """The wire format that clients of one endpoint speak."""
+
+    @property
+    def endpoint(self) -> str:
+        """The path without its prefix: "chat/completions"."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """As in ModelRequest.dialect."""
+        ...
+
+    def read(self, body: bytes) -> Asked:
+        """Decodes and checks. Raises InvalidRequest whose `param` names the field."""
+        ...
+
+    def error_body(self, description: Description) -> bytes: ...
+
+    def error_event(self, description: Description) -> bytes:
+        """The end of a stream that broke; nothing in it may look like a clean one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelServices:
+    """What calls to models are made with."""
+
+    router: Router
+    new_relay: Callable[[], Relay]
+    client_keys: ClientKeys
+    ingress: Ingress
+    total_s: Callable[[str], float]
+    """The longest that a request for this model may take. Raises GatewayError where nobody serves it."""
+    reporting: Reporting
+
+
+def model_endpoint(dialect: ClientDialect, services: ModelServices) -> ApiEndpoint:
+    """The handler of one endpoint that asks models."""
+    calls = ModelCalls(dialect, services)
+    return ApiEndpoint(dialect.endpoint, calls.serve, services.reporting, render_error=dialect.error_body)
+
+
+class ModelCalls:
+    """The work of such an endpoint: who asks, what, until when; then the router has it."""
+
+    __slots__ = ("_dialect", "_ingress", "_keys", "_new_relay", "_reporting", "_router", "_total_s")
+
+    def __init__(self, dialect: ClientDialect, services: ModelServices) -> None:
+        self._dialect = dialect
+        self._router = services.router
+        self._new_relay = services.new_relay
+        self._keys = services.client_keys
+        self._ingress = services.ingress
+        self._total_s = services.total_s
+        self._reporting = services.reporting
+
+    async def serve(self, request: Request, record: RequestRecord) -> Answer:
+        caller = self._keys.admit(request)
+        record.client = caller.label
+        intake = self._ingress.open()
+        try:
+            body = await intake.read(request)
+            call = self._call(request, record, caller, body)
+        finally:
+            # No await from here to the router's mailbox, which counts these bytes from then on.
+            intake.release()
+        record.call = call
+        return await (self._unary(call) if call.relay is None else self._streamed(call, record))
+
+    def _call(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Call:
+        asked = self._dialect.read(body)
+        record.model = asked.model
+        record.stream = asked.stream
+        return Call(
+            id=record.id,
+            arrived_at=record.started_at,
+            deadline=record.started_at + allowed_s(request, self._total_s(asked.model), stream=asked.stream),
+            model=asked.model,
+            payload=ModelRequest(
+                dialect=self._dialect.name,
+                body=body,
+                decoded=asked.decoded,
+                request_id=record.request_id,
+                headers=upstream_headers(request, record.request_id),
+                authorization=caller.authorization,
+            ),
+            size_bytes=len(body),
+            tokens=asked.tokens,
+            priority=_priority(request),
+            client=caller.label,
+            relay=self._new_relay() if asked.stream else None,
+        )
+
+    async def _unary(self, call: Call) -> Answer:
+        try:
+            reply, attempt = await self._router.ask(call)
+        finally:
+            self._router.leave(call)
+        return Answer(reply.status, provenance.of_answer(reply.headers, attempt), reply.body)
+
+    async def _streamed(self, call: Call, record: RequestRecord) -> Answer:
+        try:
+            head, attempt = await self._router.ask(call)
+        except BaseException:
+            self._router.leave(call)
+            raise
+        clock = self._reporting.clock
+        record.status = head.status
+        record.first_content_at = clock()
+        body = RelayedBody(
+            call,
+            record,
+            self._router,
+            clock=clock,
+            render_event=self._dialect.error_event,
+            on_crash=self._reporting.on_crash,
+        )
+        return Answer(head.status, provenance.of_answer(head.headers, attempt), body)
+
+
+def _priority(request: Request) -> Priority:
+    value = request.header(PRIORITY_HEADER)
+    if value is None:
+        return Priority.NORMAL
+    priority = _PRIORITIES.get(value.lower())
+    if priority is None:
+        raise InvalidRequest("Invalid 'X-Gateway-Priority': expected low, normal or high.", param="X-Gateway-Priority")
+    return priority

@@ -1,0 +1,58 @@
+"""The headers that say who answered, and after how many attempts."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from actors.letters import Attempt, Call
+from gateway.exchange import Headers
+
+PROVIDER: Final = b"x-gateway-provider"
+MODEL: Final = b"x-gateway-model"
+ATTEMPTS: Final = b"x-gateway-attempts"
+_NO_RETRY: Final = (b"x-should-retry", b"false")
+"""Tells OpenAI's clients that retrying is done: their own retries on top of ours would multiply."""
+_OURS: Final = frozenset({b"x-request-id", b"x-should-retry", PROVIDER, MODEL, ATTEMPTS})
+
+
+def without_ours(upstream: Headers) -> Headers:
+    """An upstream's headers but for those that are ours to say."""
+    return [field for field in upstream if field[0] not in _OURS]
+
+
+def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
+    """The upstream's headers and ours."""
+    headers = without_ours(upstream)
+    headers += _who(attempt)
+    headers.append((ATTEMPTS, b"%d" % len(attempt.call.attempts)))
+    return headers
+
+
+def of_failure(call: Call) -> Headers:
+    """For a call that failed: the last who was tried; none where the call never got so far."""
+    attempts = call.attempts
+    if not attempts:
+        return []
+    headers = _who(attempts[-1])
+    headers.append((ATTEMPTS, b"%d" % len(attempts)))
+    if any(_was_spent(attempt) for attempt in attempts):
+        headers.append(_NO_RETRY)
+    return headers
+
+
+def _was_spent(attempt: Attempt) -> bool:
+    """Whether it went out to the provider, or tried to; a refusal of our own costs nobody anything."""
+    return attempt.sent_at is not None or (attempt.failure is not None and attempt.failure.blames_provider)
+
+
+def _who(attempt: Attempt) -> Headers:
+    candidate = attempt.candidate
+    return [(PROVIDER, _header_value(candidate.provider)), (MODEL, _header_value(candidate.model))]
+
+
+def _header_value(name: str) -> bytes:
+    """A model's name is the client's own text: whatever a header cannot carry is percent-encoded."""
+    if name.isascii() and name.isprintable():
+        return name.encode("ascii")
+    return quote(name, safe="/:@ ", errors="replace").encode("ascii")

@@ -1,0 +1,19 @@
+"""What the face needs of the router actor."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from actors.letters import Answered, Call
+
+
+class Router(Protocol):
+    """Answers calls; whoever asks also leaves, in a `finally`, when it has all it wanted."""
+
+    async def ask(self, call: Call) -> Answered:
+        """The call's answer; for a streamed call its head, once the first content has come. Raises Failure."""
+        ...
+
+    def leave(self, call: Call) -> None:
+        """The asker has its answer, or has gone: what is still under way stops. Harmless twice; never blocks."""
+        ...

@@ -1,0 +1,104 @@
+"""The route table: every endpoint with its method, its path and its handler.
+
+It feeds Quart, which serves all of it and knows what is missing (404) or meant otherwise (405), and the middleware
+that takes the hot ones past Quart. HEAD works wherever GET does. A new endpoint is a line in its family below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from gateway.exchange import Answer, Handler, Request
+from gateway.face.api import ApiEndpoint, Reporting, Serve
+from gateway.face.chat import ChatCompletions
+from gateway.face.health import Health
+from gateway.face.metrics_route import MetricsPage
+from gateway.face.model_calls import model_endpoint
+from gateway.face.models import MODELS_PATH, Models
+from gateway.face.record import RequestRecord
+from gateway.face.services import Services
+
+
+class Route(NamedTuple):
+    """One endpoint."""
+
+    method: str
+    rule: str
+    """A path in Quart's notation; what stands in <> the handler reads from the path itself."""
+    handler: Handler
+    hot: bool = False
+    """May be served past Quart; the rule is a plain path then."""
+
+
+def all_routes(services: Services) -> list[Route]:
+    return [
+        *model_routes(services),
+        *catalogue_routes(services),
+        *operator_routes(services),
+        *admin_routes(services),
+    ]
+
+
+def model_routes(services: Services) -> list[Route]:
+    """The endpoints that ask models."""
+    return [
+        Route("POST", "/v1/chat/completions", model_endpoint(ChatCompletions(), services.models), hot=True),
+    ]
+
+
+def catalogue_routes(services: Services) -> list[Route]:
+    """What can be asked here."""
+    reporting = services.models.reporting
+    models = Models(services.catalogue, services.providers, services.models.client_keys)
+    return [
+        Route("GET", MODELS_PATH, ApiEndpoint("models", models.list_models, reporting)),
+        Route("GET", f"{MODELS_PATH}/<path:id>", ApiEndpoint("models", models.show_model, reporting)),
+        Route("GET", "/v1/providers", ApiEndpoint("providers", models.list_providers, reporting)),
+    ]
+
+
+def operator_routes(services: Services) -> list[Route]:
+    """For those who run the gateway: not API requests, so they leave no records."""
+    reporting = quiet(services.models.reporting)
+    health = Health(services.vitals)
+    metrics = MetricsPage(services.scrape, services.run_in_thread, services.metrics_door)
+    return [
+        Route("GET", "/health", ApiEndpoint("health", health.show, reporting)),
+        Route("GET", "/health/ready", ApiEndpoint("health", health.show_ready, reporting)),
+        Route("GET", "/health/detailed", ApiEndpoint("health", health.show_detailed, reporting)),
+        Route("GET", "/metrics", ApiEndpoint("metrics", metrics.show, reporting)),
+    ]
+
+
+def admin_routes(services: Services) -> list[Route]:
+    """The admin API behind its door."""
+    reporting = quiet(services.models.reporting)
+    check = services.admin_door.check
+    return [
+        Route("GET", path, ApiEndpoint("admin", _behind(check, handler), reporting))
+        for path, handler in services.admin.items()
+    ]
+
+
+def hot_table(routes: Iterable[Route]) -> dict[tuple[str, str], Handler]:
+    """The hot routes as the middleware looks them up."""
+    return {(route.method, route.rule): route.handler for route in routes if route.hot}
+
+
+def quiet(reporting: Reporting) -> Reporting:
+    """The same without records."""
+    return replace(reporting, on_finished=_untold)
+
+
+def _behind(check: Callable[[Request], None], handler: Handler) -> Serve:
+    async def serve(request: Request, _record: RequestRecord) -> Answer:
+        check(request)
+        return await handler(request)
+
+    return serve
+
+
+def _untold(record: RequestRecord) -> None:
+    """Nobody wants a record of this."""

@@ -1,0 +1,34 @@
+"""What the app is built from; the wiring hands it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.exchange import Handler
+from gateway.face.auth import AdminDoor, TokenDoor
+from gateway.face.health import Vitals
+from gateway.face.metrics_route import Scrape
+from gateway.face.model_calls import ModelServices
+from gateway.face.models import Catalogue, ListedProvider
+from gateway.world import RunInThread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that the endpoints need."""
+
+    models: ModelServices
+    catalogue: Catalogue
+    providers: Callable[[], Sequence[ListedProvider]]
+    vitals: Vitals
+    scrape: Scrape
+    run_in_thread: RunInThread
+    metrics_door: TokenDoor
+    admin_door: AdminDoor
+    admin: Mapping[str, Handler]
+    """The admin API's GET handlers by path; the door is kept here."""
+    body_limit_bytes: int
+    body_progress_s: float
+    hot_routes: bool = True
+    """False sends every request through Quart."""

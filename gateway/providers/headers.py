@@ -1,0 +1,47 @@
+"""Which of a provider's response headers reach the client.
+
+What is not known to be of use stays here: the rest are a connection's own, cookies, a CDN's, or name our account.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.dialects.envelope import RawHeaders
+
+_USEFUL: Final = frozenset(
+    {
+        b"apim-request-id",
+        b"cache-control",
+        b"retry-after",
+        b"retry-after-ms",
+        b"x-ds-trace-id",
+        b"x-envoy-upstream-service-time",
+        b"x-generation-id",
+    }
+)
+_USEFUL_PREFIXES: Final = (b"openai-", b"x-ratelimit-")
+_OURS_ALONE: Final = frozenset({b"openai-organization", b"openai-project"})
+"""They name the account whose key was used."""
+
+
+def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
+    """The client's share of `headers`, with the content type that the body really has.
+
+    The provider's request id goes by another name: `x-request-id` is the gateway's.
+    """
+    kept = [(b"content-type", content_type)]
+    for name, value in headers:
+        if name in _USEFUL or (name.startswith(_USEFUL_PREFIXES) and name not in _OURS_ALONE):
+            kept.append((name, value))
+        elif name == b"x-request-id":
+            kept.append((b"x-upstream-request-id", value))
+    return kept
+
+
+def json_content_type(headers: RawHeaders) -> bytes:
+    """The content type of a JSON body: as the provider says it, unless it calls JSON something else."""
+    for name, value in headers:
+        if name == b"content-type" and b"json" in value.lower():
+            return value
+    return b"application/json"

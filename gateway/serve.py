@@ -1,0 +1,130 @@
+"""Serves until a signal: the production World, nursery order, listening, drain."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import trio
+
+from actors.supervisor import Escalated
+from gateway import __version__
+from gateway.config import Config
+from gateway.edge.sockets import connect, listen
+from gateway.telemetry.process import ResidentMemory
+from gateway.telemetry.sink import BufferedLog
+from gateway.wiring import Gateway, build
+from gateway.world import Listener, World
+
+SERVED: Final = 0
+GAVE_UP: Final = 1
+MAX_THREADS: Final = 8
+STDOUT: Final = 1
+
+T = TypeVar("T")
+
+
+def run(config: Config) -> int:
+    """Serves; returns the process's exit code: 0 drained, 1 could not serve (any longer)."""
+    return trio.run(serve, config)
+
+
+async def serve(config: Config) -> int:
+    """One gateway on real sockets, until SIGTERM or SIGINT; a second signal ends it without grace."""
+    log = BufferedLog(STDOUT)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(log.run)
+            code = await _serve(config, real_world(log.write))
+            nursery.cancel_scope.cancel()
+    finally:
+        log.close()
+    return code
+
+
+def real_world(write_log: Callable[[str], None]) -> World:
+    """The outside as it is. To be made within `trio.run`, and after a fork."""
+    threads = trio.CapacityLimiter(MAX_THREADS)
+
+    async def run_in_thread(function: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(function, limiter=threads)
+
+    return World(
+        # The bound method spares trio.current_time's two look-ups; a request asks for the time a dozen times.
+        clock=trio.lowlevel.current_clock().current_time,
+        wall_clock=time.time,
+        random=random.Random(secrets.randbits(128)),
+        new_id=new_ids(),
+        connect=connect,
+        listen=listen,
+        run_in_thread=run_in_thread,
+        memory_bytes=ResidentMemory(),
+        environ=os.environ,
+        write_log=write_log,
+    )
+
+
+def new_ids() -> Callable[[], str]:
+    """A source of ids: random per process and counted, so that one costs no system call."""
+    prefix, numbers = secrets.randbits(64), iter(range(secrets.randbits(32), sys.maxsize))
+
+    def new_id() -> str:
+        return f"{prefix:016x}{next(numbers) & 0xFFFFFFFFFFFFFFFF:016x}"
+
+    return new_id
+
+
+async def _serve(config: Config, world: World) -> int:
+    gateway = build(config, world)
+    log = gateway.logs.get(__name__)
+    try:
+        listener = await world.listen(config.server.host, config.server.port)
+    except OSError as problem:
+        where = f"{config.server.host}:{config.server.port}"
+        sys.stderr.write(f"llm-gateway cannot listen on {where}: {problem.strerror or problem}\n")
+        return GAVE_UP
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_heed_signals, gateway, nursery.cancel_scope)
+            async with trio.open_nursery() as life:
+                await life.start(gateway.run, [listener])
+                _announce(gateway, listener)
+                nursery.start_soon(world.run_in_thread, gateway.catalog.preload)
+            nursery.cancel_scope.cancel()
+        code = SERVED
+        log.info("gateway stopped")
+    except* Escalated as gave_up:
+        code = GAVE_UP
+        log.critical("gateway gave up", reason=str(gave_up.exceptions[0]))
+    return code
+
+
+async def _heed_signals(gateway: Gateway, scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        asked = False
+        async for number in signals:
+            if asked:
+                scope.cancel()
+                return
+            asked = True
+            gateway.logs.get(__name__).info("gateway draining", signal=signal.Signals(number).name)
+            gateway.drain()
+
+
+def _announce(gateway: Gateway, listener: Listener) -> None:
+    host, port = listener.address
+    server = gateway.config.server
+    gateway.logs.get(__name__).info(
+        "gateway ready",
+        version=__version__,
+        url=f"{'https' if server.tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}",
+        engine=server.engine,
+        keys="asked for" if gateway.config.auth_required else "not asked for",
+        providers=[name for name in gateway.config.providers if not gateway.config.missing_keys(name)],
+    )

@@ -1,0 +1,1 @@
+"""Facts turned into log lines and metrics."""

@@ -1,0 +1,144 @@
+"""One gateway's own structlog: a JSON object a line, levels per module, nothing configured globally.
+
+Several gateways live in one process, so nobody calls `structlog.configure`: a `Logs` makes bound loggers that write
+finished lines to the world's sink and take the time from the world's wall clock. A line never carries more than its
+caller wrote down: values that are not plain JSON become their type's name, a traceback comes without the exception's
+message, which may quote a client's text or a key.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+WriteLog = Callable[[str], None]
+
+URGENT_PREFIXES = ('{"level":"warning"', '{"level":"error"', '{"level":"critical"')
+"""How a line begins that a buffering sink should not keep; `Logs` puts the level first in every line."""
+
+
+class Logs:
+    """Makes loggers that write JSON lines to `write_log`, stamped by `wall_clock` (seconds since the epoch).
+
+    `level` holds for every module but those in `levels`: a dotted name there speaks for itself and all below it, the
+    longest one wins. Level names are structlog's: debug, info, warning, error, critical. Raises ValueError for others.
+    """
+
+    def __init__(
+        self,
+        write_log: WriteLog,
+        wall_clock: Callable[[], float],
+        *,
+        level: str = "info",
+        levels: Mapping[str, str] | None = None,
+    ) -> None:
+        self._lines = _Lines(write_log)
+        self._processors = (_Renderer(wall_clock),)
+        self._level = _checked(level)
+        self._levels = {module: _checked(name) for module, name in (levels or {}).items()}
+
+    def get(self, module: str) -> FilteringBoundLogger:
+        """The logger of `module`; calls below its level cost next to nothing.
+
+        `log.info(event, fields={...})` merges a ready dict into the line, at half the price of keyword arguments.
+        """
+        logger = structlog.make_filtering_bound_logger(self.level_of(module))
+        context = {"level": "", "timestamp": "", "logger": module}  # their places in the line
+        bound: FilteringBoundLogger = logger(self._lines, self._processors, context)  # type: ignore[call-arg]
+        return bound
+
+    def level_of(self, module: str) -> str:
+        """The level name in force for `module`."""
+        name = module
+        while name not in self._levels:
+            name, dot, _ = name.rpartition(".")
+            if not dot:
+                return self._level
+        return self._levels[name]
+
+
+def render_crash(crash: BaseException) -> list[str]:
+    """Type and frames of an exception and of what caused it, innermost cause first, without any message."""
+    lines: list[str] = []
+    cause = crash.__cause__ or (None if crash.__suppress_context__ else crash.__context__)
+    if cause is not None:
+        lines += render_crash(cause)
+    lines.append(f"{type(crash).__module__}.{type(crash).__qualname__}")
+    lines += [
+        f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
+        for frame in traceback.extract_tb(crash.__traceback__)
+    ]
+    if isinstance(crash, BaseExceptionGroup):
+        for member in crash.exceptions:
+            lines += render_crash(member)
+    return lines
+
+
+class Stamps:
+    """The wall clock as ISO 8601 in UTC with milliseconds; formats the date once a second."""
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
+        self._wall_clock = wall_clock
+        self._second = -1
+        self._prefix = ""
+
+    def now(self) -> str:
+        second, millisecond = divmod(int(self._wall_clock() * 1000 + 0.5), 1000)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._prefix}.{millisecond:03d}Z"
+
+
+class _Renderer:
+    """The one structlog processor: completes the event and makes a JSON line of it."""
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
+        self._now = Stamps(wall_clock).now
+        self._encode = msgspec.json.Encoder(enc_hook=_type_name).encode
+
+    def __call__(self, _logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        event["level"] = method
+        event["timestamp"] = self._now()
+        if (fields := event.pop("fields", None)) is not None:
+            event.update(fields)
+        if "exc_info" in event:
+            _render_exc_info(event)
+        try:
+            return self._encode(event).decode()
+        except (ValueError, OverflowError):  # lone surrogates, integers beyond 64 bits: slow, but no line is lost
+            return json.dumps(event, default=_type_name, separators=(",", ":"))
+
+
+class _Lines:
+    """What structlog calls the wrapped logger: one method a level, all of them the sink."""
+
+    def __init__(self, write_log: WriteLog) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = write_log
+
+
+def _render_exc_info(event: MutableMapping[str, Any]) -> None:
+    """`log.exception(...)` or `exc_info=...` becomes the member `crash`."""
+    found = event.pop("exc_info")
+    crash = found if isinstance(found, BaseException) else sys.exc_info()[1] if found else None
+    if crash is not None:
+        event["crash"] = render_crash(crash)
+
+
+def _type_name(value: object) -> str:
+    """Stands in for what JSON does not know; its repr might say too much."""
+    return f"<{type(value).__name__}>"
+
+
+def _checked(level: str) -> str:
+    if level not in ("debug", "info", "warning", "error", "critical"):
+        raise ValueError(f"no such log level: {level}")
+    return level

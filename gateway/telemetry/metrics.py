@@ -1,0 +1,241 @@
+"""The gateway's metrics: names and labels are a contract with dashboards, so they stand in one table here.
+
+Each gateway has its own registry. A request costs one dictionary look-up for its bundle of children and plain
+additions after that (see `families`). What actors know of themselves is asked at the scrape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from gateway.dialects.envelope import Usage
+from gateway.telemetry.families import MAX_CHILDREN, OTHER, Buckets, Cell, Counters, Gauges, Histograms
+
+NOBODY = "none"
+"""The provider and model of a request that was turned away before anybody was chosen."""
+
+REQUESTS = ("llm_request_total", "Requests by how they ended.", ("provider", "model", "endpoint", "status"))
+DURATIONS = (
+    "llm_request_duration_seconds",
+    "From a request's arrival to its last byte.",
+    ("provider", "model", "endpoint", "stream"),
+)
+TOKENS = (
+    "llm_tokens_total",
+    "Tokens as providers count them; cached are part of prompt, reasoning of completion.",
+    ("provider", "model", "type"),
+)
+TOKEN_TYPES = ("prompt", "completion", "cached", "reasoning")
+ERRORS = ("llm_errors_total", "Attempts that failed, and requests turned away.", ("provider", "type"))
+BREAKER_STATES = ("circuit_breaker_state", "0 closed, 1 half-open, 2 open.", ("provider", "model"))
+BREAKER_FAILURES = ("circuit_breaker_failures", "Failures that a breaker counted.", ("provider", "model"))
+RETRIES = ("retry_attempts_total", "Attempts after a call's first one.", ("provider", "operation"))
+FIRST_TOKENS = (
+    "llm_time_to_first_token_seconds",
+    "From a request's arrival to its first content.",
+    ("provider", "endpoint"),
+)
+OVERHEADS = (
+    "gateway_overhead_seconds",
+    "A request's time without that in which an upstream had it.",
+    ("provider", "endpoint"),
+)
+DISCONNECTS = (
+    "gateway_disconnect_to_upstream_closed_seconds",
+    "From a client's leaving to the end of the upstream call.",
+    ("endpoint",),
+)
+IN_FLIGHT = ("gateway_in_flight", "Calls in flight.")
+WAITING = ("gateway_waiting", "Calls that wait for a permit.")
+MEMORY = ("gateway_memory_bytes", "Bytes charged to the budget.")
+MAILBOX_DEPTHS = ("gateway_actor_mailbox_depth", "Letters not yet read.")
+RESTARTS = ("gateway_actor_restarts_total", "Restarts by the supervisor.")
+
+TOTAL_BOUNDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
+FIRST_TOKEN_BOUNDS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
+OVERHEAD_BOUNDS_S = (5e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1)
+DISCONNECT_BOUNDS_S = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+
+class RequestLabels(NamedTuple):
+    """What tells one request's series from another's; `model` as the provider knows it."""
+
+    provider: str
+    model: str
+    endpoint: str
+    status: int
+    stream: bool
+
+
+class ActorFigures(NamedTuple):
+    """One actor at the moment of a scrape; None where the figure means nothing for its kind."""
+
+    actor: str
+    mailbox_depth: int
+    restarts: int
+    in_flight: int | None = None
+    waiting: int | None = None
+    memory_bytes: int | None = None
+
+
+Snapshot = Callable[[], Iterable[ActorFigures]]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSeries:
+    """The children that requests with the same labels count into."""
+
+    requests: Cell
+    duration: Buckets
+    first_token: Buckets
+    overhead: Buckets
+    prompt: Cell
+    completion: Cell
+    cached: Cell
+    reasoning: Cell
+
+    def count_tokens(self, usage: Usage) -> None:
+        self.prompt.value += usage.prompt
+        self.completion.value += usage.completion
+        self.cached.value += usage.cached
+        self.reasoning.value += usage.reasoning
+
+
+class Metrics(Collector):
+    """All of one gateway's metrics. Counting belongs to the event loop's thread.
+
+    `known` says whether a model is configured or in the catalogue: all others share the label `other`. `snapshot`
+    reads the actors, on the event loop's thread too.
+    """
+
+    def __init__(self, known: Callable[[str], bool], snapshot: Snapshot = tuple) -> None:
+        self._known = known
+        self._snapshot = snapshot
+        self._series: dict[RequestLabels, RequestSeries] = {}
+        self._requests = Counters(*REQUESTS)
+        self._durations = Histograms(*DURATIONS, TOTAL_BOUNDS_S)
+        self._tokens = Counters(*TOKENS)
+        self._errors = Counters(*ERRORS)
+        self._breaker_states = Gauges(*BREAKER_STATES)
+        self._breaker_failures = Counters(*BREAKER_FAILURES)
+        self._retries = Counters(*RETRIES)
+        self._first_tokens = Histograms(*FIRST_TOKENS, FIRST_TOKEN_BOUNDS_S)
+        self._overheads = Histograms(*OVERHEADS, OVERHEAD_BOUNDS_S)
+        self._disconnects = Histograms(*DISCONNECTS, DISCONNECT_BOUNDS_S)
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+
+    def series(self, labels: RequestLabels) -> RequestSeries:
+        """Where requests with these labels count."""
+        found = self._series.get(labels)
+        if found is not None:
+            return found
+        model = self.model_label(labels.model)
+        if model != labels.model:  # not kept under its own name: clients make up as many as they like
+            return self.series(labels._replace(model=model))
+        made = self._make_series(labels)
+        if len(self._series) < MAX_CHILDREN:
+            self._series[labels] = made
+        return made
+
+    def count_tokens(self, provider: str, model: str, usage: Usage) -> None:
+        """Tokens of an attempt whose answer was not the one delivered."""
+        label = self.model_label(model)
+        for kind in TOKEN_TYPES:
+            self._tokens.child(provider, label, kind).value += getattr(usage, kind)
+
+    def count_error(self, provider: str, kind: str) -> None:
+        self._errors.child(provider or NOBODY, kind).value += 1
+
+    def count_retry(self, provider: str, operation: str) -> None:
+        self._retries.child(provider, operation).value += 1
+
+    def count_breaker_failure(self, provider: str, model: str) -> None:
+        """`model` is "*" for the breaker of the provider's host."""
+        self._breaker_failures.child(provider, self.model_label(model)).value += 1
+
+    def set_breaker(self, provider: str, model: str, state: int) -> None:
+        """0 closed, 1 half-open, 2 open; `model` as above."""
+        self._breaker_states.child(provider, self.model_label(model)).value = state
+
+    def close_breakers(self, provider: str) -> None:
+        """A provider that starts anew starts with closed breakers."""
+        for (name, _), cell in self._breaker_states.children().items():
+            if name == provider:
+                cell.value = 0
+
+    def observe_disconnect(self, endpoint: str, seconds: float) -> None:
+        self._disconnects.child(endpoint).observe(seconds)
+
+    def model_label(self, model: str) -> str:
+        """`model` as a label: a name nobody knows counts as `other`, none at all as `none`."""
+        if model in ("*", NOBODY, OTHER) or (model and self._known(model)):
+            return model
+        return OTHER if model else NOBODY
+
+    def scrape(self) -> Callable[[], tuple[bytes, str]]:
+        """Reads the actors now, on the loop; what it returns renders body and content type, safely in a thread."""
+        actors = tuple(self._snapshot())
+        return lambda: (generate_latest(_Scrape(self.registry, actors)), CONTENT_TYPE_PLAIN_0_0_4)
+
+    def render(self) -> tuple[bytes, str]:
+        """The exposition and its content type, at once."""
+        return self.scrape()()
+
+    def collect(self) -> Iterator[Metric]:
+        """For the registry: everything that is counted as it happens."""
+        for counters in (self._requests, self._tokens, self._errors, self._breaker_failures, self._retries):
+            yield counters.collect()
+        yield self._breaker_states.collect()
+        for histograms in (self._durations, self._first_tokens, self._overheads, self._disconnects):
+            yield histograms.collect()
+
+    def _make_series(self, labels: RequestLabels) -> RequestSeries:
+        provider, model, endpoint = labels.provider, labels.model, labels.endpoint
+        prompt, completion, cached, reasoning = (self._tokens.child(provider, model, kind) for kind in TOKEN_TYPES)
+        return RequestSeries(
+            requests=self._requests.child(provider, model, endpoint, str(labels.status)),
+            duration=self._durations.child(provider, model, endpoint, "true" if labels.stream else "false"),
+            first_token=self._first_tokens.child(provider, endpoint),
+            overhead=self._overheads.child(provider, endpoint),
+            prompt=prompt,
+            completion=completion,
+            cached=cached,
+            reasoning=reasoning,
+        )
+
+
+class _Scrape(Collector):
+    """The registry's metrics and the actors' figures of one moment."""
+
+    def __init__(self, registry: CollectorRegistry, actors: tuple[ActorFigures, ...]) -> None:
+        self._registry = registry
+        self._actors = actors
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._registry.collect()
+        in_flight, waiting, memory, depth = (
+            GaugeMetricFamily(*name_and_text, labels=("actor",))
+            for name_and_text in (IN_FLIGHT, WAITING, MEMORY, MAILBOX_DEPTHS)
+        )
+        restarts = CounterMetricFamily(*RESTARTS, labels=("actor",))
+        for figures in self._actors:
+            label = (figures.actor,)
+            depth.add_metric(label, figures.mailbox_depth)
+            restarts.add_metric(label, figures.restarts)
+            for family, value in (
+                (in_flight, figures.in_flight),
+                (waiting, figures.waiting),
+                (memory, figures.memory_bytes),
+            ):
+                if value is not None:
+                    family.add_metric(label, value)
+        yield from (in_flight, waiting, memory, depth, restarts)

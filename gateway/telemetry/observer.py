@@ -1,0 +1,248 @@
+"""Turns facts into log lines and numbers: the one place where what happens becomes what is seen.
+
+Actors and the face state facts and know of no log and no metric. Neither a key nor a word of a message gets from here
+into a line: failures are named by kind, crashes by type and frames.
+"""
+
+from __future__ import annotations
+
+from actors.errors import Blame, Failure
+from actors.events import (
+    ActorBuried,
+    AttemptEnded,
+    BreakerMoved,
+    CallCrash,
+    CoolingDown,
+    LateSettlement,
+    Refused,
+    Retried,
+)
+from actors.letters import Attempt, Call
+from actors.memory_monitor import PressureMoved
+from actors.policy.breaker import Phase
+from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
+from gateway.dialects.envelope import ModelRequest
+from gateway.telemetry.kinds import kind_of
+from gateway.telemetry.logs import Logs, render_crash
+from gateway.telemetry.metrics import NOBODY, Metrics, RequestLabels
+from gateway.telemetry.record import RequestRecord, Times, answering, times_of, usage_of
+
+HOST = "*"
+DISCONNECTED = "disconnected"
+"""A record's outcome where the client went away."""
+BREAKER_STATES = {Phase.CLOSED: 0, Phase.PROBING: 1, Phase.OPEN: 2}
+MAX_TEXT = 200
+"""Characters of what a client chose (a model's name, an id) that a line repeats."""
+
+
+class Observer:
+    """Takes every fact of one gateway, on its event loop's thread; never raises, never blocks."""
+
+    def __init__(self, logs: Logs, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._requests = logs.get("gateway.face")
+        self._wants_requests = logs.level_of("gateway.face") in ("debug", "info")
+        self._provider = logs.get("actors.provider")
+        self._router = logs.get("actors.router")
+        self._supervisor = logs.get("actors.supervisor")
+        self._memory = logs.get("actors.memory_monitor")
+        self._own = logs.get(__name__)
+        self._leaving: dict[Attempt, tuple[str, float]] = {}
+        """Attempts that a client left behind, with the endpoint and when, until they have ended."""
+
+    @property
+    def abandoned(self) -> int:
+        """How many attempts still run whose client has gone."""
+        return len(self._leaving)
+
+    def __call__(self, event: object) -> None:
+        """An actor's fact; the actors' `Observe`."""
+        try:
+            self._take(event)
+        except Exception as bug:  # the actor that states a fact must not die of it
+            self._not_observed(event, bug)
+
+    def request_ended(self, record: RequestRecord) -> None:
+        """A request is over: its line and its numbers."""
+        try:
+            self._take_request(record)
+        except Exception as bug:  # the answer must not be lost for its line
+            self._not_observed(record, bug)
+
+    def request_crashed(self, bug: Exception, request_id: str) -> None:
+        """The face's own code raised what nobody expected while it served this request."""
+        self._requests.error("request crashed", correlation_id=request_id[:MAX_TEXT], crash=render_crash(bug))
+
+    def _take(self, event: object) -> None:
+        match event:
+            case AttemptEnded(attempt):
+                self._attempt_ended(attempt)
+            case Retried():
+                self._retried(event)
+            case BreakerMoved():
+                self._breaker_moved(event)
+            case CoolingDown(provider, model, key, seconds, _):
+                self._provider.info(
+                    "cooling down", provider=provider, model=model[:MAX_TEXT], key=key, seconds=_rounded(seconds)
+                )
+            case CallCrash(actor, call, error):
+                self._provider.error(
+                    "call crashed", actor=actor, correlation_id=_correlation_id(call), crash=render_crash(error)
+                )
+            case LateSettlement(attempt):
+                self._provider.debug(
+                    "late answer", correlation_id=_correlation_id(attempt.call), attempt=attempt.number
+                )
+            case Refused(actor, call, failure):
+                # Its numbers come with the attempt's end or the request's; a line each would be a flood in an overload.
+                self._provider.debug(
+                    "refused", actor=actor, correlation_id=_correlation_id(call), because=kind_of(failure)
+                )
+            case ActorBuried(actor, queued, in_flight, _):
+                self._metrics.close_breakers(actor)
+                self._supervisor.info("actor gone", actor=actor, queued=queued, in_flight=in_flight)
+            case PressureMoved(before, after, used_bytes, threshold_bytes, _):
+                say = self._memory.warning if after > before else self._memory.info
+                say("memory pressure", level=after.name.lower(), used_bytes=used_bytes, threshold_bytes=threshold_bytes)
+            case ChildStarted() | ChildStopped() | Restarted() | Escalating():
+                self._supervision(event)
+
+    def _supervision(self, event: ChildStarted | ChildStopped | Restarted | Escalating) -> None:
+        who = {"supervisor": event.supervisor, "actor": event.child}
+        match event:
+            case ChildStarted(restarts=restarts):
+                self._supervisor.info("actor started", **who, restarts=restarts)
+            case ChildStopped(crash=None, asked=asked):
+                self._supervisor.info("actor stopped", **who, asked=asked)
+            case ChildStopped(crash=crash, asked=asked):
+                self._supervisor.error("actor crashed", **who, asked=asked, crash=_rendered(crash))
+            case Restarted(restarts=restarts, backoff_s=backoff_s):
+                self._supervisor.warning("actor restarts", **who, restarts=restarts, backoff_s=_rounded(backoff_s))
+            case Escalating(crash=crash, restarts=restarts):
+                self._supervisor.critical("supervisor gives up", **who, restarts=restarts, crash=_rendered(crash))
+
+    def _take_request(self, record: RequestRecord) -> None:
+        attempts = record.call.attempts if record.call is not None else []
+        attempt = answering(attempts)
+        times = times_of(record, attempt)
+        self._count_request(record, attempts, attempt, times)
+        if self._wants_requests:
+            self._log_request(record, attempts, attempt, times)
+        if record.outcome == DISCONNECTED:
+            for unfinished in attempts:
+                if unfinished.ended_at is None:
+                    self._leaving[unfinished] = (record.endpoint, record.ended_at)
+
+    def _attempt_ended(self, attempt: Attempt) -> None:
+        if attempt.failure is not None:
+            self._attempt_failed(attempt, attempt.failure)
+        if self._leaving and (left := self._leaving.pop(attempt, None)) is not None:
+            endpoint, left_at = left
+            self._metrics.observe_disconnect(endpoint, (attempt.ended_at or left_at) - left_at)
+
+    def _attempt_failed(self, attempt: Attempt, failure: Failure) -> None:
+        provider = attempt.candidate.provider
+        self._metrics.count_error(provider, kind_of(failure))
+        if failure.blame is Blame.MODEL:
+            self._metrics.count_breaker_failure(provider, attempt.candidate.model)
+        elif failure.blame is Blame.HOST:
+            self._metrics.count_breaker_failure(provider, HOST)
+
+    def _retried(self, retried: Retried) -> None:
+        attempt = retried.attempt
+        self._metrics.count_retry(attempt.candidate.provider, attempt.operation)
+        self._router.info(
+            "attempt repeated",
+            correlation_id=_correlation_id(retried.call),
+            provider=attempt.candidate.provider,
+            model=attempt.candidate.model[:MAX_TEXT],
+            operation=attempt.operation,
+            attempt=attempt.number,
+            delay_s=_rounded(retried.delay_s),
+            because=None if retried.because is None else kind_of(retried.because),
+        )
+
+    def _breaker_moved(self, moved: BreakerMoved) -> None:
+        self._metrics.set_breaker(moved.provider, moved.model, BREAKER_STATES[moved.after])
+        say = self._provider.warning if moved.after is Phase.OPEN else self._provider.info
+        say(
+            "breaker moved",
+            provider=moved.provider,
+            model=moved.model[:MAX_TEXT],
+            before=moved.before.value,
+            after=moved.after.value,
+            failures=moved.failures,
+        )
+
+    def _count_request(
+        self, record: RequestRecord, attempts: list[Attempt], attempt: Attempt | None, times: Times
+    ) -> None:
+        if attempt is None:
+            provider, model = NOBODY, record.model
+            if record.failure is not None:
+                self._metrics.count_error(NOBODY, kind_of(record.failure))
+        else:
+            provider, model = attempt.candidate.provider, attempt.candidate.model
+        labels = RequestLabels(provider, model, record.endpoint, record.status, record.stream)
+        series = self._metrics.series(labels)
+        series.requests.value += 1
+        series.duration.observe(times.total_s)
+        series.overhead.observe(times.overhead_s)
+        if times.first_token_s is not None:
+            series.first_token.observe(times.first_token_s)
+        for spender in attempts:
+            usage = usage_of(spender)
+            if usage is None:
+                continue
+            if spender is not attempt:  # each pays under its own name
+                candidate = spender.candidate
+                self._metrics.count_tokens(candidate.provider, candidate.model, usage)
+            else:
+                series.count_tokens(usage)
+
+    def _log_request(
+        self, record: RequestRecord, attempts: list[Attempt], attempt: Attempt | None, times: Times
+    ) -> None:
+        usage = None if attempt is None else usage_of(attempt)
+        self._requests.info(
+            "request",
+            fields={
+                "correlation_id": record.request_id[:MAX_TEXT],
+                "endpoint": record.endpoint,
+                "status": record.status,
+                "outcome": record.outcome,
+                "error": None if record.failure is None else kind_of(record.failure),
+                "provider": None if attempt is None else attempt.candidate.provider,
+                "model": (record.model if attempt is None else attempt.candidate.model)[:MAX_TEXT],
+                "attempts": len(attempts),
+                "stream": record.stream,
+                "prompt_tokens": None if usage is None else usage.prompt,
+                "completion_tokens": None if usage is None else usage.completion,
+                "cached_tokens": None if usage is None else usage.cached,
+                "reasoning_tokens": None if usage is None else usage.reasoning,
+                "queue_s": _rounded(times.queue_s),
+                "connect_s": _rounded(times.connect_s),
+                "first_token_s": _rounded(times.first_token_s),
+                "total_s": _rounded(times.total_s),
+                "overhead_s": _rounded(times.overhead_s),
+                "client": record.client,
+            },
+        )
+
+    def _not_observed(self, fact: object, bug: Exception) -> None:
+        self._own.error("a fact could not be observed", kind=type(fact).__name__, crash=render_crash(bug))
+
+
+def _correlation_id(call: Call) -> str:
+    """The request's, as its own line has it; the call's id where it is no request of a client's."""
+    payload = call.payload
+    return (payload.request_id if isinstance(payload, ModelRequest) else call.id)[:MAX_TEXT]
+
+
+def _rendered(crash: Exception | None) -> list[str] | None:
+    return None if crash is None else render_crash(crash)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """To the microsecond; `round` costs five times as much."""
+    return None if seconds is None else int(seconds * 1e6 + 0.5) / 1e6

@@ -1,0 +1,128 @@
+"""What the face tells of one request when it is over, and the times that can be read from it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from actors.errors import Blame, Failure
+from actors.letters import Attempt, Call, Outcome
+from gateway.dialects.envelope import CallNotes, Usage
+
+
+class RequestRecord(Protocol):
+    """One request, from its arrival to its last byte; all times on the actors' clock."""
+
+    @property
+    def endpoint(self) -> str:
+        """The path without its prefix: "chat/completions"."""
+        ...
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def model(self) -> str:
+        """As the client named it; "" where it named none."""
+        ...
+
+    @property
+    def call(self) -> Call | None:
+        """None where the request never got as far."""
+        ...
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def client(self) -> str:
+        """The client key's label."""
+        ...
+
+    @property
+    def started_at(self) -> float: ...
+    @property
+    def ended_at(self) -> float: ...
+    @property
+    def first_content_at(self) -> float | None: ...
+    @property
+    def outcome(self) -> str:
+        """`ok`, `error` or `disconnected`."""
+        ...
+
+    @property
+    def failure(self) -> Failure | None:
+        """What an error was, where it was a Failure."""
+        ...
+
+
+class Times(NamedTuple):
+    """Seconds of one request; None where a phase was not reached."""
+
+    total_s: float
+    overhead_s: float
+    """Everything but the time in which an upstream had the request: own work, queues and pauses between attempts."""
+    queue_s: float | None
+    """Of the attempt that answered: from its start until it had its turn."""
+    connect_s: float | None
+    first_token_s: float | None
+
+
+def notes_of(attempt: Attempt) -> CallNotes | None:
+    """What the call task of `attempt` learned."""
+    detail = attempt.detail
+    return detail if isinstance(detail, CallNotes) else None
+
+
+def usage_of(attempt: Attempt) -> Usage | None:
+    """The tokens that `attempt` spent, as far as its provider said."""
+    notes = notes_of(attempt)
+    return None if notes is None else notes.usage
+
+
+def answering(attempts: list[Attempt]) -> Attempt | None:
+    """The attempt whose answer the client got, else the last one; None where there was none."""
+    if len(attempts) > 1:
+        for attempt in reversed(attempts):
+            if attempt.outcome is Outcome.OK or attempt.content_at is not None:
+                return attempt
+    return attempts[-1] if attempts else None
+
+
+def times_of(record: RequestRecord, attempt: Attempt | None) -> Times:
+    """The times of a request that is over and was answered by `attempt`."""
+    started_at, ended_at = record.started_at, record.ended_at
+    total_s = ended_at - started_at
+    first_token_s = None if record.first_content_at is None else record.first_content_at - started_at
+    if attempt is None:
+        return Times(total_s, total_s, None, None, first_token_s)
+    notes = notes_of(attempt)
+    connect_s = None if notes is None else notes.connect_s
+    queue_s = None if attempt.sent_at is None else attempt.sent_at - attempt.began_at - (connect_s or 0.0)
+    overhead_s = total_s - _upstream_s(attempt.call.attempts, ended_at)
+    return Times(total_s, overhead_s, queue_s, connect_s, first_token_s)
+
+
+def _upstream_s(attempts: list[Attempt], ended_at: float) -> float:
+    """How long at least one upstream was busy with the request; hedges overlap and count once."""
+    upstream_s = 0.0
+    covered_until = float("-inf")
+    for attempt in attempts:
+        since = _upstream_since(attempt)
+        if since is None:
+            continue
+        until = ended_at if attempt.ended_at is None else min(attempt.ended_at, ended_at)
+        since = max(since, covered_until)
+        if until > since:
+            upstream_s += until - since
+            covered_until = until
+    return upstream_s
+
+
+def _upstream_since(attempt: Attempt) -> float | None:
+    """When `attempt` turned to its upstream: connecting counts, waiting for a turn does not."""
+    if attempt.sent_at is not None:
+        notes = notes_of(attempt)
+        return attempt.sent_at - ((notes.connect_s or 0.0) if notes is not None else 0.0)
+    if attempt.failure is not None and attempt.failure.blame is Blame.HOST:
+        return attempt.began_at  # it never got a connection, and nobody noted when it began to try
+    return None

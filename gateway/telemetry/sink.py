@@ -1,0 +1,125 @@
+"""The production log sink: lines wait in bounded memory and leave ten times a second, whoever reads them.
+
+A flush of one line costs more than the line itself, and a reader that stalls must not stop the gateway: what does not
+fit is dropped and counted, and the log says so as soon as it flows again.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from collections.abc import Callable
+
+import trio
+
+from gateway.telemetry.logs import URGENT_PREFIXES, Stamps
+
+FLUSH_EVERY_S = 0.1
+FLUSH_AT_BYTES = 64 * 1024
+MAX_BYTES = 4 * 1024 * 1024
+ATOMIC_BYTES = 4096
+"""Linux's PIPE_BUF: what a pipe that polls as writable takes without blocking."""
+
+
+class BufferedLog:
+    """Writes lines to the file descriptor `fd`, which is left as it is: blocking or not, file, pipe or terminal.
+
+    `write` is the world's `write_log`. Warnings and worse leave at once, the rest within `FLUSH_EVERY_S` while `run`
+    runs, or as soon as `FLUSH_AT_BYTES` wait. At most `max_bytes` wait. One thread only.
+    """
+
+    def __init__(self, fd: int, *, max_bytes: int = MAX_BYTES, wall_clock: Callable[[], float] = time.time) -> None:
+        self._fd = fd
+        self._max_bytes = max_bytes
+        self._now = Stamps(wall_clock).now
+        self._lines: list[str] = []
+        self._lines_bytes = 0
+        self._rest = memoryview(b"")
+        """What the last flush could not write; it may begin in the middle of a line, so it is never dropped."""
+        self._stalled = False
+        self._untold = 0
+        self._fresh = trio.Event()
+        # A regular file never blocks and is always "ready"; everything else is asked before each write.
+        self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        self.dropped = 0
+        """Lines lost since the start."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits for the reader, line ends included (a character outside ASCII counts as one)."""
+        return self._lines_bytes + len(self._rest)
+
+    def write(self, line: str) -> None:
+        """Takes one line without its line end; never blocks, never raises."""
+        size = len(line) + 1
+        if self._lines_bytes + len(self._rest) + size > self._max_bytes:
+            self.dropped += 1
+            self._untold += 1
+            return
+        if not self._lines:
+            self._fresh.set()
+        self._lines.append(line)
+        self._lines_bytes += size
+        # While the reader stalls only the timer tries again: a try costs more than the line.
+        if not self._stalled and (self._lines_bytes >= FLUSH_AT_BYTES or line.startswith(URGENT_PREFIXES)):
+            self.flush()
+
+    def flush(self) -> bool:
+        """Writes what the reader takes now; whether that was all. Never blocks."""
+        while True:
+            if not self._write_rest():
+                self._stalled = True
+                return False
+            if not self._lines and not self._untold:
+                self._stalled = False
+                return True
+            self._pack()
+
+    async def run(self) -> None:
+        """Flushes for ever, `FLUSH_EVERY_S` after the first line that waits."""
+        while True:
+            await self._fresh.wait()
+            await trio.sleep(FLUSH_EVERY_S)
+            if self.flush():
+                self._fresh = trio.Event()
+
+    def close(self, grace_s: float = 1.0) -> None:
+        """Writes what is left, waiting at most `grace_s` for the reader; for the end of the process."""
+        ends_at = time.monotonic() + grace_s
+        while not self.flush() and (left_s := ends_at - time.monotonic()) > 0:
+            self._poll.poll(left_s * 1000)
+
+    def _pack(self) -> None:
+        """Moves the lines that wait into `_rest`, with a word about those that were dropped."""
+        if self._untold:
+            self._lines.append(
+                f'{{"level":"warning","timestamp":"{self._now()}","logger":"{__name__}",'
+                f'"event":"log lines dropped","dropped":{self._untold}}}'
+            )
+            self._untold = 0
+        self._lines.append("")
+        self._rest = memoryview("\n".join(self._lines).encode("utf-8", "backslashreplace"))
+        self._lines.clear()
+        self._lines_bytes = 0
+
+    def _write_rest(self) -> bool:
+        """False where the reader takes no more now."""
+        while self._rest:
+            if self._is_file:
+                piece = self._rest
+            elif self._poll.poll(0):
+                piece = self._rest[:ATOMIC_BYTES]
+            else:
+                return False
+            try:
+                self._rest = self._rest[os.write(self._fd, piece) :]
+            except BlockingIOError:
+                return False
+            except OSError:  # the reader is gone, or the disk is full: nowhere to say so
+                self.dropped += bytes(self._rest).count(b"\n")
+                self._rest = memoryview(b"")
+        return True

@@ -1,0 +1,149 @@
+"""The supervision tree of one running gateway: who is where now, and how everybody looks.
+
+root (rest_for_one)
+├── memory            the memory monitor
+├── providers         a supervisor of its own (one_for_one): one actor a provider
+├── router
+└── face              the HTTP server
+
+Actors come and go with restarts, so nobody keeps one: whoever needs the router or a provider asks here, each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from actors.errors import ActorDied
+from actors.letters import Answered, Call, Report
+from actors.mailbox import MailboxStatistics
+from actors.memory_monitor import MemoryMonitor, Pressure
+from actors.provider import ProviderActor
+from actors.router import RouterActor, give_up
+from actors.supervisor import ChildView, Supervisor
+from gateway.telemetry.metrics import ActorFigures
+
+ROOT, MEMORY, PROVIDERS, ROUTER, FACE = "root", "memory", "providers", "router", "face"
+
+
+@dataclass(frozen=True, slots=True)
+class ActorLook:
+    """One actor at one moment, as /admin/actors and /health show it."""
+
+    name: str
+    kind: str
+    parent: str | None
+    state: str
+    restarts: int
+    last_error: str | None
+    uptime_s: float
+    mailbox: MailboxStatistics | None
+    detail: dict[str, Any]
+
+
+@runtime_checkable
+class _Viewable(Protocol):
+    """An actor that tells of itself."""
+
+    def view(self) -> dict[str, Any]: ...
+
+
+class ActorTree:
+    """Finds actors by name in the supervisors that run now, and stands for the router towards those who ask it."""
+
+    def __init__(self) -> None:
+        self._root: Supervisor | None = None
+
+    @property
+    def root(self) -> Supervisor | None:
+        return self._root
+
+    def plant(self, root: Supervisor) -> None:
+        """From here on this is the tree."""
+        self._root = root
+
+    # Who is there now.
+
+    def provider(self, name: str) -> ProviderActor | None:
+        """The provider actor of that name, None while there is none."""
+        providers = self._child(PROVIDERS)
+        actor = providers.current(name) if isinstance(providers, Supervisor) else None
+        return actor if isinstance(actor, ProviderActor) else None
+
+    def router(self) -> RouterActor | None:
+        actor = self._child(ROUTER)
+        return actor if isinstance(actor, RouterActor) else None
+
+    def pressure(self) -> Pressure:
+        """The memory pressure as last sampled."""
+        actor = self._child(MEMORY)
+        return actor.pressure if isinstance(actor, MemoryMonitor) else Pressure.NONE
+
+    # The router, for those who ask.
+
+    async def ask(self, call: Call) -> Answered:
+        """See RouterActor.ask. Raises ActorDied while the router restarts."""
+        router = self.router()
+        if router is None:
+            raise ActorDied("the router is not running at the moment")
+        return await router.ask(call)
+
+    def leave(self, call: Call) -> None:
+        """See RouterActor.leave; also for a call whose router has died meanwhile."""
+        router = self.router()
+        if router is not None:
+            router.leave(call)
+        else:
+            call.abandon()
+
+    def report(self, report: Report) -> None:
+        """A provider's report for the router; without one, the asker is told."""
+        router = self.router()
+        if router is not None:
+            router.report(report)
+        else:
+            give_up(report.attempt.call, report.failure)
+
+    # How they look.
+
+    def looks(self) -> list[ActorLook]:
+        """Everybody, parents before their children."""
+        if self._root is None:
+            return []
+        return [_look(view) for view in self._root.tree()]
+
+    def figures(self) -> Iterator[ActorFigures]:
+        """What a scrape shows of each actor."""
+        for view in [] if self._root is None else self._root.tree():
+            actor = view.child
+            mailbox = actor.mailbox if isinstance(actor, ProviderActor | RouterActor) else None
+            provider = actor if isinstance(actor, ProviderActor) else None
+            yield ActorFigures(
+                actor=view.name,
+                mailbox_depth=0 if mailbox is None else mailbox.statistics().depth,
+                restarts=view.restarts,
+                in_flight=None if provider is None else provider.in_flight,
+                waiting=None if provider is None else len(provider.waiters),
+                memory_bytes=None if provider is None else provider.admission.memory.used,
+            )
+
+    def _child(self, name: str) -> object:
+        return None if self._root is None else self._root.current(name)
+
+
+def _look(view: ChildView) -> ActorLook:
+    actor = view.child
+    talking = actor if isinstance(actor, ProviderActor | RouterActor) else None
+    state = view.state.value
+    return ActorLook(
+        name=view.name,
+        kind=view.kind,
+        parent=view.parent,
+        state=talking.state if talking is not None and state == "running" else state,
+        restarts=view.restarts,
+        last_error=view.last_error,
+        uptime_s=view.uptime_s,
+        mailbox=None if talking is None else talking.mailbox.statistics(),
+        detail=actor.view() if isinstance(actor, _Viewable) else {},
+    )

@@ -1,0 +1,357 @@
+"""Builds the object graph of one gateway from its configuration and its world: the only file that knows everybody.
+
+Nothing here lives yet: `Gateway.run` starts the supervision tree in the caller's nursery, and several gateways may
+run in one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+import trio
+
+from actors.admission import ProviderSettings, RateLimits
+from actors.letters import Work
+from actors.memory_monitor import MemoryMonitor, Pressure
+from actors.plan import ClientLimits
+from actors.policy.memory_budget import MemoryBudget
+from actors.policy.retry_plan import RetrySettings
+from actors.provider import ProviderActor
+from actors.relay import Relay
+from actors.router import RouterActor, RouterSettings
+from actors.supervisor import Child, ChildSpec, Strategy, Supervisor
+from gateway import __version__
+from gateway.admin.actors import ActorsPage
+from gateway.calls.openai_http import HttpCalls
+from gateway.calls.sandbox import SandboxCalls, SandboxSettings
+from gateway.calls.unspoken import UnspokenCalls
+from gateway.config import Config, SandboxProvider
+from gateway.config.settings import Provider, Rates
+from gateway.edge.client import ClientLimits as UpstreamLimits
+from gateway.edge.client import UpstreamClient
+from gateway.edge.kept_listener import KeptListener
+from gateway.edge.limits import ServerLimits
+from gateway.edge.server import EdgeServer
+from gateway.face.api import Reporting
+from gateway.face.app import create_app
+from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
+from gateway.face.ingress import Ingress
+from gateway.face.model_calls import ModelServices
+from gateway.face.models import ListedProvider
+from gateway.face.services import Services
+from gateway.providers.catalog import Catalog
+from gateway.providers.directory import openai_dialect_profile
+from gateway.telemetry.logs import Logs
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.observer import Observer
+from gateway.tree import FACE, MEMORY, PROVIDERS, ROOT, ROUTER, ActorLook, ActorTree
+from gateway.world import Listener, World
+
+MEGABYTE = 1024 * 1024
+USER_AGENT = f"llm-gateway/{__version__}"
+WORKER = "0"
+"""The name of a gateway that is its process's only one."""
+
+
+class Gateway:
+    """One gateway: an ASGI app, and the actors behind it. Raises OSError, ssl.SSLError for TLS files it cannot read."""
+
+    def __init__(self, config: Config, world: World) -> None:
+        self.config = config
+        self.world = world
+        self.actors = ActorTree()
+        self.catalog = Catalog(config)
+        self.logs = Logs(world.write_log, world.wall_clock, level=config.log.level, levels=config.log.levels)
+        self.metrics = Metrics(self.catalog.known, self.actors.figures)
+        self.observer = Observer(self.logs, self.metrics)
+        self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
+        self.upstream = UpstreamClient(
+            connect=world.connect, clock=world.clock, limits=UpstreamLimits(), ca_file=config.upstream.ca_file or None
+        )
+        self._works = {name: self._work(name, provider) for name, provider in config.providers.items()}
+        self._listeners: Sequence[Listener] = ()
+        self._draining = False
+        self._started_at = world.clock()
+        self.app = create_app(self._services())
+
+    # Life.
+
+    async def run(
+        self, listeners: Sequence[Listener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serves until drained or cancelled. Raises Escalated when the tree gives up."""
+        root = Supervisor(
+            ROOT,
+            self._children(listeners),
+            Strategy.REST_FOR_ONE,
+            intensity=3,
+            period_s=60.0,
+            clock=self.world.clock,
+            random=self.world.random,
+            observe=self.observer,
+        )
+        self.actors.plant(root)
+        self._listeners = listeners
+        try:
+            await root.run(task_status=task_status)
+        finally:
+            self.upstream.close()
+            for listener in listeners:
+                listener.close()
+
+    def drain(self) -> None:
+        """No new connections; `run` returns when the last request is over or the grace is."""
+        self._draining = True
+        for listener in self._listeners:
+            listener.close()
+        if self.actors.root is not None:
+            self.actors.root.stop()
+
+    # Vitals, for /health.
+
+    version = __version__
+
+    @property
+    def phase(self) -> Literal["starting", "ready", "draining"]:
+        if self._draining:
+            return "draining"
+        return "starting" if self.actors.router() is None else "ready"
+
+    @property
+    def uptime_s(self) -> float:
+        return self.world.clock() - self._started_at
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.world.memory_bytes()
+
+    def tree(self) -> Sequence[ActorLook]:
+        """Every supervised actor as it looks now."""
+        return self.actors.looks()
+
+    # The actors.
+
+    def _children(self, listeners: Sequence[Listener]) -> list[ChildSpec]:
+        grace_s = self.config.server.drain_grace_s + self.config.server.write_stall_s + 1.0
+        return [
+            ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
+            ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
+            ChildSpec(ROUTER, self._router, kind="router"),
+            ChildSpec(FACE, lambda: self._face(listeners), grace_s=grace_s, kind="server"),
+        ]
+
+    def _memory_monitor(self) -> MemoryMonitor:
+        threshold = self.config.memory.threshold_mb * MEGABYTE
+        return MemoryMonitor(self.world.memory_bytes, threshold, clock=self.world.clock, observe=self.observer)
+
+    def _providers(self) -> Supervisor:
+        return Supervisor(
+            PROVIDERS,
+            [
+                ChildSpec(name, lambda name=name: self._provider(name), kind="provider")  # type: ignore[misc]
+                for name in self.config.providers
+            ],
+            clock=self.world.clock,
+            random=self.world.random,
+            observe=self.observer,
+        )
+
+    def _provider(self, name: str) -> ProviderActor:
+        return ProviderActor(
+            self._provider_settings(name),
+            work=self._works[name],
+            report=self.actors.report,
+            clock=self.world.clock,
+            random=self.world.random,
+            observe=self.observer,
+        )
+
+    def _router(self) -> RouterActor:
+        return RouterActor(
+            self._router_settings(),
+            resolve=lambda call: self.catalog.resolve(call.model),
+            provider=self.actors.provider,
+            clock=self.world.clock,
+            random=self.world.random,
+            observe=self.observer,
+        )
+
+    def _face(self, listeners: Sequence[Listener]) -> Child:
+        kept = [KeptListener(listener) for listener in listeners]
+        return Face(self._engine(), kept, grace_s=self.config.server.drain_grace_s)
+
+    def _engine(self) -> EdgeServer | HypercornServer:
+        settings, world = self.config.server, self.world
+        if settings.engine == "hypercorn":
+            return HypercornServer(
+                self.app,
+                settings=HypercornSettings(
+                    header_limit_bytes=settings.header_bytes,
+                    keep_alive_s=settings.keep_alive_s,
+                    write_stall_s=settings.write_stall_s,
+                    tls=tls_context(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
+                ),
+                clock=world.clock,
+                wall_clock=world.wall_clock,
+                on_crash=self._engine_crashed,
+            )
+        return EdgeServer(
+            self.app,
+            limits=ServerLimits(
+                header_bytes=settings.header_bytes,
+                header_count=settings.header_count,
+                header_s=settings.header_s,
+                body_bytes=settings.body_bytes,
+                body_progress_s=settings.body_progress_s,
+                keep_alive_s=settings.keep_alive_s,
+                write_stall_s=settings.write_stall_s,
+                max_connections=settings.max_connections,
+            ),
+            clock=world.clock,
+            wall_clock=world.wall_clock,
+            on_crash=self._engine_crashed,
+        )
+
+    def _engine_crashed(self, bug: BaseException, scope: Mapping[str, Any] | None) -> None:
+        if isinstance(bug, Exception):
+            self.observer.request_crashed(bug, "")
+
+    # What they are made from.
+
+    def _work(self, name: str, provider: Provider) -> Work:
+        world = self.world
+        if isinstance(provider, SandboxProvider):
+            settings = SandboxSettings(
+                latency_s=provider.latency_ms / 1000.0, tokens_per_s=provider.tokens_per_s, fail=provider.fail
+            )
+            return SandboxCalls(settings, new_id=world.new_id, wall_clock=world.wall_clock)
+        if provider.kind != "openai":
+            return UnspokenCalls(provider.kind)
+        return HttpCalls(
+            openai_dialect_profile(name, provider.base_url),
+            self.upstream,
+            secrets={key.label: key.value for key in self.config.provider_keys(name)},
+            user_agent=USER_AGENT,
+            wall_clock=world.wall_clock,
+            passthrough=provider.auth == "passthrough",
+        )
+
+    def _provider_settings(self, name: str) -> ProviderSettings:
+        provider = self.config.providers[name]
+        keys = tuple(key.label for key in self.config.provider_keys(name))
+        models = self.catalog.models_of(name).items()
+        return ProviderSettings(
+            name=name,
+            keys=keys or ("none",),
+            limits=_limits(provider),
+            model_limits={model: _limits(rates) for model, rates in models if _limits(rates) != RateLimits()},
+            max_concurrent=provider.max_concurrent,
+            memory_bytes=provider.memory_mb * MEGABYTE,
+        )
+
+    def _router_settings(self) -> RouterSettings:
+        retry = self.config.retry
+        return RouterSettings(
+            retry=RetrySettings(
+                attempts=retry.attempts, backoff_base_s=retry.backoff_base_s, backoff_max_s=retry.backoff_max_s
+            ),
+            budget_deposit=retry.budget_deposit,
+            budget_start=retry.budget_start,
+            budget_cap=retry.budget_cap,
+            resume=self.config.midstream.policy == "resume",
+            clients={
+                key.label: ClientLimits(
+                    requests_per_minute=key.requests_per_minute or None,
+                    tokens_per_minute=key.tokens_per_minute or None,
+                    max_concurrent=key.max_concurrent or None,
+                )
+                for key in self.config.client_keys
+            },
+        )
+
+    def _services(self) -> Services:
+        config, world = self.config, self.world
+        reporting = Reporting(
+            clock=world.clock,
+            new_id=world.new_id,
+            on_finished=self.observer.request_ended,
+            on_crash=self.observer.request_crashed,
+        )
+        client_keys = ClientKeys(config.client_keys if config.auth_required else None)
+        actors_page = ActorsPage(self.actors.looks, worker=WORKER, version=__version__)
+        return Services(
+            models=ModelServices(
+                router=self.actors,
+                new_relay=Relay,
+                client_keys=client_keys,
+                ingress=Ingress(PressedBudget(self.ingress, self.actors), config.server.body_bytes),
+                total_s=lambda model: self.catalog.resolution(model).total_s,
+                reporting=reporting,
+            ),
+            catalogue=self.catalog,
+            providers=self._listed_providers,
+            vitals=self,
+            scrape=self.metrics.scrape,
+            run_in_thread=world.run_in_thread,
+            metrics_door=TokenDoor(config.metrics_token),
+            admin_door=AdminDoor(config.admin_token),
+            admin={"/admin/actors": actors_page},
+            body_limit_bytes=config.server.body_bytes,
+            body_progress_s=config.server.body_progress_s,
+            hot_routes=config.server.hot_routes,
+        )
+
+    def _listed_providers(self) -> list[ListedProvider]:
+        return [
+            ListedProvider(name, provider.kind, self.config.missing_keys(name))
+            for name, provider in self.config.providers.items()
+        ]
+
+
+class PressedBudget:
+    """The ingress budget, shut while the memory monitor says that there is no room at all."""
+
+    def __init__(self, budget: MemoryBudget, tree: ActorTree) -> None:
+        self._budget = budget
+        self._tree = tree
+        self.release = budget.release
+
+    def reserve(self, size_bytes: int) -> bool:
+        """Takes `size_bytes` if they fit, and if the process has room."""
+        return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)
+
+
+class Face:
+    """The HTTP server as a supervised child; what it listens on outlives it."""
+
+    def __init__(
+        self, engine: EdgeServer | HypercornServer, listeners: Sequence[KeptListener], *, grace_s: float
+    ) -> None:
+        self._engine = engine
+        self._listeners = listeners
+        self._grace_s = grace_s
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serves until drained."""
+        await self._engine.serve(self._listeners, task_status=task_status)
+
+    def stop(self) -> None:
+        self._engine.drain(self._grace_s)
+
+    def view(self) -> dict[str, Any]:
+        """This child's detail in /admin/actors."""
+        return asdict(self._engine.statistics()) if isinstance(self._engine, EdgeServer) else {}
+
+
+def build(config: Config, world: World) -> Gateway:
+    """The object graph of one gateway."""
+    return Gateway(config, world)
+
+
+def _limits(rates: Rates) -> RateLimits:
+    return RateLimits(
+        requests_per_minute=rates.requests_per_minute or None, tokens_per_minute=rates.tokens_per_minute or None
+    )

@@ -1,0 +1,192 @@
+"""The sandbox answers as OpenAI would, at the speed and with the faults one sets."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+import trio
+
+from actors.errors import Blame, TimedOut
+from actors.letters import Timeouts
+from gateway.calls.sandbox import Fail, SandboxCalls, SandboxSettings
+from gateway.dialects.envelope import Usage
+from gateway.errors import ModelNotFound, UpstreamBroken, UpstreamError, UpstreamReset
+from gateway.providers.sandbox import LOREM
+from tests.calls.asking import WALL_CLOCK_S, Told, ask
+from tests.shared_material import openai_schema
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def sandbox(**settings: Any) -> SandboxCalls:
+    ids = itertools.count()
+    return SandboxCalls(
+        SandboxSettings(**settings), new_id=lambda: f"{next(ids):032x}", wall_clock=lambda: WALL_CLOCK_S
+    )
+
+
+def request(text: str = "Salve, munde!", **more: Any) -> bytes:
+    messages = [{"role": "user", "content": text}]
+    return json.dumps({"model": "sandbox/echo", "messages": messages, **more}).encode()
+
+
+def reply_of(told: Told) -> dict[str, Any]:
+    assert told.failure is None
+    assert told.head is not None
+    document: dict[str, Any] = json.loads(told.head.body)
+    return document
+
+
+def chunks_of(told: Told) -> list[dict[str, Any]]:
+    blocks = told.body.decode().split("\n\n")
+    assert blocks[-2:] == ["data: [DONE]", ""]
+    return [json.loads(block.removeprefix("data: ")) for block in blocks[:-2]]
+
+
+def text_of(chunks: list[dict[str, Any]], index: int = 0) -> str:
+    choices = [choice for chunk in chunks for choice in chunk["choices"] if choice["index"] == index]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
+async def test_echo_answers_at_once_with_what_it_was_told(autojump_clock: trio.testing.MockClock) -> None:
+    told = await ask(sandbox(), request(), model="echo")
+    reply = reply_of(told)
+    assert reply["choices"] == [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Salve, munde!", "refusal": None},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ]
+    assert (reply["id"], reply["created"], reply["model"]) == (f"chatcmpl-{0:032x}", int(WALL_CLOCK_S), "sandbox/echo")
+    assert told.ended_at == 0
+    assert told.notes.usage is not None
+    assert told.notes.usage.completion == reply["usage"]["completion_tokens"] == 2
+
+
+async def test_a_stream_comes_word_by_word_at_the_set_pace(autojump_clock: trio.testing.MockClock) -> None:
+    """3 s of latency, then the role and two words, a quarter of a second each."""
+    told = await ask(sandbox(latency_s=3, tokens_per_s=4), request(stream=True), model="echo")
+    chunks = chunks_of(told)
+    assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
+        {"role": "assistant", "content": ""},
+        {"content": "Salve,"},
+        {"content": " munde!"},
+        {},
+    ]
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, None, "stop"]
+    assert all("usage" not in chunk for chunk in chunks)
+    assert (told.attempt.content_at, told.ended_at) == (3, 3.75)
+
+
+async def test_a_whole_answer_takes_as_long_as_its_stream_would(autojump_clock: trio.testing.MockClock) -> None:
+    told = await ask(sandbox(latency_s=3, tokens_per_s=4), request(), model="echo")
+    assert told.ended_at == 3.5
+
+
+async def test_usage_comes_last_in_a_stream_that_asks_for_it() -> None:
+    told = await ask(sandbox(), request(stream=True, stream_options={"include_usage": True}), model="lorem")
+    chunks = chunks_of(told)
+    assert text_of(chunks) == LOREM
+    assert all(chunk["usage"] is None for chunk in chunks[:-1])
+    assert chunks[-1]["choices"] == []
+    usage = told.notes.usage
+    assert usage is not None
+    assert chunks[-1]["usage"]["total_tokens"] == usage.prompt + usage.completion == told.attempt.spent_tokens
+
+
+async def test_several_choices_are_answered_each() -> None:
+    assert len(reply_of(await ask(sandbox(), request(n=3), model="echo"))["choices"]) == 3
+    chunks = chunks_of(await ask(sandbox(), request(n=3, stream=True), model="echo"))
+    assert [text_of(chunks, index) for index in range(3)] == ["Salve, munde!"] * 3
+
+
+async def test_a_tool_call_is_streamed_as_openai_streams_it() -> None:
+    body = request(stream=True, tools=[WEATHER], tool_choice="required")
+    chunks = chunks_of(await ask(sandbox(), body, model="lorem"))
+    first, *others = [call for chunk in chunks for call in chunk["choices"][0]["delta"].get("tool_calls", [])]
+    assert (first["index"], first["type"], first["function"]) == (
+        0,
+        "function",
+        {"name": "get_weather", "arguments": ""},
+    )
+    assert json.loads("".join(call["function"]["arguments"] for call in others)) == {"city": "lorem"}
+    assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    reply = reply_of(await ask(sandbox(), request(tools=[WEATHER], tool_choice="required"), model="lorem"))
+    (call,) = reply["choices"][0]["message"]["tool_calls"]
+    assert call["function"] == {"name": "get_weather", "arguments": '{"city":"lorem"}'}
+    assert reply["choices"][0]["message"]["content"] is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("fail", "kind", "status", "blame"),
+    [
+        ("429", UpstreamError, 429, Blame.NOBODY),
+        ("500", UpstreamError, 500, Blame.MODEL),
+        ("reset", UpstreamReset, 502, Blame.MODEL),
+        ("cut", UpstreamBroken, 502, Blame.MODEL),
+    ],
+)
+async def test_faults_are_those_of_a_real_provider(
+    fail: Fail, kind: type[UpstreamError], status: int, blame: Blame, stream: bool
+) -> None:
+    told = await ask(sandbox(fail=fail), request(stream=stream), model="lorem")
+    assert isinstance(told.failure, kind)
+    assert (told.failure.status, told.failure.blame, told.failure.retryable) == (status, blame, True)
+    assert told.failure.throttled is (fail == "429")
+
+
+async def test_a_cut_stream_has_delivered_half_and_has_no_end() -> None:
+    told = await ask(sandbox(fail="cut"), request(stream=True), model="lorem")
+    delivered = told.body.decode().count("data: ")
+    assert 0 < delivered < len(LOREM.split())
+    assert b"[DONE]" not in told.body
+
+
+async def test_a_stalled_answer_ends_with_the_phases_time(autojump_clock: trio.testing.MockClock) -> None:
+    told = await ask(sandbox(fail="stall"), request(stream=True), model="lorem", timeouts=Timeouts(first_token_s=60))
+    assert isinstance(told.failure, TimedOut)
+    assert told.ended_at == 60
+
+
+async def test_an_unknown_model_is_not_found() -> None:
+    told = await ask(sandbox(), request(), model="other")
+    assert isinstance(told.failure, ModelNotFound)
+    assert told.notes.usage is None
+
+
+async def test_nothing_said_costs_the_prompt_alone() -> None:
+    told = await ask(sandbox(), request(""), model="echo")
+    assert reply_of(told)["choices"][0]["message"]["content"] == ""
+    assert told.notes.usage == Usage(prompt=told.attempt.spent_tokens or 0)
+
+
+@pytest.mark.parametrize("model", ["echo", "lorem"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"n": 2},
+        {"max_tokens": 1},
+        {"tools": [WEATHER], "tool_choice": "required"},
+        {"response_format": {"type": "json_object"}},
+        {"stream_options": {"include_usage": True}},
+    ],
+)
+async def test_what_the_sandbox_writes_is_valid_openai(model: str, more: dict[str, Any]) -> None:
+    completion = openai_schema("CreateChatCompletionResponse")
+    completion.validate(reply_of(await ask(sandbox(), request(**more), model=model)))
+    chunk = openai_schema("CreateChatCompletionStreamResponse")
+    for each in chunks_of(await ask(sandbox(), request(stream=True, **more), model=model)):
+        chunk.validate(each)

@@ -1,0 +1,332 @@
+"""TLS under the upstream client: over memory in virtual time, and against Trio's own TLS on real sockets."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from gateway.edge import sockets
+from gateway.edge.client import ClientLimits, UpstreamClient
+from gateway.edge.pool import PoolStatistics
+from gateway.edge.tls import client_context
+from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable
+from gateway.providers.profile import Origin
+from tests.actors.sweep import DisturbAt, sweep
+from tests.edge.upstream import LIMIT_BYTES, OK
+from tests.memory_network import MemoryNetwork, as_trio_stream
+
+pytest.importorskip("cryptography", reason="certificates for the tests are made with it")
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+NAME = "localhost"
+LARGE = bytes(range(256)) * 8192
+NOTHING = PoolStatistics(busy=0, connecting=0, idle=0)
+
+
+class Authority:
+    """A certificate for localhost and 127.0.0.1 that vouches for itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ca_file = str(folder / "certificate.pem")
+        self._key_file = str(folder / "key.pem")
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+        names = x509.SubjectAlternativeName([x509.DNSName(NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(hours=1))
+            .add_extension(names, critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        Path(self.ca_file).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        Path(self._key_file).write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+
+    def server_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca_file, self._key_file)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        return context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+Handler = Callable[["trio.SSLStream[trio.abc.Stream]"], object]
+
+
+async def serve(stream: trio.abc.Stream, context: ssl.SSLContext, script: Handler) -> None:
+    """One connection; what goes wrong here is the client's story."""
+    secured = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+    try:
+        await script(secured)  # type: ignore[misc]
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        await trio.aclose_forcefully(stream)
+
+
+@asynccontextmanager
+async def over_memory(
+    authority: Authority, script: Handler, network: MemoryNetwork | None = None
+) -> AsyncIterator[UpstreamClient]:
+    """A client in virtual time whose every connection meets `script`."""
+    network = network or MemoryNetwork()
+    listener = await network.listen(NAME, 443)
+    context = authority.server_context()
+    client = UpstreamClient(
+        connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+    )
+
+    async def accept(nursery: trio.Nursery) -> None:
+        while True:
+            nursery.start_soon(serve, as_trio_stream(await listener.accept()), context, script)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accept, nursery)
+        yield client
+        assert client.statistics().get(ORIGIN, NOTHING).busy == 0
+        client.close()
+        assert all(stream.closed for stream in network.streams[::2])
+        nursery.cancel_scope.cancel()
+
+
+ORIGIN = Origin("https", NAME, 443)
+
+
+async def read_answer(client: UpstreamClient, origin: Origin = ORIGIN, body: bytes = b"{}") -> bytes:
+    response = await client.request(origin, b"POST", b"/", [], body)
+    try:
+        return await response.read(4 * LIMIT_BYTES)
+    finally:
+        response.close()
+
+
+async def read_request(stream: trio.abc.ReceiveStream, body_bytes: int = 2) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received or len(received.partition(b"\r\n\r\n")[2]) < body_bytes:
+        piece = await stream.receive_some()
+        if not piece:
+            return b""
+        received += piece
+    return received
+
+
+def answer_of(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+
+
+async def echo_large(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+    while request := await read_request(stream, len(LARGE)):
+        await stream.send_all(answer_of(request.partition(b"\r\n\r\n")[2]))
+
+
+@pytest.mark.parametrize("max_receive_bytes", [3001, 65536])
+async def test_two_mebibytes_there_and_back_twice_over_one_connection(
+    max_receive_bytes: int, authority: Authority, autojump_clock: MockClock
+) -> None:
+    network = MemoryNetwork(max_receive_bytes=max_receive_bytes, window_bytes=20_000)
+    async with over_memory(authority, echo_large, network) as client:
+        for _ in range(2):
+            assert await read_answer(client, body=LARGE) == LARGE
+        assert len(network.connects) == 1
+
+
+async def test_what_is_streamed_comes_out_as_it_arrives(authority: Authority, autojump_clock: MockClock) -> None:
+    async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+        await read_request(stream)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(2):
+            await trio.sleep(1)
+            await stream.send_all(b"6\r\nevent\n\r\n")
+        await stream.send_all(b"0\r\n\r\n")
+
+    async with over_memory(authority, script) as client:
+        response = await client.request(ORIGIN, b"POST", b"/", [], b"{}")
+        seen = []
+        while piece := await response.receive():
+            seen.append((piece, trio.current_time()))
+        assert seen == [(b"event\n", 1), (b"event\n", 2)]
+        response.close()
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_an_end_without_tls_saying_so_is_no_end_of_a_body(
+    in_order: bool, authority: Authority, autojump_clock: MockClock
+) -> None:
+    """Anybody on the way could cut a body that ends with its connection, but not in TLS's own words."""
+
+    async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+        await read_request(stream)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+        if in_order:
+            await stream.unwrap()
+        await stream.transport_stream.aclose()
+
+    async with over_memory(authority, script) as client:
+        if in_order:
+            assert await read_answer(client) == b"all of it"
+        else:
+            with pytest.raises(UpstreamBroken):
+                await read_answer(client)
+
+
+async def test_a_kept_connection_that_dies_is_replaced(authority: Authority, autojump_clock: MockClock) -> None:
+    """Session tickets that come after the handshake are no reason to think it dead."""
+    connections = []
+
+    async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+        connections.append(stream)
+        for _ in range(2):
+            await read_request(stream)
+            await stream.send_all(OK)
+        await read_request(stream)
+        await trio.aclose_forcefully(stream)
+
+    async with over_memory(authority, script) as client:
+        for _ in range(3):
+            assert await read_answer(client) == b"ok"
+        assert len(connections) == 2
+
+
+async def test_no_answer_at_all_is_a_reset(authority: Authority, autojump_clock: MockClock) -> None:
+    async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+        await read_request(stream)
+        await trio.aclose_forcefully(stream)
+
+    async with over_memory(authority, script) as client:
+        with pytest.raises(UpstreamReset):
+            await read_answer(client)
+
+
+@asynccontextmanager
+async def over_sockets(authority: Authority, script: Handler) -> AsyncIterator[int]:
+    """The port of a TLS server on loopback."""
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port: int = listener.socket.getsockname()[1]
+    handler = partial(serve, context=authority.server_context(), script=script)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, handler, [listener])
+        yield port
+        nursery.cancel_scope.cancel()
+
+
+def real_client(ca_file: str | None) -> UpstreamClient:
+    return UpstreamClient(connect=sockets.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=ca_file)
+
+
+@pytest.mark.parametrize("host", [NAME, "127.0.0.1"])
+async def test_real_sockets_carry_it_too(host: str, authority: Authority) -> None:
+    """HTTP/1.1 is chosen where HTTP/2 is offered."""
+    protocols = []
+
+    async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+        await stream.do_handshake()
+        protocols.append(stream.selected_alpn_protocol())
+        await echo_large(stream)
+
+    async with over_sockets(authority, script) as port:
+        client = real_client(authority.ca_file)
+        for _ in range(2):
+            assert await read_answer(client, Origin("https", host, port), LARGE) == LARGE
+        client.close()
+    assert protocols == ["http/1.1"]
+
+
+async def test_a_certificate_for_another_name_is_refused(authority: Authority) -> None:
+    async def connect(host: str, port: int) -> sockets.SocketStream:
+        return await sockets.connect("127.0.0.1", port)
+
+    async with over_sockets(authority, echo_large) as port:
+        client = UpstreamClient(
+            connect=connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+        )
+        origin = Origin("https", "other.test", port)
+        with pytest.raises(UpstreamUnreachable, match="certificate was not accepted"):
+            await read_answer(client, origin)
+        assert client.statistics()[origin].open == 0
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(authority: Authority) -> None:
+    async with over_sockets(authority, echo_large) as port:
+        with pytest.raises(UpstreamUnreachable, match="certificate was not accepted"):
+            await read_answer(real_client(None), Origin("https", NAME, port))
+
+
+async def test_a_server_that_does_not_speak_tls_is_refused(authority: Authority, autojump_clock: MockClock) -> None:
+    """Whether it answers in plain text or closes."""
+    for words in (OK, b""):
+        network = MemoryNetwork()
+        listener = await network.listen(NAME, 443)
+
+        async def speak(listener=listener, words=words) -> None:  # type: ignore[no-untyped-def]
+            stream = as_trio_stream(await listener.accept())
+            await stream.receive_some()
+            await stream.send_all(words)
+            await stream.send_eof()
+
+        client = UpstreamClient(
+            connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(speak)
+            with pytest.raises(UpstreamUnreachable, match="TLS handshake failed"):
+                await read_answer(client)
+        assert client.statistics()[ORIGIN].open == 0
+        assert network.streams[0].closed
+
+
+async def test_a_handshake_that_never_ends_is_ended_by_the_callers_scope(
+    authority: Authority, autojump_clock: MockClock
+) -> None:
+    network = MemoryNetwork()
+    await network.listen(NAME, 443)
+    client = UpstreamClient(
+        connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+    )
+    with trio.move_on_after(5):
+        await read_answer(client)
+    assert trio.current_time() == 5
+    assert client.statistics()[ORIGIN].open == 0
+    assert network.streams[0].closed
+
+
+def test_a_cancel_at_any_checkpoint_leaves_nothing_behind(authority: Authority) -> None:
+    """In the handshake too; `over_memory` checks that every connection is closed in the end."""
+
+    async def story(disturb: DisturbAt) -> None:
+        async with over_memory(authority, echo_large, MemoryNetwork(window_bytes=1_000_000)) as client:
+            with trio.CancelScope() as scope:
+                disturb.arm(scope.cancel)
+                await read_answer(client, body=LARGE)
+            assert client.statistics().get(ORIGIN, NOTHING).busy == 0
+
+    assert sweep(story) > 10
+
+
+def test_only_current_versions_and_verified_names() -> None:
+    context = client_context()
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname

@@ -1,0 +1,196 @@
+"""The server on real sockets: what only a kernel can show."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from gateway.edge.limits import ServerLimits
+from gateway.edge.server import EdgeServer
+from gateway.edge.sockets import SocketStream, connect, listen
+from tests.edge.hostile import BROKEN
+from tests.edge.serving import GET, Client, Paths, get, post
+
+SOON_S = 0.5  # ten times what is promised
+
+
+class Street:
+    """A server on loopback."""
+
+    def __init__(self, server: EdgeServer, app: Any, address: tuple[str, int]) -> None:
+        self.server = server
+        self.app = app
+        self.address = address
+
+    async def client(self) -> Client:
+        return Client(await connect(*self.address))
+
+    async def hello(self, client: Client) -> None:
+        assert (await client.ask(GET)).body == b"hello"
+
+    async def soon(self, condition: Callable[[], bool]) -> None:
+        """Returns when `condition` holds; fails where that takes long."""
+        with trio.fail_after(SOON_S):
+            while not condition():  # noqa: ASYNC110 - real time has no event for this
+                await trio.sleep(0.001)
+
+
+@asynccontextmanager
+async def street(limits: ServerLimits | None = None) -> AsyncIterator[Street]:
+    crashes: list[BaseException] = []
+    app = Paths()
+    server = EdgeServer(
+        app,
+        limits=limits or ServerLimits(),
+        clock=trio.current_time,
+        wall_clock=time.time,
+        on_crash=lambda crash, scope: crashes.append(crash),
+    )
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            listener = await listen("127.0.0.1", 0)
+            await nursery.start(server.serve, [listener])
+            yield Street(server, app, listener.address)
+            server.drain(0)
+    assert crashes == []
+
+
+async def together(times: int, task: Callable[[], Awaitable[None]]) -> None:
+    async with trio.open_nursery() as nursery:
+        for _ in range(times):
+            nursery.start_soon(task)
+
+
+async def test_broken_requests_are_refused_and_hurt_nobody():
+    """Each of them, forty at once; every client reads its refusal and no neighbour waits."""
+    async with street() as here:
+        neighbour = await here.client()
+        for wire, status in BROKEN.values():
+
+            async def refused(wire: bytes = wire, status: int = status) -> None:
+                client = await here.client()
+                assert (await client.ask(wire)).status == status
+                client.close()
+
+            await together(40, refused)
+            await here.hello(neighbour)
+        neighbour.close()
+
+
+async def test_a_reset_after_every_byte_hurts_nobody():
+    wire = post("/echo", b"hello")
+    async with street() as here:
+        neighbour = await here.client()
+        for size in range(len(wire) + 1):
+            client = await here.client()
+            await client.send(wire[:size])
+            client.abort()
+            await here.hello(neighbour)
+        await here.soon(lambda: here.server.statistics().connections == 1)
+        neighbour.close()
+
+
+@pytest.mark.parametrize("behind", [b"", GET * 20], ids=["nothing behind", "pipelined bytes behind"])
+@pytest.mark.parametrize("abort", [True, False], ids=["reset", "close"])
+async def test_a_disconnect_cancels_the_call_at_once(behind, abort):
+    async with street() as here:
+        for path in ("/forever", "/endless", "/stream"):
+            client = await here.client()
+            await client.send(get(path) + behind)
+            await here.soon(lambda: here.app.running == 1)
+            client.stream.close(abort=abort)
+            await here.soon(lambda: here.app.running == 0)
+        assert len(here.app.cancelled_at) == 3
+
+
+async def test_a_refused_upload_can_read_its_refusal():
+    """The client sends megabytes to a server that has long answered; no reset destroys the answer."""
+    async with street(ServerLimits(body_bytes=100_000)) as here:
+
+        async def upload() -> None:
+            client = await here.client()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.send, post("/echo", b"x" * 3_000_000))
+                await trio.sleep(0.1)
+                assert (await client.answer()).status == 413
+            client.close()
+
+        await together(5, upload)
+
+
+async def test_a_reader_that_stalls_is_cut():
+    async with street(ServerLimits(write_stall_s=0.2)) as here:
+        client = await here.client()
+        await client.send(get("/endless"))
+        await here.soon(lambda: here.server.statistics().busy == 1)
+        with trio.fail_after(2):
+            while here.app.running:  # noqa: ASYNC110 - real time has no event for this
+                await trio.sleep(0.01)
+        assert len(here.app.cancelled_at) == 1
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
+        client.close()
+
+
+async def test_answers_do_not_wait_for_acknowledgements():
+    """TCP_NODELAY: three small writes a stream, and no forty milliseconds between them."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        for _ in range(20):
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.body"})
+
+    async with street() as here:
+        here.server._service.app = app
+        client = await here.client()
+        assert isinstance(client.stream, SocketStream)
+        begun = time.monotonic()
+        for _ in range(5):
+            assert (await client.ask(GET)).body == b"x" * 20
+        assert time.monotonic() - begun < SOON_S
+        client.close()
+
+
+async def test_running_out_of_descriptors_is_survived():
+    """Clients that are waiting meanwhile get their answers afterwards, and who is connected goes on."""
+    async with street(ServerLimits(accept_pause_s=0.01)) as here:
+        neighbour = await here.client()
+        await here.hello(neighbour)
+        waiting = [socket.socket() for _ in range(5)]
+        lowest_free = os.dup(0)
+        os.close(lowest_free)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+        try:
+            for client in waiting:
+                client.connect(here.address)
+                client.sendall(GET)
+            await here.soon(lambda: here.server.statistics().failed_accepts >= 2)
+            await here.hello(neighbour)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for client in waiting:
+            answer = await Client(SocketStream(client, here.address)).answer()
+            assert answer.body == b"hello"
+            client.close()
+        neighbour.close()
+
+
+async def test_a_drained_server_lets_its_requests_end():
+    async with street() as here:
+        client = await here.client()
+        await client.send(get("/second"))
+        await here.soon(lambda: here.app.running == 1)
+        here.server.drain(5)
+        answer = await client.answer()
+        assert (answer.body, answer.headers["connection"]) == (b"after a second", "close")
+        client.close()

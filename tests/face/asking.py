@@ -1,0 +1,34 @@
+"""A Request made by hand, for what needs no engine."""
+
+from __future__ import annotations
+
+from gateway.exchange import Disconnected, Headers
+
+
+class HandmadeRequest:
+    """`pieces` is the body as it comes; None in it is the client going away."""
+
+    def __init__(
+        self,
+        *,
+        fields: dict[str, str] | None = None,
+        pieces: list[bytes | None] | None = None,
+        peer: str = "127.0.0.1",
+        method: str = "POST",
+        path: str = "/v1/chat/completions",
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = b""
+        self.headers: Headers = [(name.encode(), value.encode()) for name, value in (fields or {}).items()]
+        self.peer = (peer, 40_000)
+        self._pieces = list(pieces or [b""])
+
+    def header(self, name: bytes) -> bytes | None:
+        return dict(self.headers).get(name)
+
+    async def receive_body(self) -> tuple[bytes, bool]:
+        piece = self._pieces.pop(0)
+        if piece is None:
+            raise Disconnected
+        return piece, bool(self._pieces)

@@ -1,0 +1,273 @@
+"""The face with everything behind it scripted: a router that answers as told, and notes of all that was said."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+import trio
+
+from actors.errors import Left
+from actors.letters import Answered, Attempt, Call, Candidate
+from actors.mailbox import MailboxStatistics
+from actors.policy.memory_budget import MemoryBudget
+from actors.relay import Relay
+from gateway.admin.actors import ActorsPage
+from gateway.dialects.envelope import ModelReply
+from gateway.errors import ModelNotFound
+from gateway.face.api import Reporting
+from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.health import Phase
+from gateway.face.ingress import Ingress
+from gateway.face.model_calls import ModelServices
+from gateway.face.models import ListedProvider
+from gateway.face.record import RequestRecord
+from gateway.face.services import Services
+
+BODY_LIMIT_BYTES = 100_000
+TOTAL_S = 600.0
+QUESTION: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
+ANSWER = b'{"id":"chatcmpl-1","object":"chat.completion","choices":[]}'
+JSON_FIELD = (b"content-type", b"application/json")
+EVENTS_FIELD = (b"content-type", b"text/event-stream")
+
+Play = Callable[[Call], Awaitable[Answered]]
+T = TypeVar("T")
+
+
+def start_attempt(call: Call, *, provider: str = "openai", model: str = "gpt-4o-2024-08-06") -> Attempt:
+    """One more attempt, on its way to the provider."""
+    attempt = Attempt(call, Candidate(provider=provider, model=model), clock=trio.current_time)
+    attempt.sent()
+    call.attempts.append(attempt)
+    return attempt
+
+
+def answers(
+    body: bytes = ANSWER, *, after_s: float = 0.0, fields: Sequence[tuple[bytes, bytes]] = (JSON_FIELD,)
+) -> Play:
+    """A unary answer."""
+
+    async def play(call: Call) -> Answered:
+        attempt = start_attempt(call)
+        await trio.sleep(after_s)
+        return Answered(ModelReply(200, list(fields), body), attempt)
+
+    return play
+
+
+def fails(failure: Exception, *, attempts: int = 0, after_s: float = 0.0) -> Play:
+    """No answer, after so many attempts that reached the provider."""
+
+    async def play(call: Call) -> Answered:
+        for _ in range(attempts):
+            start_attempt(call)
+        await trio.sleep(after_s)
+        raise failure
+
+    return play
+
+
+class ScriptedRouter:
+    """Answers every call by `play`, or from a relay that the test writes into."""
+
+    def __init__(self) -> None:
+        self.play: Play = answers()
+        self.calls: list[Call] = []
+        self.left: list[tuple[str, float]] = []
+        """Calls that were left, by id, and when."""
+
+    async def ask(self, call: Call) -> Answered:
+        self.calls.append(call)
+        return await self.play(call)
+
+    def leave(self, call: Call) -> None:
+        if not call.left:
+            call.left = True
+            self.left.append((call.id, trio.current_time()))
+            if call.relay is not None:
+                call.relay.close()
+
+    def play_stream(self, pieces: Sequence[bytes], *, every_s: float) -> None:
+        """From now on calls get these pieces, one every so often."""
+
+        async def write(call: Call, epoch: int) -> None:
+            relay = call.relay
+            assert relay is not None
+            with suppress(Left):
+                for piece in pieces:
+                    await relay.write(epoch, piece)
+                    await trio.sleep(every_s)
+                relay.end(epoch)
+
+        async def play(call: Call) -> Answered:
+            attempt = start_attempt(call)
+            assert call.relay is not None
+            call.relay.claim(attempt.epoch)
+            trio.lowlevel.spawn_system_task(write, call, attempt.epoch)
+            await trio.sleep(every_s)
+            return Answered(ModelReply(200, [EVENTS_FIELD]), attempt)
+
+        self.play = play
+
+    def streams(self, after_s: float = 0.0) -> Pen:
+        """From now on calls get a stream that the test writes."""
+        pen = Pen()
+
+        async def play(call: Call) -> Answered:
+            attempt = start_attempt(call)
+            await trio.sleep(after_s)
+            assert call.relay is not None
+            call.relay.claim(attempt.epoch)
+            pen.relay, pen.epoch = call.relay, attempt.epoch
+            return Answered(ModelReply(200, [EVENTS_FIELD]), attempt)
+
+        self.play = play
+        return pen
+
+
+class Pen:
+    """The writing end of a stream under way."""
+
+    relay: Relay
+    epoch: int
+
+    async def write(self, piece: bytes) -> None:
+        await self.relay.write(self.epoch, piece)
+
+    async def write_for_ever(self, piece: bytes) -> NoReturn:
+        """Raises Left when nobody reads any more."""
+        while True:
+            await self.write(piece)
+
+    def end(self) -> None:
+        self.relay.end(self.epoch)
+
+
+class Entry(NamedTuple):
+    id: str
+    provider: str
+
+
+class ScriptedCatalogue:
+    """Two models worth listing, and one more that somebody has heard of."""
+
+    def models(self) -> list[Entry]:
+        return [Entry("gpt-4o", "openai"), Entry("openrouter/meta-llama/llama-4", "openrouter")]
+
+    def known(self, model: str) -> bool:
+        return model in ("gpt-4o-2024-08-06", "claude-without-key")
+
+    def resolve(self, name: str) -> tuple[Candidate, ...]:
+        if name == "claude-without-key":
+            raise ModelNotFound("set ANTHROPIC_API_KEY")
+        return (Candidate(provider="openai", model=name),)
+
+
+@dataclass
+class Look:
+    """An actor as it looks."""
+
+    name: str
+    kind: str
+    parent: str | None = "root"
+    state: str = "running"
+    restarts: int = 0
+    last_error: str | None = None
+    uptime_s: float = 12.5
+    mailbox: MailboxStatistics | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ScriptedVitals:
+    version: str = "1.2.3"
+    phase: Phase = "ready"
+    uptime_s: float = 60.0
+    memory_bytes: int = 50_000_000
+    looks: list[Look] = field(
+        default_factory=lambda: [
+            Look("root", "supervisor", parent=None),
+            Look("openai", "provider", detail={"waiting": 0}, mailbox=MailboxStatistics(1, 4096, 10, 999, 0.5, 7, 2)),
+        ]
+    )
+
+    def tree(self) -> list[Look]:
+        return self.looks
+
+
+@dataclass
+class Key:
+    label: str
+    sha256: bytes
+
+
+def client_keys(**keys: str) -> ClientKeys:
+    """Keys by their labels."""
+    return ClientKeys([Key(label, sha256(key.encode()).digest()) for label, key in keys.items()])
+
+
+async def run_inline(function: Callable[[], T]) -> T:
+    return function()
+
+
+class House:
+    """One face, its script and its notes; `services` is what the app is made of."""
+
+    def __init__(
+        self,
+        *,
+        hot_routes: bool = True,
+        keys: ClientKeys | None = None,
+        admin_token: str | None = None,
+        metrics_token: str | None = None,
+        ingress_bytes: int = 1_000_000,
+    ) -> None:
+        self.router = ScriptedRouter()
+        self.budget = MemoryBudget(ingress_bytes)
+        self.vitals = ScriptedVitals()
+        self.records: list[RequestRecord] = []
+        self.crashes: list[tuple[Exception, str]] = []
+        self._ids = 0
+        reporting = Reporting(
+            clock=trio.current_time,
+            new_id=self._new_id,
+            on_finished=self.records.append,
+            on_crash=lambda crash, request_id: self.crashes.append((crash, request_id)),
+        )
+        self.services = Services(
+            models=ModelServices(
+                router=self.router,
+                new_relay=Relay,
+                client_keys=keys or ClientKeys(None),
+                ingress=Ingress(self.budget, BODY_LIMIT_BYTES),
+                total_s=self._total_s,
+                reporting=reporting,
+            ),
+            catalogue=ScriptedCatalogue(),
+            providers=lambda: [
+                ListedProvider("openai", "openai", ()),
+                ListedProvider("anthropic", "anthropic", ("ANTHROPIC_API_KEY",)),
+            ],
+            vitals=self.vitals,
+            scrape=lambda: lambda: (b"gateway_in_flight 1\n", "text/plain; version=0.0.4"),
+            run_in_thread=run_inline,
+            metrics_door=TokenDoor(metrics_token),
+            admin_door=AdminDoor(admin_token),
+            admin={"/admin/actors": ActorsPage(self.vitals.tree, worker="0", version="1.2.3")},
+            body_limit_bytes=BODY_LIMIT_BYTES,
+            body_progress_s=30.0,
+            hot_routes=hot_routes,
+        )
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"{self._ids:032x}"
+
+    def _total_s(self, model: str) -> float:
+        if model == "nobody-knows":
+            raise ModelNotFound(f"The model '{model}' does not exist here.", param="model")
+        return TOTAL_S

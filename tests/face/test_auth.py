@@ -1,0 +1,119 @@
+"""Who may come in: client keys, tokens, and who counts as being at this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import Forbidden, Unauthorized
+from gateway.face.auth import AdminDoor, Caller, ClientKeys, TokenDoor, bearer_token
+from tests.face.asking import HandmadeRequest
+from tests.face.house import client_keys
+
+LOCAL = {"host": "localhost:8080"}
+
+
+def admit(keys: ClientKeys, **fields: str) -> Caller:
+    return keys.admit(HandmadeRequest(fields={name.replace("_", "-"): value for name, value in fields.items()}))
+
+
+def test_with_auth_off_everybody_comes_in_and_keeps_their_own_authorization() -> None:
+    """A provider that takes the client's own key finds it there."""
+    assert admit(ClientKeys(None)) == Caller("", None)
+    assert admit(ClientKeys(None), authorization="Bearer sk-theirs") == Caller("", b"Bearer sk-theirs")
+
+
+def test_a_key_of_ours_opens_under_its_label_and_goes_no_further() -> None:
+    keys = client_keys(alice="sk-alice", bob="sk-bob")
+
+    assert admit(keys, authorization="Bearer sk-bob") == Caller("bob", None)
+    assert admit(keys, authorization="bearer  sk-bob ") == Caller("bob", None)
+    assert admit(keys, x_api_key="sk-alice") == Caller("alice", None)
+    assert admit(keys, api_key="sk-alice") == Caller("alice", None)
+
+
+def test_a_key_of_ours_beside_the_clients_own_leaves_that_for_the_provider() -> None:
+    keys = client_keys(alice="sk-alice")
+
+    assert admit(keys, x_api_key="sk-alice", authorization="Bearer sk-theirs") == Caller("alice", b"Bearer sk-theirs")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer "},
+        {"authorization": "Bearer sk-alic"},
+        {"authorization": "Bearer sk-alice2"},
+        {"authorization": "Bearer SK-ALICE"},
+        {"authorization": "sk-alice"},
+        {"authorization": "Basic sk-alice"},
+        {"x-api-key": ""},
+        {"x-api-key": "Bearer sk-alice"},
+        {"cookie": "api-key=sk-alice"},
+    ],
+)
+def test_whatever_is_not_a_known_key_stays_outside_and_is_not_repeated(fields: dict[str, str]) -> None:
+    with pytest.raises(Unauthorized) as refusal:
+        client_keys(alice="sk-alice").admit(HandmadeRequest(fields=fields))
+    assert "sk-" not in refusal.value.message
+
+
+def test_no_keys_at_all_let_nobody_in() -> None:
+    with pytest.raises(Unauthorized):
+        admit(ClientKeys([]), authorization="Bearer x")
+
+
+def test_a_token_door_asks_for_its_token_only() -> None:
+    TokenDoor(None).check(HandmadeRequest())
+    TokenDoor("t0ken").check(HandmadeRequest(fields={"authorization": "Bearer t0ken"}))
+    for wrong in ({}, {"authorization": "Bearer t0ken2"}, {"authorization": "t0ken"}, {"x-api-key": "t0ken"}):
+        with pytest.raises(Unauthorized):
+            TokenDoor("t0ken").check(HandmadeRequest(fields=wrong))
+
+
+def test_an_admin_token_is_asked_for_on_this_machine_too() -> None:
+    with pytest.raises(Unauthorized):
+        AdminDoor("t0ken").check(HandmadeRequest(fields=LOCAL))
+    AdminDoor("t0ken").check(HandmadeRequest(fields={"authorization": "Bearer t0ken"}, peer="203.0.113.9"))
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "unix"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8080"])
+def test_without_a_token_those_at_this_machine_come_in(peer: str, host: str) -> None:
+    AdminDoor(None).check(HandmadeRequest(fields={"host": host}, peer=peer))
+
+
+@pytest.mark.parametrize(
+    ("peer", "fields"),
+    [
+        ("203.0.113.9", LOCAL),
+        ("10.0.0.1", LOCAL),
+        ("::ffff:203.0.113.9", LOCAL),
+        ("127.0.0.1.example.com", LOCAL),
+        ("127.0.0.1", {}),
+        ("127.0.0.1", {"host": "evil.example"}),
+        ("127.0.0.1", {"host": "localhost.evil.example"}),
+        ("127.0.0.1", {"host": "127.0.0.1.evil.example"}),
+        ("127.0.0.1", {"host": "[::1].evil.example"}),
+        ("127.0.0.1", {"host": "localhost@evil.example"}),
+        ("127.0.0.1", {"host": "0.0.0.0"}),
+        ("127.0.0.1", {"host": ""}),
+        ("127.0.0.1", {**LOCAL, "forwarded": "for=203.0.113.9"}),
+        ("127.0.0.1", {**LOCAL, "x-forwarded-for": "127.0.0.1"}),
+        ("127.0.0.1", {**LOCAL, "x-forwarded-proto": "https"}),
+        ("127.0.0.1", {**LOCAL, "x-real-ip": "127.0.0.1"}),
+    ],
+)
+def test_without_a_token_nobody_else_does(peer: str, fields: dict[str, str]) -> None:
+    """A proxy on this machine makes everyone look local, and so does a web page that resolves its name to us."""
+    with pytest.raises(Forbidden):
+        AdminDoor(None).check(HandmadeRequest(fields=fields, peer=peer))
+
+
+def test_a_bearer_token_is_what_follows_the_scheme() -> None:
+    assert bearer_token(b"Bearer abc") == b"abc"
+    assert bearer_token(b"BEARER   abc  ") == b"abc"
+    assert bearer_token(b"Bearer") is None
+    assert bearer_token(b"Token abc") is None
+    assert bearer_token(None) is None

@@ -1,0 +1,145 @@
+"""HTTP/2 over TLS, which only Hypercorn speaks: the same app, streams beside each other on one connection."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+import trio
+from trio.testing import MockClock
+
+from gateway.face.app import create_app
+from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
+from tests.face.house import ANSWER, QUESTION, House, answers
+from tests.memory_network import MemoryNetwork, as_trio_stream
+
+ADDRESS = ("127.0.0.1", 8443)
+
+
+def write_certificate(folder: Path) -> tuple[Path, Path]:
+    """A self-signed one for localhost, and its key."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    today = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - datetime.timedelta(days=1))
+        .not_valid_after(today + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return files
+
+
+class Http2Client:
+    """As much HTTP/2 as a few plain requests need."""
+
+    def __init__(self, stream: trio.SSLStream[Any]) -> None:
+        self._stream = stream
+        self._http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+        self._http.initiate_connection()
+
+    async def send(self, stream_id: int, method: str, path: str, body: bytes = b"") -> None:
+        fields = [(":method", method), (":scheme", "https"), (":authority", "localhost"), (":path", path)]
+        self._http.send_headers(stream_id, fields, end_stream=not body)
+        if body:
+            self._http.send_data(stream_id, body, end_stream=True)
+        await self._stream.send_all(self._http.data_to_send())
+
+    async def reset(self, stream_id: int) -> None:
+        self._http.reset_stream(stream_id)
+        await self._stream.send_all(self._http.data_to_send())
+
+    async def read(self, count: int) -> dict[int, tuple[str, bytes]]:
+        """Status and body of so many streams, in the order of their ends."""
+        status: dict[int, str] = {}
+        bodies: dict[int, bytes] = {}
+        done: dict[int, tuple[str, bytes]] = {}
+        while len(done) < count:
+            for event in self._http.receive_data(await self._stream.receive_some(65_536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    status[event.stream_id] = str(dict(event.headers or [])[":status"])  # type: ignore[index]  # decoded, as configured
+                elif isinstance(event, h2.events.DataReceived):
+                    bodies[event.stream_id] = bodies.get(event.stream_id, b"") + event.data
+                elif isinstance(event, h2.events.StreamEnded):
+                    done[event.stream_id] = status[event.stream_id], bodies.get(event.stream_id, b"")
+        return done
+
+
+@asynccontextmanager
+async def serving_tls(folder: Path, house: House) -> AsyncIterator[Http2Client]:
+    certificate, key = write_certificate(folder)
+    crashes: list[BaseException] = []
+    server = HypercornServer(
+        create_app(house.services),
+        settings=HypercornSettings(tls=tls_context(str(certificate), str(key))),
+        clock=trio.current_time,
+        wall_clock=lambda: 0.0,
+        on_crash=lambda crash, _scope: crashes.append(crash),
+    )
+    network = MemoryNetwork()
+    trust = ssl.create_default_context(cafile=str(certificate))
+    trust.set_alpn_protocols(["h2"])
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve, [await network.listen(*ADDRESS)])
+        plain = as_trio_stream(await network.connect(*ADDRESS))
+        secure = trio.SSLStream(plain, trust, server_hostname="localhost", https_compatible=True)
+        await secure.do_handshake()
+        assert secure.selected_alpn_protocol() == "h2"
+        yield Http2Client(secure)
+        nursery.cancel_scope.cancel()
+    assert not crashes
+
+
+async def test_questions_share_one_connection_and_the_quick_answer_comes_first(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    house = House()
+    house.router.play = answers(after_s=5)
+    async with serving_tls(tmp_path, house) as client:
+        await client.send(1, "POST", "/v1/chat/completions", json.dumps(QUESTION).encode())
+        await client.send(3, "GET", "/v1/models")
+
+        done = await client.read(2)
+
+    assert list(done) == [3, 1]
+    assert done[1] == ("200", ANSWER)
+    assert done[3][0] == "200"
+    assert trio.current_time() == 5
+
+
+async def test_a_stream_that_its_client_resets_stops_its_call_alone(autojump_clock: MockClock, tmp_path: Path) -> None:
+    house = House()
+    house.router.play = answers(after_s=5)
+    async with serving_tls(tmp_path, house) as client:
+        for stream_id in (1, 3):
+            await client.send(stream_id, "POST", "/v1/chat/completions", json.dumps(QUESTION).encode())
+        await trio.sleep(2)
+        await client.reset(1)
+
+        done = await client.read(1)
+
+    assert done == {3: ("200", ANSWER)}
+    assert [(record.outcome, record.ended_at) for record in house.records] == [("disconnected", 2), ("ok", 5)]

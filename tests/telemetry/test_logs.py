@@ -1,0 +1,186 @@
+"""Log lines: their shape, their levels, and what never stands in one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gateway.telemetry.logs import URGENT_PREFIXES, Logs, Stamps, render_crash
+
+CANARY = "sk-canary-0123456789"
+
+
+class Book:
+    """A sink that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+
+    def read(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines]
+
+
+def clock_at(*seconds: float) -> Callable[[], float]:
+    times = iter(seconds)
+    return lambda: next(times)
+
+
+def always(seconds: float) -> Callable[[], float]:
+    return lambda: seconds
+
+
+def test_a_line_is_one_json_object_with_level_time_and_logger() -> None:
+    """The level comes first, the time is UTC with milliseconds, and what the caller said follows."""
+    book = Book()
+    Logs(book.write, always(1_700_000_000.1239)).get("gateway.face").info("hello", count=3)
+    assert book.lines == [
+        '{"level":"info","timestamp":"2023-11-14T22:13:20.124Z","logger":"gateway.face","count":3,"event":"hello"}'
+    ]
+
+
+def test_stamps_follow_the_wall_clock_over_a_second_and_back() -> None:
+    """The cached date is made anew whenever the second changes, in either direction."""
+    stamps = Stamps(clock_at(59.9994, 59.9996, 60.5, 59.25))
+    assert [stamps.now() for _ in range(4)] == [
+        "1970-01-01T00:00:59.999Z",
+        "1970-01-01T00:01:00.000Z",
+        "1970-01-01T00:01:00.500Z",
+        "1970-01-01T00:00:59.250Z",
+    ]
+
+
+def test_a_ready_dict_is_merged_into_the_line() -> None:
+    """`fields` is the cheap way to say much; nothing of it is nested."""
+    book = Book()
+    Logs(book.write, always(0)).get("a").info("request", fields={"status": 200, "stream": False})
+    (line,) = book.read()
+    assert line["status"] == 200
+    assert line["stream"] is False
+    assert "fields" not in line
+
+
+@pytest.mark.parametrize(
+    ("module", "level"),
+    [
+        ("gateway", "warning"),
+        ("gateway.edge", "debug"),
+        ("gateway.edge.server", "debug"),
+        ("gateway.edges", "warning"),
+        ("gateway.edge.client", "error"),
+        ("actors.router", "info"),
+    ],
+)
+def test_the_longest_name_in_the_levels_speaks_for_a_module(module: str, level: str) -> None:
+    """A dotted name speaks for all below it, and not for names that merely begin alike."""
+    levels = {"gateway": "warning", "gateway.edge": "debug", "gateway.edge.client": "error"}
+    assert Logs(Book().write, always(0), level="info", levels=levels).level_of(module) == level
+
+
+def test_each_module_writes_from_its_own_level_on() -> None:
+    """One module says everything, another only what is wrong, the rest follows the global level."""
+    book = Book()
+    logs = Logs(book.write, always(0), level="info", levels={"loud": "debug", "quiet": "error"})
+    for module in ("loud", "quiet", "plain"):
+        logger = logs.get(module)
+        logger.debug("debug")
+        logger.info("info")
+        logger.error("error")
+    assert [(line["logger"], line["event"]) for line in book.read()] == [
+        ("loud", "debug"),
+        ("loud", "info"),
+        ("loud", "error"),
+        ("quiet", "error"),
+        ("plain", "info"),
+        ("plain", "error"),
+    ]
+
+
+def test_a_level_nobody_knows_is_refused() -> None:
+    """Globally and for a module."""
+    with pytest.raises(ValueError, match="verbose"):
+        Logs(Book().write, always(0), level="verbose")
+    with pytest.raises(ValueError, match="loud"):
+        Logs(Book().write, always(0), levels={"gateway": "loud"})
+
+
+def test_two_logs_in_one_process_do_not_see_each_other() -> None:
+    """Each has its own sink, clock and levels; nothing is configured globally."""
+    one, two = Book(), Book()
+    first = Logs(one.write, always(1), level="debug").get("m")
+    second = Logs(two.write, always(2), level="error").get("m")
+    first.debug("mine")
+    second.debug("unheard")
+    second.error("yours")
+    assert [line["event"] for line in one.read()] == ["mine"]
+    assert [line["event"] for line in two.read()] == ["yours"]
+
+
+def test_urgent_lines_begin_as_the_sink_expects() -> None:
+    """A buffering sink tells a line that must leave at once by its first bytes."""
+    book = Book()
+    logger = Logs(book.write, always(0), level="debug").get("m")
+    for say in (logger.debug, logger.info, logger.warning, logger.error, logger.critical):
+        say("x")
+    assert [line.startswith(URGENT_PREFIXES) for line in book.lines] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70, float("nan"), {1: "x"}, b"\xff", "line\nbreak\u2028"])
+def test_no_value_loses_a_line_or_breaks_it_in_two(value: object) -> None:
+    """What JSON or UTF-8 has no word for still leaves one encodable line."""
+    book = Book()
+    Logs(book.write, always(0)).get("m").info("odd", value=value)
+    (line,) = book.lines
+    assert "\n" not in line
+    assert json.loads(line.encode())["event"] == "odd"
+
+
+def test_an_object_is_named_by_its_type_only() -> None:
+    """Its repr might hold a key or a message."""
+
+    class Secretive:
+        def __repr__(self) -> str:
+            return CANARY
+
+    book = Book()
+    Logs(book.write, always(0)).get("m").info("odd", value=Secretive(), many=[Secretive()], huge=[2**70, Secretive()])
+    assert CANARY not in book.lines[0]
+    assert book.read()[0]["value"] == "<Secretive>"
+
+
+def explode() -> None:
+    try:
+        raise KeyError(CANARY)
+    except KeyError as error:
+        raise ValueError("about " + CANARY) from error
+
+
+def test_a_crash_tells_types_and_frames_but_no_message() -> None:
+    """The cause comes first; exception messages quote clients, so none is written."""
+    book = Book()
+    logger = Logs(book.write, always(0)).get("m")
+    try:
+        explode()
+    except ValueError:
+        logger.exception("crashed")
+    crash = book.read()[0]["crash"]
+    assert crash[0] == "builtins.KeyError"
+    assert "builtins.ValueError" in crash
+    assert any("in explode: raise ValueError(" in line for line in crash)
+    assert CANARY not in book.lines[0]
+
+
+def test_a_group_shows_its_members() -> None:
+    """Nurseries raise groups; what matters is inside."""
+    group = ExceptionGroup(CANARY, [OSError(CANARY), ExceptionGroup("inner", [LookupError(CANARY)])])
+    assert render_crash(group) == [
+        "builtins.ExceptionGroup",
+        "builtins.OSError",
+        "builtins.ExceptionGroup",
+        "builtins.LookupError",
+    ]

@@ -1,0 +1,214 @@
+"""The exposition as a Prometheus server reads it: names, labels and numbers."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.dialects.envelope import Usage
+from gateway.telemetry import families
+from gateway.telemetry.metrics import ActorFigures, Metrics, RequestLabels
+
+PLAIN = RequestLabels("openai", "gpt-4o", "chat/completions", 200, False)
+
+CONTRACT = {
+    "llm_request_duration_seconds": ("histogram", {"provider", "model", "endpoint", "stream"}),
+    "llm_request": ("counter", {"provider", "model", "endpoint", "status"}),
+    "llm_tokens": ("counter", {"provider", "model", "type"}),
+    "llm_errors": ("counter", {"provider", "type"}),
+    "circuit_breaker_state": ("gauge", {"provider", "model"}),
+    "circuit_breaker_failures": ("counter", {"provider", "model"}),
+    "retry_attempts": ("counter", {"provider", "operation"}),
+    "llm_time_to_first_token_seconds": ("histogram", {"provider", "endpoint"}),
+    "gateway_overhead_seconds": ("histogram", {"provider", "endpoint"}),
+    "gateway_in_flight": ("gauge", {"actor"}),
+    "gateway_waiting": ("gauge", {"actor"}),
+    "gateway_memory_bytes": ("gauge", {"actor"}),
+    "gateway_actor_mailbox_depth": ("gauge", {"actor"}),
+    "gateway_actor_restarts": ("counter", {"actor"}),
+    "gateway_disconnect_to_upstream_closed_seconds": ("histogram", {"endpoint"}),
+}
+"""The table that dashboards rely on; the parser takes `_total` off a counter's name."""
+
+
+def anything(model: str) -> bool:
+    return True
+
+
+def read(metrics: Metrics) -> dict[str, Metric]:
+    body, _ = metrics.render()
+    return {family.name: family for family in text_string_to_metric_families(body.decode())}
+
+
+def value(metrics: Metrics, sample_name: str, **labels: str) -> float | None:
+    for family in read(metrics).values():
+        for sample in family.samples:
+            if sample.name == sample_name and sample.labels == labels:
+                return float(sample.value)
+    return None
+
+
+def touch_everything(metrics: Metrics) -> None:
+    series = metrics.series(PLAIN)
+    series.requests.value += 1
+    series.duration.observe(1)
+    series.first_token.observe(1)
+    series.overhead.observe(1)
+    series.count_tokens(Usage(prompt=1, completion=1, cached=1, reasoning=1))
+    metrics.count_error("openai", "upstream_500")
+    metrics.count_retry("openai", "retry")
+    metrics.count_breaker_failure("openai", "gpt-4o")
+    metrics.set_breaker("openai", "gpt-4o", 2)
+    metrics.observe_disconnect("chat/completions", 0.001)
+
+
+def test_names_types_and_labels_are_the_contract() -> None:
+    """Exactly the table: nothing missing, nothing beside it."""
+    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5)])
+    touch_everything(metrics)
+    found = {
+        name: (family.type, set().union(*(set(sample.labels) for sample in family.samples)) - {"le"})
+        for name, family in read(metrics).items()
+    }
+    assert found == CONTRACT
+
+
+def test_the_content_type_is_the_text_format_that_every_server_reads() -> None:
+    """Version 0.0.4, with its character set."""
+    assert Metrics(anything).render()[1] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_a_histogram_counts_a_bound_itself_in_its_bucket() -> None:
+    """`le` means less or equal; buckets are cumulative and the last one is the count."""
+    metrics = Metrics(anything)
+    duration = metrics.series(PLAIN).duration
+    for seconds in (0.05, 0.1, 0.11, 600, 601):
+        duration.observe(seconds)
+    labels = {"provider": "openai", "model": "gpt-4o", "endpoint": "chat/completions", "stream": "false"}
+    name = "llm_request_duration_seconds"
+    assert value(metrics, f"{name}_bucket", **labels, le="0.1") == 2
+    assert value(metrics, f"{name}_bucket", **labels, le="0.25") == 3
+    assert value(metrics, f"{name}_bucket", **labels, le="600.0") == 4
+    assert value(metrics, f"{name}_bucket", **labels, le="+Inf") == 5
+    assert value(metrics, f"{name}_count", **labels) == 5
+    assert value(metrics, f"{name}_sum", **labels) == pytest.approx(1201.26)
+
+
+def test_a_model_nobody_knows_counts_as_other() -> None:
+    """Clients invent names; each would be a series for ever."""
+    metrics = Metrics(lambda model: model == "gpt-4o")
+    for number in range(100):
+        metrics.series(PLAIN._replace(model=f"made-up-{number}")).requests.value += 1
+        metrics.count_breaker_failure("openai", f"made-up-{number}")
+    metrics.series(PLAIN).requests.value += 1
+    labels = {"provider": "openai", "endpoint": "chat/completions", "status": "200"}
+    assert value(metrics, "llm_request_total", **labels, model="other") == 100
+    assert value(metrics, "llm_request_total", **labels, model="gpt-4o") == 1
+    assert value(metrics, "circuit_breaker_failures_total", provider="openai", model="other") == 100
+    assert b"made-up" not in metrics.render()[0]
+
+
+def test_a_request_without_a_model_or_a_provider_has_labels_too() -> None:
+    """An empty label would be the same as none."""
+    metrics = Metrics(anything)
+    metrics.series(RequestLabels("none", "", "chat/completions", 401, False)).requests.value += 1
+    labels = {"provider": "none", "model": "none", "endpoint": "chat/completions", "status": "401"}
+    assert value(metrics, "llm_request_total", **labels) == 1
+
+
+def test_label_values_are_escaped() -> None:
+    """A quote or a line break in a name does not break the exposition."""
+    metrics = Metrics(anything)
+    metrics.series(PLAIN._replace(model='a"b\\c\nd')).requests.value += 1
+    (sample,) = read(metrics)["llm_request"].samples
+    assert sample.labels["model"] == 'a"b\\c\nd'
+
+
+def test_the_number_of_series_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the bound everything new counts under `other`, and nothing is lost."""
+    monkeypatch.setattr(families, "MAX_CHILDREN", 3)
+    metrics = Metrics(anything)
+    for number in range(10):
+        metrics.count_error("openai", f"kind-{number}")
+    samples = read(metrics)["llm_errors"].samples
+    assert len(samples) == 4
+    assert sum(sample.value for sample in samples) == 10
+    assert value(metrics, "llm_errors_total", provider="other", type="other") == 7
+
+
+def test_two_gateways_in_one_process_do_not_see_each_other() -> None:
+    """Each has its own registry, and the default one stays empty of ours."""
+    one, two = Metrics(anything), Metrics(anything)
+    one.count_retry("openai", "hedge")
+    assert value(one, "retry_attempts_total", provider="openai", operation="hedge") == 1
+    assert value(two, "retry_attempts_total", provider="openai", operation="hedge") is None
+
+
+def test_a_provider_that_starts_anew_has_closed_breakers() -> None:
+    """Its neighbour's stay as they are."""
+    metrics = Metrics(anything)
+    metrics.set_breaker("openai", "gpt-4o", 2)
+    metrics.set_breaker("openai", "*", 1)
+    metrics.set_breaker("google", "*", 2)
+    metrics.close_breakers("openai")
+    assert value(metrics, "circuit_breaker_state", provider="openai", model="gpt-4o") == 0
+    assert value(metrics, "circuit_breaker_state", provider="openai", model="*") == 0
+    assert value(metrics, "circuit_breaker_state", provider="google", model="*") == 2
+
+
+def test_a_figure_an_actor_does_not_have_is_left_out() -> None:
+    """A router has a mailbox, but no memory budget."""
+    metrics = Metrics(anything, lambda: [ActorFigures("router", mailbox_depth=7, restarts=1)])
+    assert value(metrics, "gateway_actor_mailbox_depth", actor="router") == 7
+    assert value(metrics, "gateway_actor_restarts_total", actor="router") == 1
+    assert value(metrics, "gateway_memory_bytes", actor="router") is None
+
+
+def test_actors_are_read_when_a_scrape_begins_not_in_its_thread() -> None:
+    """What renders may run in a thread, where an actor's state is nobody's to read."""
+    threads: list[threading.Thread] = []
+
+    def snapshot() -> list[ActorFigures]:
+        threads.append(threading.current_thread())
+        return [ActorFigures("router", mailbox_depth=len(threads), restarts=0)]
+
+    bodies: list[bytes] = []
+    render = Metrics(anything, snapshot).scrape()
+    thread = threading.Thread(target=lambda: bodies.append(render()[0]))
+    thread.start()
+    thread.join()
+    assert threads == [threading.current_thread()]
+    assert b'gateway_actor_mailbox_depth{actor="router"} 1.0' in bodies[0]
+
+
+def test_a_scrape_walks_over_a_copy_of_the_children() -> None:
+    """Walking over the dictionary itself would fail as soon as the loop adds a series."""
+    family = families.Counters("a", "b", ("c",))
+    before = family.children()
+    family.child("new").value += 1
+    assert before == {}
+
+
+def test_rendering_beside_a_loop_that_counts_always_parses() -> None:
+    """New series appear while a thread renders: it sees each of them or not, and never fails."""
+    metrics = Metrics(anything)
+    failures: list[BaseException] = []
+
+    def render_often() -> None:
+        try:
+            for _ in range(20):
+                read(metrics)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=render_often)
+    thread.start()
+    number = 0
+    while thread.is_alive() and number < 100_000:
+        number += 1
+        metrics.count_error("openai", f"kind-{number % 400}")
+    thread.join()
+    assert failures == []

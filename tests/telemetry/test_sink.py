@@ -1,0 +1,199 @@
+"""The buffered sink on real pipes and files, in virtual time: what leaves when, and what a stalled reader costs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from gateway.telemetry.sink import FLUSH_AT_BYTES, BufferedLog
+
+URGENT = '{"level":"error","event":"broken"}'
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Read end (non-blocking, for the test's sake) and write end (blocking, as stdout is)."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    yield reader, writer
+    for fd in (reader, writer):
+        try:
+            os.close(fd)
+        except OSError:
+            continue  # the test closed it
+
+
+def read_all(reader: int) -> bytes:
+    pieces = []
+    while True:
+        try:
+            piece = os.read(reader, 1 << 20)
+        except BlockingIOError:
+            break
+        if not piece:
+            break
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+class CountingLog(BufferedLog):
+    """Knows how often it was flushed."""
+
+    flushes = 0
+
+    def flush(self) -> bool:
+        self.flushes += 1
+        return super().flush()
+
+
+async def test_lines_leave_together_a_tenth_of_a_second_after_the_first(
+    pipe: tuple[int, int], autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """Ten lines cost one write; an idle log never wakes up."""
+    reader, writer = pipe
+    log = CountingLog(writer)
+    nursery.start_soon(log.run)
+    await trio.sleep(5)
+    for number in range(10):
+        log.write(f"line {number}")
+    await trio.sleep(0.099)
+    assert read_all(reader) == b""
+    await trio.sleep(0.002)
+    assert read_all(reader).splitlines() == [f"line {number}".encode() for number in range(10)]
+    log.write("later")
+    await trio.sleep(0.101)
+    assert read_all(reader) == b"later\n"
+    await trio.sleep(5)
+    assert log.flushes == 2
+    nursery.cancel_scope.cancel()
+
+
+def test_an_error_leaves_at_once_and_takes_along_what_came_before(pipe: tuple[int, int]) -> None:
+    """Order is kept, and nobody waits a tenth of a second for bad news."""
+    reader, writer = pipe
+    log = BufferedLog(writer)
+    log.write("before")
+    log.write(URGENT)
+    assert read_all(reader).decode().splitlines() == ["before", URGENT]
+
+
+def test_a_burst_leaves_before_it_fills_the_memory(tmp_path: Path) -> None:
+    """The buffer goes out by size too, not only by time."""
+    with (tmp_path / "log").open("wb") as file:
+        log = BufferedLog(file.fileno(), max_bytes=2 * FLUSH_AT_BYTES)
+        for _ in range(5000):
+            log.write("x" * 99)
+        assert log.dropped == 0
+        assert log.waiting_bytes < FLUSH_AT_BYTES
+        log.close()
+    assert (tmp_path / "log").stat().st_size == 500_000
+
+
+def test_a_stalled_reader_costs_bounded_memory_and_never_blocks(pipe: tuple[int, int]) -> None:
+    """The pipe fills, then the buffer, then lines are dropped and counted; the log says so when it flows again."""
+    reader, writer = pipe
+    log = BufferedLog(writer, max_bytes=200_000, wall_clock=lambda: 0.0)
+    for number in range(10_000):
+        log.write(f"{number:099}")
+    assert log.waiting_bytes <= 200_000
+    assert log.dropped > 5_000
+    seen = b""
+    while True:
+        done = log.flush()
+        seen += read_all(reader)
+        if done:
+            break
+    lines = seen.decode().splitlines()
+    kept, notice = lines[:-1], json.loads(lines[-1])
+    assert kept == [f"{number:099}" for number in range(len(kept))]
+    assert notice == {
+        "level": "warning",
+        "timestamp": "1970-01-01T00:00:00.000Z",
+        "logger": "gateway.telemetry.sink",
+        "event": "log lines dropped",
+        "dropped": log.dropped,
+    }
+    assert len(kept) + log.dropped == 10_000
+
+
+def test_a_non_blocking_descriptor_is_as_good(pipe: tuple[int, int]) -> None:
+    """Some process managers hand such a stdout over; lines stay whole."""
+    reader, writer = pipe
+    os.set_blocking(writer, False)
+    log = BufferedLog(writer)
+    for number in range(3000):
+        log.write(f"{number:099}")
+    seen = b""
+    while not log.flush():
+        seen += read_all(reader)
+    seen += read_all(reader)
+    assert seen.decode().splitlines() == [f"{number:099}" for number in range(3000)]
+
+
+def test_a_reader_that_takes_less_than_it_promised_gets_the_rest_later(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket may poll as writable and still refuse a piece, or take half of it."""
+    reader, writer = pipe
+    real_write, answers = os.write, iter([0, 3, 0])
+
+    def write(fd: int, data: memoryview) -> int:
+        room = next(answers, len(data))
+        if room == 0:
+            raise BlockingIOError
+        return real_write(fd, data[:room])
+
+    monkeypatch.setattr(os, "write", write)
+    log = BufferedLog(writer)
+    log.write("whole")
+    assert [log.flush() for _ in range(3)] == [False, False, True]
+    assert log.dropped == 0
+    assert read_all(reader) == b"whole\n"
+
+
+def test_the_descriptor_is_left_as_it_was(pipe: tuple[int, int]) -> None:
+    """Its flags are shared with other processes: a shell's terminal must not turn non-blocking."""
+    _, writer = pipe
+    before = fcntl.fcntl(writer, fcntl.F_GETFL)
+    BufferedLog(writer).write(URGENT)
+    assert fcntl.fcntl(writer, fcntl.F_GETFL) == before
+
+
+def test_a_reader_that_is_gone_costs_lines_and_nothing_else(pipe: tuple[int, int]) -> None:
+    """Nobody is left to be told; the gateway goes on."""
+    reader, writer = pipe
+    os.close(reader)
+    log = BufferedLog(writer)
+    log.write("one")
+    log.write(URGENT)
+    assert log.flush()
+    assert log.dropped == 2
+    assert log.waiting_bytes == 0
+
+
+def test_closing_writes_what_is_left_and_gives_up_in_time(pipe: tuple[int, int]) -> None:
+    """At the end of the process the last lines still leave; a stalled reader holds it up for the grace only."""
+    reader, writer = pipe
+    log = BufferedLog(writer)
+    log.write("last words")
+    log.close(grace_s=0.05)
+    assert read_all(reader) == b"last words\n"
+    for _ in range(3000):
+        log.write("x" * 99)
+    log.close(grace_s=0.05)
+    assert log.waiting_bytes > 0
+
+
+def test_what_utf8_cannot_say_is_escaped(pipe: tuple[int, int]) -> None:
+    """A lone surrogate neither raises nor loses its neighbours."""
+    reader, writer = pipe
+    log = BufferedLog(writer)
+    log.write('{"x":"\ud800 \u00e9"}')
+    log.flush()
+    assert json.loads(read_all(reader)) == {"x": "\ud800 \u00e9"}
