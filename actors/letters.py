@@ -185,6 +185,7 @@ class Attempt:
         "sent_at",
         "spent_tokens",
         "stage",
+        "stopped",
         "timer",
         "timers",
         "waiting_for",
@@ -202,7 +203,10 @@ class Attempt:
         """What the client already has of this answer, where a broken stream is to go on; else None."""
         self.number = len(call.attempts) + 1
         self.epoch = self.number
-        self.scope = trio.CancelScope()
+        self.scope: trio.CancelScope | None = None
+        """Where the work runs; none while the attempt waits."""
+        self.stopped = False
+        """`scope` has been cancelled, because nobody wants the answer any more or because it took too long."""
         self.due = call.deadline
         """When `scope` is cancelled unless `enter` moves it; kept by a timer that is looked at only when it goes off,
         so that moving it later, as every streamed event does, costs an assignment."""
@@ -242,8 +246,12 @@ class Attempt:
         self.stage = Stage.DONE
         self.ended_at = self.clock()
 
-    def keep_time(self, timers: Timers) -> None:
-        """From here on `scope` is cancelled at `due`; called when the work begins."""
+    def begin(self, scope: trio.CancelScope, timers: Timers) -> None:
+        """The work begins now, within `scope`, which is cancelled at `due`."""
+        self.scope = scope
+        if self.dismissed:
+            self._stop()
+            return
         self.timers = timers
         self.timer = timers.at(self.due, self._look_at_clock)
 
@@ -260,11 +268,16 @@ class Attempt:
             timer.cancel()
             self.timer = self.timers.at(due, self._look_at_clock)
 
+    def _stop(self) -> None:
+        if self.scope is not None:
+            self.stopped = True
+            self.scope.cancel()
+
     def _look_at_clock(self) -> None:
         if self.outcome is not None:
             return
         if self.clock() >= self.due:
-            self.scope.cancel()
+            self._stop()
         else:
             assert self.timers is not None, "who has a timer knows where it is from"
             self.timer = self.timers.at(self.due, self._look_at_clock)
@@ -303,7 +316,7 @@ class Attempt:
         """Stops this attempt wherever it is: in a mailbox, among the waiters or at work."""
         if self.outcome is None:
             self.dismissed = True
-            self.scope.cancel()
+            self._stop()
             self.on_cancel(self)
 
     def write_nowait(self, chunk: bytes) -> bool:

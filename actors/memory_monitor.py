@@ -50,14 +50,19 @@ class MemoryMonitor:
         self._observe = observe
         self.pressure = Pressure.NONE
         self.used_bytes = 0
+        self.buried = False
+        """It samples no more."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Samples for ever; the first sample is taken before it is ready."""
-        self.look()
-        task_status.started()
-        while True:
-            await trio.sleep(SAMPLE_EVERY_S)
+        try:
             self.look()
+            task_status.started()
+            while True:
+                await trio.sleep(SAMPLE_EVERY_S)
+                self.look()
+        finally:
+            self.buried = True
 
     def look(self) -> Pressure:
         """Takes one sample now."""

@@ -18,6 +18,7 @@ import trio
 
 from actors.admission import COOLDOWN, HOST, RATES, Admission, Hold, ProviderSettings
 from actors.control import Command, Drain, Resume, Status, Stop, control_mailbox
+from actors.crew import Crew
 from actors.errors import (
     ActorDied,
     Blame,
@@ -82,9 +83,10 @@ class ProviderActor:
         self._timers = Timers(clock)
         self._next_try: Timer | None = None
         self._in_flight: dict[Attempt, Hold] = {}
+        self._crew = Crew(self._serve)
         self._draining: list[Drain] = []
         self._accepting = True
-        self._buried = False
+        self.buried = False
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -155,7 +157,7 @@ class ProviderActor:
             self._finish(attempt, Outcome.LEFT)
             return
         try:
-            if self._buried:
+            if self.buried:
                 raise self._death()
             if not self._accepting:
                 raise Unavailable(f"{self.name} is draining")
@@ -252,17 +254,19 @@ class ProviderActor:
         self._in_flight[attempt] = hold
         attempt.grow = lambda more_bytes: self.admission.grow(hold, more_bytes)
         attempt.on_content = self._content_came
-        attempt.keep_time(self._timers)
-        self._nursery.start_soon(self._serve, attempt, hold)
+        self._crew.start(self._nursery, attempt)
 
-    async def _serve(self, attempt: Attempt, hold: Hold) -> None:
-        """One call: runs the work, gives back what it held, answers the asker or the router."""
+    async def _serve(self, attempt: Attempt, scope: trio.CancelScope) -> bool:
+        """One call: runs the work, gives back what it held, answers the asker or the router.
+
+        Whether `scope` may serve another call.
+        """
         value: Any = None
         failure: Failure | None = None
         left = False
         try:
-            with attempt.scope:
-                value = await self._work(attempt)
+            attempt.begin(scope, self._timers)
+            value = await self._work(attempt)
         except Failure as known:
             failure = known
         except Left:
@@ -270,15 +274,18 @@ class ProviderActor:
         except Exception as bug:  # a call's crash is its own: the actor and its siblings live on
             failure = self._crashed(attempt, bug)
         except BaseException:
-            # The actor is being cancelled; `_bury` has answered, or will before anybody else runs.
-            self._bury()
+            if not attempt.stopped:
+                self._bury()  # the actor is being cancelled
+            failure = self._why_stopped(attempt)
+            left = failure is None
             raise
         finally:
-            self._in_flight.pop(attempt, None)
-            if attempt.scope.cancelled_caught:
-                failure = self._why_cancelled(attempt)
-                left = failure is None
-            self._settle(attempt, hold, failure, left)
+            self._conclude(attempt, value, failure, left)
+        return not attempt.stopped
+
+    def _conclude(self, attempt: Attempt, value: Any, failure: Failure | None, left: bool) -> None:
+        """The end of a call's work; no await in here."""
+        self._settle(attempt, self._in_flight.pop(attempt), failure, left)
         self._answer(attempt, value, failure, left)
         self._serve_waiters_if_any()
         self._tell_drained()
@@ -352,9 +359,9 @@ class ProviderActor:
             assert attempt.call.relay is not None, "only streamed calls commit"
             attempt.call.relay.charge_to(self.admission.account_relay)
 
-    def _why_cancelled(self, attempt: Attempt) -> Failure | None:
-        """What the attempt's scope ended for; None where its answer is of no use to anybody any more."""
-        if attempt.dismissed:
+    def _why_stopped(self, attempt: Attempt) -> Failure | None:
+        """What the attempt's scope was cancelled for; None where its answer is of no use to anybody any more."""
+        if attempt.dismissed or attempt.outcome is not None:
             return None
         if self._clock() >= attempt.call.deadline:
             return DeadlineExceeded(f"the deadline passed while {self.name} was {attempt.stage.value}")
@@ -367,7 +374,7 @@ class ProviderActor:
         return crash
 
     def _serve_waiters_if_any(self) -> None:
-        if len(self.waiters) and not self._buried:
+        if len(self.waiters) and not self.buried:
             self._serve_waiters()
 
     def _tell_drained(self) -> None:
@@ -384,15 +391,15 @@ class ProviderActor:
         try:
             yield
         except (trio.EndOfChannel, trio.ClosedResourceError):
-            if not self._buried:  # otherwise another loop has ended the actor and closed the mailboxes
+            if not self.buried:  # otherwise another loop has ended the actor and closed the mailboxes
                 raise
         finally:
             self._bury()
 
     def _bury(self) -> None:
-        if self._buried:
+        if self.buried:
             return
-        self._buried = True
+        self.buried = True
         self._accepting = False
         queued = [*self.mailbox.close_and_drain(), *self.waiters.clear()]
         in_flight = list(self._in_flight)

@@ -95,7 +95,7 @@ class RouterActor:
         self._clients = {label: ClientAccount(limits, clock()) for label, limits in settings.clients.items()}
         self._draining: list[Drain] = []
         self._accepting = True
-        self._buried = False
+        self.buried = False
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -175,7 +175,7 @@ class RouterActor:
                 self._nursery.cancel_scope.cancel()
 
     def _handle(self, letter: Call | Report) -> None:
-        if self._buried:
+        if self.buried:
             give_up(letter if isinstance(letter, Call) else letter.attempt.call, self._death())
             return
         if isinstance(letter, Call):
@@ -358,15 +358,15 @@ class RouterActor:
         try:
             yield
         except (trio.EndOfChannel, trio.ClosedResourceError):
-            if not self._buried:  # otherwise another loop has ended the actor and closed the mailboxes
+            if not self.buried:  # otherwise another loop has ended the actor and closed the mailboxes
                 raise
         finally:
             self._bury()
 
     def _bury(self) -> None:
-        if self._buried:
+        if self.buried:
             return
-        self._buried = True
+        self.buried = True
         self._accepting = False
         letters = self.mailbox.close_and_drain()
         calls = {*self._calls, *(letter if isinstance(letter, Call) else letter.attempt.call for letter in letters)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import secrets
@@ -26,6 +27,7 @@ SERVED: Final = 0
 GAVE_UP: Final = 1
 MAX_THREADS: Final = 8
 STDOUT: Final = 1
+GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 T = TypeVar("T")
 
@@ -95,7 +97,7 @@ async def _serve(config: Config, world: World) -> int:
             async with trio.open_nursery() as life:
                 await life.start(gateway.run, [listener])
                 _announce(gateway, listener)
-                nursery.start_soon(world.run_in_thread, gateway.catalog.preload)
+                nursery.start_soon(_warm_up, gateway)
             nursery.cancel_scope.cancel()
         code = SERVED
         log.info("gateway stopped")
@@ -115,6 +117,15 @@ async def _heed_signals(gateway: Gateway, scope: trio.CancelScope) -> None:
             asked = True
             gateway.logs.get(__name__).info("gateway draining", signal=signal.Signals(number).name)
             gateway.drain()
+
+
+async def _warm_up(gateway: Gateway) -> None:
+    """What the first request would have to wait for; then tells the garbage collector what will never be garbage."""
+    await gateway.world.run_in_thread(gateway.catalog.preload)
+    gc.collect()
+    gc.freeze()
+    # Requests leave few cycles behind: looking through all that lives every 700 allocations is a tenth of the CPU.
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _announce(gateway: Gateway, listener: Listener) -> None:

@@ -54,6 +54,9 @@ class ActorTree:
 
     def __init__(self) -> None:
         self._root: Supervisor | None = None
+        self._router: RouterActor | None = None
+        self._providers: dict[str, ProviderActor] = {}
+        self._monitor: MemoryMonitor | None = None
 
     @property
     def root(self) -> Supervisor | None:
@@ -63,22 +66,35 @@ class ActorTree:
         """From here on this is the tree."""
         self._root = root
 
-    # Who is there now.
+    # Who is there now. Every request asks, so that what was found is kept for as long as it lives.
 
     def provider(self, name: str) -> ProviderActor | None:
         """The provider actor of that name, None while there is none."""
-        providers = self._child(PROVIDERS)
-        actor = providers.current(name) if isinstance(providers, Supervisor) else None
-        return actor if isinstance(actor, ProviderActor) else None
+        actor = self._providers.get(name)
+        if actor is None or actor.buried:
+            providers = self._child(PROVIDERS)
+            found = providers.current(name) if isinstance(providers, Supervisor) else None
+            if not isinstance(found, ProviderActor):
+                return None
+            actor = self._providers[name] = found
+        return actor
 
     def router(self) -> RouterActor | None:
-        actor = self._child(ROUTER)
-        return actor if isinstance(actor, RouterActor) else None
+        router = self._router
+        if router is None or router.buried:
+            found = self._child(ROUTER)
+            router = self._router = found if isinstance(found, RouterActor) else None
+        return router
 
     def pressure(self) -> Pressure:
         """The memory pressure as last sampled."""
-        actor = self._child(MEMORY)
-        return actor.pressure if isinstance(actor, MemoryMonitor) else Pressure.NONE
+        monitor = self._monitor
+        if monitor is None or monitor.buried:
+            found = self._child(MEMORY)
+            if not isinstance(found, MemoryMonitor):
+                return Pressure.NONE
+            monitor = self._monitor = found
+        return monitor.pressure
 
     # The router, for those who ask.
 

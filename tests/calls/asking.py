@@ -163,28 +163,28 @@ async def ask(
     call.attempts.append(attempt)
     told = Told(attempt)
     timers = Timers(trio.current_time)
-    attempt.keep_time(timers)
     async with trio.open_nursery() as clockwork:
         clockwork.start_soon(timers.run)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_serve, work, told)
+            nursery.start_soon(_serve, work, told, timers)
             if call.relay is not None:
                 await _drain(call.relay, told, reader_waits_s)
         clockwork.cancel_scope.cancel()
     return told
 
 
-async def _serve(work: Work, told: Told) -> None:
+async def _serve(work: Work, told: Told, timers: Timers) -> None:
     attempt = told.attempt
     relay = attempt.call.relay
     try:
-        with attempt.scope:
+        with trio.CancelScope() as scope:
+            attempt.begin(scope, timers)
             told.head = await work(attempt)
     except Failure as failure:
         told.failure = failure
     except Left:
         pass
-    if attempt.scope.cancelled_caught:
+    if attempt.stopped:
         told.failure = TimedOut(attempt.stage, "too long")
     told.ended_at = trio.current_time()
     if attempt.content_at is not None:

@@ -1,0 +1,78 @@
+"""Tasks that serve one call at a time and then wait for the next: a call's task and cancel scope for less.
+
+A fresh task with a fresh cancel scope costs some 15 µs a call. A parked task keeps its scope from call to call as long
+as nobody has cancelled it; a cancelled scope has served its last call, and the task goes on with a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import trio
+
+J = TypeVar("J")
+
+DEFAULT_PARKED = 64
+
+Serve = Callable[[J, trio.CancelScope], Awaitable[bool]]
+"""Serves one job within a scope; whether nobody has cancelled that scope.
+
+Lets a cancellation through, and of other exceptions only those that are to end the whole nursery.
+"""
+
+
+class Crew(Generic[J]):
+    """Has each job served by a task of a nursery; at most `parked` tasks wait for more, the rest end after theirs."""
+
+    def __init__(self, serve: Serve[J], *, parked: int = DEFAULT_PARKED) -> None:
+        self._serve = serve
+        self._max_parked = parked
+        self._parked: list[_Place[J]] = []
+
+    def start(self, nursery: trio.Nursery, job: J) -> None:
+        """Has `job` served, by a parked task where there is one. Never blocks."""
+        if self._parked:
+            self._parked.pop().hand_over(job)
+        else:
+            nursery.start_soon(self._work, job)
+
+    async def _work(self, job: J) -> None:
+        place = _Place(self._parked)
+        while True:
+            with trio.CancelScope() as scope:
+                while await self._serve(job, scope):
+                    if len(self._parked) >= self._max_parked:
+                        return
+                    job = await place.wait()
+            if len(self._parked) >= self._max_parked:
+                return
+            job = await place.wait()
+
+
+class _Place(Generic[J]):
+    """Where one task waits; it stands in `parked` for exactly as long as it can be given a job."""
+
+    __slots__ = ("_jobs", "_parked", "_task")
+
+    def __init__(self, parked: list[_Place[J]]) -> None:
+        self._parked = parked
+        self._jobs: list[J] = []
+        self._task: trio.lowlevel.Task | None = None
+
+    def hand_over(self, job: J) -> None:
+        """Wakes the task; the place has been taken out of `parked`."""
+        self._jobs.append(job)
+        assert self._task is not None, "a parked task waits"
+        trio.lowlevel.reschedule(self._task)
+
+    async def wait(self) -> J:
+        """The next job. A task that has been given one gets it, even where the nursery is cancelled in that step."""
+        self._task = trio.lowlevel.current_task()
+        self._parked.append(self)
+        await trio.lowlevel.wait_task_rescheduled(self._give_up)
+        return self._jobs.pop()
+
+    def _give_up(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+        self._parked.remove(self)
+        return trio.lowlevel.Abort.SUCCEEDED
