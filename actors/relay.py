@@ -7,6 +7,7 @@ attempt that was replaced after its stream broke. The reader takes all that has 
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 
 import trio
@@ -15,6 +16,20 @@ from actors.errors import Failure, Left
 
 DEFAULT_LIMIT_BYTES = 64 * 1024
 DEFAULT_LIMIT_CHUNKS = 16
+
+
+class Taken(enum.Enum):
+    """What a sink did with a piece."""
+
+    ALL = "all"
+    PART = "part"
+    """It keeps the rest, and the reader is to come and see it off."""
+    NONE = "none"
+    """It has no room: the piece goes the reader's way."""
+
+
+Sink = Callable[[bytes], Taken]
+"""Takes a piece at once, in the writer's task; never blocks and never raises."""
 
 
 class Relay:
@@ -35,6 +50,8 @@ class Relay:
         "_limit_chunks",
         "_open_for",
         "_reader",
+        "_sink",
+        "_unfinished",
         "_writer",
         "delivered_bytes",
     )
@@ -51,6 +68,9 @@ class Relay:
         self._closed = False
         self._reader: trio.lowlevel.Task | None = None
         self._writer: trio.lowlevel.Task | None = None
+        self._sink: Sink | None = None
+        self._unfinished = False
+        """The sink keeps the rest of a piece."""
         self.delivered_bytes = 0
 
     # The writing side: the call task of one attempt.
@@ -75,6 +95,14 @@ class Relay:
         """Appends if there is room. Raises Left where this epoch's writes are of no use any more."""
         if epoch != self._open_for or self._closed:
             raise Left
+        if self._sink is not None and self._reader is not None and not self._bytes:
+            taken = self._sink(chunk)
+            if taken is not Taken.NONE:
+                self.delivered_bytes += len(chunk)
+                if taken is Taken.PART:
+                    self._unfinished = True
+                    self._wake_reader()
+                return True
         if self._bytes and (self._bytes + len(chunk) > self._limit_bytes or len(self._chunks) >= self._limit_chunks):
             return False
         self._chunks.append(chunk)
@@ -116,9 +144,22 @@ class Relay:
 
     # The reading side: the face.
 
+    def pass_to(self, sink: Sink) -> None:
+        """While the reader waits with nothing left to do, pieces go straight to `sink`.
+
+        That spares the reader's turn for each event of a stream, which is half of what an event costs.
+        """
+        self._sink = sink
+
     async def receive(self) -> bytes | None:
-        """All that has arrived since the last piece; None at the whole answer's end. Raises Failure when it broke."""
+        """All that has arrived since the last piece; None at the whole answer's end. Raises Failure when it broke.
+
+        An empty piece means that the sink keeps the rest of one.
+        """
         while True:
+            if self._unfinished:
+                self._unfinished = False
+                return b""
             if self._chunks:
                 return self._take()
             if self._ended:
@@ -131,6 +172,7 @@ class Relay:
     def close(self) -> None:
         """Nobody reads any more; what is still here is dropped and its bytes are given back."""
         self._closed = True
+        self._sink = None
         if self._bytes:
             self._take()
         self._wake_writer()

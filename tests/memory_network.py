@@ -20,7 +20,7 @@ WINDOW_BYTES: Final = 64 * 1024
 BACKLOG: Final = 1024
 FIRST_FREE_PORT: Final = 49152
 CLIENT_HOST: Final = "192.0.2.1"
-"""Where all connecting sides seem to come from (RFC 5737)."""
+"""Where connecting sides seem to come from (RFC 5737), unless they say otherwise."""
 
 
 class MemoryNetwork:
@@ -48,8 +48,8 @@ class MemoryNetwork:
         self._silent: set[tuple[str, int]] = set()
         self._next_port = FIRST_FREE_PORT
 
-    async def connect(self, host: str, port: int) -> MemoryStream:
-        """Where nobody listens, ConnectionRefusedError."""
+    async def connect(self, host: str, port: int, *, source: str = CLIENT_HOST) -> MemoryStream:
+        """Comes from `source`. Where nobody listens, ConnectionRefusedError."""
         self.connects.append((host, port))
         await trio.lowlevel.checkpoint()
         if (host, port) in self._silent:
@@ -59,7 +59,7 @@ class MemoryNetwork:
         listener = self._listeners.get((host, port))
         if listener is None or len(listener.waiting) >= BACKLOG:
             raise ConnectionRefusedError(errno.ECONNREFUSED, f"nobody listens at {host}:{port}")
-        ours, theirs = self.pair((CLIENT_HOST, self._take_port()), (host, port))
+        ours, theirs = self.pair((source, self._take_port()), (host, port))
         listener.deliver(theirs)
         return ours
 

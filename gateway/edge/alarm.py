@@ -15,12 +15,13 @@ class Alarm:
     with every request costs a float each time.
     """
 
-    __slots__ = ("_clock", "_deadlines", "_scope")
+    __slots__ = ("_deadlines", "_scope", "_wakes_at", "clock")
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+        self.clock = clock
         self._deadlines: list[Deadline] = []
-        self._scope: trio.CancelScope | None = None
+        self._scope = trio.CancelScope()
+        self._wakes_at = inf
 
     def deadline(self) -> Deadline:
         """A new one, not set."""
@@ -31,20 +32,18 @@ class Alarm:
     async def watch(self, work: Callable[[], Awaitable[None]]) -> None:
         """Runs `work` to its end; called again wherever a deadline interrupts it."""
         while True:
-            with trio.CancelScope(deadline=min(deadline.at for deadline in self._deadlines)) as self._scope:
+            self._wakes_at = min(deadline.at for deadline in self._deadlines)
+            with trio.CancelScope(deadline=self._wakes_at) as self._scope:
                 await work()
                 return
-            now = self._clock()
+            now = self.clock()
             for deadline in self._deadlines:
                 deadline.check(now)
 
-    def now(self) -> float:
-        return self._clock()
-
-    def bring_forward(self, at: float) -> None:
+    def wake_by(self, at: float) -> None:
         """Makes sure that `watch` looks at the deadlines by then."""
-        if self._scope is not None and at < self._scope.deadline:
-            self._scope.deadline = at
+        if at < self._wakes_at:
+            self._wakes_at = self._scope.deadline = at
 
 
 class Deadline:
@@ -59,9 +58,10 @@ class Deadline:
 
     def set(self, seconds: float, on_passed: Callable[[], None]) -> None:
         """Calls `on_passed` once, after so many seconds, unless set anew or cleared before."""
-        self.at = at = self._alarm.now() + seconds
+        alarm = self._alarm
+        self.at = at = alarm.clock() + seconds
         self._on_passed = on_passed
-        self._alarm.bring_forward(at)
+        alarm.wake_by(at)
 
     def clear(self) -> None:
         self.at = inf

@@ -1,7 +1,8 @@
 """One request as an ASGI 3 application sees it: the scope, `receive` and `send`.
 
 A client that goes away cancels the application's call at once; the scope says so in its extension
-"llm_gateway.cancels". So `http.disconnect` is only ever received after the answer is complete.
+"llm_gateway.cancels". So `http.disconnect` is only ever received after the answer is complete. A second extension,
+"llm_gateway.write_nowait", takes pieces of a streamed body without a task switch (see `Exchange.write_nowait`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from actors.relay import Taken
 from gateway.edge.answer_head import (
     CONTINUE,
     LAST_CHUNK,
@@ -39,6 +41,16 @@ class Wire(Protocol):
     @property
     def write(self) -> Callable[[bytes], Awaitable[None]]:
         """Sends all it is given. Raises Cancelled or ClientGone once nobody reads it any more."""
+        ...
+
+    @property
+    def write_nowait(self) -> Callable[[bytes], Taken]:
+        """Sends what can be sent at once, while nobody is in `write`."""
+        ...
+
+    @property
+    def has_rest(self) -> bool:
+        """`write_nowait` keeps the rest of a piece, which the next `write` sends first."""
         ...
 
     async def body_news(self) -> None:
@@ -102,7 +114,7 @@ class Exchange:
             "headers": request.headers,
             "client": client,
             "server": server,
-            "extensions": {"llm_gateway.cancels": {}},
+            "extensions": {"llm_gateway.cancels": {}, "llm_gateway.write_nowait": self.write_nowait},
         }
 
     async def receive(self) -> Message:
@@ -138,7 +150,7 @@ class Exchange:
         if kind == "http.response.body" and not self.finished:
             body, more = message.get("body", b""), message.get("more_body", False)
             data = self._encode(body, more) if self.opened else self._open(body, more)
-            if data:
+            if data or self._wire.has_rest:
                 await self._wire.write(data)
             if not more:
                 self.finished = True
@@ -148,6 +160,15 @@ class Exchange:
             self._headers = message.get("headers", ())
         else:
             raise MalformedAnswer(f"{kind} is out of place here")
+
+    def write_nowait(self, piece: bytes) -> Taken:
+        """A further piece of a streamed body, at once and from any task, while nobody is in `send`.
+
+        The extension "llm_gateway.write_nowait". After PART a `send`, be it of an empty piece, sees the rest off.
+        """
+        if not piece or self._framing is not Framing.CHUNKED or not self.opened or self.finished:
+            return Taken.NONE
+        return self._wire.write_nowait(encode_chunk(piece))
 
     async def fail(self) -> None:
         """Answers 500 in the app's place; only while nothing has been sent."""

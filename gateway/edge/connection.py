@@ -78,6 +78,7 @@ class Connection:
         """With the client's requests."""
         self._outlet = Outlet(stream, self._alarm.deadline(), limits.write_stall_s, self._cut)
         self.write = self._outlet.write
+        self.write_nowait = self._outlet.write_nowait
 
         self._news = Bell()
         """Wakes the answering task: a request is there, or what it waits for has changed."""
@@ -321,7 +322,11 @@ class Connection:
         self._room.ring()
         self._patience.set(self._limits.linger_s, self.close)
 
-    # What an exchange asks of its connection, beside `write`.
+    # What an exchange asks of its connection, beside `write` and `write_nowait`.
+
+    @property
+    def has_rest(self) -> bool:
+        return self._outlet.has_rest
 
     @property
     def closing(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import trio
 
+from actors.relay import Taken
 from gateway.edge.alarm import Deadline
 from gateway.world import Stream
 
@@ -19,22 +20,48 @@ class ClientGone(OSError):
 class Outlet:
     """Writes whole pieces, and has `cut` called when the client takes no byte of one for `stall_s`."""
 
-    __slots__ = ("_cut", "_stall", "_stall_s", "_stream", "_turns")
+    __slots__ = ("_cut", "_rest", "_stall", "_stall_s", "_stream", "_turns")
 
     def __init__(self, stream: Stream, stall: Deadline, stall_s: float, cut: Callable[[], None]) -> None:
         self._stream = stream
         self._stall = stall
         self._stall_s = stall_s
         self._cut = cut
+        self._rest: memoryview | None = None
+        """What `write_nowait` could not send of its last piece."""
         self._turns = _WRITES_PER_TURN
+
+    @property
+    def has_rest(self) -> bool:
+        """A `write`, be it of nothing, is due."""
+        return self._rest is not None
+
+    def write_nowait(self, data: bytes) -> Taken:
+        """Sends what can be sent of `data` at once, from any task, while nobody is in `write`."""
+        if self._rest is not None:
+            return Taken.NONE
+        try:
+            sent = self._stream.send_nowait(data)
+        except trio.WouldBlock:
+            return Taken.NONE
+        except (OSError, trio.ClosedResourceError):
+            self._cut()
+            return Taken.NONE
+        if sent == len(data):
+            return Taken.ALL
+        self._rest = memoryview(data)[sent:]
+        return Taken.PART
 
     async def write(self, data: bytes) -> None:
         """Sends all of `data`. Raises ClientGone, or rather Cancelled where `cut` cancels the caller.
 
         A checkpoint only where it has to wait, and now and then.
         """
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            await self._write_slowly(rest)
         try:
-            sent = self._stream.send_nowait(data)
+            sent = self._stream.send_nowait(data) if data else 0
             if sent < len(data):
                 await self._write_slowly(memoryview(data)[sent:])
         except trio.WouldBlock:

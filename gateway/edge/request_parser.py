@@ -46,7 +46,7 @@ class Request:
         self.version = version
         self.path, self.raw_path, self.query, authority = parse_target(method, target)
         if authority is not None:
-            headers = [(name, authority if name == b"host" else value) for name, value in headers]
+            headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
         self.headers = headers
         self.keep_alive = True
         self.awaits_continue = False

@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.errors import ActorDied, Left
-from actors.relay import Relay
+from actors.relay import Relay, Taken
 
 
 def opened(**limits: int) -> Relay:
@@ -142,3 +142,88 @@ async def test_cancelled_readers_and_writers_leave_the_relay_usable(autojump_clo
     assert await relay.receive() == b"a"
     await relay.write(1, b"c")
     assert await relay.receive() == b"c"
+
+
+async def test_pieces_go_straight_to_a_sink_while_the_reader_waits(autojump_clock: MockClock) -> None:
+    """The reader has nothing left: what comes reaches the sink in the writer's own step, and is not held."""
+    relay, sunk, read = opened(), [], []
+
+    def sink(piece: bytes) -> Taken:
+        sunk.append(piece)
+        return Taken.ALL
+
+    async def reader() -> None:
+        relay.pass_to(sink)
+        while (piece := await relay.receive()) is not None:
+            read.append(piece)
+
+    relay.write_nowait(1, b"before the reader came")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader)
+        await wait_all_tasks_blocked()
+        relay.write_nowait(1, b"a")
+        relay.write_nowait(1, b"b")
+        assert sunk == [b"a", b"b"]
+        assert relay.held_bytes == 0
+        relay.end(1)
+    assert read == [b"before the reader came"]
+    assert relay.delivered_bytes == len(b"before the reader cameab")
+
+
+async def test_a_full_sink_sends_pieces_the_readers_way_in_order(autojump_clock: MockClock) -> None:
+    """PART: the reader comes with an empty piece to see the rest off. NONE: the piece is held. Nothing overtakes."""
+    relay, log = opened(), []
+    verdicts = [Taken.ALL, Taken.PART, Taken.NONE]
+
+    def sink(piece: bytes) -> Taken:
+        verdict = verdicts.pop(0)
+        log.append((verdict.value, piece))
+        return verdict
+
+    async def reader() -> None:
+        relay.pass_to(sink)
+        while (piece := await relay.receive()) is not None:
+            log.append(("read", piece))
+            await trio.sleep(1)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader)
+        await wait_all_tasks_blocked()
+        relay.write_nowait(1, b"1")
+        relay.write_nowait(1, b"2")
+        relay.write_nowait(1, b"3")
+        await trio.sleep(5)
+        relay.write_nowait(1, b"4")
+        await trio.sleep(5)
+        relay.end(1)
+    assert log == [
+        ("all", b"1"),
+        ("part", b"2"),
+        ("read", b""),
+        ("read", b"3"),
+        ("none", b"4"),
+        ("read", b"4"),
+    ]
+
+
+async def test_a_superseded_epoch_reaches_no_sink_either(autojump_clock: MockClock) -> None:
+    """The loser of a hedge cannot speak past the relay, nor can anybody after the reader has closed it."""
+    relay, sunk = opened(), []
+
+    def sink(piece: bytes) -> Taken:
+        sunk.append(piece)
+        return Taken.ALL
+
+    relay.pass_to(sink)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(relay.receive)
+        await wait_all_tasks_blocked()
+        relay.reopen()
+        relay.claim(2)
+        with pytest.raises(Left):
+            relay.write_nowait(1, b"late")
+        nursery.cancel_scope.cancel()
+    relay.close()
+    with pytest.raises(Left):
+        relay.write_nowait(2, b"nobody reads")
+    assert sunk == []

@@ -10,6 +10,7 @@ from typing import Any
 import trio
 import trio.testing
 
+from actors.relay import Taken
 from gateway.edge.asgi import Message, Receive, Scope, Send
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
@@ -144,6 +145,9 @@ class Paths:
     running: int = 0
     most_running: int = 0
     go: trio.Event = field(default_factory=trio.Event)
+    pushes: int = 3
+    push_size: int = 1
+    taken: list[Taken] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.calls.append(scope["path"])
@@ -210,6 +214,22 @@ class Paths:
             await piece(send, b"event %d\n" % number)
             await trio.sleep(1)
         await last(send)
+
+    async def do_pushed(self, receive: Receive, send: Send) -> None:
+        """Pieces past `send`, a second apart, as a relay's writer does; `send` sees off what is kept or refused."""
+        push = self.scopes[-1]["extensions"]["llm_gateway.write_nowait"]
+        assert push(b"too early") is Taken.NONE
+        await start(send)
+        await piece(send, b"first;")
+        for number in range(self.pushes):
+            data = b"%d" % number * self.push_size + b";"
+            taken = push(data)
+            self.taken.append(taken)
+            if taken is not Taken.ALL:
+                await piece(send, b"" if taken is Taken.PART else data)
+            await trio.sleep(1)
+        await last(send)
+        assert push(b"too late") is Taken.NONE
 
     async def do_endless(self, receive: Receive, send: Send) -> None:
         """As much as the client takes."""

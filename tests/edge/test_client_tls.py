@@ -21,7 +21,7 @@ from gateway.edge.tls import client_context
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable
 from gateway.providers.profile import Origin
 from tests.actors.sweep import DisturbAt, sweep
-from tests.edge.upstream import LIMIT_BYTES, OK
+from tests.edge.upstream import LIMIT_BYTES, LONGEST_STORY_S, OK
 from tests.memory_network import MemoryNetwork, as_trio_stream
 
 pytest.importorskip("cryptography", reason="certificates for the tests are made with it")
@@ -103,13 +103,14 @@ async def over_memory(
         while True:
             nursery.start_soon(serve, as_trio_stream(await listener.accept()), context, script)
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(accept, nursery)
-        yield client
-        assert client.statistics().get(ORIGIN, NOTHING).busy == 0
-        client.close()
-        assert all(stream.closed for stream in network.streams[::2])
-        nursery.cancel_scope.cancel()
+    with trio.fail_after(LONGEST_STORY_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept, nursery)
+            yield client
+            nursery.cancel_scope.cancel()
+    assert client.statistics().get(ORIGIN, NOTHING).busy == 0
+    client.close()
+    assert all(stream.closed for stream in network.streams[::2])
 
 
 ORIGIN = Origin("https", NAME, 443)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import random
+from unittest.mock import ANY
 
 import pytest
 import trio
 import trio.testing
 
+from actors.relay import Taken
 from gateway.edge.limits import ServerLimits
 from tests.edge.serving import GET, Paths, get, last, piece, post, serving, start, whole
 from tests.memory_network import MemoryNetwork
@@ -39,7 +41,7 @@ async def test_the_scope_is_what_asgi_says(autojump_clock):
             "headers": [(b"host", b"a"), (b"x-title", b"caf\xe9")],
             "client": house.network.streams[1].peer,
             "server": ("gateway.test", 8080),
-            "extensions": {"llm_gateway.cancels": {}},
+            "extensions": {"llm_gateway.cancels": {}, "llm_gateway.write_nowait": ANY},
         }
 
 
@@ -130,7 +132,6 @@ async def test_pipelining_is_bounded(autojump_clock):
 
 async def test_requests_cut_into_random_pieces_are_answered_alike(autojump_clock):
     """The reads return random parts of what is there."""
-    import random
 
     async with serving(network=MemoryNetwork(random.Random(7))) as house:
         client = house.neighbour
@@ -209,6 +210,30 @@ async def test_no_go_ahead_for_a_body_that_is_already_there(autojump_clock):
         assert (await house.neighbour.ask(post("/echo", b"hello", "Expect: 100-continue"))).body == b"hello"
 
 
+async def test_no_go_ahead_once_a_body_has_begun_to_come(autojump_clock):
+    """The client did not wait for it."""
+    async with serving() as house:
+        wire = post("/echo", b"x" * 100_000, "Expect: 100-continue")
+        await house.neighbour.send(wire[:50_000])
+        await trio.sleep(1)
+        assert len((await house.neighbour.ask(wire[50_000:])).body) == 100_000
+
+
+async def test_no_go_ahead_in_the_middle_of_an_answer(autojump_clock):
+    """An interim answer cannot follow the final one's head."""
+
+    async def app(scope, receive, send):
+        await start(send)
+        await piece(send, b"first ")
+        await last(send, (await receive())["body"])
+
+    async with serving(app) as house:
+        client = await house.client()
+        await client.send(get("/", "Expect: 100-continue", "Content-Length: 5", method="POST"))
+        await trio.sleep(1)
+        assert (await client.ask(b"hello")).body == b"first hello"
+
+
 @pytest.mark.parametrize(("size", "kept"), [(100_000, True), (1_000_000, False)])
 async def test_a_body_that_nobody_wants_is_dropped_if_it_is_short(autojump_clock, size, kept):
     """Above 64 KiB the answer says that the connection ends, and it reaches the client nevertheless."""
@@ -279,141 +304,6 @@ async def test_the_app_receives_a_disconnect_after_its_answer(autojump_clock):
     assert seen == [{"type": "http.request", "body": b"", "more_body": False}, gone, gone] * 2
 
 
-async def test_lengths_given_by_the_app_are_kept(autojump_clock):
-    async def app(scope, receive, send):
-        await start(send, headers=[(b"Content-Length", b"10"), (b"Transfer-Encoding", b"gzip")])
-        await piece(send, b"hello")
-        await last(send, b"world")
-
-    async with serving(app) as house:
-        answer = await house.neighbour.ask(GET)
-        assert (answer.body, answer.headers["content-length"]) == (b"helloworld", "10")
-        assert "transfer-encoding" not in answer.headers
-
-
-async def test_an_app_may_close_the_connection_and_set_the_date(autojump_clock):
-    async def app(scope, receive, send):
-        await whole(send, b"hello", headers=[(b"connection", b"close"), (b"date", b"today")])
-
-    async with serving(app) as house:
-        answer = await house.neighbour.ask(GET)
-        assert (answer.headers["connection"], answer.headers["date"]) == ("close", "today")
-        assert await house.neighbour.end() == 0
-
-
-MALFORMED = {
-    "a line end in a value": (200, [(b"x", b"a\r\nb: c")]),
-    "a NUL in a value": (200, [(b"x", b"a\0")]),
-    "a line end in a name": (200, [(b"x\r\ny", b"a")]),
-    "a space in a name": (200, [(b"x y", b"a")]),
-    "an empty name": (200, [(b"", b"a")]),
-    "a line end in the date": (200, [(b"date", b"a\r\nb: c")]),
-    "text for bytes": (200, [("x", "a")]),
-    "a length that is no number": (200, [(b"content-length", b"-5")]),
-    "two lengths": (200, [(b"content-length", b"5"), (b"content-length", b"5")]),
-    "a length that is not the body's": (200, [(b"content-length", b"6")]),
-    "an interim status": (101, []),
-    "no status at all": ("200", []),
-}
-
-
-@pytest.mark.parametrize("name", MALFORMED)
-async def test_an_answer_that_would_be_malformed_becomes_a_500(autojump_clock, name):
-    """Nothing an app hands over can break the framing; the connection stays usable."""
-    status, headers = MALFORMED[name]
-
-    async def app(scope, receive, send):
-        if scope["path"] == "/":
-            await whole(send, b"hello")
-        else:
-            await whole(send, b"hello", status=status, headers=headers)
-
-    async with serving(app, crashes=1) as house:
-        answer = await house.neighbour.ask(get("/x"))
-        assert answer.status == 500
-        assert json.loads(answer.body)["error"]["code"] == "internal_error"
-        await house.hello()
-
-
-async def test_a_crash_is_a_500_and_ends_nothing_else(autojump_clock):
-    async with serving(crashes=3) as house:
-        for path in ("/crash", "/early-crash", "/silent"):
-            answer = await house.neighbour.ask(post(path, b"body"))
-            assert answer.status == 500
-            assert json.loads(answer.body) == {
-                "error": {
-                    "message": "The gateway failed to handle this request.",
-                    "type": "server_error",
-                    "param": None,
-                    "code": "internal_error",
-                }
-            }
-        await house.hello()
-        assert [type(crash).__name__ for crash in house.crashes] == ["ValueError", "ValueError", "IncompleteAnswer"]
-
-
-@pytest.mark.parametrize("version", ["1.0", "1.1"])
-@pytest.mark.parametrize("path", ["/crash-late", "/unfinished"])
-async def test_a_stream_that_breaks_is_cut_and_never_ended(autojump_clock, path, version):
-    """Whatever the framing: nobody may take half an answer for a whole one."""
-    async with serving(crashes=1) as house:
-        client = await house.client()
-        await client.send(get(path, version=version))
-        assert await client.reset() == 0
-        await house.hello()
-
-
-async def test_a_group_of_exceptions_is_a_crash_like_any_other(autojump_clock):
-    async def app(scope, receive, send):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.sleep_forever)
-            raise ValueError("on purpose")
-
-    async with serving(app, crashes=1) as house:
-        assert (await house.neighbour.ask(GET)).status == 500
-
-
-async def test_messages_out_of_order_are_the_apps_fault(autojump_clock):
-    async def app(scope, receive, send):
-        if scope["path"] == "/body-first":
-            await last(send, b"hello")
-        await start(send)
-        if scope["path"] == "/start-twice":
-            await start(send)
-        await last(send, b"hello")
-        if scope["path"] == "/after-the-end":
-            await last(send, b"hello")
-
-    async with serving(app, crashes=3) as house:
-        statuses = [(await house.neighbour.ask(get(path))).status for path in ("/body-first", "/start-twice")]
-        assert statuses == [500, 500]
-        assert (await house.neighbour.ask(get("/after-the-end"))).body == b"hello"
-        await house.hello()
-
-
-async def test_many_answers_in_one_go_let_others_have_their_turn(autojump_clock):
-    """An app that never waits, for a client that always reads, does not keep the neighbour waiting."""
-    turns = []
-
-    async def app(scope, receive, send):
-        await start(send)
-        for turn in range(1000):
-            turns.append(turn)
-            await piece(send, b"x")
-        await last(send)
-
-    async with serving(app) as house, trio.open_nursery() as nursery:
-
-        async def watch():
-            while len(turns) < 1000:
-                turns.append(None)
-                await trio.lowlevel.checkpoint()
-
-        nursery.start_soon(house.neighbour.ask, GET)
-        nursery.start_soon(watch)
-    assert turns.count(None) >= 60
-
-
 async def test_a_small_pipeline_limit_is_kept_with_a_slow_app(autojump_clock):
     """The bound counts bytes of requests that wait, whatever the limit is set to."""
     limits = ServerLimits(pipelined_bytes=100)
@@ -425,3 +315,35 @@ async def test_a_small_pipeline_limit_is_kept_with_a_slow_app(autojump_clock):
             await client.send(GET)
         assert house.network.streams[3].received_bytes < 400
         assert [(await client.answer()).status for _ in range(12)] == [200] * 12
+
+
+async def test_pieces_pushed_past_send_arrive_in_order_at_their_second(autojump_clock):
+    """A reader that keeps up: each piece is on its way in the step in which it is pushed."""
+    async with serving() as house:
+        answer = await house.neighbour.ask(get("/pushed"))
+        assert answer.body == b"first;0;1;2;"
+        assert house.app.taken == [Taken.ALL] * 3
+        await house.hello()
+
+
+async def test_pushed_pieces_that_do_not_fit_are_kept_or_refused_but_never_lost(autojump_clock):
+    """Pieces larger than what the client's window takes: the rest goes out first, in order, by the next send."""
+    paths = Paths(pushes=4, push_size=50_000)
+    async with serving(paths, network=MemoryNetwork(window_bytes=20_000)) as house:
+        answer = await house.neighbour.ask(get("/pushed"))
+        assert answer.body == b"first;" + b"".join(b"%d" % n * 50_000 + b";" for n in range(4))
+        assert Taken.PART in house.app.taken
+        await house.hello()
+
+
+async def test_a_push_to_a_client_that_has_gone_ends_the_call(autojump_clock):
+    """The push itself never raises; the handler is cancelled, as on any other way."""
+    async with serving(Paths(pushes=100)) as house:
+        client = await house.client()
+        await client.send(get("/pushed"))
+        await client.read_until(b"1;")
+        client.abort()
+        await trio.sleep(5)
+        assert len(house.app.taken) < 10
+        assert house.connections() == 0
+        await house.hello()

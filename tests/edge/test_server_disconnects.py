@@ -51,6 +51,36 @@ async def test_a_disconnect_cancels_the_call_at_once(autojump_clock, leave, name
         await house.hello()
 
 
+@pytest.mark.parametrize(
+    "wire",
+    [
+        post("/echo", b"x" * 200_000),
+        post("/early", b"x" * 200_000) + GET,
+        get("/echo", "Transfer-Encoding: chunked", method="POST") + b"5\r\nhello\r\n0\r\n\r\n" + GET,
+        post("/early", b"x" * 200_000, "Expect: 100-continue"),
+        GET * 30,
+        b"\0",
+    ],
+    ids=["long body", "unwanted body", "chunked", "go-ahead", "pipelined", "garbage"],
+)
+async def test_a_disconnect_at_any_step_leaves_nothing_behind(autojump_clock, leave, wire):
+    """The story is broken off after one step, after two, and so on until it is over."""
+    async with serving() as house:
+        for steps in range(120):
+            client = await house.client()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.send, wire)
+                for _ in range(steps):
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+            leave(client)
+            await trio.testing.wait_all_tasks_blocked()
+            client.abort()
+            await house.hello()
+            await trio.testing.wait_all_tasks_blocked()
+            assert (house.connections(), house.app.running) == (0, 0), steps
+
+
 async def test_a_disconnect_in_the_middle_of_a_stream_cancels_it_at_once(autojump_clock, leave):
     """Between two events, not at the next one."""
     async with serving() as house:

@@ -15,6 +15,8 @@ from tests.memory_network import MemoryListener, MemoryNetwork, MemoryStream
 
 ORIGIN = Origin("http", "upstream.test", 80)
 LIMIT_BYTES = 1024 * 1024
+LONGEST_STORY_S = 3600
+"""Virtual seconds: a story in which everybody waits for somebody fails instead of hanging."""
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -130,10 +132,11 @@ async def upstream(
     listener = await network.listen(ORIGIN.host, ORIGIN.port)
     client = UpstreamClient(connect=network.connect, clock=trio.current_time, limits=limits or ClientLimits())
     server = Upstream(network, listener, scripts)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(server.run)
-        yield client, server
-        nursery.cancel_scope.cancel()
+    with trio.fail_after(LONGEST_STORY_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.run)
+            yield client, server
+            nursery.cancel_scope.cancel()
     connections = counted(client)
     assert connections.busy == connections.connecting == 0
     client.close()

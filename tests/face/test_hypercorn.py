@@ -121,6 +121,7 @@ async def test_an_idle_connection_ends_with_its_client(autojump_clock: MockClock
     async with serving("hypercorn") as face:
         client = await face.connect()
         assert (await client.request("GET", "/health")).status == 200
+        await trio.testing.wait_all_tasks_blocked()
         client.leave()
         await trio.testing.wait_all_tasks_blocked()
 
