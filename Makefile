@@ -39,9 +39,8 @@ typecheck: $(VENV)/.dev ## Check types, strictly
 bench: $(VENV)/.dev ## Measure the gateway beside its yardsticks (needs wrk and nginx)
 	@$(BIN)/python -m bench
 
-bench-peers: $(VENV)/.dev ## Install other gateways into a throw-away environment and measure them too
-	@$(BIN)/python -m bench.peers install
-	@$(BIN)/python -m bench --peers
+bench-peers: $(VENV)/.dev ## Install other gateways into a throw-away environment, for bench to measure beside ours
+	@$(BIN)/python -m bench.peers
 
 lock: ## Renew both lock files from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-lock
