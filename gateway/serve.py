@@ -83,7 +83,11 @@ def new_ids() -> Callable[[], str]:
 
 
 async def _serve(config: Config, world: World) -> int:
-    gateway = build(config, world)
+    try:
+        gateway = build(config, world)
+    except OSError as problem:  # ssl.SSLError is one
+        sys.stderr.write(f"llm-gateway cannot read its TLS files: {problem}\n")
+        return GAVE_UP
     log = gateway.logs.get(__name__)
     try:
         listener = await world.listen(config.server.host, config.server.port)

@@ -1,8 +1,9 @@
 """The supervision tree of one running gateway: who is where now, and how everybody looks.
 
-root (rest_for_one)
+root (one_for_one)
 ├── memory            the memory monitor
-├── providers         a supervisor of its own (one_for_one): one actor a provider
+├── upstream          closes connections that have been idle for too long
+├── providers         a supervisor of its own: one actor a provider
 ├── router
 └── face              the HTTP server
 
@@ -24,7 +25,7 @@ from actors.router import RouterActor, give_up
 from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
-ROOT, MEMORY, PROVIDERS, ROUTER, FACE = "root", "memory", "providers", "router", "face"
+ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER, FACE = "root", "memory", "upstream", "providers", "router", "face"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from actors.policy.retry_plan import RetrySettings
 from actors.provider import ProviderActor
 from actors.relay import Relay
 from actors.router import RouterActor, RouterSettings
-from actors.supervisor import Child, ChildSpec, Strategy, Supervisor
+from actors.supervisor import Child, ChildSpec, Supervisor
 from gateway import __version__
 from gateway.admin.actors import ActorsPage
 from gateway.calls.openai_http import HttpCalls
@@ -34,6 +34,8 @@ from gateway.edge.client import UpstreamClient
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
+from gateway.edge.tls import client_context
+from gateway.edge.upstream_keeper import UpstreamKeeper
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
@@ -47,7 +49,7 @@ from gateway.providers.directory import openai_dialect_profile
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
-from gateway.tree import FACE, MEMORY, PROVIDERS, ROOT, ROUTER, ActorLook, ActorTree
+from gateway.tree import FACE, MEMORY, PROVIDERS, ROOT, ROUTER, UPSTREAM, ActorLook, ActorTree
 from gateway.world import Listener, World
 
 MEGABYTE = 1024 * 1024
@@ -68,8 +70,14 @@ class Gateway:
         self.metrics = Metrics(self.catalog.known, self.actors.figures)
         self.observer = Observer(self.logs, self.metrics)
         self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
+        # Files are read now, so that one that is not there is told at once and not to the first client.
+        self._tls = tls_context(config.server.tls_cert, config.server.tls_key) if config.server.tls_cert else None
+        authorities = client_context(config.upstream.ca_file or None) if self._asks_over_tls() else None
         self.upstream = UpstreamClient(
-            connect=world.connect, clock=world.clock, limits=UpstreamLimits(), ca_file=config.upstream.ca_file or None
+            connect=world.connect,
+            clock=world.clock,
+            limits=UpstreamLimits(),
+            ssl_context=None if authorities is None else lambda: authorities,
         )
         self._works = {name: self._work(name, provider) for name, provider in config.providers.items()}
         self._listeners: Sequence[Listener] = ()
@@ -86,7 +94,6 @@ class Gateway:
         root = Supervisor(
             ROOT,
             self._children(listeners),
-            Strategy.REST_FOR_ONE,
             intensity=3,
             period_s=60.0,
             clock=self.world.clock,
@@ -138,6 +145,7 @@ class Gateway:
         grace_s = self.config.server.drain_grace_s + self.config.server.write_stall_s + 1.0
         return [
             ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
+            ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
             ChildSpec(FACE, lambda: self._face(listeners), grace_s=grace_s, kind="server"),
@@ -192,7 +200,7 @@ class Gateway:
                     header_limit_bytes=settings.header_bytes,
                     keep_alive_s=settings.keep_alive_s,
                     write_stall_s=settings.write_stall_s,
-                    tls=tls_context(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
+                    tls=self._tls,
                 ),
                 clock=world.clock,
                 wall_clock=world.wall_clock,
@@ -220,6 +228,14 @@ class Gateway:
             self.observer.request_crashed(bug, "")
 
     # What they are made from.
+
+    def _asks_over_tls(self) -> bool:
+        return any(
+            not isinstance(provider, SandboxProvider)
+            and provider.base_url.startswith("https:")
+            and not self.config.missing_keys(name)
+            for name, provider in self.config.providers.items()
+        )
 
     def _work(self, name: str, provider: Provider) -> Work:
         world = self.world
