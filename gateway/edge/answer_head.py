@@ -13,8 +13,8 @@ from gateway.edge.refusals import error_body
 from gateway.edge.request_parser import Request
 from gateway.errors import GatewayError
 
-# One scan over all fields: tokens as names, values without NUL; a line end inside one shows in the number of lines.
-_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: [^\r\n\0]*+\r\n)*+")
+_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++: [^\r\n\0]*+\r\n")
+_REMEMBERED = 512
 _STATUS_LINES = {code.value: b"HTTP/1.1 %d %b\r\n" % (code, code.phrase.encode()) for code in HTTPStatus if code >= 200}
 _CLOSE = b"connection: close\r\n"
 _KEEP_ALIVE = b"connection: keep-alive\r\n"  # what an HTTP/1.0 client has to be told
@@ -49,22 +49,39 @@ class Opening(NamedTuple):
     keeps_alive: bool
 
 
-class DateLine:
-    """The Date field, formatted once a second."""
+class FieldLines:
+    """Header fields as lines, checked; those that come again and again only once, and Date once a second.
 
-    __slots__ = ("_line", "_second", "_wall_clock")
+    What a request gets of its own (ids, lengths) is never remembered.
+    """
+
+    __slots__ = ("_date", "_lines", "_second", "_wall_clock")
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
         self._second = -1
-        self._line = b""
+        self._date = b""
+        self._lines: dict[tuple[bytes, bytes], bytes] = {}
 
-    def __call__(self) -> bytes:
+    def of(self, field: tuple[bytes, bytes]) -> bytes:
+        """Raises MalformedAnswer for a field that would be another one, or several, on the wire."""
+        line = self._lines.get(field)
+        if line is None:
+            name, value = field
+            line = b"%b: %b\r\n" % (name.lower(), value)
+            if _FIELD.fullmatch(line) is None:
+                raise MalformedAnswer("a header field holds a forbidden character")
+            if name in _STEADY and len(self._lines) < _REMEMBERED:
+                self._lines[field] = line
+        return line
+
+    def date(self) -> bytes:
+        """The Date field of this second."""
         second = int(self._wall_clock())
         if second != self._second:
             self._second = second
-            self._line = b"date: %b\r\n" % formatdate(second, usegmt=True).encode()
-        return self._line
+            self._date = b"date: %b\r\n" % formatdate(second, usegmt=True).encode()
+        return self._date
 
 
 class _Fields:
@@ -72,19 +89,19 @@ class _Fields:
 
     __slots__ = ("closes", "has_date", "length", "lines")
 
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], lines: FieldLines) -> None:
         self.lines: list[bytes] = []
         self.length: int | None = None
         self.closes = False
         self.has_date = False
-        for name, value in headers:
-            name = name.lower()
-            if name in _OURS:
-                self._note(name, value)
+        for field in headers:
+            if field[0].lower() in _OURS:
+                self._note(field, lines)
             else:
-                self.lines.append(b"%b: %b\r\n" % (name, value))
+                self.lines.append(lines.of(field))
 
-    def _note(self, name: bytes, value: bytes) -> None:
+    def _note(self, field: tuple[bytes, bytes], lines: FieldLines) -> None:
+        name, value = field[0].lower(), field[1]
         if name == b"content-length":
             if self.length is not None or not value.isdigit():
                 raise MalformedAnswer(f"content-length {value!r}")
@@ -93,10 +110,22 @@ class _Fields:
             self.closes = self.closes or value.lower() == b"close"
         elif name == b"date":
             self.has_date = True
-            self.lines.append(b"date: %b\r\n" % value)
+            self.lines.append(lines.of(field))
 
 
 _OURS = frozenset([b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"])
+_STEADY = frozenset(
+    [
+        b"cache-control",
+        b"content-type",
+        b"openai-model",
+        b"openai-version",
+        b"x-gateway-attempts",
+        b"x-gateway-model",
+        b"x-gateway-provider",
+        b"x-should-retry",
+    ]
+)
 
 
 def open_answer(
@@ -106,44 +135,41 @@ def open_answer(
     *,
     whole: int | None,
     closing: bool,
-    date: DateLine,
+    lines: FieldLines,
 ) -> Opening:
     """Frames an answer; `whole` is the body's length where all of it is known. Raises MalformedAnswer."""
     status_line = _STATUS_LINES.get(status) or _unusual_status_line(status)
-    fields = _Fields(headers)
+    fields = _Fields(headers, lines)
     length = whole if fields.length is None else fields.length
     framing = _framing(request, status, length)
     if framing is Framing.EMPTY and not whole:
         length = fields.length  # nobody knows how long the body would have been
     keeps_alive = not (closing or fields.closes) and framing is not Framing.CLOSE
-    lines = fields.lines
+    written = fields.lines
     if length is not None and status != 204:
-        lines.append(b"content-length: %d\r\n" % length)
+        written.append(b"content-length: %d\r\n" % length)
     elif framing is Framing.CHUNKED:
-        lines.append(_CHUNKED)
+        written.append(_CHUNKED)
     if not fields.has_date:
-        lines.append(date())
+        written.append(lines.date())
     if not keeps_alive:
-        lines.append(_CLOSE)
+        written.append(_CLOSE)
     elif request.version == "1.0":
-        lines.append(_KEEP_ALIVE)
-    block = b"".join(lines)
-    if _FIELDS.fullmatch(block) is None or block.count(b"\n") != len(lines):
-        raise MalformedAnswer("a header field holds a forbidden character")
-    return Opening(b"%b%b\r\n" % (status_line, block), framing, length or 0, keeps_alive)
+        written.append(_KEEP_ALIVE)
+    return Opening(b"%b%b\r\n" % (status_line, b"".join(written)), framing, length or 0, keeps_alive)
 
 
 def encode_chunk(piece: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
-def refusal_answer(refusal: GatewayError, date: DateLine) -> bytes:
+def refusal_answer(refusal: GatewayError, lines: FieldLines) -> bytes:
     """A whole answer of the server's own, the connection's last."""
     body = error_body(refusal)
     return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
         _STATUS_LINES[refusal.status],
         len(body),
-        date(),
+        lines.date(),
         _CLOSE,
         body,
     )

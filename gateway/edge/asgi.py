@@ -14,7 +14,7 @@ from actors.relay import Taken
 from gateway.edge.answer_head import (
     CONTINUE,
     LAST_CHUNK,
-    DateLine,
+    FieldLines,
     Framing,
     MalformedAnswer,
     encode_chunk,
@@ -71,11 +71,11 @@ class Exchange:
 
     __slots__ = (
         "_body_read",
-        "_date",
         "_discard_bytes",
         "_framing",
         "_headers",
         "_left",
+        "_lines",
         "_request",
         "_status",
         "_wire",
@@ -84,10 +84,10 @@ class Exchange:
         "opened",
     )
 
-    def __init__(self, request: Request, wire: Wire, date: DateLine, discard_bytes: int) -> None:
+    def __init__(self, request: Request, wire: Wire, lines: FieldLines, discard_bytes: int) -> None:
         self._request = request
         self._wire = wire
-        self._date = date
+        self._lines = lines
         self._discard_bytes = discard_bytes
         self._status = 0
         """Of the start that is held back until the first piece of the body; 0 where there is none."""
@@ -189,7 +189,7 @@ class Exchange:
             closing=not request.keep_alive
             or self._wire.closing
             or not (more or request.complete or request.may_leave(self._discard_bytes)),
-            date=self._date,
+            lines=self._lines,
         )
         self._framing, self._left = opening.framing, opening.length
         payload = self._encode(body, more)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import trio
 
 from gateway.edge.alarm import Alarm
-from gateway.edge.answer_head import DateLine, refusal_answer
+from gateway.edge.answer_head import FieldLines, refusal_answer
 from gateway.edge.asgi import ASGIApp, Exchange, Scope
 from gateway.edge.bell import Bell
 from gateway.edge.limits import ServerLimits
@@ -40,7 +40,7 @@ class Service:
     app: ASGIApp
     limits: ServerLimits
     clock: Callable[[], float]
-    date: DateLine
+    lines: FieldLines
     on_crash: OnCrash
     idle: dict[Connection, None] = field(default_factory=dict)
     """Connections that wait for a request, the longest idle first."""
@@ -247,7 +247,7 @@ class Connection:
         service.requests += 1
         self._fresh = False
         self._active = request
-        self._exchange = exchange = Exchange(request, self, service.date, self._limits.discard_bytes)
+        self._exchange = exchange = Exchange(request, self, service.lines, self._limits.discard_bytes)
         if self._held and not request.complete:
             self._parse_held()
         if not (request.complete or request.awaits_continue):
@@ -305,7 +305,7 @@ class Connection:
             self._refusal = ShuttingDown("The gateway is shutting down.")
         if self._refusal is not None and (exchange is None or not exchange.opened):
             try:
-                await self.write(refusal_answer(self._refusal, self._service.date))
+                await self.write(refusal_answer(self._refusal, self._service.lines))
             except ClientGone:
                 return
         self._linger()

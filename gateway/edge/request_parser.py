@@ -14,7 +14,7 @@ import httptools
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.limits import ServerLimits
 from gateway.edge.refusals import CodingUnsupported, ExpectationFailed, VersionUnsupported
-from gateway.edge.target import check_host, parse_target
+from gateway.edge.target import Target, check_host, parse_target
 from gateway.errors import BodyTooLarge, GatewayError, HeadersTooLarge, InvalidRequest, MethodNotAllowed
 
 _FIELD_OVERHEAD = 4  # ": " and CRLF
@@ -40,11 +40,10 @@ class Request:
         "version",
     )
 
-    def __init__(self, method: str, version: str, target: bytes, headers: RawHeaders) -> None:
-        """Raises InvalidRequest for a malformed target."""
+    def __init__(self, method: str, version: str, target: Target, headers: RawHeaders) -> None:
         self.method = method
         self.version = version
-        self.path, self.raw_path, self.query, authority = parse_target(method, target)
+        self.path, self.raw_path, self.query, authority = target
         if authority is not None:
             headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
         self.headers = headers
@@ -110,6 +109,9 @@ class RequestParser:
         self._fed = 0
         """Bytes fed since the head began, and perhaps some before it."""
         self._last_fed = 0
+        self._last_asked = ("", b"")
+        self._last_target: Target = ("", b"", b"", None)
+        self._last_host: bytes | None = None
         self._parser = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -182,13 +184,21 @@ class RequestParser:
             return
         version = parser.get_http_version()
         self._check_head(version)
-        request = Request(method, version, self._target, self._headers)
+        request = Request(method, version, self._take_target_apart(method), self._headers)
         request.keep_alive = parser.should_keep_alive()
         request.length = None if self._chunked else self._length
         self.progressed = True
         # From here on llhttp reports trailers; they are checked and dropped.
         self._headers = []
         self._announce(request)
+
+    def _take_target_apart(self, method: str) -> Target:
+        """Most connections ask for the same thing again and again."""
+        asked = (method, self._target)
+        if asked != self._last_asked:
+            self._last_target = parse_target(*asked)
+            self._last_asked = asked
+        return self._last_target
 
     def _announce(self, request: Request) -> None:
         """Hands the request over now, if its body is not one to wait for."""
@@ -247,7 +257,9 @@ class RequestParser:
         return len(self._target) + sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in self._headers)
 
     def _check_host(self, value: bytes) -> None:
-        check_host(value)
+        if value != self._last_host:
+            check_host(value)
+            self._last_host = value
         self._hosts += 1
 
     def _check_length(self, value: bytes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import trio
 
-from gateway.edge.answer_head import DateLine
+from gateway.edge.answer_head import FieldLines
 from gateway.edge.asgi import ASGIApp
 from gateway.edge.connection import Connection, OnCrash, Service
 from gateway.edge.limits import ServerLimits
@@ -42,7 +42,7 @@ class EdgeServer:
         wall_clock: Callable[[], float],
         on_crash: OnCrash,
     ) -> None:
-        self._service = Service(app=app, limits=limits, clock=clock, date=DateLine(wall_clock), on_crash=on_crash)
+        self._service = Service(app=app, limits=limits, clock=clock, lines=FieldLines(wall_clock), on_crash=on_crash)
         self._connections: set[Connection] = set()
         self._room = trio.lowlevel.ParkingLot()
         self._accepting = trio.CancelScope()
