@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -42,9 +43,16 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         report = run(wanted, plan, cores, folder, say)
     sys.stdout.write(render(report))
+    sys.stdout.write(f"Actor protocol alone: {actor_protocol_us(cores):.0f} µs CPU a call (at most 35).\n")
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
     return 0
+
+
+def actor_protocol_us(cores: Cores) -> float:
+    """CPU µs a call through router and provider actors, in a process of its own on the proxy's core."""
+    command = ["taskset", "-c", str(cores.subject), sys.executable, "-m", "bench.protocol"]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
 
 
 def say(text: str) -> None:
