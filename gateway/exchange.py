@@ -6,9 +6,12 @@ piece and calls `close` in a `finally`, so that a client that hangs up frees eve
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
+
+import msgspec
+
+from actors.relay import Sink
 
 Headers = list[tuple[bytes, bytes]]
 """HTTP header fields in order, names in lower case."""
@@ -37,8 +40,9 @@ class Request(Protocol):
         """The connection's other end as the socket says it; ("unix", 0) for a Unix socket."""
         ...
 
-    def header(self, name: bytes) -> bytes | None:
-        """The first field called `name` (lower case)."""
+    @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        """`headers` by name; of several of one name the first."""
         ...
 
     async def receive_body(self) -> tuple[bytes, bool]:
@@ -56,17 +60,20 @@ class BodyStream(Protocol):
         """The next piece, None at the end. Never raises Failure: by now errors are part of the body."""
         ...
 
+    def pass_to(self, sink: Sink) -> None:
+        """From here on pieces may go straight to `sink` while `receive` waits; an empty one says: see its rest off."""
+        ...
+
     def close(self) -> None:
         """Frees all that the stream holds; called exactly once, also after a disconnect. Never blocks."""
         ...
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """What goes back: status, headers (content-type among them, no length, no framing), and a body."""
 
     status: int
-    headers: Headers = field(default_factory=list)
+    headers: Headers = []
     body: bytes | BodyStream = b""
 
 

@@ -54,31 +54,27 @@ class ApiEndpoint:
 
     async def __call__(self, request: Request) -> Answer:
         own_id = self._new_id()
-        record = RequestRecord(
-            endpoint=self._endpoint,
-            id=own_id,
-            request_id=request_id_of(request) or own_id,
-            started_at=self._clock(),
-            on_finished=self._on_finished,
-        )
+        clock = self._clock
+        request_id = request_id_of(request) or own_id
+        record = RequestRecord(self._endpoint, own_id, request_id, clock(), self._on_finished)
         try:
             answer = await self._serve(request, record)
         except Failure as failure:
             answer = self._refuse(record, failure)
         except Disconnected:
-            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, self._clock())
+            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
         except Exception as bug:  # one request's crash is its own; the client learns nothing of our insides
             self._on_crash(bug, record.request_id)
             answer = self._refuse(record, CallCrashed("The gateway failed to handle this request."))
         except BaseException:  # cancelled: the client has gone, or the grace of a drain is over
-            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, self._clock())
+            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
-        answer.headers.append((REQUEST_ID, record.request_id.encode("ascii")))
+        answer.headers.append((REQUEST_ID, request_id.encode("ascii")))
         body = answer.body
         if isinstance(body, bytes):
             record.bytes_out = len(body)
-            record.finish(answer.status, ERROR if answer.status >= 400 else OK, self._clock())
+            record.finish(answer.status, ERROR if answer.status >= 400 else OK, clock())
         return answer
 
     def _refuse(self, record: RequestRecord, failure: Failure) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from quart import Response
 from quart_trio import QuartTrio
@@ -24,7 +24,7 @@ OTHER_ENDPOINT = "other"
 
 
 def create_app(services: Services) -> AsgiApp:
-    """The app. It needs no lifespan: everything that lives is the wiring's."""
+    """The app: Quart behind the hot routes. It needs no lifespan: everything that lives is the wiring's."""
     app = QuartTrio(__name__, static_folder=None)
     _lift_limits(app, services)
     routes = all_routes(services)
@@ -38,10 +38,7 @@ def create_app(services: Services) -> AsgiApp:
         )
     _render_refusals(app, services)
     table = hot_table(routes) if services.hot_routes else {}
-    quart = cast(AsgiApp, app.asgi_app)
-    middleware: Any = HotRoutes(quart, table, body_progress_s=services.body_progress_s)
-    app.asgi_app = middleware  # type: ignore[method-assign]  # as Quart's documentation has it
-    return cast(AsgiApp, app)
+    return HotRoutes(cast(AsgiApp, app), table, body_progress_s=services.body_progress_s)
 
 
 def _lift_limits(app: QuartTrio, services: Services) -> None:

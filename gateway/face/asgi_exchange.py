@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import trio
 
+from actors.relay import Sink
 from gateway.edge.refusals import RequestTimedOut
 from gateway.exchange import Answer, Disconnected, Handler, Headers
 
@@ -23,6 +24,8 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CANCELS: Final = "llm_gateway.cancels"
 """The scope extension of a server that cancels the handler when its client disconnects."""
+WRITE_NOWAIT: Final = "llm_gateway.write_nowait"
+"""The scope extension of such a server that takes pieces of a streamed body from any task: a Sink."""
 
 _UNIX_PEER: Final = ("unix", 0)
 
@@ -30,12 +33,13 @@ _UNIX_PEER: Final = ("unix", 0)
 class AsgiRequest:
     """A Request over an ASGI scope and its `receive`."""
 
-    __slots__ = ("_fields", "_receive", "scope")
+    __slots__ = ("_receive", "fields", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
-        self._fields: dict[bytes, bytes] | None = None
+        # Backwards, so that of several fields of one name the first is what stays.
+        self.fields: Mapping[bytes, bytes] = dict(reversed(scope["headers"]))
 
     @property
     def method(self) -> str:
@@ -61,13 +65,6 @@ class AsgiRequest:
     def peer(self) -> tuple[str, int]:
         client = self.scope.get("client")
         return _UNIX_PEER if client is None else (client[0], client[1])
-
-    def header(self, name: bytes) -> bytes | None:
-        fields = self._fields
-        if fields is None:
-            # Backwards, so that of several fields of one name the first is what stays.
-            fields = self._fields = dict(reversed(self.scope["headers"]))
-        return fields.get(name)
 
     async def receive_body(self) -> tuple[bytes, bool]:
         message = await self._receive()
@@ -121,8 +118,8 @@ class HotRoutes:
             handler = self._table.get((scope["method"], scope["path"]))
         if handler is None:
             await self._app(scope, receive, send)
-        elif CANCELS in scope.get("extensions", ()):
-            await _serve(handler, AsgiRequest(scope, receive), send)
+        elif CANCELS in (extensions := scope.get("extensions") or {}):
+            await _serve(handler, AsgiRequest(scope, receive), send, sink=extensions.get(WRITE_NOWAIT))
         else:
             await self._serve_watched(handler, scope, receive, send)
 
@@ -135,7 +132,12 @@ class HotRoutes:
 
 
 async def _serve(
-    handler: Handler, request: AsgiRequest, send: Send, before_answer: Callable[[], None] | None = None
+    handler: Handler,
+    request: AsgiRequest,
+    send: Send,
+    *,
+    before_answer: Callable[[], None] | None = None,
+    sink: Sink | None = None,
 ) -> None:
     try:
         answer = await handler(request)
@@ -153,6 +155,8 @@ async def _serve(
         if before_answer is not None:
             before_answer()
         await send(_start(answer))
+        if sink is not None:
+            body.pass_to(sink)
         while (piece := await body.receive()) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

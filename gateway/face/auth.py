@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from gateway.errors import Forbidden, Unauthorized
 from gateway.exchange import Request
@@ -28,7 +30,7 @@ class ClientKey(Protocol):
     def sha256(self) -> bytes: ...
 
 
-class Caller(NamedTuple):
+class Caller(msgspec.Struct, frozen=True):
     """Who asks."""
 
     label: str
@@ -49,13 +51,13 @@ class ClientKeys:
 
     def admit(self, request: Request) -> Caller:
         """By `Authorization: Bearer`, else by the headers of Anthropic's and Azure's clients. Raises Unauthorized."""
-        authorization = request.header(b"authorization")
+        authorization = request.fields.get(b"authorization")
         if self._labels is None:
             return Caller("", authorization)
         token = bearer_token(authorization)
         if token is not None and (label := self._labels.get(sha256(token).digest())) is not None:
             return Caller(label, None)
-        keys = [key for name in KEY_HEADERS if (key := request.header(name)) is not None]
+        keys = [key for name in KEY_HEADERS if (key := request.fields.get(name)) is not None]
         for key in keys:
             if (label := self._labels.get(sha256(key).digest())) is not None:
                 return Caller(label, authorization)
@@ -80,7 +82,7 @@ class TokenDoor:
         """Raises Unauthorized."""
         if self._digest is None:
             return
-        given = bearer_token(request.header(b"authorization"))
+        given = bearer_token(request.fields.get(b"authorization"))
         if given is None or not hmac.compare_digest(sha256(given).digest(), self._digest):
             raise Unauthorized("This needs its token as 'Authorization: Bearer <token>'.")
 
@@ -113,7 +115,7 @@ def is_local(request: Request) -> bool:
     if any(name in PROXY_HEADERS or name.startswith(PROXY_PREFIX) for name, _ in request.headers):
         return False
     host = request.peer[0]
-    return (host == "unix" or _is_loopback(host)) and _is_local_host(request.header(b"host"))
+    return (host == "unix" or _is_loopback(host)) and _is_local_host(request.fields.get(b"host"))
 
 
 def _is_local_host(host: bytes | None) -> bool:

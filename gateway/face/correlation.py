@@ -14,23 +14,21 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0
 
 def request_id_of(request: Request) -> str | None:
     """The id that the client chose: at most 128 visible ASCII characters, or its trace id; None where there is none."""
+    fields = request.fields
     for name in _NAMES:
-        value = request.header(name)
+        value = fields.get(name)
         if value is not None and _ACCEPTED(value):
             return value.decode("ascii")
-    trace = request.header(b"traceparent")
+    trace = fields.get(b"traceparent")
     if trace is not None and (found := _TRACEPARENT(trace)):
         return found[1].decode("ascii")
     return None
 
 
-def upstream_headers(request: Request, request_id: str) -> Headers:
-    """What of this goes on to the provider: the id, and the client's trace context as it came."""
-    headers = [(b"x-request-id", request_id.encode("ascii"))]
-    trace = request.header(b"traceparent")
-    if trace is not None and _TRACEPARENT(trace):
-        headers.append((b"traceparent", trace))
-        state = request.header(b"tracestate")
-        if state is not None:
-            headers.append((b"tracestate", state))
-    return headers
+def trace_context(request: Request) -> Headers:
+    """The client's trace context as it came, for the provider."""
+    trace = request.fields.get(b"traceparent")
+    if trace is None or not _TRACEPARENT(trace):
+        return []
+    state = request.fields.get(b"tracestate")
+    return [(b"traceparent", trace)] if state is None else [(b"traceparent", trace), (b"tracestate", state)]

@@ -17,14 +17,15 @@ def allowed_s(request: Request, total_s: float, *, stream: bool) -> float:
     The OpenAI SDK's read timeout is a gap between two reads. A unary answer comes in one read, so it bounds the whole;
     a stream's gaps have limits of their own. Raises InvalidRequest for an X-Gateway-Timeout that is no duration.
     """
-    own = request.header(TIMEOUT_HEADER)
+    fields = request.fields
+    own = fields.get(TIMEOUT_HEADER)
     if own is not None:
         seconds = _seconds(own)
         if seconds is None:
             raise InvalidRequest("Invalid 'X-Gateway-Timeout': expected seconds above 0.", param="X-Gateway-Timeout")
         total_s = min(total_s, seconds)
     if not stream:
-        gap = request.header(READ_TIMEOUT_HEADER)
+        gap = fields.get(READ_TIMEOUT_HEADER)
         if gap is not None and (seconds := _seconds(gap)) is not None:
             total_s = min(total_s, seconds)
     return total_s

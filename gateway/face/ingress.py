@@ -33,56 +33,41 @@ class Ingress:
         self._budget = budget
         self._limit_bytes = limit_bytes
 
-    def open(self) -> Intake:
-        """For one request; whoever opens it releases it in a `finally`."""
-        return Intake(self._budget, self._limit_bytes)
-
-
-class Intake:
-    """The bytes of one body in the budget."""
-
-    __slots__ = ("_budget", "_held_bytes", "_limit_bytes")
-
-    def __init__(self, budget: Budget, limit_bytes: int) -> None:
-        self._budget = budget
-        self._limit_bytes = limit_bytes
-        self._held_bytes = 0
-
     async def read(self, request: Request) -> bytes:
-        """The whole body. Raises BodyTooLarge, MemoryPressure, and what `receive_body` raises."""
-        self._hold(_announced(request))
-        piece, more = await request.receive_body()
-        self._hold(len(piece))
-        if not more:
-            return piece
-        pieces = [piece]
-        size = len(piece)
-        while more:
-            piece, more = await request.receive_body()
-            pieces.append(piece)
-            size += len(piece)
-            self._hold(size)
-        return b"".join(pieces)
+        """The whole body. Raises BodyTooLarge, MemoryPressure, and what `receive_body` raises.
 
-    def release(self) -> None:
-        """Gives everything back; harmless twice."""
-        held, self._held_bytes = self._held_bytes, 0
-        if held:
+        What it held is given back as it returns: its caller hands the body on before it awaits anything else, so that
+        nobody sees a moment in which the bytes are not counted.
+        """
+        pieces: list[bytes] = []
+        size = held = 0
+        announced = _announced(request)
+        if announced:
+            held = self._hold(announced, 0)
+        try:
+            while True:
+                piece, more = await request.receive_body()
+                size += len(piece)
+                if size > held:
+                    held = self._hold(size, held)
+                if not more and not pieces:
+                    return piece
+                pieces.append(piece)
+                if not more:
+                    return b"".join(pieces)
+        finally:
             self._budget.release(held)
 
-    def _hold(self, size_bytes: int) -> None:
+    def _hold(self, size_bytes: int, held: int) -> int:
         """Grows what is held to `size_bytes`: all at once where the length was announced, piece by piece otherwise."""
-        more = size_bytes - self._held_bytes
-        if more <= 0:
-            return
         if size_bytes > self._limit_bytes:
             raise BodyTooLarge(f"The body of the request is larger than {self._limit_bytes} bytes.")
-        if not self._budget.reserve(more):
+        if not self._budget.reserve(size_bytes - held):
             raise MemoryPressure("Too many large requests at once; try again.", retry_after=RETRY_AFTER_S)
-        self._held_bytes = size_bytes
+        return size_bytes
 
 
 def _announced(request: Request) -> int:
     """The length that the client announced; 0 where it did not, or nonsense (the engine has its own view of that)."""
-    length = request.header(b"content-length")
+    length = request.fields.get(b"content-length")
     return int(length) if length is not None and length.isdigit() else 0

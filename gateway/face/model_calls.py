@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from actors.letters import Call, Priority
 from actors.relay import Relay
@@ -17,7 +19,7 @@ from gateway.exchange import Answer, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import Caller, ClientKeys
-from gateway.face.correlation import upstream_headers
+from gateway.face.correlation import trace_context
 from gateway.face.deadline import allowed_s
 from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
@@ -28,7 +30,7 @@ PRIORITY_HEADER: Final = b"x-gateway-priority"
 _PRIORITIES: Final = {b"low": Priority.LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct):
     """What a client's body says, as far as the face needs it."""
 
     model: str
@@ -99,15 +101,16 @@ class ModelCalls:
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
         caller = self._keys.admit(request)
         record.client = caller.label
-        intake = self._ingress.open()
+        body = await self._ingress.read(request)
+        # No await from here to the router's mailbox, which counts these bytes from then on.
+        record.call = call = self._call(request, record, caller, body)
+        if call.relay is not None:
+            return await self._streamed(call, call.relay, record)
         try:
-            body = await intake.read(request)
-            call = self._call(request, record, caller, body)
+            reply, attempt = await self._router.ask(call)
         finally:
-            # No await from here to the router's mailbox, which counts these bytes from then on.
-            intake.release()
-        record.call = call
-        return await (self._unary(call) if call.relay is None else self._streamed(call, record))
+            self._router.leave(call)
+        return Answer(reply.status, provenance.of_answer(reply.headers, attempt), reply.body)
 
     def _call(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Call:
         asked = self._dialect.read(body)
@@ -123,7 +126,7 @@ class ModelCalls:
                 body=body,
                 decoded=asked.decoded,
                 request_id=record.request_id,
-                headers=upstream_headers(request, record.request_id),
+                headers=trace_context(request),
                 authorization=caller.authorization,
             ),
             size_bytes=len(body),
@@ -133,14 +136,7 @@ class ModelCalls:
             relay=self._new_relay() if asked.stream else None,
         )
 
-    async def _unary(self, call: Call) -> Answer:
-        try:
-            reply, attempt = await self._router.ask(call)
-        finally:
-            self._router.leave(call)
-        return Answer(reply.status, provenance.of_answer(reply.headers, attempt), reply.body)
-
-    async def _streamed(self, call: Call, record: RequestRecord) -> Answer:
+    async def _streamed(self, call: Call, relay: Relay, record: RequestRecord) -> Answer:
         try:
             head, attempt = await self._router.ask(call)
         except BaseException:
@@ -151,6 +147,7 @@ class ModelCalls:
         record.first_content_at = clock()
         body = RelayedBody(
             call,
+            relay,
             record,
             self._router,
             clock=clock,
@@ -161,7 +158,7 @@ class ModelCalls:
 
 
 def _priority(request: Request) -> Priority:
-    value = request.header(PRIORITY_HEADER)
+    value = request.fields.get(PRIORITY_HEADER)
     if value is None:
         return Priority.NORMAL
     priority = _PRIORITIES.get(value.lower())

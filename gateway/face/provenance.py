@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from actors.letters import Attempt, Call
+from actors.letters import Attempt, Call, Candidate
 from gateway.exchange import Headers
 
 PROVIDER: Final = b"x-gateway-provider"
@@ -24,8 +24,7 @@ def without_ours(upstream: Headers) -> Headers:
 def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
     """The upstream's headers and ours."""
     headers = without_ours(upstream)
-    headers += _who(attempt)
-    headers.append((ATTEMPTS, b"%d" % len(attempt.call.attempts)))
+    headers += _who(attempt.candidate, len(attempt.call.attempts))
     return headers
 
 
@@ -34,8 +33,7 @@ def of_failure(call: Call) -> Headers:
     attempts = call.attempts
     if not attempts:
         return []
-    headers = _who(attempts[-1])
-    headers.append((ATTEMPTS, b"%d" % len(attempts)))
+    headers = _who(attempts[-1].candidate, len(attempts))
     if any(_was_spent(attempt) for attempt in attempts):
         headers.append(_NO_RETRY)
     return headers
@@ -46,9 +44,12 @@ def _was_spent(attempt: Attempt) -> bool:
     return attempt.sent_at is not None or (attempt.failure is not None and attempt.failure.blames_provider)
 
 
-def _who(attempt: Attempt) -> Headers:
-    candidate = attempt.candidate
-    return [(PROVIDER, _header_value(candidate.provider)), (MODEL, _header_value(candidate.model))]
+def _who(candidate: Candidate, attempts: int) -> Headers:
+    return [
+        (PROVIDER, _header_value(candidate.provider)),
+        (MODEL, _header_value(candidate.model)),
+        (ATTEMPTS, b"%d" % attempts),
+    ]
 
 
 def _header_value(name: str) -> bytes:

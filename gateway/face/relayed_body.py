@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors.errors import CallCrashed, Failure
 from actors.letters import Call, Clock
+from actors.relay import Relay, Sink
 from gateway.errors import describe
 from gateway.face.api import OnCrash
 from gateway.face.errors import RenderError
@@ -12,17 +13,18 @@ from gateway.face.router import Router
 
 
 class RelayedBody:
-    """A BodyStream over `call.relay`.
+    """A BodyStream over `relay`, which is the call's.
 
     A stream that broke beyond recovery ends with one error event, and nothing after it that a client could take for
     a whole answer. Closing leaves the call: whatever still runs for it stops, and the record is finished.
     """
 
-    __slots__ = ("_call", "_clock", "_on_crash", "_outcome", "_receive", "_record", "_render_event", "_router")
+    __slots__ = ("_call", "_clock", "_on_crash", "_outcome", "_record", "_relay", "_render_event", "_router")
 
     def __init__(
         self,
         call: Call,
+        relay: Relay,
         record: RequestRecord,
         router: Router,
         *,
@@ -30,14 +32,13 @@ class RelayedBody:
         render_event: RenderError,
         on_crash: OnCrash,
     ) -> None:
-        assert call.relay is not None, "only streamed calls have a body that is relayed"
         self._call = call
+        self._relay = relay
         self._record = record
         self._router = router
         self._clock = clock
         self._render_event = render_event
         self._on_crash = on_crash
-        self._receive = call.relay.receive
         self._outcome = ""
 
     async def receive(self) -> bytes | None:
@@ -45,7 +46,7 @@ class RelayedBody:
         if self._outcome:
             return None
         try:
-            piece = await self._receive()
+            piece = await self._relay.receive()
         except Failure as failure:
             return self._break(failure)
         except Exception as bug:
@@ -53,11 +54,14 @@ class RelayedBody:
             return self._break(CallCrashed("The gateway failed to go on with this answer."))
         if piece is None:
             self._outcome = OK
-        else:
-            self._record.bytes_out += len(piece)
         return piece
 
+    def pass_to(self, sink: Sink) -> None:
+        self._relay.pass_to(sink)
+
     def close(self) -> None:
+        # The relay counts what passed by here as well; what it drops when the call is left does not count.
+        self._record.bytes_out += self._relay.delivered_bytes
         self._router.leave(self._call)
         if self._outcome:
             self._record.finish(self._record.status, self._outcome, self._clock())

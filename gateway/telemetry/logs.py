@@ -40,20 +40,39 @@ class Logs:
         level: str = "info",
         levels: Mapping[str, str] | None = None,
     ) -> None:
+        self._write_log = write_log
         self._lines = _Lines(write_log)
-        self._processors = (_Renderer(wall_clock),)
+        self._renderer = _Renderer(wall_clock)
+        self._processors = (self._renderer,)
         self._level = _checked(level)
         self._levels = {module: _checked(name) for module, name in (levels or {}).items()}
 
     def get(self, module: str) -> FilteringBoundLogger:
         """The logger of `module`; calls below its level cost next to nothing.
 
-        `log.info(event, fields={...})` merges a ready dict into the line, at half the price of keyword arguments.
+        `log.info(event, fields={...})` merges a ready dict into the line, at half the price of keyword arguments;
+        `often` is cheaper still.
         """
         logger = structlog.make_filtering_bound_logger(self.level_of(module))
         context = {"level": "", "timestamp": "", "logger": module}  # their places in the line
         bound: FilteringBoundLogger = logger(self._lines, self._processors, context)  # type: ignore[call-arg]
         return bound
+
+    def often(self, module: str, event: str) -> Callable[[dict[str, Any]], None] | None:
+        """What `get(module).info(event, fields=...)` does, with all but the fields made ready; None below the level.
+
+        For the one line that every request costs: structlog takes it through five calls and three dictionaries, which
+        is half of its price. The line is the same, byte for byte; it has at least one field.
+        """
+        if self.level_of(module) not in ("debug", "info"):
+            return None
+        now, to_json, write_log = self._renderer.now, self._renderer.to_json, self._write_log
+        after_time = f'","logger":{to_json(module)},"event":{to_json(event)},'
+
+        def log(fields: dict[str, Any]) -> None:
+            write_log(f'{{"level":"info","timestamp":"{now()}{after_time}{to_json(fields)[1:]}')
+
+        return log
 
     def level_of(self, module: str) -> str:
         """The level name in force for `module`."""
@@ -83,39 +102,46 @@ def render_crash(crash: BaseException) -> list[str]:
 
 
 class Stamps:
-    """The wall clock as ISO 8601 in UTC with milliseconds; formats the date once a second."""
+    """The wall clock as ISO 8601 in UTC with milliseconds; formats the date once a second, all once a millisecond."""
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
-        self._second = -1
-        self._prefix = ""
+        self._at = self._second = -1
+        self._stamp = self._prefix = ""
 
     def now(self) -> str:
-        second, millisecond = divmod(int(self._wall_clock() * 1000 + 0.5), 1000)
-        if second != self._second:
-            self._second = second
-            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._prefix}.{millisecond:03d}Z"
+        at = int(self._wall_clock() * 1000 + 0.5)
+        if at != self._at:
+            self._at = at
+            second, millisecond = divmod(at, 1000)
+            if second != self._second:
+                self._second = second
+                self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._stamp = f"{self._prefix}.{millisecond:03d}Z"
+        return self._stamp
 
 
 class _Renderer:
     """The one structlog processor: completes the event and makes a JSON line of it."""
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
-        self._now = Stamps(wall_clock).now
+        self.now = Stamps(wall_clock).now
         self._encode = msgspec.json.Encoder(enc_hook=_type_name).encode
 
     def __call__(self, _logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         event["level"] = method
-        event["timestamp"] = self._now()
+        event["timestamp"] = self.now()
         if (fields := event.pop("fields", None)) is not None:
             event.update(fields)
         if "exc_info" in event:
             _render_exc_info(event)
+        return self.to_json(event)
+
+    def to_json(self, value: object) -> str:
         try:
-            return self._encode(event).decode()
+            return self._encode(value).decode()
         except (ValueError, OverflowError):  # lone surrogates, integers beyond 64 bits: slow, but no line is lost
-            return json.dumps(event, default=_type_name, separators=(",", ":"))
+            return json.dumps(value, default=_type_name, separators=(",", ":"))
 
 
 class _Lines:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -65,7 +66,7 @@ OVERHEAD_BOUNDS_S = (5e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5
 DISCONNECT_BOUNDS_S = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
-class RequestLabels(NamedTuple):
+class RequestLabels(msgspec.Struct, frozen=True, gc=False):
     """What tells one request's series from another's; `model` as the provider knows it."""
 
     provider: str
@@ -140,7 +141,7 @@ class Metrics(Collector):
             return found
         model = self.model_label(labels.model)
         if model != labels.model:  # not kept under its own name: clients make up as many as they like
-            return self.series(labels._replace(model=model))
+            return self.series(msgspec.structs.replace(labels, model=model))
         made = self._make_series(labels)
         if len(self._series) < MAX_CHILDREN:
             self._series[labels] = made

@@ -21,11 +21,11 @@ from actors.letters import Attempt, Call
 from actors.memory_monitor import PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
-from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.envelope import ModelRequest, Usage
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import Logs, render_crash
 from gateway.telemetry.metrics import NOBODY, Metrics, RequestLabels
-from gateway.telemetry.record import RequestRecord, Times, answering, times_of, usage_of
+from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, times_of
 
 HOST = "*"
 DISCONNECTED = "disconnected"
@@ -40,8 +40,8 @@ class Observer:
 
     def __init__(self, logs: Logs, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._requests = logs.get("gateway.face")
-        self._wants_requests = logs.level_of("gateway.face") in ("debug", "info")
+        self._face = logs.get("gateway.face")
+        self._log_fields = logs.often("gateway.face", "request")
         self._provider = logs.get("actors.provider")
         self._router = logs.get("actors.router")
         self._supervisor = logs.get("actors.supervisor")
@@ -71,7 +71,7 @@ class Observer:
 
     def request_crashed(self, bug: Exception, request_id: str) -> None:
         """The face's own code raised what nobody expected while it served this request."""
-        self._requests.error("request crashed", correlation_id=request_id[:MAX_TEXT], crash=render_crash(bug))
+        self._face.error("request crashed", correlation_id=request_id[:MAX_TEXT], crash=render_crash(bug))
 
     def _take(self, event: object) -> None:
         match event:
@@ -103,7 +103,12 @@ class Observer:
                 self._supervisor.info("actor gone", actor=actor, queued=queued, in_flight=in_flight)
             case PressureMoved(before, after, used_bytes, threshold_bytes, _):
                 say = self._memory.warning if after > before else self._memory.info
-                say("memory pressure", level=after.name.lower(), used_bytes=used_bytes, threshold_bytes=threshold_bytes)
+                say(
+                    "memory pressure",
+                    pressure=after.name.lower(),
+                    used_bytes=used_bytes,
+                    threshold_bytes=threshold_bytes,
+                )
             case ChildStarted() | ChildStopped() | Restarted() | Escalating():
                 self._supervision(event)
 
@@ -124,10 +129,14 @@ class Observer:
     def _take_request(self, record: RequestRecord) -> None:
         attempts = record.call.attempts if record.call is not None else []
         attempt = answering(attempts)
-        times = times_of(record, attempt)
-        self._count_request(record, attempts, attempt, times)
-        if self._wants_requests:
-            self._log_request(record, attempts, attempt, times)
+        notes = None if attempt is None else notes_of(attempt)
+        usage = None if notes is None else notes.usage
+        times = times_of(record, attempt, notes)
+        self._count_request(record, attempt, usage, times)
+        if len(attempts) > 1:
+            self._count_other_tokens(attempts, attempt)
+        if self._log_fields is not None:
+            self._log_fields(_fields(record, attempt, usage, times))
         if record.outcome == DISCONNECTED:
             for unfinished in attempts:
                 if unfinished.ended_at is None:
@@ -174,9 +183,7 @@ class Observer:
             failures=moved.failures,
         )
 
-    def _count_request(
-        self, record: RequestRecord, attempts: list[Attempt], attempt: Attempt | None, times: Times
-    ) -> None:
+    def _count_request(self, record: RequestRecord, attempt: Attempt | None, usage: Usage | None, times: Times) -> None:
         if attempt is None:
             provider, model = NOBODY, record.model
             if record.failure is not None:
@@ -190,47 +197,45 @@ class Observer:
         series.overhead.observe(times.overhead_s)
         if times.first_token_s is not None:
             series.first_token.observe(times.first_token_s)
-        for spender in attempts:
-            usage = usage_of(spender)
-            if usage is None:
-                continue
-            if spender is not attempt:  # each pays under its own name
-                candidate = spender.candidate
-                self._metrics.count_tokens(candidate.provider, candidate.model, usage)
-            else:
-                series.count_tokens(usage)
+        if usage is not None:
+            series.count_tokens(usage)
 
-    def _log_request(
-        self, record: RequestRecord, attempts: list[Attempt], attempt: Attempt | None, times: Times
-    ) -> None:
-        usage = None if attempt is None else usage_of(attempt)
-        self._requests.info(
-            "request",
-            fields={
-                "correlation_id": record.request_id[:MAX_TEXT],
-                "endpoint": record.endpoint,
-                "status": record.status,
-                "outcome": record.outcome,
-                "error": None if record.failure is None else kind_of(record.failure),
-                "provider": None if attempt is None else attempt.candidate.provider,
-                "model": (record.model if attempt is None else attempt.candidate.model)[:MAX_TEXT],
-                "attempts": len(attempts),
-                "stream": record.stream,
-                "prompt_tokens": None if usage is None else usage.prompt,
-                "completion_tokens": None if usage is None else usage.completion,
-                "cached_tokens": None if usage is None else usage.cached,
-                "reasoning_tokens": None if usage is None else usage.reasoning,
-                "queue_s": _rounded(times.queue_s),
-                "connect_s": _rounded(times.connect_s),
-                "first_token_s": _rounded(times.first_token_s),
-                "total_s": _rounded(times.total_s),
-                "overhead_s": _rounded(times.overhead_s),
-                "client": record.client,
-            },
-        )
+    def _count_other_tokens(self, attempts: list[Attempt], answering: Attempt | None) -> None:
+        """Those of attempts whose answer nobody got: each counts under its own name."""
+        for attempt in attempts:
+            notes = notes_of(attempt)
+            if attempt is not answering and notes is not None and notes.usage is not None:
+                self._metrics.count_tokens(attempt.candidate.provider, attempt.candidate.model, notes.usage)
 
     def _not_observed(self, fact: object, bug: Exception) -> None:
         self._own.error("a fact could not be observed", kind=type(fact).__name__, crash=render_crash(bug))
+
+
+def _fields(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, times: Times) -> dict[str, object]:
+    """The line of a request."""
+    call, failure = record.call, record.failure
+    candidate = None if attempt is None else attempt.candidate
+    return {
+        "correlation_id": record.request_id[:MAX_TEXT],
+        "endpoint": record.endpoint,
+        "status": record.status,
+        "outcome": record.outcome,
+        "error": None if failure is None else kind_of(failure),
+        "provider": None if candidate is None else candidate.provider,
+        "model": (record.model if candidate is None else candidate.model)[:MAX_TEXT],
+        "attempts": 0 if call is None else len(call.attempts),
+        "stream": record.stream,
+        "prompt_tokens": None if usage is None else usage.prompt,
+        "completion_tokens": None if usage is None else usage.completion,
+        "cached_tokens": None if usage is None else usage.cached,
+        "reasoning_tokens": None if usage is None else usage.reasoning,
+        "queue_s": _rounded(times.queue_s),
+        "connect_s": _rounded(times.connect_s),
+        "first_token_s": _rounded(times.first_token_s),
+        "total_s": _rounded(times.total_s),
+        "overhead_s": _rounded(times.overhead_s),
+        "client": record.client,
+    }
 
 
 def _correlation_id(call: Call) -> str:

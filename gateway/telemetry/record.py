@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from actors.errors import Blame, Failure
 from actors.letters import Attempt, Call, Outcome
-from gateway.dialects.envelope import CallNotes, Usage
+from gateway.dialects.envelope import CallNotes
 
 
 class RequestRecord(Protocol):
@@ -55,7 +57,7 @@ class RequestRecord(Protocol):
         ...
 
 
-class Times(NamedTuple):
+class Times(msgspec.Struct, gc=False):
     """Seconds of one request; None where a phase was not reached."""
 
     total_s: float
@@ -73,12 +75,6 @@ def notes_of(attempt: Attempt) -> CallNotes | None:
     return detail if isinstance(detail, CallNotes) else None
 
 
-def usage_of(attempt: Attempt) -> Usage | None:
-    """The tokens that `attempt` spent, as far as its provider said."""
-    notes = notes_of(attempt)
-    return None if notes is None else notes.usage
-
-
 def answering(attempts: list[Attempt]) -> Attempt | None:
     """The attempt whose answer the client got, else the last one; None where there was none."""
     if len(attempts) > 1:
@@ -88,14 +84,13 @@ def answering(attempts: list[Attempt]) -> Attempt | None:
     return attempts[-1] if attempts else None
 
 
-def times_of(record: RequestRecord, attempt: Attempt | None) -> Times:
-    """The times of a request that is over and was answered by `attempt`."""
-    started_at, ended_at = record.started_at, record.ended_at
+def times_of(record: RequestRecord, attempt: Attempt | None, notes: CallNotes | None) -> Times:
+    """The times of a request that is over and was answered by `attempt`, whose notes these are."""
+    started_at, ended_at, first_content_at = record.started_at, record.ended_at, record.first_content_at
     total_s = ended_at - started_at
-    first_token_s = None if record.first_content_at is None else record.first_content_at - started_at
+    first_token_s = None if first_content_at is None else first_content_at - started_at
     if attempt is None:
         return Times(total_s, total_s, None, None, first_token_s)
-    notes = notes_of(attempt)
     connect_s = None if notes is None else notes.connect_s
     queue_s = None if attempt.sent_at is None else attempt.sent_at - attempt.began_at - (connect_s or 0.0)
     overhead_s = total_s - _upstream_s(attempt.call.attempts, ended_at)
@@ -110,8 +105,11 @@ def _upstream_s(attempts: list[Attempt], ended_at: float) -> float:
         since = _upstream_since(attempt)
         if since is None:
             continue
-        until = ended_at if attempt.ended_at is None else min(attempt.ended_at, ended_at)
-        since = max(since, covered_until)
+        until = attempt.ended_at
+        if until is None or until > ended_at:
+            until = ended_at
+        if since < covered_until:
+            since = covered_until
         if until > since:
             upstream_s += until - since
             covered_until = until
@@ -122,7 +120,7 @@ def _upstream_since(attempt: Attempt) -> float | None:
     """When `attempt` turned to its upstream: connecting counts, waiting for a turn does not."""
     if attempt.sent_at is not None:
         notes = notes_of(attempt)
-        return attempt.sent_at - ((notes.connect_s or 0.0) if notes is not None else 0.0)
+        return attempt.sent_at if notes is None else attempt.sent_at - (notes.connect_s or 0.0)
     if attempt.failure is not None and attempt.failure.blame is Blame.HOST:
         return attempt.began_at  # it never got a connection, and nobody noted when it began to try
     return None

@@ -20,12 +20,10 @@ class HandmadeRequest:
         self.method = method
         self.path = path
         self.query = b""
-        self.headers: Headers = [(name.encode(), value.encode()) for name, value in (fields or {}).items()]
+        self.fields = {name.encode(): value.encode() for name, value in (fields or {}).items()}
+        self.headers: Headers = list(self.fields.items())
         self.peer = (peer, 40_000)
         self._pieces = list(pieces or [b""])
-
-    def header(self, name: bytes) -> bytes | None:
-        return dict(self.headers).get(name)
 
     async def receive_body(self) -> tuple[bytes, bool]:
         piece = self._pieces.pop(0)

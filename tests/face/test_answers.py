@@ -93,9 +93,11 @@ async def test_a_bug_in_the_middle_of_a_stream_ends_it_with_an_error_event_too()
     crashes: list[tuple[Exception, str]] = []
     records: list[RequestRecord] = []
     record = RequestRecord(endpoint="e", id="i", request_id="r", started_at=0, on_finished=records.append)
-    call = Call(id="c", arrived_at=0, deadline=1, model="m", payload=None, relay=BrokenRelay())
+    relay = BrokenRelay()
+    call = Call(id="c", arrived_at=0, deadline=1, model="m", payload=None, relay=relay)
     body = RelayedBody(
         call,
+        relay,
         record,
         ScriptedRouter(),
         clock=trio.current_time,

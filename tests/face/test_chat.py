@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from actors.errors import DeadlineExceeded, Left, Overloaded, RateLimited, Unavailable
 from actors.letters import Priority
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamUnreachable
-from tests.face.engines import Face
+from tests.face.engines import Face, serving
 from tests.face.house import ANSWER, JSON_FIELD, QUESTION, TOTAL_S, answers, client_keys, fails
 from tests.face.http_client import Reply
 
@@ -55,7 +55,8 @@ async def test_the_router_gets_the_question_as_it_came(autojump_clock: MockClock
     assert (call.arrived_at, call.deadline) == (5, 5 + TOTAL_S)
     assert call.priority is Priority.NORMAL
     assert call.relay is None
-    assert call.payload.headers == [(b"x-request-id", b"0" * 31 + b"1")]
+    assert call.payload.request_id == "0" * 31 + "1"
+    assert call.payload.headers == []
 
 
 async def test_one_record_tells_of_an_answer(autojump_clock: MockClock, face: Face) -> None:
@@ -110,6 +111,50 @@ async def test_a_stream_comes_piece_by_piece_as_it_is_written(autojump_clock: Mo
     assert (record.first_content_at, record.ended_at) == (2, 4)
     assert record.bytes_out == len(LONG_AGO + DONE)
     assert face.house.router.left == [(record.id, 4)]
+
+
+async def test_a_client_that_reads_late_gets_every_piece_once_and_in_order(
+    autojump_clock: MockClock, face: Face
+) -> None:
+    """Pieces go straight to the connection until that is full, then by way of the reader, then straight again."""
+    pieces = [b"data: %04d %s\n\n" % (number, b"x" * 4000) for number in range(200)]
+    pen = face.house.router.streams()
+    client = await face.connect()
+    await client.send("POST", "/v1/chat/completions", json_body=STREAMED)
+    await trio.testing.wait_all_tasks_blocked()
+
+    async def write() -> None:
+        for piece in pieces:
+            await pen.write(piece)
+            await trio.lowlevel.checkpoint()
+        pen.end()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        await trio.sleep(1)
+        reply = await client.read()
+
+    assert reply.body == b"".join(pieces)
+    assert (await face.told()).bytes_out == len(reply.body)
+
+
+async def test_on_the_edge_a_piece_is_with_the_client_before_anybody_else_has_a_turn(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving("edge") as face:
+        pen = face.house.router.streams()
+        client = await face.connect()
+        await client.send("POST", "/v1/chat/completions", json_body=STREAMED)
+        await trio.testing.wait_all_tasks_blocked()
+        await pen.write(LONG_AGO)
+        await client.read_head()
+        assert await client.read_piece() == LONG_AGO
+
+        assert pen.relay.write_nowait(pen.epoch, DONE)
+        assert DONE in client.stream.receive_nowait(1000)
+
+        pen.end()
+        assert (await face.told()).bytes_out == len(LONG_AGO + DONE)
 
 
 async def test_a_stream_that_breaks_ends_with_one_error_event_and_no_done(
@@ -320,11 +365,8 @@ async def test_a_clients_request_id_and_trace_go_upstream_and_come_back(autojump
 
     assert reply.header("x-request-id") == "mine-1"
     call = face.house.router.calls[0]
-    assert dict(call.payload.headers) == {
-        b"x-request-id": b"mine-1",
-        b"traceparent": trace.encode(),
-        b"tracestate": b"vendor=1",
-    }
+    assert call.payload.request_id == "mine-1"
+    assert call.payload.headers == [(b"traceparent", trace.encode()), (b"tracestate", b"vendor=1")]
     assert call.id != "mine-1"
     assert (await face.told()).request_id == "mine-1"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors.policy.memory_budget import MemoryBudget
 from gateway.errors import BodyTooLarge, InvalidRequest, MemoryPressure
 from gateway.exchange import Disconnected
-from gateway.face.correlation import request_id_of, upstream_headers
+from gateway.face.correlation import request_id_of, trace_context
 from gateway.face.deadline import allowed_s
 from gateway.face.ingress import Ingress
 from tests.face.asking import HandmadeRequest
@@ -44,12 +46,9 @@ def test_trace_context_goes_upstream_whole_or_not_at_all() -> None:
     good = HandmadeRequest(fields={"traceparent": TRACE, "tracestate": "a=b"})
     bad = HandmadeRequest(fields={"traceparent": "nonsense", "tracestate": "a=b"})
 
-    assert upstream_headers(good, "r") == [
-        (b"x-request-id", b"r"),
-        (b"traceparent", TRACE.encode()),
-        (b"tracestate", b"a=b"),
-    ]
-    assert upstream_headers(bad, "r") == [(b"x-request-id", b"r")]
+    assert trace_context(good) == [(b"traceparent", TRACE.encode()), (b"tracestate", b"a=b")]
+    assert trace_context(HandmadeRequest(fields={"traceparent": TRACE})) == [(b"traceparent", TRACE.encode())]
+    assert trace_context(bad) == []
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "1e999", "10s", ""])
@@ -70,58 +69,65 @@ def test_what_the_sdk_says_about_its_timeout_is_taken_or_left(value: str) -> Non
 
 async def test_an_announced_body_is_held_whole_before_it_comes() -> None:
     budget = MemoryBudget(100)
-    intake = Ingress(budget, 80).open()
-    request = HandmadeRequest(fields={"content-length": "60"}, pieces=[b"x" * 10, b"y" * 50])
+    seen: list[int] = []
+    request = Watched(budget, seen, fields={"content-length": "60"}, pieces=[b"x" * 10, b"y" * 50])
 
-    assert await intake.read(request) == b"x" * 10 + b"y" * 50
-    assert (budget.used, budget.peak) == (60, 60)
-    intake.release()
-    intake.release()
-    assert budget.used == 0
+    assert await Ingress(budget, 80).read(request) == b"x" * 10 + b"y" * 50
+    assert seen == [60, 60]
+    assert (budget.used, budget.peak) == (0, 60)
 
 
 async def test_a_body_in_chunks_is_held_as_it_grows() -> None:
     budget = MemoryBudget(100)
-    intake = Ingress(budget, 80).open()
+    seen: list[int] = []
 
-    assert len(await intake.read(HandmadeRequest(pieces=[b"x" * 30, b"", b"y" * 50]))) == 80
-    assert budget.used == 80
+    assert len(await Ingress(budget, 80).read(Watched(budget, seen, pieces=[b"x" * 30, b"", b"y" * 50]))) == 80
+    assert seen == [0, 30, 30]
+    assert (budget.used, budget.peak) == (0, 80)
 
 
 async def test_a_body_beyond_the_limit_is_refused_at_the_byte_that_is_too_much() -> None:
     budget = MemoryBudget(1000)
     with pytest.raises(BodyTooLarge):
-        await Ingress(budget, 80).open().read(HandmadeRequest(fields={"content-length": "81"}, pieces=[b""]))
-    assert budget.used == 0
+        await Ingress(budget, 80).read(HandmadeRequest(fields={"content-length": "81"}, pieces=[b""]))
     with pytest.raises(BodyTooLarge):
-        await Ingress(budget, 80).open().read(HandmadeRequest(pieces=[b"x" * 80, b"y"]))
+        await Ingress(budget, 80).read(HandmadeRequest(pieces=[b"x" * 80, b"y"]))
+    assert budget.used == 0
 
 
 async def test_without_room_a_body_is_refused_and_what_it_held_comes_back() -> None:
     budget = MemoryBudget(100)
     budget.reserve(50)
-    intake = Ingress(budget, 1000).open()
 
     with pytest.raises(MemoryPressure) as refusal:
-        await intake.read(HandmadeRequest(pieces=[b"x" * 40, b"y" * 40]))
+        await Ingress(budget, 1000).read(HandmadeRequest(pieces=[b"x" * 40, b"y" * 40]))
 
     assert refusal.value.retry_after == 1
-    assert budget.used == 90
-    intake.release()
-    assert budget.used == 50
+    assert (budget.used, budget.peak) == (50, 90)
 
 
 async def test_a_length_that_is_no_number_is_the_engines_business() -> None:
     budget = MemoryBudget(100)
-    intake = Ingress(budget, 80).open()
-    assert await intake.read(HandmadeRequest(fields={"content-length": "+5"}, pieces=[b"abc"])) == b"abc"
-    assert budget.used == 3
+    request = HandmadeRequest(fields={"content-length": "+5"}, pieces=[b"abc"])
+    assert await Ingress(budget, 80).read(request) == b"abc"
+    assert (budget.used, budget.peak) == (0, 3)
 
 
 async def test_a_client_that_leaves_in_the_middle_is_nobodys_error() -> None:
     budget = MemoryBudget(100)
-    intake = Ingress(budget, 80).open()
     with pytest.raises(Disconnected):
-        await intake.read(HandmadeRequest(pieces=[b"abc", None]))
-    intake.release()
-    assert budget.used == 0
+        await Ingress(budget, 80).read(HandmadeRequest(pieces=[b"abc", None]))
+    assert (budget.used, budget.peak) == (0, 3)
+
+
+class Watched(HandmadeRequest):
+    """Notes what is held whenever another piece is asked for."""
+
+    def __init__(self, budget: MemoryBudget, seen: list[int], **options: Any) -> None:
+        super().__init__(**options)
+        self._budget = budget
+        self._seen = seen
+
+    async def receive_body(self) -> tuple[bytes, bool]:
+        self._seen.append(self._budget.used)
+        return await super().receive_body()

@@ -65,6 +65,24 @@ def test_a_ready_dict_is_merged_into_the_line() -> None:
     assert "fields" not in line
 
 
+@pytest.mark.parametrize("fields", [{"status": 200, "model": 'a "name"\n'}, {"model": "\ud800"}, {"number": 2**70}])
+def test_a_line_that_is_written_often_is_the_same_line(fields: dict[str, Any]) -> None:
+    """Only the way there is shorter."""
+    book = Book()
+    logs = Logs(book.write, always(1_700_000_000.1239))
+    logs.get("gateway.face").info("request", fields=fields)
+    often = logs.often("gateway.face", "request")
+    assert often is not None
+    often(fields)
+    assert book.lines[0] == book.lines[1]
+
+
+def test_a_line_that_is_written_often_keeps_to_its_modules_level() -> None:
+    """Nobody even puts its fields together then."""
+    logs = Logs(Book().write, always(0), level="debug", levels={"quiet": "warning", "plain": "info"})
+    assert [logs.often(module, "x") is None for module in ("quiet", "plain", "loud")] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("module", "level"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -101,7 +102,7 @@ def test_a_model_nobody_knows_counts_as_other() -> None:
     """Clients invent names; each would be a series for ever."""
     metrics = Metrics(lambda model: model == "gpt-4o")
     for number in range(100):
-        metrics.series(PLAIN._replace(model=f"made-up-{number}")).requests.value += 1
+        metrics.series(msgspec.structs.replace(PLAIN, model=f"made-up-{number}")).requests.value += 1
         metrics.count_breaker_failure("openai", f"made-up-{number}")
     metrics.series(PLAIN).requests.value += 1
     labels = {"provider": "openai", "endpoint": "chat/completions", "status": "200"}
@@ -122,7 +123,7 @@ def test_a_request_without_a_model_or_a_provider_has_labels_too() -> None:
 def test_label_values_are_escaped() -> None:
     """A quote or a line break in a name does not break the exposition."""
     metrics = Metrics(anything)
-    metrics.series(PLAIN._replace(model='a"b\\c\nd')).requests.value += 1
+    metrics.series(msgspec.structs.replace(PLAIN, model='a"b\\c\nd')).requests.value += 1
     (sample,) = read(metrics)["llm_request"].samples
     assert sample.labels["model"] == 'a"b\\c\nd'
 
