@@ -8,7 +8,7 @@ heap. `ask` and `leave` are the askers' side: they run in the asker's task and a
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -104,13 +104,13 @@ class RouterActor:
 
     # The askers' side.
 
-    async def ask(self, call: Call) -> Answered:
+    def ask(self, call: Call) -> Awaitable[Answered]:
         """The call's answer; for a streamed call its head, once the first content has come. Raises Failure.
 
         Whoever asks also calls `leave`, in a `finally`, when it has all it wanted.
         """
         self.mailbox.post(call, call.size_bytes)
-        return await call.reply.wait()
+        return call.reply.wait()
 
     def leave(self, call: Call) -> None:
         """The asker has its answer, or has gone: whatever is still under way for this call stops now."""

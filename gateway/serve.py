@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Final, TypeVar
 
 import trio
@@ -74,12 +75,8 @@ def real_world(write_log: Callable[[str], None]) -> World:
 
 def new_ids() -> Callable[[], str]:
     """A source of ids: random per process and counted, so that one costs no system call."""
-    prefix, numbers = secrets.randbits(64), iter(range(secrets.randbits(32), sys.maxsize))
-
-    def new_id() -> str:
-        return f"{prefix:016x}{next(numbers) & 0xFFFFFFFFFFFFFFFF:016x}"
-
-    return new_id
+    prefix, numbers = f"{secrets.randbits(64):016x}%016x", count(secrets.randbits(63))
+    return lambda: prefix % next(numbers)
 
 
 async def _serve(config: Config, world: World) -> int:

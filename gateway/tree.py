@@ -12,7 +12,7 @@ Actors come and go with restarts, so nobody keeps one: whoever needs the router 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -99,12 +99,12 @@ class ActorTree:
 
     # The router, for those who ask.
 
-    async def ask(self, call: Call) -> Answered:
+    def ask(self, call: Call) -> Awaitable[Answered]:
         """See RouterActor.ask. Raises ActorDied while the router restarts."""
         router = self.router()
         if router is None:
             raise ActorDied("the router is not running at the moment")
-        return await router.ask(call)
+        return router.ask(call)
 
     def leave(self, call: Call) -> None:
         """See RouterActor.leave; also for a call whose router has died meanwhile."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from actors.letters import Answered, Call
@@ -10,7 +11,7 @@ from actors.letters import Answered, Call
 class Router(Protocol):
     """Answers calls; whoever asks also leaves, in a `finally`, when it has all it wanted."""
 
-    async def ask(self, call: Call) -> Answered:
+    def ask(self, call: Call) -> Awaitable[Answered]:
         """The call's answer; for a streamed call its head, once the first content has come. Raises Failure."""
         ...
 
