@@ -10,7 +10,7 @@ from gateway.dialects.envelope import CallNotes, Usage
 class Course:
     """Follows one attempt; called by the HTTP client as a `Progress`."""
 
-    __slots__ = ("_asked_at", "attempt", "notes", "prompt_tokens")
+    __slots__ = ("_connecting_since", "attempt", "notes", "prompt_tokens")
 
     def __init__(self, attempt: Attempt, prompt_tokens: int) -> None:
         """`prompt_tokens` is an estimate, for an answer that ends before the provider says what it cost."""
@@ -18,26 +18,32 @@ class Course:
         self.notes = CallNotes()
         self.prompt_tokens = prompt_tokens
         attempt.detail = self.notes
-        self(Stage.CONNECTING)
+        self._connecting_since: float | None = None
 
     def __call__(self, stage: Stage) -> None:
-        """SENDING: there is a connection, the provider may see the request from now on. AWAITING: it has all of it."""
+        """Moves the attempt to `stage`, with the time that it allows."""
         attempt = self.attempt
         if stage is Stage.CONNECTING:
-            self._asked_at = attempt.clock()
+            self._connecting_since = attempt.clock()
             attempt.enter(stage, attempt.candidate.timeouts.connect_s)
             return
         # A whole answer may take as long as the call; a stream has to show a sign of life.
         allowed_s = None if attempt.call.relay is None else attempt.candidate.timeouts.first_token_s
         if stage is Stage.SENDING:
-            self.notes.connect_s = attempt.clock() - self._asked_at
+            self._has_connection()
             attempt.enter(stage, allowed_s)
-            attempt.sent()
-            attempt.spent_tokens = self.prompt_tokens
         elif allowed_s is None:
             attempt.stage = stage
         else:
             attempt.enter(stage, allowed_s)
+
+    def _has_connection(self) -> None:
+        """The provider may see the request from now on."""
+        since = self._connecting_since
+        attempt = self.attempt
+        self.notes.connect_s = 0.0 if since is None else attempt.clock() - since
+        attempt.sent()
+        attempt.spent_tokens = self.prompt_tokens
 
     def used(self, usage: Usage | None, finish_reason: str | None) -> None:
         """What the answer cost and how it ended, as far as is known."""

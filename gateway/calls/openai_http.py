@@ -14,12 +14,12 @@ from gateway.calls.course import Course
 from gateway.calls.openai_streaming import StreamedAnswer
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamClient, UpstreamResponse
 from gateway.dialects.envelope import ModelReply, ModelRequest, RawHeaders
-from gateway.dialects.openai_chat import ChatRequest, estimate_prompt, rewrite_request
+from gateway.dialects.openai_chat import ChatRequest, reserved_output, rewrite_request
 from gateway.dialects.openai_errors import read_error, status_of
 from gateway.dialects.openai_reply import read_reply
 from gateway.errors import UpstreamBroken, UpstreamError
 from gateway.providers.headers import json_content_type, useful_headers
-from gateway.providers.profile import Profile
+from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
 
 ERROR_LIMIT_BYTES: Final = 1024 * 1024
@@ -50,30 +50,31 @@ class HttpCalls:
         self.profile = profile
         self._client = client
         self._secrets = [key.encode() for key in secrets.values() if key]
-        self._authorization = {label: profile.authorize(key) for label, key in secrets.items() if key}
         self._passthrough = passthrough
         self._wall_clock = wall_clock
         self._target = profile.target(CHAT_PATH)
-        self._headers: RawHeaders = [
-            (b"content-type", b"application/json"),
-            (b"user-agent", user_agent.encode()),
-            *profile.headers,
-        ]
+        keys = {} if passthrough else {label: profile.authorize(key) for label, key in secrets.items() if key}
+        ours = ((b"content-type", b"application/json"), (b"user-agent", user_agent.encode()), *profile.headers)
+        self._unary_headers = _HeadersByKey((*ours, (b"accept", b"application/json")), keys)
+        self._stream_headers = _HeadersByKey((*ours, (b"accept", b"text/event-stream")), keys)
 
     async def __call__(self, attempt: Attempt) -> ModelReply | None:
         """A unary call's answer; None where a streamed one has been written whole."""
-        request: ModelRequest = attempt.call.payload
+        call = attempt.call
+        request: ModelRequest = call.payload
         chat: ChatRequest = request.decoded
-        streamed = attempt.call.relay is not None
+        streamed = call.relay is not None
         adds_usage = streamed and not chat.wants_usage and not self.profile.sends_usage_unasked
         body = rewrite_request(request.body, chat, model=attempt.candidate.model, include_usage=adds_usage)
-        course = Course(attempt, estimate_prompt(chat, request.body))
+        # What the face reserved is the prompt and the answer: the prompt need not be weighed a second time.
+        course = Course(attempt, call.tokens - reserved_output(chat))
         response = await self._client.request(
             self.profile.origin,
             b"POST",
             self._target,
-            self._request_headers(attempt, request, streamed),
+            self._headers_of(request),
             body,
+            always=(self._stream_headers if streamed else self._unary_headers)[attempt.key],
             progress=course,
         )
         try:
@@ -89,16 +90,13 @@ class HttpCalls:
         finally:
             response.close()
 
-    def _request_headers(self, attempt: Attempt, request: ModelRequest, streamed: bool) -> RawHeaders:
-        headers = self._headers.copy()
-        headers.append((b"accept", b"text/event-stream" if streamed else b"application/json"))
-        headers.append((b"x-request-id", request.request_id.encode()))
-        if self._passthrough:
-            if request.authorization is not None:
-                headers.append((b"authorization", request.authorization))
-        elif attempt.key in self._authorization:
-            headers.append(self._authorization[attempt.key])
-        headers += [field for field in request.headers if field[0] not in _OURS]
+    def _headers_of(self, request: ModelRequest) -> RawHeaders:
+        """The headers that are this request's own."""
+        headers = [(b"x-request-id", request.request_id.encode())]
+        if self._passthrough and request.authorization is not None:
+            headers.append((b"authorization", request.authorization))
+        if request.headers:
+            headers += [field for field in request.headers if field[0] not in _OURS]
         return headers
 
     async def _whole_answer(self, course: Course, response: UpstreamResponse) -> ModelReply:
@@ -128,6 +126,17 @@ class HttpCalls:
         if status is None:
             status = status_of(read_error(body))
         return upstream_error(self.profile, status, headers, body, self._wall_clock())
+
+
+class _HeadersByKey(dict[str, tuple[RawHeader, ...]]):
+    """What every request made with a key begins with, by the key's label; without a key for a label unknown."""
+
+    def __init__(self, ours: tuple[RawHeader, ...], keys: Mapping[str, RawHeader]) -> None:
+        super().__init__({label: (*ours, authorization) for label, authorization in keys.items()})
+        self._ours = ours
+
+    def __missing__(self, label: str) -> tuple[RawHeader, ...]:
+        return self._ours
 
 
 def _request_id(headers: RawHeaders) -> str | None:

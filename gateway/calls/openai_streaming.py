@@ -56,29 +56,29 @@ class StreamedAnswer:
             self._settle()
 
     async def _pass_on_events(self, data: bytes) -> None:
-        attempt, stream = self._attempt, self._stream
+        attempt, stream, receive = self._attempt, self._stream, self._response.receive
         idle_s = attempt.candidate.timeouts.idle_s
         while True:
             piece = stream.feed(data) if data else stream.end()
             if piece:
-                await self._write(piece)
-            if stream.error is not None:
-                raise self._failure(stream.error)
-            if stream.done:
-                return
-            if stream.whole:
+                if attempt.content_at is None:
+                    self._commit()
+                if not attempt.write_nowait(piece):
+                    await attempt.write(piece)
+            if stream.settled:
+                if stream.error is not None:
+                    raise self._failure(stream.error)
+                if stream.done:
+                    return
                 data = await self._receive_trailer()
                 continue
             if attempt.content_at is not None:
                 attempt.enter(Stage.STREAMING, idle_s)
-            data = await self._response.receive()
+            data = await receive()
 
-    async def _write(self, piece: bytes) -> None:
-        attempt = self._attempt
-        if attempt.content_at is None:
-            attempt.commit(ModelReply(200, useful_headers(self._response.headers, content_type=CONTENT_TYPE)))
-        if not attempt.write_nowait(piece):
-            await attempt.write(piece)
+    def _commit(self) -> None:
+        head = ModelReply(200, useful_headers(self._response.headers, content_type=CONTENT_TYPE))
+        self._attempt.commit(head)
 
     async def _receive_trailer(self) -> bytes:
         """What follows a whole answer. Its loss harms nobody: b"", as at the connection's end."""
@@ -115,7 +115,8 @@ class StreamedAnswer:
         except ValueError as problem:
             raise UpstreamBroken("The provider sent something that is neither a stream nor an answer.") from problem
         self._course.used(notes.usage, notes.finish_reason)
-        await self._write(piece)
+        self._commit()
+        await self._attempt.write(piece)
 
     async def _first_bytes(self) -> bytes:
         """The first bytes that are no white space, which OpenRouter sends ahead of plain JSON."""

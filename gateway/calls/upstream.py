@@ -7,15 +7,15 @@ from typing import Final, Protocol
 
 from actors.errors import Stage
 from gateway.dialects.envelope import RawHeaders
-from gateway.providers.profile import Origin
+from gateway.providers.profile import Origin, RawHeader
 
 ANSWER_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """A whole answer beyond this is not read."""
 
 Progress = Callable[[Stage], None]
-"""Told SENDING once there is a connection and AWAITING when the request's last byte has gone.
+"""Told CONNECTING before a connection is opened, SENDING once there is one, AWAITING when the last byte has gone.
 
-A connection that turns out to be dead is replaced: CONNECTING, and SENDING again.
+A kept connection begins with SENDING; one that turns out to be dead is replaced: CONNECTING, and SENDING again.
 """
 
 
@@ -49,7 +49,11 @@ class UpstreamClient(Protocol):
         headers: RawHeaders,
         body: bytes,
         *,
+        always: tuple[RawHeader, ...],
         progress: Progress,
     ) -> UpstreamResponse:
-        """Asks and waits for the answer's head. Raises UpstreamUnreachable, UpstreamReset, UpstreamBroken."""
+        """Asks with `always` and `headers`, and waits for the answer's head; what is `always` sent is composed once.
+
+        Raises UpstreamUnreachable, UpstreamReset, UpstreamBroken.
+        """
         ...

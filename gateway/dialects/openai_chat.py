@@ -116,6 +116,8 @@ def rewrite_request(body: bytes, request: ChatRequest, *, model: str, include_us
 def estimate_prompt(request: ChatRequest, body: bytes) -> int:
     """Tokens of the prompt, guessed from its size."""
     prompt_bytes, media = len(body), 0
+    if prompt_bytes <= _MEDIA_WORTH_A_LOOK_BYTES:
+        return prompt_bytes // _BYTES_PER_TOKEN
     for message in request.messages:
         content = memoryview(message.content)
         if len(content) > _MEDIA_WORTH_A_LOOK_BYTES and content[0] == ord("["):
@@ -127,9 +129,14 @@ def estimate_prompt(request: ChatRequest, body: bytes) -> int:
 
 def estimate_tokens(request: ChatRequest, body: bytes) -> int:
     """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
+    return estimate_prompt(request, body) + reserved_output(request)
+
+
+def reserved_output(request: ChatRequest) -> int:
+    """What of `estimate_tokens` is not the prompt: the most tokens that all answers together may have."""
     limit = request.output_limit
     output = DEFAULT_OUTPUT_TOKENS if limit is None else min(max(limit, 0), _MOST_OUTPUT_TOKENS)
-    return estimate_prompt(request, body) + output * request.choices
+    return output * request.choices
 
 
 def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspec.Raw:

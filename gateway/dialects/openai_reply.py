@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -23,7 +23,7 @@ class _Reply(msgspec.Struct, gc=False):
     error: msgspec.Raw = _NULL
 
 
-class ReplyNotes(NamedTuple):
+class ReplyNotes(msgspec.Struct, frozen=True, gc=False):
     """What an answer says about itself."""
 
     usage: Usage | None = None
@@ -41,11 +41,10 @@ def read_reply(body: bytes) -> ReplyNotes:
         reply = _decode(body)
     except RecursionError as problem:
         raise ValueError("nested too deeply") from problem
-    error = bytes(reply.error)
     return ReplyNotes(
-        usage=None if reply.usage is None else usage_of(reply.usage),
-        finish_reason=reply.choices[0].finish_reason if reply.choices else None,
-        error=None if error == b"null" else envelop(error),
+        None if reply.usage is None else usage_of(reply.usage),
+        reply.choices[0].finish_reason if reply.choices else None,
+        None if reply.error is _NULL or bytes(reply.error) == b"null" else envelop(bytes(reply.error)),
     )
 
 

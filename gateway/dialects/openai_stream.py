@@ -14,7 +14,7 @@ import msgspec
 from gateway.dialects.envelope import Usage
 from gateway.dialects.openai_errors import envelop
 from gateway.dialects.openai_usage import read_usage
-from gateway.dialects.sse import Event, SseSplitter, encode_event
+from gateway.dialects.sse import SseSplitter, encode_event
 from gateway.errors import UpstreamBroken
 
 DONE: Final = b"data: [DONE]\n\n"
@@ -61,8 +61,10 @@ class ChatStream:
         "error",
         "finish_reason",
         "malformed",
+        "settled",
         "started",
         "usage",
+        "whole",
     )
 
     def __init__(self, *, choices: int = 1, hide_usage: bool = False) -> None:
@@ -75,20 +77,19 @@ class ChatStream:
         """A bit for each choice that has its finish_reason."""
         self.started = False
         """The first content has come."""
+        self.whole = False
+        """Every answer that was asked for has its finish_reason."""
         self.done = False
         """`[DONE]` has come."""
         self.error: bytes | None = None
         """An error that the provider sent in place of a chunk, as an error answer's body."""
+        self.settled = False
+        """The answer is whole, or an error has taken its place: `whole`, `done` or `error`."""
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.characters = 0
         """Text delivered so far."""
         self.malformed = 0
-
-    @property
-    def whole(self) -> bool:
-        """Every answer that was asked for has its finish_reason."""
-        return self.done or self._finished.bit_count() >= self._choices
 
     @property
     def delivered_tokens(self) -> int:
@@ -103,11 +104,19 @@ class ChatStream:
         After `done` or `error` nothing more is read.
         """
         pieces = self._held
-        for event in self._splitter.feed(data):
-            if piece := self._take(event):
+        sole = self._splitter.sole_event(data)
+        if sole is not None:
+            piece = self._take(data, sole)
+            if self.started and not pieces:
+                return piece
+            if piece:
                 pieces.append(piece)
-            if self.done or self.error is not None:
-                break
+        else:
+            for event in self._splitter.feed(data):
+                if piece := self._take(*event):
+                    pieces.append(piece)
+                if self.done or self.error is not None:
+                    break
         if not self.started and sum(map(len, pieces)) <= PREAMBLE_LIMIT_BYTES:
             return b""
         self.started = True
@@ -125,38 +134,42 @@ class ChatStream:
         self.done = True
         return rest + DONE
 
-    def _take(self, event: Event) -> bytes:
-        data = event.data
+    def _take(self, raw: bytes, data: bytes | None, name: bytes = b"") -> bytes:
+        """What an event has to say, and what of it is passed on."""
         if data is None:
-            return event.raw if self.started else b""
+            return raw if self.started else b""
         if data == b"[DONE]":
-            if not self.started and not self._held:
-                raise UpstreamBroken("The provider's stream ended without an answer.")
-            self.started = self.done = True
-            return event.raw
+            self._end_orderly()
+            return raw
         try:
             chunk = _decode_chunk(data)
         except (ValueError, RecursionError):
-            return self._take_unusual(event)
+            return self._take_unusual(raw, data)
         if chunk.error is not _NULL and bytes(chunk.error) != b"null":
             self.error = envelop(bytes(chunk.error))
+            self.settled = True
             return b""
         if chunk.choices:
             for choice in chunk.choices:
                 self._count(choice)
-        if chunk.usage is not _NULL:
-            return self._take_usage(event, chunk)
-        return event.raw
+        if chunk.usage is _NULL:
+            return raw
+        return self._take_usage(raw, data, name, chunk)
 
-    def _take_unusual(self, event: Event) -> bytes:
+    def _end_orderly(self) -> None:
+        if not self.started and not self._held:
+            raise UpstreamBroken("The provider's stream ended without an answer.")
+        self.started = self.whole = self.done = self.settled = True
+
+    def _take_unusual(self, raw: bytes, data: bytes) -> bytes:
         """A chunk of another shape is passed on, for it may be content; one that is no JSON is not."""
         try:
-            msgspec.json.decode(event.data or b"")
+            msgspec.json.decode(data)
         except (ValueError, RecursionError):
             self.malformed += 1
             return b""
         self.started = True
-        return event.raw
+        return raw
 
     def _count(self, choice: _Choice) -> None:
         if choice.delta:
@@ -169,25 +182,25 @@ class ChatStream:
             self.started = True
             self.finish_reason = choice.finish_reason
             self._finished |= 1 << min(max(choice.index, 0), self._choices)
+            if self._finished.bit_count() >= self._choices:
+                self.whole = self.settled = True
 
-    def _take_usage(self, event: Event, chunk: _Chunk) -> bytes:
-        usage = read_usage(chunk.usage)
-        if usage is not None:
-            self.usage = usage
-        if not self._hide_usage:
-            return event.raw
-        if usage is not None and not chunk.choices:
-            return b""
-        return _without_usage(event, chunk.usage)
+    def _take_usage(self, raw: bytes, data: bytes, name: bytes, chunk: _Chunk) -> bytes:
+        if bytes(chunk.usage) == b"null":
+            # A quote within a JSON string is escaped, so these plain bytes are always a member; once is the one read.
+            if self._hide_usage and raw.count(_NULL_USAGE) == 1:
+                return raw.replace(_NULL_USAGE, b"")
+        else:
+            usage = read_usage(chunk.usage)
+            if usage is not None:
+                self.usage = usage
+                if self._hide_usage and not chunk.choices:
+                    return b""
+        return _without_usage(data, name) if self._hide_usage else raw
 
 
-def _without_usage(event: Event, usage: msgspec.Raw) -> bytes:
-    """The event without its top-level `usage`, which nobody asked for but us.
-
-    A quote within a JSON string is escaped, so these plain bytes are always a member; once is the one that was read.
-    """
-    if event.raw.count(_NULL_USAGE) == 1 and bytes(usage) == b"null":
-        return event.raw.replace(_NULL_USAGE, b"")
-    members = _members_decoder.decode(event.data or b"{}")
+def _without_usage(data: bytes, name: bytes) -> bytes:
+    """The event without its top-level `usage`, which nobody asked for but us."""
+    members = _members_decoder.decode(data)
     del members["usage"]
-    return encode_event(msgspec.json.encode(members), event.name)
+    return encode_event(msgspec.json.encode(members), name)

@@ -6,8 +6,8 @@ import msgspec
 
 from gateway.dialects.envelope import Usage
 
-Count = float | None
-"""`float` takes both 12 and 12.0; null is for who has nothing to say."""
+Count = int | float | None
+"""Some write 12.0; null is for who has nothing to say."""
 
 
 class _Details(msgspec.Struct, gc=False):
@@ -51,22 +51,28 @@ def usage_of(counts: Counts) -> Usage:
     """
     prompt = _whole(counts.prompt_tokens)
     completion = max(_whole(counts.completion_tokens), _whole(counts.total_tokens) - prompt)
-    return Usage(prompt, completion, min(_cached(counts), prompt), min(_reasoning(counts), completion))
+    cached, reasoning = _cached(counts), _reasoning(counts)
+    return Usage(
+        prompt,
+        completion,
+        min(_whole(cached), prompt) if cached else 0,
+        min(_whole(reasoning), completion) if reasoning else 0,
+    )
 
 
-def _cached(counts: Counts) -> int:
+def _cached(counts: Counts) -> Count:
     details = counts.prompt_tokens_details
     if details is not None and details.cached_tokens is not None:
-        return _whole(details.cached_tokens)
-    return _whole(counts.prompt_cache_hit_tokens) or _whole(counts.cached_tokens)
+        return details.cached_tokens
+    return counts.prompt_cache_hit_tokens or counts.cached_tokens
 
 
-def _reasoning(counts: Counts) -> int:
+def _reasoning(counts: Counts) -> Count:
     details = counts.completion_tokens_details
     if details is not None and details.reasoning_tokens is not None:
-        return _whole(details.reasoning_tokens)
-    return _whole(counts.reasoning_tokens)
+        return details.reasoning_tokens
+    return counts.reasoning_tokens
 
 
 def _whole(count: Count) -> int:
-    return max(0, int(count)) if count else 0
+    return int(count) if count and count > 0 else 0

@@ -50,6 +50,22 @@ class SseSplitter:
         """The bytes of the event that has begun and not ended."""
         return bytes(self._pending)
 
+    def sole_event(self, data: bytes) -> bytes | None:
+        """The data of the one event that `data` is; None where it is anything else, and `feed` has to look at it.
+
+        A provider writes each event by itself, so that nearly every read brings exactly one, in its plainest form.
+        """
+        if (
+            self._pending
+            or not data.startswith(b"data: ")
+            or not data.endswith(b"\n\n")
+            or data.find(b"\n") != len(data) - 2
+            or b"\r" in data
+        ):
+            return None
+        self._begun = True
+        return data[6:-2]
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes. Raises UpstreamBroken where one grows beyond the limit."""
         pending = self._pending

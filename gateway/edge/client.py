@@ -20,13 +20,13 @@ from gateway.edge.response_parser import ResponseParser
 from gateway.edge.tls import client_context, open_tls
 from gateway.edge.upstream_exchange import Exchange
 from gateway.errors import UpstreamReset, UpstreamUnreachable
-from gateway.providers.profile import Origin
+from gateway.providers.profile import Origin, RawHeader
 from gateway.world import Connect, Stream
 
 Progress = Callable[[Stage], None]
-"""Told SENDING once there is a connection and AWAITING when the request's last byte has gone.
+"""Told CONNECTING before a connection is opened, SENDING once there is one, AWAITING when the last byte has gone.
 
-A connection that turns out to be dead is replaced: CONNECTING, and SENDING again.
+A kept connection begins with SENDING; one that turns out to be dead is replaced: CONNECTING, and SENDING again.
 """
 
 
@@ -73,23 +73,26 @@ class UpstreamClient:
         headers: RawHeaders,
         body: bytes = b"",
         *,
+        always: tuple[RawHeader, ...] = (),
         progress: Progress | None = None,
     ) -> UpstreamResponse:
-        """Asks and waits for the answer's head; `host` and `content-length` are added to `headers`.
+        """Asks and waits for the answer's head; `host` and `content-length` are added to the headers.
 
+        Those that every request of a kind has are given as `always` and composed once, `headers` are this request's.
         A connection that was kept alive but is lost before any byte of an answer is replaced by a fresh one, once.
         Raises UpstreamUnreachable, UpstreamReset (no byte of an answer), UpstreamBroken, UpstreamTooLarge,
         Overloaded (too many connections), ValueError (a header or target that could not be sent as it is).
         """
-        head = self._heads.compose(origin, method, target, headers, len(body))
+        head = self._heads.compose(origin, method, target, always, headers, len(body))
         pool = self._pools.get(origin) or self._new_pool(origin)
         kept = pool.take()
         if kept is not None:
             try:
                 return await self._exchange(kept, method, head, body, progress)
             except UpstreamReset:
-                if progress is not None:
-                    progress(Stage.CONNECTING)
+                pass  # it had been closed while it lay idle, and nobody has seen the request
+        if progress is not None:
+            progress(Stage.CONNECTING)
         fresh = await _open(pool)
         return await self._exchange(fresh, method, head, body, progress)
 
@@ -115,10 +118,13 @@ class UpstreamClient:
         try:
             if progress is not None:
                 progress(Stage.SENDING)
-            await exchange.send(head, body)
+            unsent = exchange.send_nowait(head, body)
+            if unsent is not None:
+                await exchange.send_rest(unsent)
             if progress is not None:
                 progress(Stage.AWAITING)
-            await exchange.receive_head()
+            while not parser.has_head:
+                await exchange.receive_more()
             return UpstreamResponse(exchange)
         except BaseException:
             exchange.close()

@@ -63,7 +63,8 @@ class OriginPool:
         max_connections: int,
         idle_s: float,
     ) -> None:
-        self._busy: set[Connection] = set()
+        self._busy: dict[Connection, None] = {}
+        """In the order in which they were taken: a set's would change from process to process."""
         self._clock = clock
         self._closed = False
         self._connecting = 0
@@ -79,7 +80,7 @@ class OriginPool:
         while self._idle:
             connection = self._idle.pop()
             if _is_silent(connection.stream):
-                self._busy.add(connection)
+                self._busy[connection] = None
                 return connection
             connection.stream.close()
         return None
@@ -96,11 +97,11 @@ class OriginPool:
             stream.close(abort=True)
             raise ConnectionAbortedError("the client was closed meanwhile")
         connection = Connection(self, stream)
-        self._busy.add(connection)
+        self._busy[connection] = None
         return connection
 
     def put_back(self, connection: Connection) -> None:
-        self._busy.discard(connection)
+        self._busy.pop(connection, None)
         if self._closed:
             connection.stream.close()
             return
@@ -108,7 +109,7 @@ class OriginPool:
         self._idle.append(connection)
 
     def forget(self, connection: Connection) -> None:
-        self._busy.discard(connection)
+        self._busy.pop(connection, None)
 
     def drop_expired(self) -> None:
         """Closes what has been idle for too long."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.dialects.envelope import RawHeaders
-from gateway.providers.profile import Origin
+from gateway.providers.profile import Origin, RawHeader
 
 _CACHED_STARTS: Final = 256
 _TARGET: Final = re.compile(rb"[!-~]+")
@@ -21,30 +22,46 @@ class RequestHeads:
     __slots__ = ("_starts",)
 
     def __init__(self) -> None:
-        self._starts: dict[tuple[Origin, bytes, bytes], bytes] = {}
+        self._starts: dict[tuple[Origin, bytes, bytes, tuple[RawHeader, ...]], bytes] = {}
 
-    def compose(self, origin: Origin, method: bytes, target: bytes, headers: RawHeaders, body_bytes: int) -> bytes:
+    def compose(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        always: tuple[RawHeader, ...],
+        headers: RawHeaders,
+        body_bytes: int,
+    ) -> bytes:
         """The head up to the empty line; `host` and `content-length` are written here, not passed in.
 
-        Raises ValueError for what could not be sent as it is: CR, LF or NUL in a field, a target with white space.
+        `always` are headers that come again with other requests. Raises ValueError for what could not be sent as it
+        is: CR, LF or NUL in a field, a target with white space.
         """
-        start = self._starts.get((origin, method, target)) or self._compose_start(origin, method, target)
-        fields = b"".join([b"%b: %b\r\n" % field for field in headers])
-        # Each field has exactly the CR and the LF that were put there just now.
-        if not fields.count(b"\r") == fields.count(b"\n") == len(headers) or b"\0" in fields:
-            raise ValueError("a request header carries CR, LF or NUL")
+        start = self._starts.get((origin, method, target, always))
+        if start is None:
+            start = self._compose_start(origin, method, target, always)
+        fields = _fields(headers)
         if body_bytes or method not in _WITHOUT_BODY:
             return b"%b%bcontent-length: %d\r\n\r\n" % (start, fields, body_bytes)
         return b"%b%b\r\n" % (start, fields)
 
-    def _compose_start(self, origin: Origin, method: bytes, target: bytes) -> bytes:
+    def _compose_start(self, origin: Origin, method: bytes, target: bytes, always: tuple[RawHeader, ...]) -> bytes:
         if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
             raise ValueError("a request's method or target carries what does not belong there")
         if len(self._starts) >= _CACHED_STARTS:
             self._starts.clear()
-        start = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, _host_field(origin))
-        self._starts[origin, method, target] = start
+        start = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (method, target, _host_field(origin), _fields(always))
+        self._starts[origin, method, target, always] = start
         return start
+
+
+def _fields(headers: Sequence[RawHeader]) -> bytes:
+    fields = b"".join([b"%b: %b\r\n" % field for field in headers])
+    # Each field has exactly the CR and the LF that were put there just now.
+    if not fields.count(b"\r") == fields.count(b"\n") == len(headers) or b"\0" in fields:
+        raise ValueError("a request header carries CR, LF or NUL")
+    return fields
 
 
 def _host_field(origin: Origin) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.content_coding import Inflater, UndecodableContent, decoder_for
 from gateway.edge.upstream_exchange import Exchange
@@ -36,13 +38,19 @@ class UpstreamResponse:
 
     async def read(self, limit_bytes: int) -> bytes:
         """The whole body, decoded. Raises UpstreamTooLarge, UpstreamBroken."""
+        parser = self._parser
+        if parser.complete and self._decoder is None:
+            # A short answer arrives in one read with its head: there is nothing to wait for.
+            body = parser.take_body()
+            if len(body) > limit_bytes:
+                self._refuse_size()
+            return body
         pieces: list[bytes] = []
         size = 0
         while piece := await self.receive():
             size += len(piece)
             if size > limit_bytes:
-                self.close()
-                raise UpstreamTooLarge("The provider's answer is larger than the bound.")
+                self._refuse_size()
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -51,11 +59,11 @@ class UpstreamResponse:
 
         Raises UpstreamBroken when the body is cut short or malformed.
         """
-        parser = self._parser
+        parser, decoder = self._parser, self._decoder
         while True:
-            piece = parser.take_body()
-            if self._decoder is not None:
-                piece = self._decode(self._decoder, piece)
+            piece = parser.take_body() if parser.body else b""
+            if decoder is not None:
+                piece = self._decode(decoder, piece)
             if piece:
                 return piece
             if parser.complete:
@@ -65,6 +73,10 @@ class UpstreamResponse:
     def close(self) -> None:
         """Closes the connection at once unless the answer has ended. Never blocks; twice is harmless."""
         self._exchange.close()
+
+    def _refuse_size(self) -> NoReturn:
+        self.close()
+        raise UpstreamTooLarge("The provider's answer is larger than the bound.")
 
     def _undo(self, coding: bytes) -> None:
         try:

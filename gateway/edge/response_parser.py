@@ -15,6 +15,7 @@ from gateway.errors import GatewayError, UpstreamBroken, UpstreamReset, Upstream
 _FIELD_OVERHEAD_BYTES: Final = 4
 """Colon, space and line end."""
 _NOTED: Final = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
+"""The fields that say how the body is framed and coded."""
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -26,15 +27,15 @@ class ResponseParser:
     """
 
     __slots__ = (
-        "_body",
         "_failure",
+        "_fields",
         "_has_no_body",
         "_idle_bytes",
         "_is_empty",
         "_max_header_bytes",
-        "_noted",
         "_parser",
         "_until_end",
+        "body",
         "complete",
         "content_coding",
         "has_head",
@@ -53,15 +54,16 @@ class ResponseParser:
         self.complete = False
         self.reusable = False
         """Whether, the answer being complete, the connection may carry another request."""
-        self._body: list[bytes] = []
+        self.body: list[bytes] = []
+        """What has arrived of it and has not been taken."""
         self._failure: GatewayError | None = None
+        self._fields = self.headers
+        """Where fields go: once the head is whole, only trailers come, which nobody reads."""
         self._has_no_body = has_no_body
         self._idle_bytes = 0
         """Received since the last piece of body."""
         self._is_empty = True
         self._max_header_bytes = max_header_bytes
-        self._noted: dict[bytes, bytes] = {}
-        """The fields that say how the body is framed and coded."""
         self._until_end = False
         self._parser = httptools.HttpResponseParser(self)
 
@@ -94,7 +96,7 @@ class ResponseParser:
 
     def take_body(self) -> bytes:
         """What has arrived of the body since the last call, as it was sent."""
-        body = self._body
+        body = self.body
         if not body:
             return b""
         taken = body[0] if len(body) == 1 else b"".join(body)
@@ -106,12 +108,7 @@ class ResponseParser:
             self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.has_head:
-            return  # a trailer
-        name = name.lower()
-        self.headers.append((name, value))
-        if name in _NOTED:
-            self._noted[name] = self._noted[name] + b", " + value if name in self._noted else value
+        self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self.has_head:
@@ -124,6 +121,7 @@ class ResponseParser:
             raise self._fail(_headers_too_large())
         self.status = status
         self.has_head = True
+        self._fields = []  # what follows are trailers
         self.reusable = self._parser.should_keep_alive()
         if self._has_no_body or status in _NO_BODY:
             self.complete = True
@@ -135,14 +133,17 @@ class ResponseParser:
             self.reusable = False
             return
         self._idle_bytes = 0
-        self._body.append(data)
+        self.body.append(data)
 
     def on_message_complete(self) -> None:
         if self.has_head:
             self.complete = True
 
     def _prepare_for_body(self) -> None:
-        noted = self._noted
+        noted: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            if name in _NOTED:
+                noted[name] = noted[name] + b", " + value if name in noted else value
         transfer_coding = noted.get(b"transfer-encoding")
         if transfer_coding is None:
             self._until_end = b"content-length" not in noted
@@ -154,7 +155,6 @@ class ResponseParser:
         if status < 100 or status == 101:
             raise self._fail(UpstreamBroken("The provider answered with a status that was not asked for."))
         self.headers.clear()
-        self._noted.clear()
 
     def _refuse(self, mistake: Exception) -> None:
         """Garbage behind a complete answer is no fault of the answer's."""

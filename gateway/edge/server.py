@@ -43,7 +43,8 @@ class EdgeServer:
         on_crash: OnCrash,
     ) -> None:
         self._service = Service(app=app, limits=limits, clock=clock, lines=FieldLines(wall_clock), on_crash=on_crash)
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
+        """In the order in which they came: a set's would change from process to process."""
         self._room = trio.lowlevel.ParkingLot()
         self._accepting = trio.CancelScope()
         self._failed_accepts = 0
@@ -95,7 +96,7 @@ class EdgeServer:
                 await trio.sleep(self._service.limits.accept_pause_s)
                 continue
             connection = Connection(self._service, stream, listener.address)
-            self._connections.add(connection)
+            self._connections[connection] = None
             connections.start_soon(self._run, connection)
             await self._make_room()
 
@@ -103,7 +104,7 @@ class EdgeServer:
         try:
             await connection.run()
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
             self._room.unpark()
 
     async def _make_room(self) -> None:

@@ -31,8 +31,8 @@ class Exchange:
         self._stream = connection.stream
         self._is_sent = False
 
-    async def send(self, head: bytes, body: bytes) -> None:
-        """Sends the request, or as much of it as the other side wants before it answers.
+    def send_nowait(self, head: bytes, body: bytes) -> list[memoryview] | None:
+        """Sends what can be sent at once, and returns what is left for `send_rest`.
 
         A connection lost meanwhile is no failure yet: an answer may have come before that, and reading will tell.
         """
@@ -42,16 +42,22 @@ class Exchange:
         except trio.WouldBlock:
             taken = 0
         except OSError:
-            return
+            return None
         if taken == len(first) and not rest:
             self._is_sent = True
-        else:
-            await self._send_watching([memoryview(first)[taken:], memoryview(rest)])
+            return None
+        return [memoryview(first)[taken:], memoryview(rest)]
 
-    async def receive_head(self) -> None:
-        """Returns when the final answer's head has arrived. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
-        while not self.parser.has_head:
-            await self.receive_more()
+    async def send_rest(self, parts: list[memoryview]) -> None:
+        """Goes on sending while watching for an answer, which makes the rest pointless."""
+        failures: list[GatewayError] = []
+        async with trio.open_nursery() as nursery:
+            cancel = nursery.cancel_scope.cancel
+            nursery.start_soon(_keep_failure, self._receive_head, failures, cancel)
+            self._is_sent = await _send_all(self._stream, parts)
+            cancel()
+        for failure in failures:
+            raise failure
 
     async def receive_more(self) -> None:
         """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
@@ -90,16 +96,9 @@ class Exchange:
         else:
             connection.discard(abort=not self._is_sent)
 
-    async def _send_watching(self, parts: list[memoryview]) -> None:
-        """Goes on sending while watching for an answer, which makes the rest pointless."""
-        failures: list[GatewayError] = []
-        async with trio.open_nursery() as nursery:
-            cancel = nursery.cancel_scope.cancel
-            nursery.start_soon(_keep_failure, self.receive_head, failures, cancel)
-            self._is_sent = await _send_all(self._stream, parts)
-            cancel()
-        for failure in failures:
-            raise failure
+    async def _receive_head(self) -> None:
+        while not self.parser.has_head:
+            await self.receive_more()
 
 
 async def _keep_failure(

@@ -5,6 +5,7 @@ What is not known to be of use stays here: the rest are a connection's own, cook
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from gateway.dialects.envelope import RawHeaders
@@ -32,10 +33,9 @@ def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
     """
     kept = [(b"content-type", content_type)]
     for name, value in headers:
-        if name in _USEFUL or (name.startswith(_USEFUL_PREFIXES) and name not in _OURS_ALONE):
-            kept.append((name, value))
-        elif name == b"x-request-id":
-            kept.append((b"x-upstream-request-id", value))
+        shown_name = _shown_name(name)
+        if shown_name is not None:
+            kept.append((shown_name, value))
     return kept
 
 
@@ -45,3 +45,12 @@ def json_content_type(headers: RawHeaders) -> bytes:
         if name == b"content-type" and b"json" in value.lower():
             return value
     return b"application/json"
+
+
+@lru_cache(maxsize=1024)
+def _shown_name(name: bytes) -> bytes | None:
+    """What the client sees `name` as, None where it does not; remembered, since every answer has the same names."""
+    if name == b"x-request-id":
+        return b"x-upstream-request-id"
+    is_useful = name in _USEFUL or (name.startswith(_USEFUL_PREFIXES) and name not in _OURS_ALONE)
+    return name if is_useful else None

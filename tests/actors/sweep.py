@@ -25,6 +25,10 @@ class DisturbAt(trio.abc.Instrument):
     def arm(self, disturb: Callable[[], None]) -> None:
         self._disturb = disturb
 
+    def disarm(self) -> None:
+        """The interesting part is over: no further step counts."""
+        self._disturb = None
+
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         if self._disturb is None or self.done:
             return

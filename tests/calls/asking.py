@@ -16,7 +16,7 @@ from gateway.calls.upstream import Progress
 from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHeaders
 from gateway.dialects.openai_chat import decode_request, estimate_tokens
 from gateway.providers.directory import openai_dialect_profile
-from gateway.providers.profile import Origin
+from gateway.providers.profile import Origin, RawHeader
 
 BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -73,6 +73,8 @@ class FakeClient:
     connect_s: float = 0.0
     send_s: float = 0.0
     think_s: float = 0.0
+    kept: bool = False
+    """There is a connection already: nothing has to be opened."""
     dead_after_s: float | None = None
     """Where a kept connection is tried first: seconds until it turns out to be dead."""
     refuses: Failure | None = None
@@ -82,14 +84,23 @@ class FakeClient:
     body: bytes = b""
 
     async def request(
-        self, origin: Origin, method: bytes, target: bytes, headers: RawHeaders, body: bytes, *, progress: Progress
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: RawHeaders,
+        body: bytes,
+        *,
+        always: tuple[RawHeader, ...],
+        progress: Progress,
     ) -> FakeResponse:
         assert method == b"POST"
-        self.origin, self.target, self.headers, self.body = origin, target, headers, body
+        self.origin, self.target, self.headers, self.body = origin, target, [*always, *headers], body
         if self.dead_after_s is not None:
             progress(Stage.SENDING)
             progress(Stage.AWAITING)
             await trio.sleep(self.dead_after_s)
+        if not self.kept:
             progress(Stage.CONNECTING)
         await trio.sleep(self.connect_s)
         if self.refuses is not None:

@@ -122,6 +122,18 @@ async def test_a_connection_that_was_dead_gives_the_next_one_its_time(autojump_c
     assert (told.failure.stage, told.ended_at) == (Stage.CONNECTING, 54 + 55)
 
 
+@pytest.mark.parametrize(("body", "due"), [(BODY, 600), (STREAMED, 60)])
+async def test_a_kept_connection_costs_no_time_and_the_connect_limit_never_applies(
+    autojump_clock: trio.testing.MockClock, body: bytes, due: float
+) -> None:
+    client = upstream(content_type=JSON)
+    client.kept, client.think_s = True, 999
+    told = await ask(http_calls(client), body, timeouts=Timeouts(connect_s=5, first_token_s=60))
+    assert isinstance(told.failure, TimedOut)
+    assert (told.failure.stage, told.ended_at) == (Stage.AWAITING, due)
+    assert (told.attempt.sent_at, told.notes.connect_s) == (0, 0)
+
+
 async def test_what_never_got_through_costs_nothing_what_did_costs_the_prompt() -> None:
     client = upstream(content_type=JSON)
     client.refuses = UpstreamUnreachable("refused")

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects import openai_chat
-from gateway.dialects.openai_chat import decode_request, estimate_tokens, rewrite_request
+from gateway.dialects.openai_chat import (
+    decode_request,
+    estimate_prompt,
+    estimate_tokens,
+    reserved_output,
+    rewrite_request,
+)
 from gateway.errors import InvalidRequest
 from tests.shared_material import Recording, recordings
 
@@ -192,3 +198,11 @@ def test_a_picture_is_not_weighed_by_its_bytes() -> None:
 def test_a_senseless_limit_reserves_something_sensible(limit: bytes) -> None:
     body = PLAIN[:-1] + b',"max_tokens":' + limit + b"}"
     assert 0 < estimate_tokens(decode_request(body), body) < 20_000_000
+
+
+@pytest.mark.parametrize("more", [b"", b',"max_tokens":100,"n":3', b',"max_completion_tokens":-1'])
+def test_what_is_reserved_is_the_prompt_and_the_answer(more: bytes) -> None:
+    """A call task finds the prompt again by taking the answer off."""
+    body = PLAIN.rstrip()[:-1] + more + b"}"
+    request = decode_request(body)
+    assert estimate_tokens(request, body) - reserved_output(request) == estimate_prompt(request, body)

@@ -26,6 +26,35 @@ def test_the_common_event_comes_with_its_bytes() -> None:
     assert split(raw) == [Event(raw, b'{"a":1}')]
 
 
+def test_one_plain_event_in_a_read_needs_no_splitting() -> None:
+    assert SseSplitter().sole_event(b'data: {"a":1}\n\n') == b'{"a":1}'
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        b"data: 1\n\ndata: 2\n\n",
+        b"data: 1\ndata: 2\n\n",
+        b"data: 1\rdata: 2\n\n",
+        b"data: 1\n\n\n\n",
+        b"data: 1\n",
+        b"\xef\xbb\xbfdata: 1\n\n",
+        b": comment\n\n",
+        b"data:1\n\n",
+        b"",
+    ],
+)
+def test_whatever_is_not_exactly_that_is_split(read: bytes) -> None:
+    assert SseSplitter().sole_event(read) is None
+
+
+def test_a_read_that_goes_on_with_an_event_is_no_event_by_itself() -> None:
+    splitter = SseSplitter()
+    splitter.feed(b"data: 1\n")
+    assert splitter.sole_event(b"data: 2\n\n") is None
+    assert data_of(splitter.feed(b"data: 2\n\n")) == [(b"", b"1\n2")]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_each_of_the_three_line_ends_ends_a_line(end: bytes) -> None:
     stream = end.join([b"event: a", b"data: 1", b"data: 2", b"", b"data: 3", b"", b""])

@@ -77,6 +77,32 @@ async def test_a_header_that_could_end_a_line_is_never_sent(value: bytes, autoju
         assert not server.wires
 
 
+async def test_what_is_sent_always_comes_first_and_is_its_own_for_each_key(autojump_clock: MockClock) -> None:
+    seen = []
+
+    async def script(wire: Wire) -> None:
+        while request := await wire.request():
+            seen.append(request)
+            await wire.send(OK)
+
+    async with upstream(script) as (client, _):
+        for key in (b"a", b"b", b"a"):
+            always = ((b"authorization", key),)
+            (await client.request(ORIGIN, b"GET", b"/", [(b"x-request-id", b"1")], always=always)).close()
+    assert seen == [
+        b"GET / HTTP/1.1\r\nhost: upstream.test\r\nauthorization: %b\r\nx-request-id: 1\r\n\r\n" % key
+        for key in (b"a", b"b", b"a")
+    ]
+
+
+async def test_what_is_sent_always_is_checked_every_time(autojump_clock: MockClock) -> None:
+    async with upstream(answer_for_ever) as (client, server):
+        for _ in range(2):
+            with pytest.raises(ValueError, match="header"):
+                await client.request(ORIGIN, b"GET", b"/", [], always=((b"authorization", b"a\r\nx-evil: 1"),))
+        assert not server.wires
+
+
 @pytest.mark.parametrize("target", [b"", b"/a b", b"/a\r\nx: y", b"/a\0", "/ä".encode()])
 async def test_a_target_that_could_end_a_line_is_never_sent(target: bytes, autojump_clock: MockClock) -> None:
     async with upstream(answer_for_ever) as (client, server):
@@ -100,7 +126,7 @@ async def test_more_targets_than_are_remembered_are_all_asked_rightly(autojump_c
 
 
 async def test_progress_is_told_when_there_is_a_connection_and_when_all_is_sent(autojump_clock: MockClock) -> None:
-    """A dead connection goes back to connecting."""
+    """A kept connection begins with sending; a dead one goes back to connecting."""
     stages: list[tuple[Stage, float]] = []
 
     async def script(wire: Wire) -> None:
@@ -118,7 +144,7 @@ async def test_progress_is_told_when_there_is_a_connection_and_when_all_is_sent(
             response = await client.request(ORIGIN, b"POST", b"/", [], b"{}", progress=note)
             response.close()
     assert stages == [
-        *[(Stage.SENDING, 0), (Stage.AWAITING, 0)],
+        *[(Stage.CONNECTING, 0), (Stage.SENDING, 0), (Stage.AWAITING, 0)],
         *[(Stage.SENDING, 1), (Stage.AWAITING, 1)],
         *[(Stage.CONNECTING, 1), (Stage.SENDING, 1), (Stage.AWAITING, 1)],
     ]
