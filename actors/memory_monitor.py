@@ -39,7 +39,10 @@ class PressureMoved(NamedTuple):
 
 
 class MemoryMonitor:
-    """An actor without a mailbox: it reads `sample` (bytes) every 250 ms, and anybody reads its `pressure`."""
+    """An actor without a mailbox: it reads `sample` (bytes) every 250 ms, and anybody reads its `pressure`.
+
+    `sample` may raise OSError where it cannot tell at the moment.
+    """
 
     name = "memory"
 
@@ -50,6 +53,8 @@ class MemoryMonitor:
         self._observe = observe
         self.pressure = Pressure.NONE
         self.used_bytes = 0
+        self.missed = 0
+        """Samples that could not be taken."""
         self.buried = False
         """It samples no more."""
 
@@ -65,8 +70,11 @@ class MemoryMonitor:
             self.buried = True
 
     def look(self) -> Pressure:
-        """Takes one sample now."""
-        self.used_bytes = self._sample()
+        """Takes one sample now; where that fails (clients hold every file descriptor), the last one still stands."""
+        try:
+            self.used_bytes = self._sample()
+        except OSError:
+            self.missed += 1
         after = judge(self.used_bytes / self._threshold_bytes, self.pressure)
         if after is not self.pressure:
             moved = PressureMoved(self.pressure, after, self.used_bytes, self._threshold_bytes, self._clock())
@@ -80,6 +88,7 @@ class MemoryMonitor:
             "pressure": self.pressure.name.lower(),
             "used_bytes": self.used_bytes,
             "threshold_bytes": self._threshold_bytes,
+            "missed": self.missed,
         }
 
 

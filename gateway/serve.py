@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 import trio
 
+from actors.life import describe
 from actors.supervisor import Escalated
 from gateway import __version__
 from gateway.config import Config
@@ -104,7 +105,7 @@ async def _serve(config: Config, world: World) -> int:
         log.info("gateway stopped")
     except* Escalated as gave_up:
         code = GAVE_UP
-        log.critical("gateway gave up", reason=str(gave_up.exceptions[0]))
+        log.critical("gateway gave up", reason=describe(gave_up))
     return code
 
 

@@ -43,4 +43,4 @@ async def test_pressure_is_seen_within_a_quarter_of_a_second_and_stated_once(aut
     with trio.move_on_after(5):
         await monitor.run()
     assert [(fact.after, fact.at - start) for fact in facts] == [(Pressure.REFUSE, 0.75), (Pressure.NONE, 2.25)]
-    assert monitor.view() == {"pressure": "none", "used_bytes": 100, "threshold_bytes": 1000}
+    assert monitor.view() == {"pressure": "none", "used_bytes": 100, "threshold_bytes": 1000, "missed": 0}

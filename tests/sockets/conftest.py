@@ -1,0 +1,63 @@
+"""One upstream and one gateway for all tests here that do not need one of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from openai import OpenAI
+
+from tests.sockets.processes import GatewayProcess, running
+from tests.sockets.upstream import Upstream
+
+SETTINGS = """
+[retry]
+budget_start = 100            # no test's retries are at the cost of another's
+[memory]
+ingress_mb = 8
+[providers.openai]
+requests_per_minute = 0       # some tests are floods
+tokens_per_minute = 0
+[providers.azure]
+kind = "openai"
+base_url = "{azure}"
+api_key_env = "AZURE_API_KEY"
+"""
+
+
+@pytest.fixture(scope="package")
+def upstream() -> Iterator[Upstream]:
+    upstream = Upstream()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture(scope="package")
+def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """As it comes, with the upstream for its three providers. What it has said by the end must be good."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with running(
+        folder, settings=SETTINGS.format(azure=upstream.url("/azure/openai/v1")), environ=upstream.environ
+    ) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="package")
+def client(gateway: GatewayProcess) -> Iterator[OpenAI]:
+    """The official client with its usual settings."""
+    with OpenAI(base_url=f"{gateway.url}/v1", api_key="the-clients-own-key") as client:
+        yield client
+
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes a figure worth reading, for the end of the run."""
+    return request.config.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for figure in config.stash.get(FIGURES, []):
+        terminalreporter.write_line(f"measured on sockets: {figure}")

@@ -1,0 +1,203 @@
+"""One client cannot hurt another: whatever some do, a good one beside them gets its answers, and nobody restarts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import trio
+
+from gateway.edge.sockets import connect
+from tests.edge.hostile import BROKEN
+from tests.edge.serving import get, post
+from tests.face.http_client import Client
+from tests.sockets import scripts
+from tests.sockets.callers import (
+    AT_REST_S,
+    CHAT,
+    MEGABYTE,
+    at_rest,
+    call,
+    chat,
+    in_time,
+    in_words,
+    question,
+    together,
+)
+from tests.sockets.processes import GatewayProcess, running
+from tests.sockets.upstream import Asked, Upstream
+
+TIMES = 40
+LONGEST_WAIT_S = 2.0
+"""For the good client's answer, on a machine that is busy with the bad ones."""
+
+
+class Neighbour:
+    """A good client beside bad ones: it asks all the time over one connection and notes how long it waited."""
+
+    def __init__(self, gateway: GatewayProcess, model: str) -> None:
+        self._gateway = gateway
+        self._model = model
+        self.waited_s: list[float] = []
+
+    async def live(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        client = Client(await connect(*self._gateway.address))
+        task_status.started()
+        try:
+            while True:
+                for stream in (False, True):
+                    began_at = time.monotonic()
+                    reply = await client.request("POST", CHAT, json_body=question(self._model, stream=stream))
+                    assert reply.status == 200
+                    assert not stream or reply.body.endswith(scripts.DONE)
+                    self.waited_s.append(time.monotonic() - began_at)
+                await trio.sleep(0.005)
+        finally:
+            client.leave()
+
+
+@asynccontextmanager
+async def neighbour_of(gateway: GatewayProcess, upstream: Upstream) -> AsyncIterator[Neighbour]:
+    """Lives while the block runs, and must have lived well. All is at rest afterwards, and nothing has restarted."""
+    neighbour = Neighbour(gateway, upstream.plays(scripts.answers))
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(neighbour.live)
+            yield neighbour
+            nursery.cancel_scope.cancel()
+        await in_time(lambda: at_rest(gateway), AT_REST_S)
+    assert len(neighbour.waited_s) > 10
+    assert max(neighbour.waited_s) < LONGEST_WAIT_S
+    assert {actor["restarts"] for actor in gateway.actors().values()} == {0}
+
+
+async def test_no_hostile_client_hurts_its_neighbour(
+    gateway: GatewayProcess, upstream: Upstream, measured: Callable[[str], None]
+) -> None:
+    """Each broken request forty times at once; every one of them is refused as it should be."""
+    async with neighbour_of(gateway, upstream) as neighbour:
+        for wire, status in BROKEN.values():
+
+            async def refused(_: int, wire: bytes = wire, status: int = status) -> None:
+                client = await call(gateway)
+                assert (await client.ask(wire)).status == status
+                client.stream.close()
+
+            await together(TIMES, refused)
+    measured(f"a good client beside {TIMES * len(BROKEN)} hostile ones: {in_words(neighbour.waited_s)}")
+
+
+async def test_hypercorn_survives_them_too(upstream: Upstream, tmp_path: Path) -> None:
+    """It answers as it likes, or not at all; but it lives, and so does the neighbour."""
+    wires = [wire for wire, _ in BROKEN.values()]
+    with running(tmp_path, settings='[server]\nengine = "hypercorn"', environ=upstream.environ) as gateway:
+        neighbour = Neighbour(gateway, upstream.plays(scripts.answers))
+
+        async def bother(number: int) -> None:
+            client = await call(gateway)
+            await client.send(wires[number % len(wires)])
+            with trio.move_on_after(0.5), suppress(ConnectionResetError):
+                await client.rest()
+            client.stream.close(abort=number % 2 == 0)
+
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(neighbour.live)
+                for _ in range(4):
+                    await together(2 * len(wires), bother)
+                nursery.cancel_scope.cancel()
+        assert len(neighbour.waited_s) > 10
+        assert max(neighbour.waited_s) < LONGEST_WAIT_S
+        assert {actor["restarts"] for actor in gateway.actors().values()} == {0}
+
+
+async def test_a_reset_after_every_byte_hurts_nobody(gateway: GatewayProcess, upstream: Upstream) -> None:
+    wire = chat(upstream.plays(scripts.answers), stream=True)
+    before = gateway.descriptors()
+    async with neighbour_of(gateway, upstream):
+        for size in range(len(wire) + 1):
+            client = await call(gateway)
+            await client.send(wire[:size])
+            client.stream.close(abort=True)
+            await trio.sleep(0.001)
+    with trio.fail_after(10):
+        await in_time(lambda: gateway.descriptors() == before, AT_REST_S)
+
+
+async def test_readers_that_stall_are_bounded_and_hurt_nobody(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """Twenty that ask for an endless answer and read none of it: the provider is made to wait, and nobody else."""
+    sent_bytes = 0
+    word = scripts.event({"content": "x" * 60_000})
+
+    def floods(asked: Asked) -> None:
+        nonlocal sent_bytes
+        asked.begin_stream()
+        while True:
+            asked.stream(word)
+            sent_bytes += len(word)
+
+    flood = upstream.plays(floods)
+    with trio.fail_after(30):
+        stalled = [await call(gateway) for _ in range(20)]
+        for client in stalled:
+            await client.send(chat(flood, stream=True))
+        before = -1
+        while before < sent_bytes or not sent_bytes:  # until every buffer on the way is full
+            before = sent_bytes
+            await trio.sleep(0.2)
+        async with neighbour_of(gateway, upstream):
+            await trio.sleep(0.5)
+            openai = (await trio.to_thread.run_sync(gateway.actors))["openai"]["detail"]
+            assert len(openai["in_flight"]) in (len(stalled), len(stalled) + 1)
+            assert openai["memory"]["used"] <= (len(stalled) + 1) * MEGABYTE / 4
+            for client in stalled:
+                client.stream.close(abort=True)
+
+
+async def test_slow_senders_hurt_nobody(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """Requests that come a byte at a time are answered; bodies that are announced and never come cost nobody else."""
+    wire = chat(upstream.plays(scripts.answers))
+
+    async def dawdle(number: int) -> None:
+        client = await call(gateway)
+        if number % 2:
+            await client.send(get("/v1/chat/completions", "Content-Length: 9999999", method="POST"))
+            await trio.sleep(0.5)
+        else:
+            for offset in range(len(wire)):
+                await client.send(wire[offset : offset + 1])
+                await trio.sleep(0.002)
+            assert (await client.answer()).status == 200
+        client.stream.close()
+
+    async with neighbour_of(gateway, upstream):
+        await together(TIMES, dawdle)
+
+
+async def test_a_wrong_request_leaves_its_connection_usable(gateway: GatewayProcess) -> None:
+    """A dozen mistakes and a right one, all over one connection."""
+    wrong = [
+        (post("/v1/chat/completions", b"{nonsense"), 400),
+        (post("/v1/chat/completions", b'{"model": 7, "messages": []}'), 400),
+        (post("/v1/chat/completions", b'{"messages": [{"role": "user"}]}'), 400),
+        (post("/v1/chat/completions", b""), 400),
+        (chat("sandbox/nobody"), 404),
+        (chat("claude-nobody"), 503),
+        (chat("sandbox/echo", "X-Gateway-Timeout: soon"), 400),
+        (get("/v1/chat/completions"), 405),
+        (post("/v1/models", b"{}"), 405),
+        (get("/v1/nothing"), 404),
+        (post("/v1/completions", b"{}"), 404),
+        (get("/"), 404),
+    ]
+    with trio.fail_after(10):
+        client = await call(gateway)
+        for wire, status in wrong:
+            answer = await client.ask(wire)
+            assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
+            assert b'"error"' in answer.body
+            assert b"Traceback" not in answer.body
+        assert (await client.ask(chat("sandbox/echo"))).status == 200
+        client.stream.close()

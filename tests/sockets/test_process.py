@@ -1,0 +1,174 @@
+"""The gateway's process: it starts soon, ends when told, lets nobody down over it, and says what it cannot do."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.sockets import scripts
+from tests.sockets.callers import question
+from tests.sockets.processes import START_LIMIT_S, GatewayProcess, running
+from tests.sockets.scripts import DONE, ROLE, STOP, WORDS, event
+from tests.sockets.upstream import Asked, Script, Upstream
+
+STATED_GRACE_S = 0.5
+
+
+@contextmanager
+def streaming(gateway: GatewayProcess, model: str) -> Iterator[Iterator[str]]:
+    """The lines of a streamed answer, of which the first word has been read."""
+    with httpx.stream(
+        "POST", f"{gateway.url}/v1/chat/completions", json=question(model, stream=True), timeout=10
+    ) as answer:
+        lines = answer.iter_lines()
+        while WORDS[0] not in next(lines):
+            pass
+        yield lines
+
+
+def goes_on_when(told: threading.Event) -> Script:
+    """One word, and the rest when it is told."""
+
+    def script(asked: Asked) -> None:
+        if not asked.json["stream"]:
+            assert told.wait(10)
+            scripts.answers(asked)
+            return
+        asked.begin_stream()
+        asked.stream(ROLE + event({"content": WORDS[0]}))
+        assert told.wait(10)
+        asked.stream(event({"content": WORDS[1]}) + STOP + DONE)
+        asked.end_stream()
+
+    return script
+
+
+def wait_for_drain(gateway: GatewayProcess) -> None:
+    gateway.wait_for(lambda: gateway.logged("gateway draining"), 5)
+
+
+def test_the_first_answer_comes_soon_after_the_start(tmp_path: Path, measured: Callable[[str], None]) -> None:
+    """Without any setting; the figure is what is promised, ten times that is what is asserted."""
+    with running(tmp_path) as gateway:
+        answer = httpx.post(f"{gateway.url}/v1/chat/completions", json=question("sandbox/echo"))
+        took_s = time.monotonic() - gateway.began_at
+    assert answer.status_code == 200
+    assert took_s < START_LIMIT_S
+    measured(f"first answer {took_s:.2f} s after the start (promised: 1 s)")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_under_way_is_finished_before_the_end(
+    upstream: Upstream, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A stream, a whole answer, and an idle connection that nobody has to wait for; newcomers are refused."""
+    told = threading.Event()
+    model = upstream.plays(goes_on_when(told))
+    with running(tmp_path, environ=upstream.environ) as gateway, httpx.Client(timeout=10) as idle:
+        assert idle.get(f"{gateway.url}/health").status_code == 200
+        answers: list[httpx.Response] = []
+        ask = threading.Thread(
+            target=lambda: answers.append(
+                httpx.post(f"{gateway.url}/v1/chat/completions", json=question(model), timeout=10)
+            )
+        )
+        with streaming(gateway, model) as lines:
+            ask.start()
+            upstream.wait_for(model, 2)
+            gateway.send(number)
+            wait_for_drain(gateway)
+            with pytest.raises(ConnectionRefusedError), closing(socket.create_connection(gateway.address)):
+                pass
+            told.set()
+            rest = list(lines)
+        ask.join(10)
+        assert gateway.wait() == 0
+    assert WORDS[1] in rest[1]
+    assert rest[-2] == "data: [DONE]"
+    assert answers[0].headers["connection"] == "close"
+    assert answers[0].json()["choices"][0]["message"]["content"] == "".join(WORDS)
+    assert [line["signal"] for line in gateway.logged("gateway draining")] == [number.name]
+    assert gateway.lines()[-1]["event"] == "gateway stopped"
+    assert [line["outcome"] for line in gateway.logged("request")] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("patience", ["a second signal", "the end of the grace"])
+def test_whoever_is_not_done_in_time_is_cut(upstream: Upstream, tmp_path: Path, patience: str) -> None:
+    """The client never sees a clean end, the provider is let go, and the process ends in order."""
+    model = upstream.plays(scripts.pauses)
+    again = patience == "a second signal"
+    settings = f"[server]\ndrain_grace_s = {25.0 if again else STATED_GRACE_S}"
+    with running(tmp_path, settings=settings, environ=upstream.environ) as gateway:
+        with streaming(gateway, model) as lines:
+            gateway.send(signal.SIGTERM)
+            wait_for_drain(gateway)
+            told_at = time.monotonic()
+            if again:
+                gateway.send(signal.SIGTERM)
+            with pytest.raises(httpx.TransportError):
+                list(lines)
+        assert gateway.wait() == 0
+        assert time.monotonic() - told_at < STATED_GRACE_S + 2
+    assert upstream.asked(model)[0].left.wait(1)
+
+
+# What it cannot do.
+
+
+def ended(folder: Path, *, settings: str = "", environ: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and last words of a gateway that cannot serve."""
+    gateway = GatewayProcess.spawn(folder, settings=settings, environ=environ)
+    try:
+        code = gateway.wait()
+    finally:
+        gateway.end()
+    assert "Traceback" not in gateway.stderr
+    assert gateway.troubles() == []
+    return code, gateway.stderr
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = ended(tmp_path, environ={"LLM_GATEWAY_PORT": str(port)})
+    assert (code, said) == (1, f"llm-gateway cannot listen on 127.0.0.1:{port}: Address already in use\n")
+
+
+def test_every_mistake_in_the_settings_is_told_at_once(tmp_path: Path) -> None:
+    settings = '[server]\nport = "many"\nheader_cuont = 5\n[timeouts]\nidle_s = -1\n[[routes]]\nmatch = "x"'
+    code, said = ended(tmp_path, settings=settings, environ={"LLM_GATEWAY_LOG_LEVEL": "loud", "LLM_GATEWAY_PORT": "0"})
+    assert code == 2
+    for part in ("5 mistakes", "header_cuont", "header_count", "timeouts.idle_s", "routes[0]", "LLM_GATEWAY_LOG_LEVEL"):
+        assert part in said
+
+
+def test_it_refuses_to_be_open_to_the_world_by_accident(tmp_path: Path) -> None:
+    code, said = ended(tmp_path, environ={"LLM_GATEWAY_HOST": "0.0.0.0"})
+    assert code == 2
+    assert "LLM_GATEWAY_API_KEYS" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ"),
+    [
+        ('[server]\ntls_cert = "missing.pem"\ntls_key = "missing.pem"', {}),
+        ('[server]\ntls_cert = "gateway.toml"\ntls_key = "gateway.toml"', {}),
+        ('[upstream]\nca_file = "missing.pem"', {"OPENAI_API_KEY": "any"}),
+        ('[upstream]\nca_file = "gateway.toml"', {"OPENAI_API_KEY": "any"}),
+    ],
+    ids=["no certificate", "no certificate in the file", "no authorities", "no authorities in the file"],
+)
+def test_tls_files_that_cannot_be_read_are_told(tmp_path: Path, settings: str, environ: dict[str, str]) -> None:
+    """Before anything is served."""
+    code, said = ended(tmp_path, settings=settings, environ=environ)
+    assert code == 1
+    assert said.startswith("llm-gateway cannot read its TLS files: ")
+    assert said.count("\n") == 1

@@ -1,0 +1,124 @@
+"""Who may come in, asked over the wire."""
+
+from __future__ import annotations
+
+import pytest
+from trio.testing import MockClock
+
+from tests.whole.gateways import ENGINES, running
+
+on_every_engine = pytest.mark.parametrize("engine", ENGINES)
+KEYS = {"LLM_GATEWAY_API_KEYS": "sk-one,sk-two"}
+FAR = "198.51.100.7"
+"""A peer that is not on this machine (RFC 5737)."""
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+@on_every_engine
+async def test_with_keys_only_those_who_have_one_are_served(autojump_clock: MockClock, engine: str) -> None:
+    """By any of the headers that clients send; the key itself goes no further, its label does."""
+    async with running('[auth]\nmode = "keys"', environ=KEYS, engine=engine) as it:
+        for headers in (
+            {},
+            bearer("sk-three"),
+            bearer("sk-openai"),
+            {"x-api-key": "wrong"},
+            {"authorization": "sk-one"},
+        ):
+            refused = await it.ask(headers=headers)
+            assert (refused.status, refused.error["code"]) == (401, "invalid_api_key")
+        for headers in (bearer("sk-one"), bearer("sk-two"), {"x-api-key": "sk-one"}, {"api-key": "sk-two"}):
+            assert (await it.ask(headers=headers)).status == 200
+
+        assert [line["client"] for line in it.logged("request") if line["status"] == 200] == [
+            "key-1",
+            "key-2",
+            "key-1",
+            "key-2",
+        ]
+        assert {asked.header("authorization") for asked in it.openai.asked} == {"Bearer sk-openai"}
+        assert all(asked.header("x-api-key") is None and asked.header("api-key") is None for asked in it.openai.asked)
+        figures = await it.figures()
+        assert figures("llm_request_total", provider="none", status="401") == 5
+        assert not any("sk-" in line for line in it.lines)
+        assert (await it.request("GET", "/v1/models")).status == 401
+        assert (await it.request("GET", "/v1/models", headers=bearer("sk-one"))).status == 200
+        assert (await it.request("GET", "/health", peer=FAR)).status == 200
+
+
+@on_every_engine
+async def test_a_refused_request_costs_no_bytes_and_no_connection(autojump_clock: MockClock, engine: str) -> None:
+    """The same connection serves the same client once it shows its key."""
+    async with running('[auth]\nmode = "keys"', environ=KEYS, engine=engine) as it:
+        client = await it.connect()
+
+        assert (await client.request("POST", "/v1/chat/completions", json_body={"model": "gpt-4o"})).status == 401
+        assert it.gateway.ingress.used == 0
+        again = await client.request("GET", "/v1/models", headers=bearer("sk-two"))
+
+        assert again.status == 200
+        client.leave()
+
+
+@on_every_engine
+async def test_without_a_token_the_admin_api_is_for_this_machine_only(autojump_clock: MockClock, engine: str) -> None:
+    """A proxy on this machine makes everyone look local, and so does a web page that knows our address."""
+    async with running(engine=engine) as it:
+        strangers = [
+            {"peer": FAR},
+            {"headers": {"forwarded": "for=198.51.100.7"}},
+            {"headers": {"x-forwarded-for": "198.51.100.7"}},
+            {"headers": {"x-forwarded-host": "localhost"}},
+            {"headers": {"x-real-ip": "127.0.0.1"}},
+            {"host": "gateway.example"},
+            {"host": "localhost.example"},
+        ]
+        for how in strangers:
+            refused = await it.request("GET", "/admin/actors", **how)
+            assert (refused.status, refused.error["code"]) == (403, "forbidden"), how
+        for host in ("localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"):
+            assert (await it.request("GET", "/admin/actors", host=host)).status == 200
+        assert (await it.request("GET", "/admin/actors", peer="127.8.9.1")).status == 200
+
+
+@on_every_engine
+async def test_with_a_token_the_admin_api_asks_everybody_for_it(autojump_clock: MockClock, engine: str) -> None:
+    environ = {**KEYS, "LLM_GATEWAY_ADMIN_TOKEN": "admin-token"}
+    async with running('[auth]\nmode = "keys"', environ=environ, engine=engine) as it:
+        for headers in ({}, bearer("sk-one"), bearer("admin")):
+            assert (await it.request("GET", "/admin/actors", headers=headers)).status == 401
+        assert (await it.request("GET", "/admin/actors", headers=bearer("admin-token"), peer=FAR)).status == 200
+        assert (await it.ask(headers=bearer("admin-token"))).status == 401
+
+
+@on_every_engine
+async def test_metrics_ask_for_their_token_where_one_is_set(autojump_clock: MockClock, engine: str) -> None:
+    settings = '[metrics]\ntoken_env = "METRICS_TOKEN"'
+    async with running(settings, environ={"METRICS_TOKEN": "m-token"}, engine=engine) as it:
+        assert (await it.request("GET", "/metrics")).status == 401
+        assert (await it.request("GET", "/metrics", headers=bearer("m-token"), peer=FAR)).status == 200
+
+
+@on_every_engine
+async def test_a_clients_own_key_goes_up_only_where_that_is_configured(autojump_clock: MockClock, engine: str) -> None:
+    """The gateway's key comes in another header then, and never goes up."""
+    settings = '[auth]\nmode = "keys"\n[providers.openai]\nauth = "passthrough"\napi_key_env = []'
+    async with running(settings, environ=KEYS, engine=engine) as it:
+        assert (await it.ask(headers={**bearer("sk-mine"), "x-api-key": "sk-one"})).status == 200
+        assert (await it.ask(headers=bearer("sk-one"))).status == 200
+        assert [asked.header("authorization") for asked in it.openai.asked] == ["Bearer sk-mine", None]
+
+
+@on_every_engine
+async def test_a_client_has_limits_of_its_own(autojump_clock: MockClock, engine: str) -> None:
+    settings = '[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "slow"\nenv = "SLOW_KEY"\nrequests_per_minute = 2'
+    async with running(settings, environ={**KEYS, "SLOW_KEY": "sk-slow"}, engine=engine) as it:
+        statuses = [(await it.ask(headers=bearer("sk-slow"))).status for _ in range(3)]
+
+        assert statuses == [200, 200, 429]
+        assert (await it.ask(headers=bearer("sk-one"))).status == 200
+        assert (await it.actors())["router"]["detail"]["clients"]["slow"]["requests"] == 0
+        assert len(it.openai.asked) == 3

@@ -1,0 +1,126 @@
+"""The gateway is asked to stop: what is under way may end, within a grace, and nothing new comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h11
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from tests.face.http_client import Client
+from tests.whole.gateways import CHAT, ENGINES, QUESTION, STREAMED, Running, data_of, running
+from tests.whole.upstream import answers, stalls, streams, texts_of
+
+on_every_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+async def drained_at(it: Running, when: float) -> None:
+    await trio.sleep_until(when)
+    it.gateway.drain()
+
+
+async def read_to_end(client: Client) -> None:
+    while await client.read_piece() is not None:
+        pass
+
+
+@on_every_engine
+async def test_calls_under_way_end_and_then_the_gateway_does(autojump_clock: MockClock, engine: str) -> None:
+    """A plain one ends at 4 s, a stream at 6 s; new connections are refused from 2 s on."""
+    async with running(engine=engine) as it, trio.open_nursery() as clients:
+        it.openai.plays(answers("Hello.", after_s=4), streams("Hel", "lo.", every_s=3))
+        replies: list[Any] = []
+
+        async def ask(question: object) -> None:
+            replies.append((await it.ask(question), trio.current_time()))
+
+        clients.start_soon(ask, QUESTION)
+        await trio.testing.wait_all_tasks_blocked()
+        clients.start_soon(ask, STREAMED)
+        idle = await it.connect()
+        assert (await idle.request("GET", "/health")).status == 200
+        await trio.sleep(2)
+
+        it.gateway.drain()
+
+        assert it.gateway.phase == "draining"
+        with pytest.raises(ConnectionRefusedError):
+            await it.connect()
+        assert await idle.read_raw() == b""
+        assert trio.current_time() == 2
+        idle.leave()
+        await trio.sleep(10)
+        (plain, plain_at), (streamed, streamed_at) = replies
+        assert (plain.status, plain_at) == (200, 4)
+        assert (texts_of(list(data_of(streamed.body))[:-1]), streamed_at) == ("Hello.", 6)
+        assert streamed.body.endswith(b"data: [DONE]\n\n")
+        assert it.ended_at == 6
+        assert [line["outcome"] for line in it.logged("request")] == ["ok", "ok"]
+        assert it.network.open_streams() == 0
+
+
+@on_every_engine
+async def test_what_outlasts_the_grace_is_cut(autojump_clock: MockClock, engine: str) -> None:
+    """25 s after the drain at 2 s: nobody takes a cut answer for a whole one, and the providers are let go."""
+    async with running(engine=engine) as it:
+        it.openai.plays(stalls, streams("a", then=stalls))
+        plain, streamed = await it.connect(), await it.connect()
+        await plain.send("POST", CHAT, json_body=QUESTION)
+        await trio.testing.wait_all_tasks_blocked()
+        await streamed.send("POST", CHAT, json_body=STREAMED)
+        assert (await streamed.read_head()).status == 200
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drained_at, it, 2)
+
+            with pytest.raises(h11.RemoteProtocolError):
+                await read_to_end(streamed)
+
+        assert trio.current_time() == 27
+        assert b" 200 " not in await plain.read_raw()
+        assert trio.current_time() == 27
+        await trio.testing.wait_all_tasks_blocked()
+        assert [asked.closed_at for asked in it.openai.asked] == [27, 27]
+        plain.leave()
+        streamed.leave()
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.ended_at == 27
+        assert [line["outcome"] for line in it.logged("request")] == ["disconnected", "disconnected"]
+        assert it.network.open_streams() == 0
+
+
+@on_every_engine
+async def test_a_gateway_with_nothing_to_do_stops_at_once(autojump_clock: MockClock, engine: str) -> None:
+    async with running(engine=engine) as it:
+        silent = await it.connect()
+        assert (await it.ask()).status == 200
+
+        it.gateway.drain()
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert (trio.current_time(), it.ended_at) == (0, 0)
+        assert await silent.read_raw() == b""
+        silent.leave()
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.network.open_streams() == 0
+
+
+@on_every_engine
+async def test_a_reader_that_stalls_holds_the_end_up_no_longer_than_its_limit(
+    autojump_clock: MockClock, engine: str
+) -> None:
+    """Grace, write stall and a second: 36 s after the drain at the latest."""
+    async with running(engine=engine) as it:
+        it.openai.plays(streams(*["x" * 30_000] * 100, every_s=1))
+        client = await it.connect()
+        await client.send("POST", CHAT, json_body=STREAMED)
+        await trio.sleep(2)
+
+        it.gateway.drain()
+        await trio.sleep(40)
+
+        assert it.ended_at is not None
+        assert it.ended_at <= 2 + 36
+        client.leave()

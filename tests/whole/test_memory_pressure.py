@@ -1,0 +1,88 @@
+"""What the process holds comes near its threshold: new work is refused, clearly and in time, until there is room."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from tests.whole.gateways import ENGINES, MEGABYTE, QUESTION, STREAMED, Running, running
+from tests.whole.upstream import answers
+
+THRESHOLD = "[memory]\nthreshold_mb = 1000"
+ONE_SAMPLE_S = 0.25
+
+
+async def holds(it: Running, percent: float) -> None:
+    """The process grows or shrinks to this share of the threshold, and the monitor sees it."""
+    it.memory.bytes = int(percent * 10 * MEGABYTE)
+    await trio.sleep(ONE_SAMPLE_S)
+    await trio.testing.wait_all_tasks_blocked()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_new_work_is_refused_at_95_percent_and_taken_again_below(autojump_clock: MockClock, engine: str) -> None:
+    """What is under way is finished; looking is always allowed; the end lies 5 % lower, so that it does not flap."""
+    async with running(THRESHOLD, engine=engine) as it, trio.open_nursery() as clients:
+        it.openai.plays(answers(after_s=20), answers())
+        statuses = []
+
+        async def ask_before() -> None:
+            statuses.append((await it.ask()).status)
+
+        clients.start_soon(ask_before)
+        await holds(it, 96)
+
+        for question in (QUESTION, STREAMED):
+            refused = await it.ask(question)
+            assert (refused.status, refused.error["code"]) == (503, "memory_pressure")
+            assert refused.header("retry-after") == "1"
+        assert (await it.request("GET", "/health")).status == 200
+        detail = (await it.actors())["memory"]["detail"]
+        assert detail == {
+            "pressure": "refuse",
+            "used_bytes": 960 * MEGABYTE,
+            "threshold_bytes": 1000 * MEGABYTE,
+            "missed": 0,
+        }
+
+        await holds(it, 91)
+        assert (await it.ask()).status == 503
+        await holds(it, 89)
+        assert (await it.ask()).status == 200
+        assert len(it.openai.asked) == 2
+        assert statuses == []
+        await trio.sleep(20)
+        assert statuses == [200]
+        assert [line["pressure"] for line in it.logged("memory pressure")] == ["refuse", "degrade"]
+        assert it.gateway.ingress.used == 0
+
+
+async def test_pressure_that_passes_between_two_samples_is_nobodys_concern(autojump_clock: MockClock) -> None:
+    async with running(THRESHOLD) as it:
+        await trio.sleep(0.3)
+        it.memory.bytes = 990 * MEGABYTE
+        assert (await it.ask()).status == 200
+        it.memory.bytes = 100 * MEGABYTE
+        await trio.sleep(1)
+        assert (await it.ask()).status == 200
+        assert it.logged("memory pressure") == []
+
+
+async def test_no_flood_of_clients_can_blind_the_gateway_to_death(autojump_clock: MockClock) -> None:
+    """They hold every file descriptor, so that no sample can be taken: the last one stands, and nobody crashes."""
+    async with running(THRESHOLD) as it:
+        await holds(it, 96)
+        it.memory.failure = OSError(errno.EMFILE, "Too many open files")
+        await trio.sleep(60)
+
+        memory = (await it.actors())["memory"]
+
+        assert (memory["state"], memory["restarts"]) == ("running", 0)
+        assert (memory["detail"]["pressure"], memory["detail"]["missed"]) == ("refuse", 240)
+        it.memory.failure = None
+        await holds(it, 10)
+        assert (await it.ask()).status == 200
