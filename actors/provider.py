@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import trio
 
+from actors.actor import Actor, Told
 from actors.admission import COOLDOWN, HOST, RATES, Admission, Hold, ProviderSettings
-from actors.control import Command, Drain, Resume, Status, Stop, control_mailbox
 from actors.crew import Crew
 from actors.errors import (
-    ActorDied,
     Blame,
     CallCrashed,
     DeadlineExceeded,
@@ -33,7 +31,6 @@ from actors.errors import (
     Unavailable,
 )
 from actors.events import (
-    ActorBuried,
     AttemptEnded,
     BreakerMoved,
     CallCrash,
@@ -45,14 +42,11 @@ from actors.events import (
 from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Report, Work
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.policy.breaker import Move
-from actors.timers import Timer, Timers
+from actors.timers import Timer
 from actors.waiters import Waiters
 
-_BATCH = 64
-"""Letters read in one go before other tasks get their turn."""
 
-
-class ProviderActor:
+class ProviderActor(Actor[Attempt]):
     """One provider as an actor; a fresh object after every restart."""
 
     def __init__(
@@ -68,87 +62,26 @@ class ProviderActor:
         mailbox_bytes: int = DEFAULT_CAPACITY_BYTES,
     ) -> None:
         """`report` takes what comes back to the router; it must not raise and must not block."""
-        self.name = settings.name
-        self.settings = settings
-        self.mailbox: Mailbox[Attempt] = Mailbox(
+        mailbox: Mailbox[Attempt] = Mailbox(
             settings.name, clock=clock, capacity=mailbox_capacity, capacity_bytes=mailbox_bytes
         )
-        self.control = control_mailbox(settings.name, clock)
+        super().__init__(settings.name, mailbox, clock=clock, observe=observe)
+        self.settings = settings
         self.admission = Admission(settings, now=clock(), random=random, on_move=self._breaker_moved)
         self.waiters = Waiters(settings.name, max_count=settings.max_waiting, max_bytes=settings.max_waiting_bytes)
         self._work = work
         self._report = report
-        self._clock = clock
-        self._observe = observe
-        self._timers = Timers(clock)
         self._next_try: Timer | None = None
         self._in_flight: dict[Attempt, Hold] = {}
         self._crew = Crew(self._serve)
-        self._draining: list[Drain] = []
-        self._accepting = True
-        self.buried = False
-        self._nursery: trio.Nursery | None = None
-
-    @property
-    def state(self) -> str:
-        return "running" if self._accepting else "draining"
 
     @property
     def in_flight(self) -> int:
         return len(self._in_flight)
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serves until cancelled or stopped; what its own loops raise climbs to the supervisor."""
-        try:
-            async with trio.open_nursery() as self._nursery:
-                self._nursery.start_soon(self._read_mail, name=f"{self.name}/mail")
-                self._nursery.start_soon(self._obey, name=f"{self.name}/control")
-                self._nursery.start_soon(self._keep_time, name=f"{self.name}/timers")
-                task_status.started()
-        finally:
-            self._bury()
-
     def offer(self, attempt: Attempt) -> None:
         """Puts an attempt into the mailbox. Raises Overloaded, ActorDied."""
         self.mailbox.post(attempt, attempt.call.size_bytes)
-
-    # The loops.
-
-    async def _read_mail(self) -> None:
-        with self._last_words():
-            while True:
-                self._handle(await self.mailbox.receive())
-                for _ in range(_BATCH):
-                    try:
-                        attempt = self.mailbox.receive_nowait()
-                    except trio.WouldBlock:
-                        break
-                    self._handle(attempt)
-
-    async def _keep_time(self) -> None:
-        with self._last_words():
-            await self._timers.run()
-
-    async def _obey(self) -> None:
-        with self._last_words():
-            while True:
-                self._carry_out(await self.control.receive())
-
-    def _carry_out(self, command: Command) -> None:
-        match command:
-            case Status(reply):
-                reply.settle(self.view())
-            case Drain():
-                self._accepting = False
-                self._draining.append(command)
-                self._tell_drained()
-            case Resume(reply):
-                self._accepting = True
-                reply.settle(None)
-            case Stop(reply):
-                reply.settle(None)
-                assert self._nursery is not None, "commands are read while the actor runs"
-                self._nursery.cancel_scope.cancel()
 
     # Admission.
 
@@ -377,31 +310,13 @@ class ProviderActor:
         if len(self.waiters) and not self.buried:
             self._serve_waiters()
 
-    def _tell_drained(self) -> None:
-        if self._draining and not self._in_flight and not len(self.waiters):
-            for drain in self._draining:
-                drain.reply.settle(None)
-            self._draining.clear()
-
     # The end.
 
-    @contextmanager
-    def _last_words(self) -> Iterator[None]:
-        """Whatever ends a loop ends the actor: all who wait for it are told before anybody else runs."""
-        try:
-            yield
-        except (trio.EndOfChannel, trio.ClosedResourceError):
-            if not self.buried:  # otherwise another loop has ended the actor and closed the mailboxes
-                raise
-        finally:
-            self._bury()
+    def _is_empty(self) -> bool:
+        return not self._in_flight and not len(self.waiters)
 
-    def _bury(self) -> None:
-        if self.buried:
-            return
-        self.buried = True
-        self._accepting = False
-        queued = [*self.mailbox.close_and_drain(), *self.waiters.clear()]
+    def _tell_all(self, letters: Sequence[Attempt]) -> Told:
+        queued = [*letters, *self.waiters.clear()]
         in_flight = list(self._in_flight)
         for attempt in (*queued, *in_flight):
             if attempt.outcome is None:
@@ -409,14 +324,7 @@ class ProviderActor:
                     self._finish(attempt, Outcome.LEFT)
                 else:
                     self._fail(attempt, self._death())
-        for command in self.control.close_and_drain():
-            command.reply.fail(ActorDied(f"{self.name} is not running"))
-        for drain in self._draining:
-            drain.reply.settle(None)
-        self._observe(ActorBuried(self.name, len(queued), len(in_flight), self._clock()))
-
-    def _death(self) -> ActorDied:
-        return ActorDied(f"{self.name} was stopped while it held this request")
+        return Told(len(queued), len(in_flight))
 
     # For those who look.
 

@@ -8,25 +8,20 @@ heap. `ask` and `leave` are the askers' side: they run in the asker's task and a
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import trio
-
-from actors.control import Command, Drain, Resume, Status, Stop, control_mailbox
+from actors.actor import Actor, Told
 from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, Failure, Unavailable
-from actors.events import ActorBuried, AttemptEnded, CallCrash, LateSettlement, Observe, Retried
+from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retried
 from actors.letters import Answered, Attempt, Broken, Call, Candidate, Clock, Outcome, Report
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.plan import ClientAccount, ClientLimits, Plan
 from actors.policy.retry_budget import RetryBudget
 from actors.policy.retry_plan import Again, Next, RetrySettings, decide
-from actors.timers import Timers
 
-_BATCH = 64
-"""Letters read in one go before other tasks get their turn."""
+NAME = "router"
 
 Resolve = Callable[[Call], Sequence[Candidate]]
 """Who can serve a call, best first. Raises Failure where nobody can."""
@@ -53,10 +48,8 @@ class RouterSettings:
     clients: Mapping[str, ClientLimits] = field(default_factory=dict)
 
 
-class RouterActor:
+class RouterActor(Actor[Call | Report]):
     """The one actor that every model call passes; a fresh object after every restart."""
-
-    name = "router"
 
     def __init__(
         self,
@@ -72,35 +65,24 @@ class RouterActor:
         max_calls: int = 65536,
     ) -> None:
         """`provider` gives the actor of that name as it runs now, or None. `max_calls` bounds the calls in flight."""
-        self.settings = settings
-        self.mailbox: Mailbox[Call | Report] = Mailbox(
-            self.name,
+        mailbox: Mailbox[Call | Report] = Mailbox(
+            NAME,
             clock=clock,
             capacity=mailbox_capacity,
             capacity_bytes=mailbox_bytes,
             # Each call in flight has at most two live attempts, and each of those reports once.
             reserved=2 * max_calls,
         )
-        self.control = control_mailbox(self.name, clock)
+        super().__init__(NAME, mailbox, clock=clock, observe=observe)
+        self.settings = settings
         self.late = 0
         self._max_calls = max_calls
         self._resolve = resolve
         self._provider = provider
-        self._clock = clock
         self._random = random
-        self._observe = observe
-        self._timers = Timers(clock)
         self._calls: dict[Call, Plan] = {}
         self._budgets: dict[str, RetryBudget] = {}
         self._clients = {label: ClientAccount(limits, clock()) for label, limits in settings.clients.items()}
-        self._draining: list[Drain] = []
-        self._accepting = True
-        self.buried = False
-        self._nursery: trio.Nursery | None = None
-
-    @property
-    def state(self) -> str:
-        return "running" if self._accepting else "draining"
 
     # The askers' side.
 
@@ -118,18 +100,7 @@ class RouterActor:
             call.abandon()
             self._forget(call)
 
-    # The loops.
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serves until cancelled or stopped; what its own loops raise climbs to the supervisor."""
-        try:
-            async with trio.open_nursery() as self._nursery:
-                self._nursery.start_soon(self._read_mail, name="router/mail")
-                self._nursery.start_soon(self._obey, name="router/control")
-                self._nursery.start_soon(self._keep_time, name="router/timers")
-                task_status.started()
-        finally:
-            self._bury()
+    # The providers' side.
 
     def report(self, report: Report) -> None:
         """A provider gives an attempt back. Never refused: the places for reports are reserved."""
@@ -137,42 +108,6 @@ class RouterActor:
             self.mailbox.post_reserved(report)
         except ActorDied as death:
             give_up(report.attempt.call, death)
-
-    async def _read_mail(self) -> None:
-        with self._last_words():
-            while True:
-                self._handle(await self.mailbox.receive())
-                for _ in range(_BATCH):
-                    try:
-                        letter = self.mailbox.receive_nowait()
-                    except trio.WouldBlock:
-                        break
-                    self._handle(letter)
-
-    async def _keep_time(self) -> None:
-        with self._last_words():
-            await self._timers.run()
-
-    async def _obey(self) -> None:
-        with self._last_words():
-            while True:
-                self._carry_out(await self.control.receive())
-
-    def _carry_out(self, command: Command) -> None:
-        match command:
-            case Status(reply):
-                reply.settle(self.view())
-            case Drain():
-                self._accepting = False
-                self._draining.append(command)
-                self._tell_drained()
-            case Resume(reply):
-                self._accepting = True
-                reply.settle(None)
-            case Stop(reply):
-                reply.settle(None)
-                assert self._nursery is not None, "commands are read while the actor runs"
-                self._nursery.cancel_scope.cancel()
 
     def _handle(self, letter: Call | Report) -> None:
         if self.buried:
@@ -346,42 +281,16 @@ class RouterActor:
             self._budgets[provider] = budget
         return budget
 
-    def _tell_drained(self) -> None:
-        if self._draining and not self._calls:
-            for drain in self._draining:
-                drain.reply.settle(None)
-            self._draining.clear()
+    def _is_empty(self) -> bool:
+        return not self._calls
 
-    @contextmanager
-    def _last_words(self) -> Iterator[None]:
-        """Whatever ends a loop ends the actor: all who wait for it are told before anybody else runs."""
-        try:
-            yield
-        except (trio.EndOfChannel, trio.ClosedResourceError):
-            if not self.buried:  # otherwise another loop has ended the actor and closed the mailboxes
-                raise
-        finally:
-            self._bury()
-
-    def _bury(self) -> None:
-        if self.buried:
-            return
-        self.buried = True
-        self._accepting = False
-        letters = self.mailbox.close_and_drain()
+    def _tell_all(self, letters: Sequence[Call | Report]) -> Told:
         calls = {*self._calls, *(letter if isinstance(letter, Call) else letter.attempt.call for letter in letters)}
         for call in sorted(calls, key=lambda call: (call.arrived_at, call.id)):
             give_up(call, self._death())
         for plan in self._calls.values():
             plan.cancel_timers()
-        for command in self.control.close_and_drain():
-            command.reply.fail(ActorDied("the router is not running"))
-        for drain in self._draining:
-            drain.reply.settle(None)
-        self._observe(ActorBuried(self.name, len(letters), len(self._calls), self._clock()))
-
-    def _death(self) -> ActorDied:
-        return ActorDied("the router was stopped while it held this request")
+        return Told(len(letters), len(self._calls))
 
     def view(self) -> dict[str, Any]:
         """This actor's detail in /admin/actors."""
