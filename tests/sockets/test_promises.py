@@ -63,7 +63,7 @@ async def test_a_disconnect_ends_the_call_upstream(
             await client.read_until(scripts.WORDS[0].encode())
         left_at = time.monotonic()
         await WAYS_TO_LEAVE[number % len(WAYS_TO_LEAVE)](client)
-        assert await trio.to_thread.run_sync(asked.left.wait, LEFT_SOON_S)
+        assert await trio.to_thread.run_sync(asked.left.wait, LEFT_SOON_S), WAYS_TO_LEAVE[number % len(WAYS_TO_LEAVE)]
         took_s.append(asked.left_at - left_at)
         client.stream.close()
 

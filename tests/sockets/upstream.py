@@ -40,7 +40,12 @@ class Asked:
         return json.loads(self.body)
 
     def send(self, data: bytes) -> None:
-        self._connection.sendall(data)
+        """All of it. Raises ConnectionError where the gateway has broken off, which is noted like any other time."""
+        try:
+            self._connection.sendall(data)
+        except ConnectionError:
+            self._note_left()
+            raise
 
     def answer(self, status: int, body: bytes, fields: Iterable[tuple[str, str]] = (), **more: str) -> None:
         """A whole answer; `more` are header fields too."""
@@ -71,8 +76,11 @@ class Asked:
             data = self._connection.recv(1)
         except ConnectionResetError:
             data = b""
-        self.left_at = time.monotonic()
         assert data == b"", "the gateway said something while it was to wait"
+        self._note_left()
+
+    def _note_left(self) -> None:
+        self.left_at = time.monotonic()
         self.left.set()
 
     def reset(self) -> NoReturn:
