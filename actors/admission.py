@@ -206,9 +206,8 @@ class Admission:
         )
 
     def grow(self, hold: Hold, more_bytes: int) -> None:
-        """Charges what an attempt has come to hold in memory. Raises Overloaded."""
-        if not self.memory.reserve(more_bytes):
-            raise Overloaded(f"the memory budget of {self.settings.name} is used up ({self.memory.limit} bytes)")
+        """Charges what an attempt has come to hold, even past the limit: what is paid for is not thrown away."""
+        self.memory.force(more_bytes)
         hold.bytes += more_bytes
 
     def account_relay(self, change_bytes: int) -> None:

@@ -293,7 +293,7 @@ class Attempt:
             self.accepted_at = self.clock()
 
     def hold(self, more_bytes: int) -> None:
-        """Charges what this attempt buffers to the provider's memory budget until it ends. Raises Overloaded."""
+        """Charges what this attempt has buffered to the provider's memory budget until it ends."""
         self.grow(more_bytes)
 
     def commit(self, head: Any) -> None:

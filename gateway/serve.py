@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import resource
 import secrets
 import signal
 import sys
@@ -36,6 +37,7 @@ T = TypeVar("T")
 
 def run(config: Config) -> int:
     """Serves; returns the process's exit code: 0 drained, 1 could not serve (any longer)."""
+    _raise_descriptor_limit()
     return trio.run(serve, config)
 
 
@@ -50,6 +52,13 @@ async def serve(config: Config) -> int:
     finally:
         log.close()
     return code
+
+
+def _raise_descriptor_limit() -> None:
+    """To what the system allows: the usual soft limit of 1024 is fewer than the clients that may connect."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def real_world(write_log: Callable[[str], None]) -> World:

@@ -103,6 +103,9 @@ class Gateway:
         self.actors.plant(root)
         self._listeners = listeners
         try:
+            if self._draining:  # asked to stop before it began
+                task_status.started()
+                return
             await root.run(task_status=task_status)
         finally:
             self.upstream.close()

@@ -17,7 +17,7 @@ from actors.errors import (
     Unavailable,
 )
 from actors.events import BreakerMoved, CallCrash, LateSettlement, Retried
-from actors.letters import Candidate, Outcome, Priority, Timeouts
+from actors.letters import Attempt, Candidate, Outcome, Priority, Timeouts
 from actors.policy.breaker import Phase
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings
@@ -526,3 +526,17 @@ def limits(*, requests: float | None = None, tokens: float | None = None) -> obj
     from actors.admission import RateLimits
 
     return RateLimits(requests_per_minute=requests, tokens_per_minute=tokens)
+
+
+async def test_an_answer_that_is_paid_for_is_charged_past_the_limit_not_thrown_away(autojump_clock: MockClock) -> None:
+    """A budget of 1000 bytes, a request of 600 and an answer of 5000: delivered, counted, and given back."""
+
+    async def answers_at_length(attempt: Attempt) -> bytes:
+        attempt.sent()
+        attempt.hold(5000)
+        return b"x" * 5000
+
+    async with House({"a": [answers_at_length]}, settings={"a": {"memory_bytes": 1000}}).running() as house:
+        assert len(await house.ask(size_bytes=600)) == 5000
+        assert house.providers["a"].admission.memory.peak == 5600
+        house.assert_at_rest()
