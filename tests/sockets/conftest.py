@@ -39,6 +39,7 @@ def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with running(
         folder, settings=SETTINGS.format(azure=upstream.url("/azure/openai/v1")), environ=upstream.environ
     ) as gateway:
+        gateway.warm_up()
         yield gateway
 
 

@@ -194,6 +194,7 @@ class Http2:
         self._http = h2.connection.H2Connection()
         self._http.initiate_connection()
         self._statuses: dict[int, int] = {}
+        self._ended: set[int] = set()
 
     def ask(self, stream: int, method: str, path: str, *, end: bool) -> None:
         head = {":method": method, ":path": path, ":scheme": "https", ":authority": "localhost"}
@@ -205,12 +206,15 @@ class Http2:
         self._flush()
 
     def status_of(self, stream: int) -> int:
-        while stream not in self._statuses:
+        """When the answer is whole."""
+        while stream not in self._ended:
             received = self._socket.recv(65536)
             assert received, "the gateway ended the connection"
             for event in self._http.receive_data(received):
                 if isinstance(event, h2.events.ResponseReceived):
                     self._statuses[event.stream_id] = int(dict(event.headers)[b":status"])
+                elif isinstance(event, h2.events.StreamEnded):
+                    self._ended.add(event.stream_id)
             self._flush()
         return self._statuses[stream]
 
