@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
+import h2.events
 import h11
 import trio
 from hypercorn.config import Config
@@ -101,7 +102,7 @@ class ContainedServer(TCPServer):
     async def _converse(self, alpn_protocol: str) -> None:
         secure = isinstance(self.stream, trio.SSLStream)
         socket = (self.stream.transport_stream if secure else self.stream).socket
-        protocol = H2Protocol if alpn_protocol == "h2" else PlainH11Protocol
+        protocol = PatientH2Protocol if alpn_protocol == "h2" else PlainH11Protocol
         async with ClosingTaskGroup(self._on_crash) as self._task_group:
             self.protocol = protocol(  # type: ignore[assignment]  # ProtocolWrapper adds only the switch to h2c
                 self.app,
@@ -189,6 +190,21 @@ class ClosingTaskGroup(TaskGroup):
 
         self.spawn(run)
         return put
+
+
+class PatientH2Protocol(H2Protocol):
+    """Drops what still comes for a stream that has been answered; Hypercorn looks for the stream and raises KeyError.
+
+    What is dropped is acknowledged all the same, or it would use up the connection's window.
+    """
+
+    async def _handle_events(self, events: list[h2.events.Event]) -> None:
+        for event in events:
+            if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
+                self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                await self._flush()
+            else:
+                await super()._handle_events([event])
 
 
 class PlainH11Protocol(H11Protocol):

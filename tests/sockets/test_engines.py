@@ -165,9 +165,6 @@ def test_tls_offers_http2_and_falls_back(processes: dict[str, tuple[GatewayProce
         httpx.get(gateway.url.replace("https:", "http:") + "/health", timeout=5)
 
 
-@pytest.mark.xfail(
-    reason="Hypercorn 0.18 ends an HTTP/2 connection for what comes behind an early answer", strict=False
-)
 def test_http2_goes_on_behind_an_answer_that_did_not_wait_for_the_body(tmp_path: Path) -> None:
     """The refusal is there before the body is; what then comes of it is nobody's, and the next stream is served."""
     certificate = certify(tmp_path)
