@@ -11,7 +11,7 @@ from gateway.exchange import Headers
 PROVIDER: Final = b"x-gateway-provider"
 MODEL: Final = b"x-gateway-model"
 ATTEMPTS: Final = b"x-gateway-attempts"
-_NO_RETRY: Final = (b"x-should-retry", b"false")
+NO_RETRY: Final = (b"x-should-retry", b"false")
 """Tells OpenAI's clients that retrying is done: their own retries on top of ours would multiply."""
 _OURS: Final = frozenset({b"x-request-id", b"x-should-retry", PROVIDER, MODEL, ATTEMPTS})
 
@@ -35,7 +35,7 @@ def of_failure(call: Call) -> Headers:
         return []
     headers = _who(attempts[-1].candidate, len(attempts))
     if any(_was_spent(attempt) for attempt in attempts):
-        headers.append(_NO_RETRY)
+        headers.append(NO_RETRY)
     return headers
 
 
