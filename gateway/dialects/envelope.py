@@ -16,13 +16,17 @@ RawHeaders = list[tuple[bytes, bytes]]
 class Usage(msgspec.Struct, gc=False):
     """Tokens of one answer; `prompt + completion` is the provider's own total.
 
-    `cached` is part of `prompt`, `reasoning` is part of `completion`.
+    `cached` (read from the provider's cache), `written` (to it) and `audio_in` are parts of `prompt`, `reasoning` and
+    `audio_out` parts of `completion`.
     """
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
+    audio_in: int = 0
+    audio_out: int = 0
 
 
 class ModelRequest(msgspec.Struct, frozen=True, eq=False):

@@ -1,0 +1,173 @@
+"""A streamed answer in no provider's wire format: what decoders of streams say and encoders of streams hear.
+
+For each choice its parts come one after the other: Opened, any number of Added, Signed and Cited, Closed; then Ended.
+A decoder of a wire format whose parts may mingle holds the later ones back. Nothing follows the last Ended but
+Counted. Gathered, the events are the Reply that the same answer would have been: `assemble` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from gateway.dialects.conversation import Choice, Citation, Finish, Part, Reasoning, Refusal, Reply, Text, ToolCall
+from gateway.dialects.envelope import Usage
+
+
+class Started(msgspec.Struct, frozen=True, gc=False):
+    """The first event: who answers."""
+
+    model: str
+    usage: Usage | None = None
+    """What the prompt took, where the provider says so ahead of the answer."""
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A part begins: a Text, Refusal, Reasoning or ToolCall without its words yet, or any other part whole."""
+
+    part: Part
+    choice: int = 0
+
+
+class Added(msgspec.Struct, frozen=True, gc=False):
+    """More words of the open part: text, or a call's arguments."""
+
+    text: str
+    choice: int = 0
+
+
+class Signed(msgspec.Struct, frozen=True, gc=False):
+    """The signature of the open Reasoning, whole."""
+
+    signature: str
+    choice: int = 0
+
+
+class Cited(msgspec.Struct, frozen=True):
+    """A citation for the open Text."""
+
+    citation: Citation
+    choice: int = 0
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """Log probabilities of what was added, in OpenAI's chat shape."""
+
+    logprobs: dict[str, Any]
+    choice: int = 0
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False):
+    """The open part is whole. A call without arguments has been given "{}"."""
+
+    choice: int = 0
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """A choice is whole."""
+
+    finish: Finish
+    choice: int = 0
+    stop_sequence: str | None = None
+
+
+class Counted(msgspec.Struct, frozen=True, gc=False):
+    """What the answer cost; the last one holds."""
+
+    usage: Usage
+    service_tier: str | None = None
+
+
+Event = Started | Opened | Added | Signed | Cited | Scored | Closed | Ended | Counted
+
+
+def has_content(event: Event) -> bool:
+    """Whether the answer is committed once a client has heard this."""
+    match event:
+        case Added(text=text):
+            return bool(text)
+        case Opened(part=part):
+            return not isinstance(part, Text | Refusal | Reasoning)
+        case Signed() | Ended():
+            return True
+        case _:
+            return False
+
+
+def assemble(events: Iterable[Event]) -> Reply:
+    """The whole answer that the events add up to. Raises ValueError where it is not whole."""
+    reply = Reply(model="", choices=[])
+    drafts: dict[int, Choice] = {}
+    ended: set[int] = set()
+    for event in events:
+        if isinstance(event, Started):
+            reply.model, reply.usage = event.model, event.usage
+        elif isinstance(event, Counted):
+            reply.usage = event.usage
+            reply.service_tier = event.service_tier or reply.service_tier
+        else:
+            draft = drafts.setdefault(event.choice, Choice(parts=[], finish=Finish.STOP))
+            if isinstance(event, Ended):
+                draft.finish, draft.stop_sequence = event.finish, event.stop_sequence
+                ended.add(event.choice)
+            else:
+                _add(draft, event)
+    if not drafts or ended != set(drafts):
+        raise ValueError("the answer is not whole")
+    reply.choices = [drafts[index] for index in sorted(drafts)]
+    return reply
+
+
+def _add(draft: Choice, event: Opened | Added | Signed | Cited | Scored | Closed) -> None:
+    if isinstance(event, Opened):
+        draft.parts.append(msgspec.structs.replace(event.part))
+        return
+    if isinstance(event, Scored):
+        content = event.logprobs.get("content") or []
+        draft.logprobs = {"content": [*(draft.logprobs or {"content": []})["content"], *content]}
+        return
+    part = draft.parts[-1]
+    if isinstance(event, Added):
+        if isinstance(part, ToolCall):
+            part.arguments += event.text
+        elif isinstance(part, Text | Refusal | Reasoning):
+            part.text += event.text
+    elif isinstance(event, Signed) and isinstance(part, Reasoning):
+        part.signature = event.signature
+    elif isinstance(event, Cited) and isinstance(part, Text):
+        part.citations = [*part.citations, event.citation]
+
+
+def told(reply: Reply) -> list[Event]:
+    """A whole answer as a stream, for a client that asked for one of a provider that did not send one."""
+    events: list[Event] = [Started(reply.model)]
+    for index, choice in enumerate(reply.choices):
+        for part in choice.parts:
+            events += _part_told(part, index)
+        if choice.logprobs is not None:
+            events.append(Scored(choice.logprobs, index))
+        events.append(Ended(choice.finish, index, choice.stop_sequence))
+    if reply.usage is not None:
+        events.append(Counted(reply.usage, reply.service_tier))
+    return events
+
+
+def _part_told(part: Part, choice: int) -> list[Event]:
+    match part:
+        case Text(text=text, citations=citations):
+            empty: Part = msgspec.structs.replace(part, text="", citations=[])
+            more: list[Event] = [Added(text, choice), *(Cited(citation, choice) for citation in citations)]
+        case Refusal(text=text):
+            empty, more = Refusal(""), [Added(text, choice)]
+        case Reasoning(text=text, signature=signature):
+            empty = msgspec.structs.replace(part, text="", signature=None)
+            more = [Added(text, choice)] if text else []
+            if signature is not None:
+                more.append(Signed(signature, choice))
+        case ToolCall(arguments=arguments):
+            empty, more = msgspec.structs.replace(part, arguments=""), [Added(arguments, choice)]
+        case _:
+            empty, more = part, []
+    return [Opened(empty, choice), *more, Closed(choice)]

@@ -1,0 +1,72 @@
+"""What becomes of each property of a request on its way to a provider of another dialect: the table's form, and its use.
+
+Each client dialect has its table as data in a file of its own (`openai_chat_fidelity.py` and so on): a row for every
+property that the dialect's specification names. Codecs act on the same table that ARCHITECTURE.md prints, so it cannot
+say one thing while they do another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from gateway.errors import InvalidRequest
+
+OPENAI_CHAT: Final = "openai_chat"
+ANTHROPIC_MESSAGES: Final = "anthropic_messages"
+GEMINI: Final = "gemini"
+
+TARGET_NAMES: Final[Mapping[str, str]] = {
+    OPENAI_CHAT: "OpenAI's chat completions",
+    ANTHROPIC_MESSAGES: "Anthropic's Messages",
+    GEMINI: "Gemini",
+}
+"""The dialects that providers are asked in, as a reader of an error knows them."""
+
+
+class Mapped(msgspec.Struct, frozen=True):
+    """It gets there."""
+
+    note: str = ""
+    """What it becomes, where that is not plain."""
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """It changes nothing that the answer's reader would miss."""
+
+    reason: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The answer would not be the one asked for: 400, but for values that ask for nothing."""
+
+    reason: str
+    idle: tuple[Any, ...] = ()
+    """Values that are as good as leaving it out."""
+
+
+Fate = Mapped | Dropped | Refused
+Table = Mapping[str, Mapping[str, Fate]]
+"""Property, then target dialect."""
+
+
+def check(table: Table, members: Iterable[tuple[str, Any]], target: str) -> None:
+    """Raises InvalidRequest for the first member that `target` cannot express or that nobody knows.
+
+    `members` are the request's own, decoded; null is the same as absent.
+    """
+    for name, value in members:
+        if value is None:
+            continue
+        row = table.get(name)
+        if row is None:
+            raise InvalidRequest(
+                f"Unknown member '{name}': it cannot be translated to {TARGET_NAMES[target]}.", param=name
+            )
+        fate = row[target]
+        if isinstance(fate, Refused) and value not in fate.idle:
+            raise InvalidRequest(
+                f"'{name}' cannot be had from a model behind {TARGET_NAMES[target]}: {fate.reason}", param=name
+            )
