@@ -85,11 +85,12 @@ class ChildSpec:
 
 
 class ChildView(NamedTuple):
-    """A child at one moment."""
+    """A child at one moment, or the supervisor at the top, which is nobody's."""
 
     name: str
     kind: str
-    parent: str
+    parent: str | None
+    """Its supervisor's name; None at the top."""
     state: State
     restarts: int
     last_error: str | None

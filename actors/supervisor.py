@@ -13,7 +13,8 @@ child that crashes in the first start, takes longer than its `start_s`, or (perm
 
 **Stop.** In reverse order, each child only after the one behind it has ended. A child that has a `stop()` method is
 asked through it and may take `grace_s`; then, or where there is no such method, or while it is still starting, it is
-cancelled. `stop()` of the supervisor begins this. Cancelling the supervisor ends the children in the same order
+cancelled. `stop()` of the supervisor begins this, at any moment; where not all were ready yet, `run` calls `started()`
+at its end, so that nobody waits for that any longer. Cancelling the supervisor ends the children in the same order
 without grace. However `run` ends, no child runs any more.
 
 **Restart.** What a child raises (any Exception or group of them) is its own: its siblings live on unless the strategy
@@ -130,6 +131,8 @@ class Supervisor:
         self._work = trio.CancelScope()
         """All that a supervisor does until it is asked to stop."""
         self._nursery: trio.Nursery | None = None
+        self._ready_at: float | None = None
+        self._ended = False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Starts the children and looks after them until stopped or cancelled. Raises Escalated."""
@@ -138,17 +141,25 @@ class Supervisor:
             self._orders.open()
             try:
                 verdict = await self._supervise(task_status)
-                self._orders.close()
+                self._close()
                 await self._end(self._members)
             finally:
-                self._orders.close()
+                self._close()
                 await self._end_without_grace()
+                self._ended = True
         if verdict is not None:
             raise verdict
+        if self._ready_at is None:
+            task_status.started()
 
     def stop(self) -> None:
         """Ends the children in reverse order, then `run` returns. Twice is harmless."""
         self._work.cancel()
+
+    def _close(self) -> None:
+        """Nothing more is begun here."""
+        self.stop()
+        self._orders.close()
 
     # Looking.
 
@@ -161,11 +172,32 @@ class Supervisor:
         return [self._view(member) for member in self._members]
 
     def tree(self) -> Iterator[ChildView]:
-        """The children and, behind each that is a supervisor, its own."""
+        """This supervisor as the top of its tree, then everybody below it, parents before their children."""
+        yield ChildView(
+            name=self.name,
+            kind="supervisor",
+            parent=None,
+            state=self.state,
+            restarts=0,
+            last_error=None,
+            uptime_s=0.0 if self._ready_at is None or self._ended else self._clock() - self._ready_at,
+            child=self,
+        )
+        yield from self._below()
+
+    @property
+    def state(self) -> State:
+        if self._ended:
+            return State.STOPPED
+        if self._work.cancel_called:
+            return State.DRAINING
+        return State.STARTING if self._ready_at is None else State.RUNNING
+
+    def _below(self) -> Iterator[ChildView]:
         for view in self.children():
             yield view
             if isinstance(view.child, Supervisor):
-                yield from view.child.tree()
+                yield from view.child._below()
 
     # Orders.
 
@@ -223,6 +255,7 @@ class Supervisor:
                     life = await self._start(member)
                     if life.never_ready and (life.crash is not None or member.spec.restart is Restart.PERMANENT):
                         raise self._give_up(member, life, restarts=0)
+                self._ready_at = self._clock()
                 task_status.started()
                 while True:
                     await self._start_those_due()

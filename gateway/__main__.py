@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from gateway import __version__
-from gateway.check import report
-from gateway.config import ConfigError, load
 
-BAD_CONFIGURATION = 2
+if TYPE_CHECKING:
+    from gateway.config import Config
+
 CANNOT_SERVE = 1
+BAD_CONFIGURATION = 2
 
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -24,11 +30,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     if command is None:
         parser.print_help()
         return 0
-    try:
-        return command(given, environ)
-    except ConfigError as wrong:
-        sys.stderr.write(f"{wrong}\n")
-        return BAD_CONFIGURATION
+    return command(given, environ)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,17 +55,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# Commands import what they need themselves. It takes `serve` half a second, in which it has to heed signals already,
+# and wrong settings should be told before.
+
+
 def _serve(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     options = {f"--{name}": getattr(given, name) for name in ("host", "port", "workers")}
-    config = load(given.config, environ, {name: text for name, text in options.items() if text is not None})
-    # What serves takes a good part of a second to import, and a wrong setting should be told before.
-    from gateway.serve import run
+    with _leaving_when_told(), _collector_off():
+        config = _configuration(given, environ, {name: text for name, text in options.items() if text is not None})
+        if config is None:
+            return BAD_CONFIGURATION
+        from gateway.serve import run
 
-    return run(config)
+        return run(config)
 
 
 def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    text, all_served = report(load(given.config, environ))
+    from gateway.check import report
+
+    config = _configuration(given, environ, {})
+    if config is None:
+        return BAD_CONFIGURATION
+    text, all_served = report(config)
     sys.stdout.write(text)
     return 0 if all_served else CANNOT_SERVE
 
@@ -71,6 +84,43 @@ def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _version(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     sys.stdout.write(f"llm-gateway {__version__}\n")
     return 0
+
+
+def _configuration(given: argparse.Namespace, environ: Mapping[str, str], options: Mapping[str, str]) -> Config | None:
+    """The settings; None where they are wrong, which has been told then."""
+    from gateway.config import ConfigError, load
+
+    try:
+        return load(given.config, environ, options)
+    except ConfigError as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return None
+
+
+@contextmanager
+def _leaving_when_told() -> Iterator[None]:
+    """Until it serves, and from then on heeds signals itself, SIGTERM and SIGINT end the process at once."""
+    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    # Nobody has been promised anything yet. An exception could be swallowed by whatever is being imported.
+    os._exit(0)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Imports leave no garbage worth looking for; `gateway.serve.run` switches it on again once they are done."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Final, TypeVar
 
@@ -20,6 +21,7 @@ from actors.life import describe
 from actors.supervisor import Escalated
 from gateway import __version__
 from gateway.config import Config
+from gateway.edge.read_poll import ReadPoll, open_read_poll
 from gateway.edge.sockets import connect, listen
 from gateway.telemetry.process import ResidentMemory
 from gateway.telemetry.sink import BufferedLog
@@ -38,16 +40,20 @@ T = TypeVar("T")
 def run(config: Config) -> int:
     """Serves; returns the process's exit code: 0 drained, 1 could not serve (any longer)."""
     _raise_descriptor_limit()
+    _spare_the_collector()
     return trio.run(serve, config)
 
 
 async def serve(config: Config) -> int:
     """One gateway on real sockets, until SIGTERM or SIGINT; a second signal ends it without grace."""
     log = BufferedLog(STDOUT)
+    poll = open_read_poll()
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.run)
-            code = await _serve(config, real_world(log.write))
+            if poll is not None:
+                nursery.start_soon(poll.run)
+            code = await _serve(config, real_world(log.write, poll))
             nursery.cancel_scope.cancel()
     finally:
         log.close()
@@ -61,8 +67,19 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def real_world(write_log: Callable[[str], None]) -> World:
-    """The outside as it is. To be made within `trio.run`, and after a fork."""
+def _spare_the_collector() -> None:
+    """What has been imported never becomes garbage, and requests leave few cycles behind.
+
+    Looking through all of it takes 60 ms, in which nobody is answered; doing so every 700 allocations, as is the
+    default, a tenth of the CPU.
+    """
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
+
+
+def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None) -> World:
+    """The outside as it is. To be made within `trio.run`, and after a fork; `poll` has to run as long."""
     threads = trio.CapacityLimiter(MAX_THREADS)
 
     async def run_in_thread(function: Callable[[], T]) -> T:
@@ -74,8 +91,8 @@ def real_world(write_log: Callable[[str], None]) -> World:
         wall_clock=time.time,
         random=random.Random(secrets.randbits(128)),
         new_id=new_ids(),
-        connect=connect,
-        listen=listen,
+        connect=partial(connect, poll=poll),
+        listen=partial(listen, poll=poll),
         run_in_thread=run_in_thread,
         memory_bytes=ResidentMemory(),
         environ=os.environ,
@@ -107,8 +124,8 @@ async def _serve(config: Config, world: World) -> int:
             nursery.start_soon(_heed_signals, gateway, nursery.cancel_scope)
             async with trio.open_nursery() as life:
                 await life.start(gateway.run, [listener])
-                _announce(gateway, listener)
-                nursery.start_soon(_warm_up, gateway)
+                if gateway.phase != "draining":
+                    _announce(gateway, listener)
             nursery.cancel_scope.cancel()
         code = SERVED
         log.info("gateway stopped")
@@ -128,15 +145,6 @@ async def _heed_signals(gateway: Gateway, scope: trio.CancelScope) -> None:
             asked = True
             gateway.logs.get(__name__).info("gateway draining", signal=signal.Signals(number).name)
             gateway.drain()
-
-
-async def _warm_up(gateway: Gateway) -> None:
-    """What the first request would have to wait for; then tells the garbage collector what will never be garbage."""
-    await gateway.world.run_in_thread(gateway.catalog.preload)
-    gc.collect()
-    gc.freeze()
-    # Requests leave few cycles behind: looking through all that lives every 700 allocations is a tenth of the CPU.
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _announce(gateway: Gateway, listener: Listener) -> None:

@@ -13,12 +13,11 @@ Actors come and go with restarts, so nobody keeps one: whoever needs the router 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from actors.errors import ActorDied
 from actors.letters import Answered, Call, Report
-from actors.mailbox import MailboxStatistics
+from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
 from actors.provider import ProviderActor
 from actors.router import RouterActor, give_up
@@ -26,21 +25,6 @@ from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
 ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER, FACE = "root", "memory", "upstream", "providers", "router", "face"
-
-
-@dataclass(frozen=True, slots=True)
-class ActorLook:
-    """One actor at one moment, as /admin/actors and /health show it."""
-
-    name: str
-    kind: str
-    parent: str | None
-    state: str
-    restarts: int
-    last_error: str | None
-    uptime_s: float
-    mailbox: MailboxStatistics | None
-    detail: dict[str, Any]
 
 
 @runtime_checkable
@@ -89,13 +73,13 @@ class ActorTree:
 
     def pressure(self) -> Pressure:
         """The memory pressure as last sampled."""
-        monitor = self._monitor
-        if monitor is None or monitor.buried:
-            found = self._child(MEMORY)
-            if not isinstance(found, MemoryMonitor):
-                return Pressure.NONE
-            monitor = self._monitor = found
-        return monitor.pressure
+        monitor = self._memory()
+        return Pressure.NONE if monitor is None else monitor.pressure
+
+    def used_bytes(self) -> int | None:
+        """What the process holds, as last sampled; None while the monitor restarts."""
+        monitor = self._memory()
+        return None if monitor is None else monitor.used_bytes
 
     # The router, for those who ask.
 
@@ -125,7 +109,7 @@ class ActorTree:
     # How they look.
 
     def looks(self) -> list[ActorLook]:
-        """Everybody, parents before their children."""
+        """The root and everybody below it, parents before their children."""
         if self._root is None:
             return []
         return [_look(view) for view in self._root.tree()]
@@ -144,6 +128,13 @@ class ActorTree:
                 waiting=None if provider is None else len(provider.waiters),
                 memory_bytes=None if provider is None else provider.admission.memory.used,
             )
+
+    def _memory(self) -> MemoryMonitor | None:
+        monitor = self._monitor
+        if monitor is None or monitor.buried:
+            found = self._child(MEMORY)
+            monitor = self._monitor = found if isinstance(found, MemoryMonitor) else None
+        return monitor
 
     def _child(self, name: str) -> object:
         return None if self._root is None else self._root.current(name)

@@ -14,6 +14,7 @@ import trio
 
 from actors.admission import ProviderSettings, RateLimits
 from actors.letters import Work
+from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
 from actors.plan import ClientLimits
 from actors.policy.memory_budget import MemoryBudget
@@ -28,7 +29,7 @@ from gateway.calls.openai_http import HttpCalls
 from gateway.calls.sandbox import SandboxCalls, SandboxSettings
 from gateway.calls.unspoken import UnspokenCalls
 from gateway.config import Config, SandboxProvider
-from gateway.config.settings import Provider, Rates
+from gateway.config.settings import MEGABYTE, Provider, Rates
 from gateway.edge.client import ClientLimits as UpstreamLimits
 from gateway.edge.client import UpstreamClient
 from gateway.edge.kept_listener import KeptListener
@@ -49,10 +50,9 @@ from gateway.providers.directory import openai_dialect_profile
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
-from gateway.tree import FACE, MEMORY, PROVIDERS, ROOT, ROUTER, UPSTREAM, ActorLook, ActorTree
+from gateway.tree import FACE, MEMORY, PROVIDERS, ROOT, ROUTER, UPSTREAM, ActorTree
 from gateway.world import Listener, World
 
-MEGABYTE = 1024 * 1024
 USER_AGENT = f"llm-gateway/{__version__}"
 WORKER = "0"
 """The name of a gateway that is its process's only one."""
@@ -135,11 +135,11 @@ class Gateway:
         return self.world.clock() - self._started_at
 
     @property
-    def memory_bytes(self) -> int:
-        return self.world.memory_bytes()
+    def memory_bytes(self) -> int | None:
+        return self.actors.used_bytes()
 
     def tree(self) -> Sequence[ActorLook]:
-        """Every supervised actor as it looks now."""
+        """The root and every supervised actor as they look now."""
         return self.actors.looks()
 
     # The actors.

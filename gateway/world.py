@@ -37,6 +37,13 @@ class Stream(Protocol):
         """Returns when `receive_nowait` is worth a try. Raises trio.ClosedResourceError."""
         ...
 
+    async def watch_readable(self, on_readable: Callable[[], bool]) -> None:
+        """Calls `on_readable` each time `receive_nowait` is worth a try, until that returns False.
+
+        It may be called in another task's turn, and must not block. Raises what it raises, trio.ClosedResourceError.
+        """
+        ...
+
     async def wait_writable(self) -> None:
         """Returns when `send_nowait` is worth a try. Raises trio.ClosedResourceError."""
         ...

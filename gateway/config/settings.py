@@ -1,4 +1,7 @@
-"""Every setting with its type, its bounds and its default: one frozen struct a section of gateway.toml."""
+"""Every setting with its type, its bounds and its default: one frozen struct a section of gateway.toml.
+
+What actors have defaults of their own for is not said again here.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from actors.admission import ProviderSettings
+from actors.letters import DEFAULT_TIMEOUTS
+from actors.router import RouterSettings
 from gateway.config.secrets import Secrets
+
+MEGABYTE = 1024 * 1024
+
+_ROUTER = RouterSettings()
+_PROVIDER = ProviderSettings(name="any")
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -74,12 +85,12 @@ class Auth(Section, frozen=True, kw_only=True):
 class TimeoutSettings(Section, frozen=True, kw_only=True):
     """Seconds a phase may take; the `reasoning_` ones are for models known to reason before they answer."""
 
-    connect_s: Seconds = 5.0
-    first_token_s: Seconds = 60.0
-    idle_s: Seconds = 30.0
+    connect_s: Seconds = DEFAULT_TIMEOUTS.connect_s
+    first_token_s: Seconds = DEFAULT_TIMEOUTS.first_token_s
+    idle_s: Seconds = DEFAULT_TIMEOUTS.idle_s
     total_s: Seconds = 600.0
-    hedge_after_s: Seconds = 10.0
-    queue_s: Seconds = 10.0
+    hedge_after_s: Seconds = DEFAULT_TIMEOUTS.hedge_after_s
+    queue_s: Seconds = DEFAULT_TIMEOUTS.queue_s
     reasoning_first_token_s: Seconds = 300.0
     reasoning_idle_s: Seconds = 120.0
     reasoning_hedge_after_s: Seconds = 60.0
@@ -105,12 +116,12 @@ class ProviderTimeouts(ModelTimeouts, frozen=True, kw_only=True):
 
 
 class Retry(Section, frozen=True, kw_only=True):
-    attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3
-    budget_deposit: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.2
-    budget_start: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 3.0
-    budget_cap: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 100.0
-    backoff_base_s: Seconds = 0.5
-    backoff_max_s: Seconds = 8.0
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = _ROUTER.retry.attempts
+    budget_deposit: Annotated[float, msgspec.Meta(ge=0, le=10)] = _ROUTER.budget_deposit
+    budget_start: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget_start
+    budget_cap: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget_cap
+    backoff_base_s: Seconds = _ROUTER.retry.backoff_base_s
+    backoff_max_s: Seconds = _ROUTER.retry.backoff_max_s
 
 
 class Midstream(Section, frozen=True, kw_only=True):
@@ -141,8 +152,8 @@ class ProviderBase(Rates, frozen=True, kw_only=True):
     """What every provider has."""
 
     kind: Kind
-    max_concurrent: Count = 256
-    memory_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 256
+    max_concurrent: Count = _PROVIDER.max_concurrent
+    memory_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = _PROVIDER.memory_bytes // MEGABYTE
     timeouts: ProviderTimeouts = ProviderTimeouts()
 
 

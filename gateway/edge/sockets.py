@@ -14,6 +14,8 @@ from typing import Any
 
 import trio
 
+from gateway.edge.read_poll import OnReadable, ReadPoll
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with a linger time of 0: close() sends RST and drops what is unsent."""
 
@@ -21,15 +23,17 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class SocketStream:
     """A connected stream socket as a `gateway.world.Stream`; takes the socket over."""
 
-    __slots__ = ("_closed", "_fd", "_peer", "_socket")
+    __slots__ = ("_closed", "_fd", "_peer", "_poll", "_socket")
 
-    def __init__(self, connected: socket.socket, address: object) -> None:
+    def __init__(self, connected: socket.socket, address: object, poll: ReadPoll | None = None) -> None:
+        """With a `poll`, which has to run, `watch_readable` costs no task switch for each piece."""
         connected.setblocking(False)
         if connected.family != socket.AF_UNIX:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connected
         self._fd = connected.fileno()
         self._peer = _host_and_port(address)
+        self._poll = poll
         self._closed = False
 
     @property
@@ -55,6 +59,16 @@ class SocketStream:
         # For the caller to await: a coroutine of our own around it would be one more frame for every piece.
         return trio.lowlevel.wait_readable(self._fd)  # noqa: ASYNC105
 
+    async def watch_readable(self, on_readable: OnReadable) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this stream is closed")
+        if self._poll is not None:
+            await self._poll.watch(self._fd, on_readable)
+            return
+        await self.wait_readable()
+        while on_readable():
+            await self.wait_readable()
+
     async def wait_writable(self) -> None:
         if self._closed:
             raise trio.ClosedResourceError("this stream is closed")
@@ -68,6 +82,8 @@ class SocketStream:
             return
         self._closed = True
         trio.lowlevel.notify_closing(self._fd)
+        if self._poll is not None:
+            self._poll.closing(self._fd)
         if abort and self._socket.family != socket.AF_UNIX:
             # Some systems refuse this for a connection that the peer has reset; it is as good as closed then.
             with suppress(OSError):
@@ -78,13 +94,15 @@ class SocketStream:
 class SocketListener:
     """A bound and listening socket as a `gateway.world.Listener`; takes the socket over, inherited ones too."""
 
-    __slots__ = ("_address", "_closed", "_fd", "_socket")
+    __slots__ = ("_address", "_closed", "_fd", "_poll", "_socket")
 
-    def __init__(self, listening: socket.socket) -> None:
+    def __init__(self, listening: socket.socket, poll: ReadPoll | None = None) -> None:
+        """The streams that come in are watched by `poll`, where there is one."""
         listening.setblocking(False)
         self._socket = listening
         self._fd = listening.fileno()
         self._address = _host_and_port(listening.getsockname())
+        self._poll = poll
         self._closed = False
 
     @property
@@ -101,7 +119,7 @@ class SocketListener:
                 connected, address = self._socket.accept()
             except BlockingIOError:
                 continue  # another process that shares the socket was faster
-            return _adopt(connected, address)
+            return _adopt(connected, address, self._poll)
 
     def close(self) -> None:
         if self._closed:
@@ -111,8 +129,11 @@ class SocketListener:
         self._socket.close()
 
 
-async def connect(host: str, port: int) -> SocketStream:
-    """Resolves `host` in a thread and connects, happy eyeballs (RFC 8305). Raises OSError, gaierror for names."""
+async def connect(host: str, port: int, *, poll: ReadPoll | None = None) -> SocketStream:
+    """Resolves `host` in a thread and connects, happy eyeballs (RFC 8305). Raises OSError, gaierror for names.
+
+    The stream is watched by `poll`, where there is one.
+    """
     try:
         stream = await trio.open_tcp_stream(host, port)
     except OSError as failure:
@@ -128,13 +149,16 @@ async def connect(host: str, port: int) -> SocketStream:
     except OSError:
         connected.close()
         raise
-    return _adopt(connected, address)
+    return _adopt(connected, address, poll)
 
 
-async def listen(host: str, port: int, *, reuse_port: bool = False, backlog: int = 1024) -> SocketListener:
+async def listen(
+    host: str, port: int, *, reuse_port: bool = False, backlog: int = 1024, poll: ReadPoll | None = None
+) -> SocketListener:
     """Binds `host` and `port` (0 for any free one) and listens; a name with several addresses prefers IPv4.
 
-    "::" takes IPv4 connections too. Raises OSError, gaierror for names.
+    The streams that come in are watched by `poll`, where there is one. "::" takes IPv4 connections too. Raises
+    OSError, gaierror for names.
     """
     found = await trio.socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
@@ -147,16 +171,16 @@ async def listen(host: str, port: int, *, reuse_port: bool = False, backlog: int
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listening.bind(address)
         listening.listen(backlog)
-        return SocketListener(listening)
+        return SocketListener(listening, poll)
     except OSError:
         listening.close()
         raise
 
 
-def _adopt(connected: socket.socket, address: object) -> SocketStream:
+def _adopt(connected: socket.socket, address: object, poll: ReadPoll | None = None) -> SocketStream:
     """A stream of `connected`, which is closed if that fails (the peer may be gone by now)."""
     try:
-        return SocketStream(connected, address)
+        return SocketStream(connected, address, poll)
     except OSError:
         connected.close()
         raise

@@ -7,27 +7,12 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from actors.look import ActorLook
 from gateway.exchange import Answer, Request
 from gateway.face.errors import JSON
 from gateway.face.record import RequestRecord
 
 Phase = Literal["starting", "ready", "draining"]
-
-
-class Part(Protocol):
-    """A supervised actor as a visitor may see it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def state(self) -> str:
-        """starting, running, draining, backing_off or stopped."""
-        ...
-
-    @property
-    def restarts(self) -> int: ...
 
 
 class Vitals(Protocol):
@@ -40,12 +25,12 @@ class Vitals(Protocol):
     @property
     def uptime_s(self) -> float: ...
     @property
-    def memory_bytes(self) -> int:
-        """The process's resident set."""
+    def memory_bytes(self) -> int | None:
+        """The process's resident set as last sampled: an answer costs no file descriptor. None while nobody samples."""
         ...
 
-    def tree(self) -> Sequence[Part]:
-        """Every supervised actor."""
+    def tree(self) -> Sequence[ActorLook]:
+        """The root and every supervised actor."""
         ...
 
 
@@ -59,15 +44,8 @@ class Health:
     async def show(self, _request: Request, _record: RequestRecord) -> Answer:
         """Alive: whoever gets an answer at all need not restart us, so the status is always 200."""
         parts = self._vitals.tree()
-        return self._json(
-            200,
-            {
-                "status": self._status(parts),
-                "version": self._vitals.version,
-                "uptime_s": self._vitals.uptime_s,
-                "providers": {part.name: part.state for part in parts if part.kind == "provider"},
-            },
-        )
+        providers = {part.name: part.state for part in parts if part.kind == "provider"}
+        return self._json(200, {**self._summary(parts), "providers": providers})
 
     async def show_ready(self, _request: Request, _record: RequestRecord) -> Answer:
         """Whether to send requests here: 503 while starting or draining."""
@@ -77,21 +55,20 @@ class Health:
     async def show_detailed(self, _request: Request, _record: RequestRecord) -> Answer:
         """Every actor's state."""
         parts = self._vitals.tree()
-        return self._json(
-            200,
-            {
-                "status": self._status(parts),
-                "version": self._vitals.version,
-                "uptime_s": self._vitals.uptime_s,
-                "memory": {"resident_bytes": self._vitals.memory_bytes},
-                "actors": [
-                    {"name": part.name, "kind": part.kind, "state": part.state, "restarts": part.restarts}
-                    for part in parts
-                ],
-            },
-        )
+        actors = [
+            {"name": part.name, "kind": part.kind, "state": part.state, "restarts": part.restarts} for part in parts
+        ]
+        memory = {"resident_bytes": self._vitals.memory_bytes}
+        return self._json(200, {**self._summary(parts), "memory": memory, "actors": actors})
 
-    def _status(self, parts: Sequence[Part]) -> str:
+    def _summary(self, parts: Sequence[ActorLook]) -> dict[str, object]:
+        return {
+            "status": self._status(parts),
+            "version": self._vitals.version,
+            "uptime_s": self._vitals.uptime_s,
+        }
+
+    def _status(self, parts: Sequence[ActorLook]) -> str:
         phase = self._vitals.phase
         if phase != "ready":
             return phase

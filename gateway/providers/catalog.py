@@ -8,7 +8,7 @@ from patience.py.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from actors.letters import Candidate
 from gateway.config import CloudProvider, Config, Model, SandboxProvider
@@ -21,10 +21,6 @@ from gateway.providers.reach import Reach
 from gateway.providers.well_known import WELL_KNOWN
 
 MAX_REMEMBERED = 1024
-OTHER = "other"
-"""The metric label of every model that nobody has heard of."""
-
-T = TypeVar("T")
 
 
 class ModelEntry(NamedTuple):
@@ -62,12 +58,7 @@ class Catalog:
         self._resuming = frozenset(resuming)
         self._reach = Reach(config)
         self._remembered: dict[str, Resolution] = {}
-        self._labels: dict[str, str] = {}
         self._own_names = frozenset([*config.models, *SANDBOX_MODELS, *self._sandbox_names()])
-
-    def preload(self) -> None:
-        """Loads the models' data now rather than at the first request that needs them. Blocks: for a thread."""
-        self._data.load()
 
     def resolve(self, name: str) -> tuple[Candidate, ...]:
         """Who can serve `name`, best first, never empty. Raises ModelNotFound, ProviderMissing."""
@@ -111,14 +102,6 @@ class Catalog:
         """Whether `model` is configured, the sandbox's, or listed by a provider exactly so."""
         return model in self._own_names or self._data.lists(model)
 
-    def label(self, model: str) -> str:
-        """What `model` is called in metrics, one of a bounded number: itself, its undated name, or "other"."""
-        label = self._labels.get(model)
-        if label is None:
-            label = model if model in self._own_names else self._data.family(model) or OTHER
-            _remember(self._labels, model, label)
-        return label
-
     def _resolve(self, name: str) -> Resolution:
         steps = self._steps(name)
         place, entries = steps[0]
@@ -127,8 +110,14 @@ class Catalog:
             tuple(self._candidate(step) for step in steps),
             total_for(entries, provider.timeouts, self._config.timeouts),
         )
-        _remember(self._remembered, name, resolution)
+        self._remember(name, resolution)
         return resolution
+
+    def _remember(self, name: str, resolution: Resolution) -> None:
+        """Keeps the newest names only: clients choose them."""
+        if len(self._remembered) >= MAX_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[name] = resolution
 
     def _steps(self, name: str) -> list[_Step]:
         """The target and its fallbacks, but for those without a key. Raises the first one's error if none is left."""
@@ -183,10 +172,3 @@ class Catalog:
                 # OpenRouter's ids alone would mean the vendor itself.
                 prefix = f"{OPENROUTER}/" if provider == OPENROUTER else ""
                 yield from (prefix + model.removeprefix(prefix) for model in models)
-
-
-def _remember(memory: dict[str, T], name: str, value: T) -> None:
-    """Keeps the newest names only: clients choose them."""
-    if len(memory) >= MAX_REMEMBERED:
-        del memory[next(iter(memory))]
-    memory[name] = value

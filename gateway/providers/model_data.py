@@ -1,76 +1,87 @@
-"""What the genai-prices package knows of models: names and context windows.
+"""What is known of providers' models without asking them: their names and context windows.
 
-Its tables cost some 0.2 s and 28 MB, so they are loaded at first need; `ModelData.load` in a thread spares the first
-request that wait. Look-ups go to single providers, as the package's own search remembers every name ever asked for.
+model_data.json is written from the genai-prices package (tests/providers/price_package.py), which itself would cost
+every process 14 MB, and requests the tenth of a second in which it is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import re
+from functools import cache
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from genai_prices.types import MatchLogic, ModelInfo, Provider
+import msgspec
 
-_PROVIDERS = ("openai", "anthropic", "google", "deepseek", "openrouter")
-"""Ours that the package knows, by the same names."""
+FILE = Path(__file__).with_name("model_data.json")
+
+_COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
+
+
+class _Rule(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Names that are a model's too, without standing in its list: dated ones for instance."""
+
+    starts: str = ""
+    contains: str = ""
+    ends: str = ""
+    matches: str = ""
+    """A pattern for what fits the rest; few names get as far."""
+
+    def fits(self, name: str) -> bool:
+        return (
+            name.startswith(self.starts)
+            and self.contains in name
+            and name.endswith(self.ends)
+            and (not self.matches or re.search(self.matches, name) is not None)
+        )
+
+
+class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    names: tuple[str, ...]
+    """In lower case."""
+    window: int | None = None
+    rules: tuple[_Rule, ...] = ()
+
+
+class _Table:
+    """One provider's models."""
+
+    def __init__(self, models: list[_Model]) -> None:
+        self.by_name = {name: model for model in models for name in model.names}
+        self._by_rule = [(rule, model) for model in models for rule in model.rules]
+
+    def find(self, name: str) -> _Model | None:
+        """The model that a provider knows by `name`; the first rule wins, and a list beats all rules."""
+        name = name.lower()
+        dashed = _COMPACT_DATE.sub(r"-\1-\2-\3", name)  # OpenRouter writes dates without the dashes of their vendors
+        return self._find(name) or (self._find(dashed) if dashed != name else None)
+
+    def _find(self, name: str) -> _Model | None:
+        model = self.by_name.get(name)
+        if model is not None:
+            return model
+        return next((model for rule, model in self._by_rule if rule.fits(name)), None)
 
 
 class ModelData:
-    """The package's tables of our providers, loaded once."""
+    """The tables of our providers."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, Provider] | None = None
-        self._names: frozenset[str] = frozenset()
-
-    def load(self) -> None:
-        """Loads the tables now; later calls cost nothing. Safe in a thread."""
-        self._loaded()
+        self._tables = _read()
 
     def window(self, provider: str, model: str) -> int | None:
-        """The context window in tokens, None where it is not known. Up to a millisecond: remember the answer."""
-        info = self._find(provider, model)
-        return None if info is None else info.context_window
+        """The context window in tokens, None where it is not known. Some 10 µs for a name that is in no list."""
+        table = self._tables.get(provider)
+        found = None if table is None else table.find(model)
+        return None if found is None else found.window
 
     def lists(self, model: str) -> bool:
         """Whether a provider is known to offer exactly this name."""
-        self._loaded()
-        return model in self._names
-
-    def family(self, model: str) -> str | None:
-        """The name that a dated or aliased `model` is listed under; one of a bounded number, None if nobody has it."""
-        if self.lists(model):
-            return model
-        vendors = ("openrouter",) if "/" in model else ("openai", "anthropic", "google", "deepseek")
-        found = (self._find(vendor, model) for vendor in vendors)
-        return next((info.id for info in found if info is not None), None)
-
-    def _find(self, provider: str, model: str) -> ModelInfo | None:
-        table = self._loaded().get(provider)
-        return None if table is None else table.find_model(model)
-
-    def _loaded(self) -> dict[str, Provider]:
-        if self._tables is None:
-            from genai_prices.data import providers
-
-            tables = {provider.id: provider for provider in providers if provider.id in _PROVIDERS}
-            self._names = frozenset(name for table in tables.values() for name in _names(table))
-            self._tables = tables
-        return self._tables
+        return any(model in table.by_name for table in self._tables.values())
 
 
-def _names(table: Provider) -> Iterator[str]:
-    for model in table.models:
-        yield model.id
-        yield from _exact(model.match)
-
-
-def _exact(match: MatchLogic) -> Iterator[str]:
-    """The names that a matching rule gives in full."""
-    from genai_prices.types import ClauseEquals, ClauseOr
-
-    if isinstance(match, ClauseEquals):
-        yield match.equals
-    elif isinstance(match, ClauseOr):
-        for clause in match.or_:
-            yield from _exact(clause)
+@cache
+def _read() -> dict[str, _Table]:
+    """The file, once for all gateways of a process: it never changes."""
+    providers = msgspec.json.decode(FILE.read_bytes(), type=dict[str, list[_Model]])
+    return {name: _Table(models) for name, models in providers.items()}

@@ -220,6 +220,7 @@ async def test_a_tree_starts_depth_first_and_stops_the_other_way_round(autojump_
     async with running(supervisor):
         assert stage.alive == ["store", "openai", "sandbox", "face"]
         assert [(view.parent, view.name, view.kind) for view in supervisor.tree()] == [
+            (None, "top", "supervisor"),
             ("top", "store", "actor"),
             ("top", "providers", "supervisor"),
             ("providers", "openai", "actor"),
@@ -228,6 +229,45 @@ async def test_a_tree_starts_depth_first_and_stops_the_other_way_round(autojump_
         ]
         await trio.sleep(10)
     assert stage.since(4) == ["13 face ends", "13 sandbox ends", "13 openai asked", "16 openai ends", "16 store ends"]
+
+
+async def test_the_top_of_a_tree_is_seen_through_its_life_too(autojump_clock: MockClock) -> None:
+    stage = Stage()
+    supervisor = stage.supervisor(stage.child("store", Script(ready_after=1, drain_s=2)), name="root")
+
+    def seen() -> tuple[str, float]:
+        top = next(supervisor.tree())
+        assert (top.name, top.parent, top.restarts, top.child) == ("root", None, 0, supervisor)
+        return top.state, top.uptime_s
+
+    async with trio.open_nursery() as nursery:
+        assert seen() == ("starting", 0)
+        nursery.start_soon(supervisor.run)
+        await trio.sleep(0.5)
+        assert seen() == ("starting", 0)
+        await trio.sleep(3.5)
+        assert seen() == ("running", 3)
+        supervisor.stop()
+        await trio.sleep(1)
+        assert seen() == ("draining", 4)
+    assert seen() == ("stopped", 0)
+
+
+async def test_the_top_that_gives_up_is_on_its_way_out_while_its_children_end(autojump_clock: MockClock) -> None:
+    stage = Stage()
+    supervisor = stage.supervisor(
+        stage.child("store", Script(drain_s=2)), stage.child("openai", crash_after(1)), intensity=0
+    )
+
+    async def give_up() -> None:
+        with pytest.raises(Escalated):
+            await supervisor.run()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(give_up)
+        await trio.sleep(2)
+        assert next(supervisor.tree()).state == "draining"
+    assert next(supervisor.tree()).state == "stopped"
 
 
 async def test_a_view_follows_a_child_through_its_lives(autojump_clock: MockClock) -> None:

@@ -286,6 +286,7 @@ async def test_a_leaf_that_gives_up_is_made_afresh_by_the_top(autojump_clock: Mo
         assert leaf is not first
         assert isinstance(leaf, Supervisor)
         assert [(view.name, view.restarts) for view in supervisor.tree()] == [
+            ("top", 0),
             ("store", 0),
             ("providers", 1),
             ("openai", 0),

@@ -63,3 +63,24 @@ def test_disturbed_at_any_step_it_leaves_nobody(strategy: Strategy, how: str) ->
         assert not any(supervisor.current(view.name) for view in supervisor.children())
 
     assert sweep(story) > 50
+
+
+def test_stopped_at_any_step_of_its_start_it_lets_go_whoever_waits_for_that() -> None:
+    """`nursery.start` returns, as it would for a supervisor that was ready."""
+
+    async def story(disturb: DisturbAt) -> None:
+        stage = Stage()
+        supervisor = stage.supervisor(
+            stage.child("store", Script(ready_after=1, drain_s=1)),
+            stage.branch("leaf", lambda: [stage.child("x", Script(ready_after=1)), stage.child("y")]),
+            stage.child("face", Script(ready_after=1, cleanup_s=0.5)),
+        )
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                disturb.arm(supervisor.stop)
+                await nursery.start(supervisor.run)
+                disturb.disarm()
+                supervisor.stop()
+        assert stage.alive == []
+
+    assert sweep(story) > 10

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
 import trio
@@ -21,58 +18,24 @@ from gateway.edge.tls import client_context
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable
 from gateway.providers.profile import Origin
 from tests.actors.sweep import DisturbAt, sweep
+from tests.certificates import NAME, Certificate, certify
 from tests.edge.upstream import LIMIT_BYTES, LONGEST_STORY_S, OK
 from tests.memory_network import MemoryNetwork, as_trio_stream
 
-pytest.importorskip("cryptography", reason="certificates for the tests are made with it")
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-NAME = "localhost"
 LARGE = bytes(range(256)) * 8192
 NOTHING = PoolStatistics(busy=0, connecting=0, idle=0)
 
 
-class Authority:
-    """A certificate for localhost and 127.0.0.1 that vouches for itself."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ca_file = str(folder / "certificate.pem")
-        self._key_file = str(folder / "key.pem")
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-        names = x509.SubjectAlternativeName([x509.DNSName(NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        now = datetime.datetime.now(datetime.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
-            .add_extension(names, critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        Path(self.ca_file).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        Path(self._key_file).write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-
-    def server_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.ca_file, self._key_file)
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        return context
-
-
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return certify(tmp_path_factory.mktemp("authority"))
+
+
+def server_context(certificate: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.file, certificate.key_file)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
 
 
 Handler = Callable[["trio.SSLStream[trio.abc.Stream]"], object]
@@ -89,14 +52,14 @@ async def serve(stream: trio.abc.Stream, context: ssl.SSLContext, script: Handle
 
 @asynccontextmanager
 async def over_memory(
-    authority: Authority, script: Handler, network: MemoryNetwork | None = None
+    authority: Certificate, script: Handler, network: MemoryNetwork | None = None
 ) -> AsyncIterator[UpstreamClient]:
     """A client in virtual time whose every connection meets `script`."""
     network = network or MemoryNetwork()
     listener = await network.listen(NAME, 443)
-    context = authority.server_context()
+    context = server_context(authority)
     client = UpstreamClient(
-        connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+        connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=str(authority.file)
     )
 
     async def accept(nursery: trio.Nursery) -> None:
@@ -145,7 +108,7 @@ async def echo_large(stream: trio.SSLStream[trio.abc.Stream]) -> None:
 
 @pytest.mark.parametrize("max_receive_bytes", [3001, 65536])
 async def test_two_mebibytes_there_and_back_twice_over_one_connection(
-    max_receive_bytes: int, authority: Authority, autojump_clock: MockClock
+    max_receive_bytes: int, authority: Certificate, autojump_clock: MockClock
 ) -> None:
     network = MemoryNetwork(max_receive_bytes=max_receive_bytes, window_bytes=20_000)
     async with over_memory(authority, echo_large, network) as client:
@@ -154,7 +117,7 @@ async def test_two_mebibytes_there_and_back_twice_over_one_connection(
         assert len(network.connects) == 1
 
 
-async def test_what_is_streamed_comes_out_as_it_arrives(authority: Authority, autojump_clock: MockClock) -> None:
+async def test_what_is_streamed_comes_out_as_it_arrives(authority: Certificate, autojump_clock: MockClock) -> None:
     async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
         await read_request(stream)
         await stream.send_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -174,7 +137,7 @@ async def test_what_is_streamed_comes_out_as_it_arrives(authority: Authority, au
 
 @pytest.mark.parametrize("in_order", [True, False])
 async def test_an_end_without_tls_saying_so_is_no_end_of_a_body(
-    in_order: bool, authority: Authority, autojump_clock: MockClock
+    in_order: bool, authority: Certificate, autojump_clock: MockClock
 ) -> None:
     """Anybody on the way could cut a body that ends with its connection, but not in TLS's own words."""
 
@@ -193,7 +156,7 @@ async def test_an_end_without_tls_saying_so_is_no_end_of_a_body(
                 await read_answer(client)
 
 
-async def test_a_kept_connection_that_dies_is_replaced(authority: Authority, autojump_clock: MockClock) -> None:
+async def test_a_kept_connection_that_dies_is_replaced(authority: Certificate, autojump_clock: MockClock) -> None:
     """Session tickets that come after the handshake are no reason to think it dead."""
     connections = []
 
@@ -211,7 +174,7 @@ async def test_a_kept_connection_that_dies_is_replaced(authority: Authority, aut
         assert len(connections) == 2
 
 
-async def test_no_answer_at_all_is_a_reset(authority: Authority, autojump_clock: MockClock) -> None:
+async def test_no_answer_at_all_is_a_reset(authority: Certificate, autojump_clock: MockClock) -> None:
     async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
         await read_request(stream)
         await trio.aclose_forcefully(stream)
@@ -222,11 +185,11 @@ async def test_no_answer_at_all_is_a_reset(authority: Authority, autojump_clock:
 
 
 @asynccontextmanager
-async def over_sockets(authority: Authority, script: Handler) -> AsyncIterator[int]:
+async def over_sockets(authority: Certificate, script: Handler) -> AsyncIterator[int]:
     """The port of a TLS server on loopback."""
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port: int = listener.socket.getsockname()[1]
-    handler = partial(serve, context=authority.server_context(), script=script)
+    handler = partial(serve, context=server_context(authority), script=script)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, handler, [listener])
         yield port
@@ -238,7 +201,7 @@ def real_client(ca_file: str | None) -> UpstreamClient:
 
 
 @pytest.mark.parametrize("host", [NAME, "127.0.0.1"])
-async def test_real_sockets_carry_it_too(host: str, authority: Authority) -> None:
+async def test_real_sockets_carry_it_too(host: str, authority: Certificate) -> None:
     """HTTP/1.1 is chosen where HTTP/2 is offered."""
     protocols = []
 
@@ -248,20 +211,20 @@ async def test_real_sockets_carry_it_too(host: str, authority: Authority) -> Non
         await echo_large(stream)
 
     async with over_sockets(authority, script) as port:
-        client = real_client(authority.ca_file)
+        client = real_client(str(authority.file))
         for _ in range(2):
             assert await read_answer(client, Origin("https", host, port), LARGE) == LARGE
         client.close()
     assert protocols == ["http/1.1"]
 
 
-async def test_a_certificate_for_another_name_is_refused(authority: Authority) -> None:
+async def test_a_certificate_for_another_name_is_refused(authority: Certificate) -> None:
     async def connect(host: str, port: int) -> sockets.SocketStream:
         return await sockets.connect("127.0.0.1", port)
 
     async with over_sockets(authority, echo_large) as port:
         client = UpstreamClient(
-            connect=connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+            connect=connect, clock=trio.current_time, limits=ClientLimits(), ca_file=str(authority.file)
         )
         origin = Origin("https", "other.test", port)
         with pytest.raises(UpstreamUnreachable, match="certificate was not accepted"):
@@ -269,13 +232,13 @@ async def test_a_certificate_for_another_name_is_refused(authority: Authority) -
         assert client.statistics()[origin].open == 0
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(authority: Authority) -> None:
+async def test_a_certificate_that_nobody_vouches_for_is_refused(authority: Certificate) -> None:
     async with over_sockets(authority, echo_large) as port:
         with pytest.raises(UpstreamUnreachable, match="certificate was not accepted"):
             await read_answer(real_client(None), Origin("https", NAME, port))
 
 
-async def test_a_server_that_does_not_speak_tls_is_refused(authority: Authority, autojump_clock: MockClock) -> None:
+async def test_a_server_that_does_not_speak_tls_is_refused(authority: Certificate, autojump_clock: MockClock) -> None:
     """Whether it answers in plain text or closes."""
     for words in (OK, b""):
         network = MemoryNetwork()
@@ -288,7 +251,7 @@ async def test_a_server_that_does_not_speak_tls_is_refused(authority: Authority,
             await stream.send_eof()
 
         client = UpstreamClient(
-            connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+            connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=str(authority.file)
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(speak)
@@ -299,12 +262,12 @@ async def test_a_server_that_does_not_speak_tls_is_refused(authority: Authority,
 
 
 async def test_a_handshake_that_never_ends_is_ended_by_the_callers_scope(
-    authority: Authority, autojump_clock: MockClock
+    authority: Certificate, autojump_clock: MockClock
 ) -> None:
     network = MemoryNetwork()
     await network.listen(NAME, 443)
     client = UpstreamClient(
-        connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=authority.ca_file
+        connect=network.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=str(authority.file)
     )
     with trio.move_on_after(5):
         await read_answer(client)
@@ -313,7 +276,7 @@ async def test_a_handshake_that_never_ends_is_ended_by_the_callers_scope(
     assert network.streams[0].closed
 
 
-def test_a_cancel_at_any_checkpoint_leaves_nothing_behind(authority: Authority) -> None:
+def test_a_cancel_at_any_checkpoint_leaves_nothing_behind(authority: Certificate) -> None:
     """In the handshake too; `over_memory` checks that every connection is closed in the end."""
 
     async def story(disturb: DisturbAt) -> None:

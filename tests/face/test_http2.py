@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -13,44 +12,16 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
-import pytest
 import trio
 from trio.testing import MockClock
 
 from gateway.face.app import create_app
 from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
+from tests.certificates import certify
 from tests.face.house import ANSWER, QUESTION, House, answers
 from tests.memory_network import MemoryNetwork, as_trio_stream
 
 ADDRESS = ("127.0.0.1", 8443)
-
-
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """A self-signed one for localhost, and its key."""
-    x509 = pytest.importorskip("cryptography.x509")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    today = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "certificate.pem", folder / "key.pem"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return files
 
 
 class Http2Client:
@@ -90,17 +61,17 @@ class Http2Client:
 
 @asynccontextmanager
 async def serving_tls(folder: Path, house: House) -> AsyncIterator[Http2Client]:
-    certificate, key = write_certificate(folder)
+    certificate = certify(folder)
     crashes: list[BaseException] = []
     server = HypercornServer(
         create_app(house.services),
-        settings=HypercornSettings(tls=tls_context(str(certificate), str(key))),
+        settings=HypercornSettings(tls=tls_context(str(certificate.file), str(certificate.key_file))),
         clock=trio.current_time,
         wall_clock=lambda: 0.0,
         on_crash=lambda crash, _scope: crashes.append(crash),
     )
     network = MemoryNetwork()
-    trust = ssl.create_default_context(cafile=str(certificate))
+    trust = ssl.create_default_context(cafile=str(certificate.file))
     trust.set_alpn_protocols(["h2"])
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [await network.listen(*ADDRESS)])

@@ -51,6 +51,12 @@ def goes_on_when(told: threading.Event) -> Script:
     return script
 
 
+def heeds(gateway: GatewayProcess, number: signal.Signals) -> bool:
+    """Whether it has said to the system what a signal shall do; what its interpreter does before is nobody's choice."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{gateway.pid}/status").read_text().splitlines())
+    return bool(int(status["SigCgt"], 16) >> (number - 1) & 1)
+
+
 def wait_for_drain(gateway: GatewayProcess) -> None:
     gateway.wait_for(lambda: gateway.logged("gateway draining"), 5)
 
@@ -63,6 +69,23 @@ def test_the_first_answer_comes_soon_after_the_start(tmp_path: Path, measured: C
     assert answer.status_code == 200
     assert took_s < START_LIMIT_S
     measured(f"first answer {took_s:.2f} s after the start (promised: 1 s)")
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, "said that it is ready"])
+def test_told_to_stop_while_it_starts_it_ends_in_order(tmp_path: Path, after_s: float | str) -> None:
+    """Also while it still imports what it needs."""
+    gateway = GatewayProcess.spawn(tmp_path)
+    try:
+        gateway.wait_for(lambda: heeds(gateway, signal.SIGTERM), START_LIMIT_S)
+        if isinstance(after_s, str):
+            gateway.wait_until_ready()
+        else:
+            time.sleep(after_s)
+        gateway.send(signal.SIGTERM)
+        assert gateway.wait() == 0
+    finally:
+        gateway.end()
+    assert (gateway.stderr, gateway.troubles()) == ("", [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -13,6 +13,7 @@ from tests.whole.gateways import ADDRESS, CHAT, ENGINES, MEGABYTE, QUESTION, STR
 from tests.whole.upstream import answers, fails, is_cut, resets, stalls, streams, texts_of
 
 TREE = [
+    ("root", "supervisor", None),
     ("memory", "monitor", "root"),
     ("upstream", "client", "root"),
     ("providers", "supervisor", "root"),

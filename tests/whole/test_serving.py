@@ -10,17 +10,17 @@ import trio.testing
 from trio.testing import MockClock
 
 from gateway import serve
+from gateway.config import Config
+from gateway.wiring import Gateway
+from gateway.world import World
+from tests.actors.sweep import DisturbAt, sweep
 from tests.memory_network import MemoryNetwork
-from tests.whole.gateways import ADDRESS, Running, configured
+from tests.whole.gateways import ADDRESS, ENGINES, Running, configured
 
 
-async def nothing(_gateway: object) -> None:
-    """Warming up freezes the garbage collector, which is not for a process of many tests."""
-
-
-@pytest.fixture(autouse=True)
-def _cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "_warm_up", nothing)
+def announced(it: Running) -> list[str]:
+    """What the process said of itself."""
+    return [line["event"] for line in map(json.loads, it.lines) if line["logger"] == "gateway.serve"]
 
 
 async def test_a_gateway_that_gives_up_says_why_and_ends_with_an_error(autojump_clock: MockClock) -> None:
@@ -37,13 +37,10 @@ async def test_a_gateway_that_gives_up_says_why_and_ends_with_an_error(autojump_
 
     assert codes == [serve.GAVE_UP]
     assert 5 < trio.current_time() < 10
-    lines = [json.loads(line) for line in it.lines]
-    assert [line["event"] for line in lines if line["logger"] == "gateway.serve"] == [
-        "gateway ready",
-        "gateway gave up",
-    ]
-    assert lines[-1]["level"] == "critical"
-    assert lines[-1]["reason"].startswith("Escalated: root gives up because of memory: 4 restarts within 60 s")
+    assert announced(it) == ["gateway ready", "gateway gave up"]
+    last = json.loads(it.lines[-1])
+    assert last["level"] == "critical"
+    assert last["reason"].startswith("Escalated: root gives up because of memory: 4 restarts within 60 s")
     assert it.network.open_streams() == 0
 
 
@@ -56,3 +53,40 @@ async def test_an_address_that_is_taken_is_said_in_one_line(
     assert await serve._serve(it.gateway.config, it.world) == serve.GAVE_UP
 
     assert capsys.readouterr().err == "llm-gateway cannot listen on 127.0.0.1:8080: 127.0.0.1:8080 is taken\n"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_told_to_stop_at_any_step_of_its_start_it_ends_in_order(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that it is ready only where it was not told before; nothing stays open, nothing is worth an error."""
+
+    async def story(disturb: DisturbAt) -> None:
+        it = Running(configured(engine), MemoryNetwork(), ADDRESS, seed=0)
+        said: list[list[str]] = []
+
+        def stop() -> None:
+            said.append(announced(it))
+            it.gateway.drain()
+
+        def build(config: Config, world: World) -> Gateway:
+            disturb.arm(stop)
+            return it.gateway
+
+        async def stop_when_ready() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            disturb.disarm()
+            if not said:
+                stop()
+
+        monkeypatch.setattr(serve, "build", build)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop_when_ready)
+            assert await serve._serve(it.gateway.config, it.world) == serve.SERVED
+
+        assert announced(it) == [*said[0], "gateway stopped"]
+        assert it.troubles() == []
+        assert it.network.open_streams() == 0
+        with pytest.raises(ConnectionRefusedError):
+            await it.connect()
+        assert trio.current_time() == 0
+
+    assert sweep(story) > 20
