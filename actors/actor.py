@@ -72,7 +72,7 @@ class Actor(ABC, Generic[L]):
 
     @abstractmethod
     def _handle(self, letter: L) -> None:
-        """Acts on one letter; also on one that came out just after the burial (see `Mailbox.receive`)."""
+        """Acts on one letter."""
 
     @abstractmethod
     def _is_empty(self) -> bool:
@@ -85,15 +85,15 @@ class Actor(ABC, Generic[L]):
     # The loops.
 
     async def _read_mail(self) -> None:
+        mailbox, handle = self.mailbox, self._handle
         with self._last_words():
             while True:
-                self._handle(await self.mailbox.receive())
+                await mailbox.wait()
                 for _ in range(_BATCH):
-                    try:
-                        letter = self.mailbox.receive_nowait()
-                    except trio.WouldBlock:
+                    letter = mailbox.take()
+                    if letter is None:
                         break
-                    self._handle(letter)
+                    handle(letter)
 
     async def _keep_time(self) -> None:
         with self._last_words():
@@ -102,7 +102,9 @@ class Actor(ABC, Generic[L]):
     async def _obey(self) -> None:
         with self._last_words():
             while True:
-                self._carry_out(await self.control.receive())
+                await self.control.wait()
+                while (command := self.control.take()) is not None:
+                    self._carry_out(command)
 
     def _carry_out(self, command: Command) -> None:
         match command:
@@ -121,7 +123,7 @@ class Actor(ABC, Generic[L]):
                 self._nursery.cancel_scope.cancel()
 
     def _tell_drained(self) -> None:
-        if self._draining and self._is_empty():
+        if self._is_empty():
             for drain in self._draining:
                 drain.reply.settle(None)
             self._draining.clear()
@@ -132,7 +134,7 @@ class Actor(ABC, Generic[L]):
     def _last_words(self) -> Iterator[None]:
         try:
             yield
-        except (trio.EndOfChannel, trio.ClosedResourceError):
+        except trio.ClosedResourceError:
             if not self.buried:  # otherwise another loop has ended the actor and closed the mailboxes
                 raise
         finally:

@@ -173,35 +173,34 @@ class Admission:
 
     def admit(self, attempt: Attempt, now: float) -> Hold | Wait:
         """Takes everything that `attempt` needs, or nothing. Raises Failure where waiting would not help."""
-        model = attempt.candidate.model
-        breaker = self._breaker(model)
-        self._refuse_if_open(breaker, model, now)
+        call, model = attempt.call, attempt.candidate.model
+        host, breaker = self._host, self._models.get(model) or self._new_breaker(model)
+        if not (host.phase is breaker.phase is Phase.CLOSED):
+            self._refuse_if_open(breaker, model, now)
         key = self._choose_key(model, now)
         if isinstance(key, Wait):
             return key
         if not self.concurrency.acquire():
             return Wait(math.inf, HOST, PERMITS)
-        wanted = self._take_rates(key, attempt, now)
+        tokens, key_buckets, model_buckets = call.tokens, self._keys[key], self._model_buckets.get(model)
+        wanted = self._take_rates(key_buckets, model_buckets, model, tokens, now)
         if wanted is not None:
             self.concurrency.release()
             return wanted
-        size_bytes = attempt.call.size_bytes + (self.settings.stream_bytes if attempt.call.relay is not None else 0)
-        key_buckets, model_buckets = self._keys[key], self._model_buckets.get(model)
+        size_bytes = call.size_bytes if call.relay is None else call.size_bytes + self.settings.stream_bytes
         if not self.memory.reserve(size_bytes):
-            self._give_rates_back(key_buckets, model_buckets, attempt.call.tokens, now)
+            self._give_rates_back(key_buckets, model_buckets, tokens, now)
             self.concurrency.release()
             return self._wait_for_memory(size_bytes)
-        host_permit = self._permit(HOST, self._host, now)
-        model_permit = self._permit(model, breaker, now)
         attempt.key = key
         return Hold(
             key=key,
             key_buckets=key_buckets,
             model_buckets=model_buckets,
             breaker=breaker,
-            host_permit=host_permit,
-            model_permit=model_permit,
-            tokens=attempt.call.tokens,
+            host_permit=self._permit(HOST, host, now),
+            model_permit=self._permit(model, breaker, now),
+            tokens=tokens,
             size_bytes=size_bytes,
         )
 
@@ -221,8 +220,11 @@ class Admission:
         """The first content is the breakers' success; a later break still counts as a failure."""
         if not hold.content_came:
             hold.content_came = True
-            self._moved(HOST, self._host, self._host.succeeded(hold.host_permit, now))
-            self._moved(attempt.candidate.model, hold.breaker, hold.breaker.succeeded(hold.model_permit, now))
+            host, breaker = self._host, hold.breaker
+            if (move := host.succeeded(hold.host_permit, now)) is not None:
+                self._on_move(HOST, move, host.failures)
+            if (move := breaker.succeeded(hold.model_permit, now)) is not None:
+                self._on_move(attempt.candidate.model, move, breaker.failures)
 
     def settle(self, hold: Hold, attempt: Attempt, blame: Blame | None, now: float) -> None:
         """Gives back all that is held.
@@ -242,7 +244,8 @@ class Admission:
             hold.key_buckets.settle(hold.tokens, used, now)
             if hold.model_buckets is not None:
                 hold.model_buckets.settle(hold.tokens, used, now)
-        self._tell_breakers(hold, attempt, blame, now)
+        if not hold.content_came or blame is Blame.MODEL:  # else their success was told when the content came
+            self._tell_breakers(hold, attempt, blame, now)
 
     def cool_down(self, key: str, model: str, failure: Failure, now: float) -> float:
         """A 429: this key and model are left alone for as long as the provider said. Returns those seconds."""
@@ -304,17 +307,17 @@ class Admission:
         bucket = self._keys[key].requests
         return 0.0 if bucket is None else bucket.available(now)
 
-    def _take_rates(self, key: str, attempt: Attempt, now: float) -> Wait | None:
-        tokens = attempt.call.tokens
-        seconds = self._keys[key].take(tokens, now)
+    def _take_rates(
+        self, key_buckets: Buckets, model_buckets: Buckets | None, model: str, tokens: int, now: float
+    ) -> Wait | None:
+        seconds = key_buckets.take(tokens, now)
         if seconds is not None:
             return Wait(now + seconds, HOST, RATES)
-        model_buckets = self._model_buckets.get(attempt.candidate.model)
         if model_buckets is not None:
             seconds = model_buckets.take(tokens, now)
             if seconds is not None:
-                self._keys[key].give_back(tokens, now)
-                return Wait(now + seconds, attempt.candidate.model, RATES)
+                key_buckets.give_back(tokens, now)
+                return Wait(now + seconds, model, RATES)
         return None
 
     def _give_rates_back(self, key: Buckets, model: Buckets | None, tokens: float, now: float) -> None:
@@ -331,8 +334,6 @@ class Admission:
         return Wait(math.inf, HOST, MEMORY)
 
     def _tell_breakers(self, hold: Hold, attempt: Attempt, blame: Blame | None, now: float) -> None:
-        if hold.content_came and blame is not Blame.MODEL:
-            return  # their success was told when the content came
         host, host_permit = self._host, hold.host_permit
         breaker, permit = hold.breaker, hold.model_permit
         if blame is Blame.HOST:
@@ -359,12 +360,10 @@ class Admission:
         if move is not None:
             self._on_move(model, move, breaker.failures)
 
-    def _breaker(self, model: str) -> Breaker:
-        breaker = self._models.get(model)
-        if breaker is None:
-            if len(self._models) >= MAX_BREAKERS:
-                self._forget_quiet_breakers()
-            breaker = self._models[model] = Breaker(self.settings.breaker, self._random)
+    def _new_breaker(self, model: str) -> Breaker:
+        if len(self._models) >= MAX_BREAKERS:
+            self._forget_quiet_breakers()
+        breaker = self._models[model] = Breaker(self.settings.breaker, self._random)
         return breaker
 
     def _forget_quiet_breakers(self) -> None:

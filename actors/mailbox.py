@@ -1,8 +1,9 @@
-"""A bounded mailbox: a Trio channel that is full by count or by bytes, never blocks its senders, and keeps figures.
+"""A bounded mailbox: full by count or by bytes, it never blocks its senders, and it keeps figures.
 
 Senders are other actors and askers. A blocking send between actors could deadlock in a cycle, so a full mailbox
 answers Overloaded at once. `close_and_drain` is the way out for a dying owner: it takes all letters back in one step,
-with no await in between, so that every one of them can be answered.
+with no await in between, so that every one of them can be answered. Built on Trio's own sleep-and-reschedule
+primitive: a request passes two mailboxes, and through a memory channel each would cost three times as much.
 """
 
 from __future__ import annotations
@@ -55,9 +56,11 @@ class Mailbox(Generic[T]):
         self._clock = clock
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
-        self._sender, self._receiver = trio.open_memory_channel[T](capacity + reserved)
-        self._waiting: deque[tuple[float, int]] = deque()
-        """Arrival time and bytes of each letter in the channel, oldest first."""
+        self._places = capacity + reserved
+        self._letters: deque[tuple[T, float, int]] = deque()
+        """Each with its arrival time and bytes, oldest first."""
+        self._reader: trio.lowlevel.Task | None = None
+        """Who sleeps until there is a letter."""
         self._bytes = 0
         self._processed = 0
         self._refused = 0
@@ -65,73 +68,76 @@ class Mailbox(Generic[T]):
 
     def post(self, letter: T, size_bytes: int = 0) -> None:
         """Puts a letter in. Raises Overloaded when full by count or bytes, ActorDied when the owner is gone."""
+        letters = self._letters
         if self._closed:
             raise ActorDied(f"{self._owner} is not running")
-        if len(self._waiting) >= self._capacity:
+        if len(letters) >= self._capacity:
             self._refused += 1
             raise Overloaded(f"the mailbox of {self._owner} is full ({self._capacity} letters)")
-        if self._bytes + size_bytes > self._capacity_bytes and self._waiting:
+        if self._bytes + size_bytes > self._capacity_bytes and letters:
             self._refused += 1
             raise Overloaded(f"the mailbox of {self._owner} is full ({self._capacity_bytes} bytes)")
-        self._put(letter, size_bytes)
+        letters.append((letter, self._clock(), size_bytes))
+        self._bytes += size_bytes
+        if self._reader is not None:
+            self._wake()
 
     def post_reserved(self, letter: T) -> None:
         """Puts a report in, past `capacity`. Raises ActorDied when the owner is gone."""
         if self._closed:
             raise ActorDied(f"{self._owner} is not running")
-        self._put(letter, 0)
+        assert len(self._letters) < self._places, "reports are bounded by the work that the owner has started"
+        self._letters.append((letter, self._clock(), 0))
+        self._wake()
 
-    async def receive(self) -> T:
-        """The next letter. A cancelled receive takes none.
+    async def wait(self) -> None:
+        """Returns when there is a letter; always a checkpoint. One task reads. Raises trio.ClosedResourceError."""
+        if self._letters:
+            await trio.lowlevel.checkpoint()
+            return
+        if not self._closed:
+            assert self._reader is None, "one task reads a mailbox"
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+        if self._closed:
+            raise trio.ClosedResourceError
 
-        A letter that was handed to a waiting reader in the very step in which the mailbox was closed still comes out
-        here, and is its reader's to answer: `close_and_drain` could not give it back.
-        """
-        letter = await self._receiver.receive()
-        self._taken()
-        return letter
-
-    def receive_nowait(self) -> T:
-        """The next letter if there is one. Raises trio.WouldBlock."""
-        letter = self._receiver.receive_nowait()
-        self._taken()
+    def take(self) -> T | None:
+        """The next letter, None where there is none."""
+        if not self._letters:
+            return None
+        letter, _, size_bytes = self._letters.popleft()
+        self._bytes -= size_bytes
+        self._processed += 1
         return letter
 
     def close_and_drain(self) -> list[T]:
         """Closes for ever and gives back what nobody has read; the caller answers every one before it awaits."""
-        if self._closed:
-            return []
         self._closed = True
-        self._sender.close()
-        letters: list[T] = []
-        try:
-            while True:
-                letters.append(self._receiver.receive_nowait())
-        except (trio.WouldBlock, trio.EndOfChannel):
-            pass
-        self._receiver.close()
-        self._waiting.clear()
+        letters = [letter for letter, _, _ in self._letters]
+        self._letters.clear()
         self._bytes = 0
+        self._wake()
         return letters
 
     def statistics(self) -> MailboxStatistics:
-        oldest_s = self._clock() - self._waiting[0][0] if self._waiting else 0.0
+        letters = self._letters
         return MailboxStatistics(
-            depth=len(self._waiting),
+            depth=len(letters),
             capacity=self._capacity,
             bytes=self._bytes,
             capacity_bytes=self._capacity_bytes,
-            oldest_s=oldest_s,
+            oldest_s=self._clock() - letters[0][1] if letters else 0.0,
             processed=self._processed,
             refused=self._refused,
         )
 
-    def _put(self, letter: T, size_bytes: int) -> None:
-        self._waiting.append((self._clock(), size_bytes))
-        self._bytes += size_bytes
-        self._sender.send_nowait(letter)
+    def _wake(self) -> None:
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            trio.lowlevel.reschedule(reader)
 
-    def _taken(self) -> None:
-        if self._waiting:  # else closed meanwhile
-            self._bytes -= self._waiting.popleft()[1]
-        self._processed += 1
+    def _stop_waiting(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED

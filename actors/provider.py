@@ -83,6 +83,27 @@ class ProviderActor(Actor[Attempt]):
         """Puts an attempt into the mailbox. Raises Overloaded, ActorDied."""
         self.mailbox.post(attempt, attempt.call.size_bytes)
 
+    # The Keeper of those that wait or work here.
+
+    def grow(self, attempt: Attempt, more_bytes: int) -> None:
+        """Charges what an attempt at work has come to hold."""
+        hold = self._in_flight.get(attempt)
+        if hold is not None:
+            self.admission.grow(hold, more_bytes)
+
+    def content_came(self, attempt: Attempt) -> None:
+        """An attempt at work has begun to answer."""
+        hold = self._in_flight.get(attempt)
+        if hold is not None:
+            self.admission.content_came(hold, attempt, self._clock())
+            assert attempt.call.relay is not None, "only streamed calls commit"
+            attempt.call.relay.charge_to(self.admission.account_relay)
+
+    def withdraw(self, attempt: Attempt) -> None:
+        """The asker of a waiting attempt has gone."""
+        if self.waiters.leave(attempt):
+            self._finish(attempt, Outcome.LEFT)
+
     # Admission.
 
     def _handle(self, attempt: Attempt) -> None:
@@ -90,11 +111,9 @@ class ProviderActor(Actor[Attempt]):
             self._finish(attempt, Outcome.LEFT)
             return
         try:
-            if self.buried:
-                raise self._death()
             if not self._accepting:
                 raise Unavailable(f"{self.name} is draining")
-            if len(self.waiters):
+            if self.waiters.count:
                 # Nobody overtakes those of the same or a higher priority who already wait.
                 self._line_up(attempt)
                 self._serve_waiters()
@@ -112,7 +131,7 @@ class ProviderActor(Actor[Attempt]):
         self.waiters.check_room(attempt)
         attempt.stage = Stage.WAITING
         attempt.waiting_for = what
-        attempt.on_cancel = self._withdraw
+        attempt.keeper = self
         expiry = min(attempt.call.deadline, self._clock() + attempt.candidate.timeouts.queue_s)
         self.waiters.join(attempt, self._timers.at(expiry, lambda: self._expire(attempt)))
 
@@ -159,11 +178,6 @@ class ProviderActor(Actor[Attempt]):
         if when < math.inf:
             self._next_try = self._timers.at(when, self._serve_waiters)
 
-    def _withdraw(self, attempt: Attempt) -> None:
-        """The asker of a waiting attempt has gone."""
-        if self.waiters.leave(attempt):
-            self._finish(attempt, Outcome.LEFT)
-
     def _expire(self, attempt: Attempt) -> None:
         self.waiters.leave(attempt)
         self._refuse(attempt, self._why_expired(attempt))
@@ -185,8 +199,7 @@ class ProviderActor(Actor[Attempt]):
     def _start(self, attempt: Attempt, hold: Hold) -> None:
         assert self._nursery is not None, "letters are read while the actor runs"
         self._in_flight[attempt] = hold
-        attempt.grow = lambda more_bytes: self.admission.grow(hold, more_bytes)
-        attempt.on_content = self._content_came
+        attempt.keeper = self
         self._crew.start(self._nursery, attempt)
 
     async def _serve(self, attempt: Attempt, scope: trio.CancelScope) -> bool:
@@ -220,8 +233,10 @@ class ProviderActor(Actor[Attempt]):
         """The end of a call's work; no await in here."""
         self._settle(attempt, self._in_flight.pop(attempt), failure, left)
         self._answer(attempt, value, failure, left)
-        self._serve_waiters_if_any()
-        self._tell_drained()
+        if self.waiters.count and not self.buried:
+            self._serve_waiters()
+        if self._draining:
+            self._tell_drained()
 
     def _settle(self, attempt: Attempt, hold: Hold, failure: Failure | None, left: bool) -> None:
         """Permits, tokens, bytes and breakers; no await in here."""
@@ -285,13 +300,6 @@ class ProviderActor(Actor[Attempt]):
         attempt.end(outcome, failure)
         self._observe(AttemptEnded(attempt))
 
-    def _content_came(self, attempt: Attempt) -> None:
-        hold = self._in_flight.get(attempt)
-        if hold is not None:
-            self.admission.content_came(hold, attempt, self._clock())
-            assert attempt.call.relay is not None, "only streamed calls commit"
-            attempt.call.relay.charge_to(self.admission.account_relay)
-
     def _why_stopped(self, attempt: Attempt) -> Failure | None:
         """What the attempt's scope was cancelled for; None where its answer is of no use to anybody any more."""
         if attempt.dismissed or attempt.outcome is not None:
@@ -305,10 +313,6 @@ class ProviderActor(Actor[Attempt]):
         crash.__cause__ = bug
         self._observe(CallCrash(self.name, attempt.call, bug))
         return crash
-
-    def _serve_waiters_if_any(self) -> None:
-        if len(self.waiters) and not self.buried:
-            self._serve_waiters()
 
     # The end.
 

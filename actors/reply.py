@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
-import outcome
 import trio
 
 T = TypeVar("T")
@@ -16,46 +15,56 @@ class Reply(Generic[T]):
     Built on Trio's own sleep-and-reschedule primitive: a quarter of an Event's cost, and there is one a request.
     """
 
-    __slots__ = ("_outcome", "_waiter", "late")
+    __slots__ = ("_failure", "_value", "_waiter", "late", "settled")
 
     def __init__(self) -> None:
-        self._outcome: outcome.Outcome[T] | None = None
+        self._value: T | None = None
+        self._failure: Exception | None = None
         self._waiter: trio.lowlevel.Task | None = None
+        self.settled = False
         self.late = 0
         """How many settlements came after the first and were not delivered."""
 
-    @property
-    def settled(self) -> bool:
-        return self._outcome is not None
-
     def settle(self, value: T) -> bool:
         """Answers; False where something else was first."""
-        return self._finish(outcome.Value(value))
+        if self.settled:
+            self.late += 1
+            return False
+        self.settled = True
+        self._value = value
+        self._wake()
+        return True
 
     def fail(self, failure: Exception) -> bool:
         """Answers with an exception, raised where `wait` stands; False where something else was first."""
-        return self._finish(outcome.Error(failure))
+        if self.settled:
+            self.late += 1
+            return False
+        self.settled = True
+        self._failure = failure
+        self._wake()
+        return True
 
     async def wait(self) -> T:
-        """The answer, as soon as there is one; always a checkpoint, cancelled like any other."""
-        if self._outcome is None:
+        """The answer, as soon as there is one, and once; always a checkpoint, cancelled like any other."""
+        if self.settled:
+            await trio.lowlevel.checkpoint()
+        else:
             assert self._waiter is None, "one task waits for a reply"
             self._waiter = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._give_up)
-            assert self._outcome is not None
-        else:
-            await trio.lowlevel.checkpoint()
-        return self._outcome.unwrap()
+        # Not kept: an answer leads back to the call that this reply is part of, and a circle waits for the collector.
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        value, self._value = self._value, None
+        return cast(T, value)
 
-    def _finish(self, result: outcome.Outcome[T]) -> bool:
-        if self._outcome is not None:
-            self.late += 1
-            return False
-        self._outcome = result
-        if self._waiter is not None:
-            waiter, self._waiter = self._waiter, None
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
             trio.lowlevel.reschedule(waiter)
-        return True
 
     def _give_up(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._waiter = None

@@ -82,7 +82,11 @@ class RouterActor(Actor[Call | Report]):
         self._random = random
         self._calls: dict[Call, Plan] = {}
         self._budgets: dict[str, RetryBudget] = {}
-        self._clients = {label: ClientAccount(limits, clock()) for label, limits in settings.clients.items()}
+        self._clients = {
+            label: ClientAccount(limits, clock())
+            for label, limits in settings.clients.items()
+            if limits != ClientLimits()  # who has none needs no account, and most have none
+        }
 
     # The askers' side.
 
@@ -110,9 +114,6 @@ class RouterActor(Actor[Call | Report]):
             give_up(report.attempt.call, death)
 
     def _handle(self, letter: Call | Report) -> None:
-        if self.buried:
-            give_up(letter if isinstance(letter, Call) else letter.attempt.call, self._death())
-            return
         if isinstance(letter, Call):
             self._begin(letter)
             return
@@ -271,7 +272,8 @@ class RouterActor(Actor[Call | Report]):
             plan.cancel_timers()
             if plan.account is not None:
                 plan.account.settle(call, self._clock())
-            self._tell_drained()
+            if self._draining:
+                self._tell_drained()
 
     def _budget(self, provider: str) -> RetryBudget:
         budget = self._budgets.get(provider)
@@ -293,7 +295,7 @@ class RouterActor(Actor[Call | Report]):
         return Told(len(letters), len(self._calls))
 
     def view(self) -> dict[str, Any]:
-        """This actor's detail in /admin/actors."""
+        """This actor's detail in /admin/actors; of the clients those that have limits."""
         now = self._clock()
         return {
             "in_flight": len(self._calls),

@@ -20,11 +20,11 @@ class Waiters:
         self._lines: dict[Priority, dict[Attempt, Timer]] = {
             priority: {} for priority in sorted(Priority, reverse=True)
         }
-        self._count = 0
+        self.count = 0
         self.bytes = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[Attempt]:
         """Highest priority first, oldest first within one; nobody may join or leave meanwhile."""
@@ -35,13 +35,13 @@ class Waiters:
 
     def check_room(self, attempt: Attempt) -> None:
         """Raises Overloaded where the line is full by count or bytes."""
-        if self._count >= self._max_count or (self._count and self.bytes + attempt.call.size_bytes > self._max_bytes):
-            raise Overloaded(f"{self._owner} is at its limits and its queue is full ({self._count} waiting)")
+        if self.count >= self._max_count or (self.count and self.bytes + attempt.call.size_bytes > self._max_bytes):
+            raise Overloaded(f"{self._owner} is at its limits and its queue is full ({self.count} waiting)")
 
     def join(self, attempt: Attempt, expiry: Timer) -> None:
         """Puts `attempt` at the end of its priority's line; `expiry` is cancelled when it leaves."""
         self._lines[attempt.call.priority][attempt] = expiry
-        self._count += 1
+        self.count += 1
         self.bytes += attempt.call.size_bytes
 
     def leave(self, attempt: Attempt) -> bool:
@@ -50,7 +50,7 @@ class Waiters:
         if expiry is None:
             return False
         expiry.cancel()
-        self._count -= 1
+        self.count -= 1
         self.bytes -= attempt.call.size_bytes
         return True
 

@@ -45,6 +45,11 @@ class Request(Protocol):
         """`headers` by name; of several of one name the first."""
         ...
 
+    @property
+    def whole_body(self) -> bytes | None:
+        """All of the body, where the engine has it already; None where `receive_body` has to be asked for it."""
+        ...
+
     async def receive_body(self) -> tuple[bytes, bool]:
         """The next piece of the body, and whether more may follow. Raises Disconnected, GatewayError.
 

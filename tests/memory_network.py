@@ -10,6 +10,7 @@ import errno
 import random
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -182,6 +183,11 @@ class MemoryStream:
         while not self.closed and not self._inward.is_readable():
             await self._inward.readable.wait()
         self._check_not_closed_while_waiting()
+
+    async def watch_readable(self, on_readable: Callable[[], bool]) -> None:
+        await self.wait_readable()
+        while on_readable():
+            await self.wait_readable()
 
     async def wait_writable(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -24,18 +24,19 @@ class FailureWindow:
         self.failures = 0
 
     def success(self, now: float) -> None:
-        place = self._place(now)
-        self._successes[place] += 1
+        if int(now / self._bucket_s) > self._last:
+            self._move_to(now)
+        self._successes[self._last % BUCKETS] += 1
         self.successes += 1
 
     def failure(self, now: float) -> None:
-        place = self._place(now)
-        self._failures[place] += 1
+        self._move_to(now)
+        self._failures[self._last % BUCKETS] += 1
         self.failures += 1
 
     def take_back(self, succeeded_at: float, now: float) -> None:
         """The success of `succeeded_at` was none after all; where it has left the window nothing changes."""
-        self._place(now)
+        self._move_to(now)
         number = int(succeeded_at / self._bucket_s)
         if number > self._last - BUCKETS:
             self._successes[number % BUCKETS] -= 1
@@ -46,8 +47,8 @@ class FailureWindow:
         self._failures = [0] * BUCKETS
         self.successes = self.failures = 0
 
-    def _place(self, now: float) -> int:
-        """The place of the newest bucket, after those that are too old have been emptied."""
+    def _move_to(self, now: float) -> None:
+        """Makes the bucket of `now` the newest; those that are too old by then are emptied."""
         number = int(now / self._bucket_s)
         if number > self._last:
             for stale in range(max(self._last, number - BUCKETS) + 1, number + 1):
@@ -56,4 +57,3 @@ class FailureWindow:
                 self.failures -= self._failures[place]
                 self._successes[place] = self._failures[place] = 0
             self._last = number
-        return self._last % BUCKETS

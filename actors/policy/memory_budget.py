@@ -16,9 +16,14 @@ class MemoryBudget:
 
     def reserve(self, size_bytes: int) -> bool:
         """Takes `size_bytes` if they fit."""
-        if self.used + size_bytes > self.limit:
+        used = self.used + size_bytes
+        if used > self.limit:
             return False
-        self.force(size_bytes)
+        if size_bytes < 0:
+            raise ValueError(f"cannot charge {size_bytes} bytes")
+        self.used = used
+        if used > self.peak:
+            self.peak = used
         return True
 
     def force(self, size_bytes: int) -> None:

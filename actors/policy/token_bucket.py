@@ -27,7 +27,8 @@ class TokenBucket:
 
     def take(self, amount: float, now: float) -> bool:
         """Takes `amount` if it is there."""
-        amount = min(amount, self.burst)
+        if amount > self.burst:
+            amount = self.burst
         refilled = self.rate_per_s * (now - self._full_at)
         if refilled >= self._charged:
             self._full_at = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -39,6 +40,12 @@ class StreamedAnswer:
         self._chat = chat
         self._judge = judge
         self._stream = ChatStream(choices=chat.choices, hide_usage=hide_usage)
+        self._idle_s = course.attempt.candidate.timeouts.idle_s
+        relay = course.attempt.call.relay
+        assert relay is not None, "a streamed call has one"
+        self._write_nowait = partial(relay.write_nowait, course.attempt.epoch)
+        self._unwritten = b""
+        """What the relay had no room for."""
 
     async def pass_on(self) -> None:
         """Commits at the first content and writes all of it.
@@ -56,25 +63,46 @@ class StreamedAnswer:
             self._settle()
 
     async def _pass_on_events(self, data: bytes) -> None:
-        attempt, stream, receive = self._attempt, self._stream, self._response.receive
-        idle_s = attempt.candidate.timeouts.idle_s
+        """Most pieces are passed on where they arrive, by `_pass_on`; here is what has to wait for something."""
+        stream, response = self._stream, self._response
+        self._pass_on(data)
         while True:
-            piece = stream.feed(data) if data else stream.end()
-            if piece:
-                if attempt.content_at is None:
-                    self._commit()
-                if not attempt.write_nowait(piece):
-                    await attempt.write(piece)
+            if self._unwritten:
+                await self._write_rest()
+            if stream.error is not None:
+                raise self._failure(stream.error)
+            if stream.done:
+                return
             if stream.settled:
-                if stream.error is not None:
-                    raise self._failure(stream.error)
-                if stream.done:
-                    return
-                data = await self._receive_trailer()
-                continue
-            if attempt.content_at is not None:
-                attempt.enter(Stage.STREAMING, idle_s)
-            data = await receive()
+                self._pass_on(await self._receive_trailer())
+            elif not await response.pass_to(self._pass_on):
+                self._pass_on(b"")
+
+    def _pass_on(self, data: bytes) -> bool:
+        """What `data` (b"" is the end) means for the client goes into the relay; whether all is as it mostly is.
+
+        Called by whoever has received it, so it must not wait: what the relay has no room for is kept.
+        """
+        attempt, stream = self._attempt, self._stream
+        piece = stream.feed(data) if data else stream.end()
+        if piece:
+            if attempt.content_at is None:
+                self._commit()
+            if not self._write_nowait(piece):
+                self._unwritten = piece
+                return False
+        if stream.settled:
+            return False
+        if attempt.content_at is not None:
+            attempt.enter(Stage.STREAMING, self._idle_s)
+        return True
+
+    async def _write_rest(self) -> None:
+        """Waits for a slow reader with the provider's connection at rest."""
+        piece, self._unwritten = self._unwritten, b""
+        await self._attempt.write(piece)
+        if not self._stream.settled:
+            self._attempt.enter(Stage.STREAMING, self._idle_s)
 
     def _commit(self) -> None:
         head = ModelReply(200, useful_headers(self._response.headers, content_type=CONTENT_TYPE))

@@ -35,6 +35,13 @@ class UpstreamResponse(Protocol):
         """What has arrived of the body, b"" at its end. Raises UpstreamBroken."""
         ...
 
+    async def pass_to(self, take: Callable[[bytes], bool], /) -> bool:
+        """Gives `take` each piece of the body as it arrives, in whichever task's turn, until that returns False.
+
+        Returns whether there may be more, False at the body's end. Raises UpstreamBroken, and what `take` raises.
+        """
+        ...
+
     def close(self) -> None:
         """Gives the connection back where the answer is at its end, else closes it. Never blocks."""
         ...

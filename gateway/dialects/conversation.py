@@ -247,6 +247,14 @@ class Conversation(msgspec.Struct, kw_only=True):
     service_tier: str | None = None
     cache_key: str | None = None
     """OpenAI's prompt_cache_key."""
+    spelling: dict[str, str] = {}
+    """What the client calls a member of this that its dialect has another word for: {"stop": "stop_sequences"}."""
+    stream_usage: bool = False
+    """Whether the stream shall end with usage, where the client's dialect leaves that to the client (chat)."""
+    deprecated_calls: bool = False
+    """The client knows only `functions` and hears of a call in `function_call` (chat, before it had tools)."""
+    echo: dict[str, msgspec.Raw] | None = None
+    """What the client's own dialect repeats of the request in its answers (Responses), as JSON; no provider sees it."""
 
 
 # What comes back.

@@ -1,4 +1,4 @@
-"""What becomes of each property of a request on its way to a provider of another dialect: the table's form, and its use.
+"""What becomes of each property of a request on its way to another dialect: the table's form, and its use.
 
 Each client dialect has its table as data in a file of its own (`openai_chat_fidelity.py` and so on): a row for every
 property that the dialect's specification names. Codecs act on the same table that ARCHITECTURE.md prints, so it cannot

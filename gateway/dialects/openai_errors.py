@@ -51,6 +51,8 @@ class ProviderMessage(msgspec.Struct):
     status: int | None = None
     """The HTTP status that the object itself names."""
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    retry_after: float | None = None
+    """Seconds to wait, where the object itself says so and no header does (Gemini)."""
 
 
 def error_body(description: Description) -> bytes:

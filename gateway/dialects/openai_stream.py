@@ -149,9 +149,11 @@ class ChatStream:
             self.error = envelop(bytes(chunk.error))
             self.settled = True
             return b""
-        if chunk.choices:
-            for choice in chunk.choices:
-                self._count(choice)
+        for choice in chunk.choices or ():
+            if choice.delta:
+                self._count(choice.delta)
+            if choice.finish_reason:
+                self._finish(choice)
         if chunk.usage is _NULL:
             return raw
         return self._take_usage(raw, data, name, chunk)
@@ -171,19 +173,18 @@ class ChatStream:
         self.started = True
         return raw
 
-    def _count(self, choice: _Choice) -> None:
-        if choice.delta:
-            for member, value in choice.delta.items():
-                if member == "role" or not value:
-                    continue
+    def _count(self, delta: dict[str, Any]) -> None:
+        for member, value in delta.items():
+            if value and member != "role":
                 self.started = True
                 self.characters += len(value) if isinstance(value, str) else _CHARACTERS_PER_TOKEN
-        if choice.finish_reason:
-            self.started = True
-            self.finish_reason = choice.finish_reason
-            self._finished |= 1 << min(max(choice.index, 0), self._choices)
-            if self._finished.bit_count() >= self._choices:
-                self.whole = self.settled = True
+
+    def _finish(self, choice: _Choice) -> None:
+        self.started = True
+        self.finish_reason = choice.finish_reason
+        self._finished |= 1 << min(max(choice.index, 0), self._choices)
+        if self._finished.bit_count() >= self._choices:
+            self.whole = self.settled = True
 
     def _take_usage(self, raw: bytes, data: bytes, name: bytes, chunk: _Chunk) -> bytes:
         if bytes(chunk.usage) == b"null":

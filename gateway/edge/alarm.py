@@ -15,13 +15,13 @@ class Alarm:
     with every request costs a float each time.
     """
 
-    __slots__ = ("_deadlines", "_scope", "_wakes_at", "clock")
+    __slots__ = ("_deadlines", "_scope", "clock", "wakes_at")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self._deadlines: list[Deadline] = []
         self._scope = trio.CancelScope()
-        self._wakes_at = inf
+        self.wakes_at = inf
 
     def deadline(self) -> Deadline:
         """A new one, not set."""
@@ -32,8 +32,8 @@ class Alarm:
     async def watch(self, work: Callable[[], Awaitable[None]]) -> None:
         """Runs `work` to its end; called again wherever a deadline interrupts it."""
         while True:
-            self._wakes_at = min(deadline.at for deadline in self._deadlines)
-            with trio.CancelScope(deadline=self._wakes_at) as self._scope:
+            self.wakes_at = min(deadline.at for deadline in self._deadlines)
+            with trio.CancelScope(deadline=self.wakes_at) as self._scope:
                 await work()
                 return
             now = self.clock()
@@ -41,9 +41,8 @@ class Alarm:
                 deadline.check(now)
 
     def wake_by(self, at: float) -> None:
-        """Makes sure that `watch` looks at the deadlines by then."""
-        if at < self._wakes_at:
-            self._wakes_at = self._scope.deadline = at
+        """Has `watch` look at the deadlines by then, which is before `wakes_at`."""
+        self.wakes_at = self._scope.deadline = at
 
 
 class Deadline:
@@ -61,7 +60,8 @@ class Deadline:
         alarm = self._alarm
         self.at = at = alarm.clock() + seconds
         self._on_passed = on_passed
-        alarm.wake_by(at)
+        if at < alarm.wakes_at:
+            alarm.wake_by(at)
 
     def clear(self) -> None:
         self.at = inf

@@ -55,24 +55,23 @@ class FieldLines:
     What a request gets of its own (ids, lengths) is never remembered.
     """
 
-    __slots__ = ("_date", "_lines", "_second", "_wall_clock")
+    __slots__ = ("_date", "_second", "_wall_clock", "known")
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
         self._second = -1
         self._date = b""
-        self._lines: dict[tuple[bytes, bytes], bytes] = {}
+        self.known: dict[tuple[bytes, bytes], bytes] = {}
+        """Those that are remembered; nothing that frames the body is ever among them."""
 
     def of(self, field: tuple[bytes, bytes]) -> bytes:
         """Raises MalformedAnswer for a field that would be another one, or several, on the wire."""
-        line = self._lines.get(field)
-        if line is None:
-            name, value = field
-            line = b"%b: %b\r\n" % (name.lower(), value)
-            if _FIELD.fullmatch(line) is None:
-                raise MalformedAnswer("a header field holds a forbidden character")
-            if name in _STEADY and len(self._lines) < _REMEMBERED:
-                self._lines[field] = line
+        name, value = field
+        line = b"%b: %b\r\n" % (name.lower(), value)
+        if _FIELD.fullmatch(line) is None:
+            raise MalformedAnswer("a header field holds a forbidden character")
+        if name in _STEADY and len(self.known) < _REMEMBERED:
+            self.known[field] = line
         return line
 
     def date(self) -> bytes:
@@ -94,8 +93,11 @@ class _Fields:
         self.length: int | None = None
         self.closes = False
         self.has_date = False
+        known = lines.known
         for field in headers:
-            if field[0].lower() in _OURS:
+            if (line := known.get(field)) is not None:
+                self.lines.append(line)
+            elif field[0].lower() in _OURS:
                 self._note(field, lines)
             else:
                 self.lines.append(lines.of(field))

@@ -2,12 +2,14 @@
 
 A client that goes away cancels the application's call at once; the scope says so in its extension
 "llm_gateway.cancels". So `http.disconnect` is only ever received after the answer is complete. A second extension,
-"llm_gateway.write_nowait", takes pieces of a streamed body without a task switch (see `Exchange.write_nowait`).
+"llm_gateway.write_nowait", takes pieces of a streamed body without a task switch (see `Exchange.write_nowait`). A
+third, "llm_gateway.answer", takes a whole answer in one call (see `Exchange.answer`); a fourth, "llm_gateway.body", is
+the request's body where all of it has come, which spares asking `receive` for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
 from actors.relay import Taken
@@ -114,7 +116,12 @@ class Exchange:
             "headers": request.headers,
             "client": client,
             "server": server,
-            "extensions": {"llm_gateway.cancels": {}, "llm_gateway.write_nowait": self.write_nowait},
+            "extensions": {
+                "llm_gateway.answer": self.answer,
+                "llm_gateway.body": request.whole,
+                "llm_gateway.cancels": {},
+                "llm_gateway.write_nowait": self.write_nowait,
+            },
         }
 
     async def receive(self) -> Message:
@@ -160,6 +167,16 @@ class Exchange:
             self._headers = message.get("headers", ())
         else:
             raise MalformedAnswer(f"{kind} is out of place here")
+
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """The whole answer, as by the two messages of `send`. The extension "llm_gateway.answer"."""
+        if self._status:
+            raise MalformedAnswer("an answer is out of place here")
+        self._status = status
+        self._headers = headers
+        await self._wire.write(self._open(body, False))
+        self.finished = True
+        self._wire.answered()
 
     def write_nowait(self, piece: bytes) -> Taken:
         """A further piece of a streamed body, at once and from any task, while nobody is in `send`.

@@ -1,6 +1,6 @@
 """One client connection: a task that reads and a task that answers, and all that may go wrong between them.
 
-The reader waits on the stream for the connection's whole life: it sees the client go at any time and cancels the
+The reader watches the stream for the connection's whole life: it sees the client go at any time and cancels the
 running application at once. The end of the client's stream counts as its going, also where it was a half-close. Only
 where a client has sent more than may wait (a body that the application does not take, pipelined requests) reading
 stops, and its going is seen when reading goes on.
@@ -57,6 +57,7 @@ class Connection:
         self._service = service
         self._limits = limits = service.limits
         self._stream = stream
+        self._peer = stream.peer
         self._server = server
         self._parser = RequestParser(limits)
         self._held = bytearray()
@@ -67,6 +68,8 @@ class Connection:
         self._refusal: GatewayError | None = None
         self._fresh = True
         self._draining = False
+        self._ended = False
+        """Nothing more is read: the client's stream has ended, or there has been too much of it."""
         self._gone = False
         self._lingering = False
         self._discarded = 0
@@ -125,19 +128,26 @@ class Connection:
 
     async def _read(self) -> None:
         """Reads until the client's stream ends or ours is closed."""
-        wait_readable, receive_nowait = self._stream.wait_readable, self._stream.receive_nowait
-        while True:
-            while (self._held or self._active is not None) and self._overfull():
+        while not self._ended:
+            while self._overfull():
                 await self._room.wait()
             try:
-                await wait_readable()
-                data = receive_nowait(_READ_BYTES)
-            except trio.WouldBlock:
-                continue
-            except (OSError, trio.ClosedResourceError):
+                await self._stream.watch_readable(self._take_what_came)
+            except trio.ClosedResourceError:
                 return
-            if not data or not self._take_in(data):
-                return
+
+    def _take_what_came(self) -> bool:
+        """Handles what has arrived, in whoever's turn; whether there is room for more."""
+        try:
+            data = self._stream.receive_nowait(_READ_BYTES)
+        except trio.WouldBlock:
+            return True
+        except (OSError, trio.ClosedResourceError):
+            data = b""
+        if not data or not self._take_in(data):
+            self._ended = True
+            return False
+        return not ((self._held or self._active is not None) and self._overfull())
 
     def _overfull(self) -> bool:
         if self._lingering or self._gone:
@@ -265,7 +275,7 @@ class Connection:
         return not self._draining
 
     async def _call_app(self, exchange: Exchange) -> None:
-        scope = exchange.scope(self._stream.peer, self._server)
+        scope = exchange.scope(self._peer, self._server)
         try:
             await self._service.app(scope, exchange.receive, exchange.send)
             if not (exchange.finished or self._calls.cancel_called):

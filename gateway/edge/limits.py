@@ -25,7 +25,7 @@ class ServerLimits:
     """A client that takes no byte of its answer for this long is cut off."""
 
     whole_body_bytes: int = 64 * 1024
-    """A body of known length up to this has arrived whole before the app is called."""
+    """A body of known length up to this has arrived whole before the app is called, but for clients in a hurry."""
     body_buffer_bytes: int = 256 * 1024
     """Of a longer body, what may wait for the app; then reading stops until the app takes some."""
     pipelined_bytes: int = 64 * 1024

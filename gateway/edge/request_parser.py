@@ -59,6 +59,13 @@ class Request:
         self.complete = False
         self.discarding = False
 
+    @property
+    def whole(self) -> bytes | None:
+        """All of the body, where it has come and nobody has taken it."""
+        if not self.complete:
+            return None
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+
     def take(self) -> bytes:
         """What has arrived of the body since the last time."""
         pieces = self.pieces
@@ -101,6 +108,7 @@ class RequestParser:
         self._length = 0
         self._chunked = False
         self._expects = False
+        self._hurried = False
         self._upgrading = False
         self._announced = False
         """`arriving` already stands in `ready`, or has been taken from there."""
@@ -161,7 +169,7 @@ class RequestParser:
         self._target = b""
         self._headers = []
         self._hosts = self._length = 0
-        self._chunked = self._expects = self._upgrading = False
+        self._chunked = self._expects = self._hurried = self._upgrading = False
 
     def on_url(self, piece: bytes) -> None:
         self._target += piece
@@ -210,7 +218,7 @@ class RequestParser:
         if length is not None and length > self._limits.body_bytes:
             raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
         request.awaits_continue = self._expects and request.version == "1.1"
-        if length is None or length > self._limits.whole_body_bytes or request.awaits_continue:
+        if length is None or length > self._limits.whole_body_bytes or request.awaits_continue or self._hurried:
             self._announced = True
             self.ready.append(request)
 
@@ -275,12 +283,17 @@ class RequestParser:
             raise ExpectationFailed("The only expectation this server knows is 100-continue.")
         self._expects = True
 
+    def _note_hurry(self, _value: bytes) -> None:
+        """The client's own time limit, which the app keeps, runs while the body comes."""
+        self._hurried = True
+
 
 _CHECKS: dict[bytes, Callable[[RequestParser, bytes], None]] = {
     b"host": RequestParser._check_host,
     b"content-length": RequestParser._check_length,
     b"transfer-encoding": RequestParser._check_coding,
     b"expect": RequestParser._check_expect,
+    b"x-gateway-timeout": RequestParser._note_hurry,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from gateway.dialects.envelope import RawHeaders
@@ -69,6 +70,29 @@ class UpstreamResponse:
             if parser.complete:
                 return b""
             await self._exchange.receive_more()
+
+    async def pass_to(self, take: Callable[[bytes], bool]) -> bool:
+        """Gives `take` each piece of the body as it arrives, in whichever task's turn, until that returns False.
+
+        Returns whether there may be more, False at the body's proper end. Raises as `receive` does, and what `take`
+        raises.
+        """
+        parser, exchange = self._parser, self._exchange
+        wanted = True
+
+        def look() -> bool:
+            """Takes what is here; whether to wait for more."""
+            nonlocal wanted
+            exchange.take_arrived()
+            if parser.body:
+                wanted = take(parser.take_body())
+            return wanted and not parser.complete
+
+        while wanted and (piece := await self.receive()):
+            wanted = take(piece)
+            if wanted and self._decoder is None and not parser.complete:
+                await exchange.watch(look)
+        return not wanted
 
     def close(self) -> None:
         """Closes the connection at once unless the answer has ended. Never blocks; twice is harmless."""

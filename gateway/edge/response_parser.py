@@ -28,6 +28,7 @@ class ResponseParser:
 
     __slots__ = (
         "_failure",
+        "_feed_data",
         "_fields",
         "_has_no_body",
         "_idle_bytes",
@@ -66,6 +67,7 @@ class ResponseParser:
         self._max_header_bytes = max_header_bytes
         self._until_end = False
         self._parser = httptools.HttpResponseParser(self)
+        self._feed_data = self._parser.feed_data
 
     @property
     def http_version(self) -> str:
@@ -76,7 +78,7 @@ class ResponseParser:
         self._is_empty = False
         self._idle_bytes += len(data)
         try:
-            self._parser.feed_data(data)
+            self._feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as mistake:
             self._refuse(mistake)
         if self._idle_bytes > self._max_header_bytes and not self.complete:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -118,6 +119,22 @@ class TlsStream:
             await self._transport.wait_readable()
         else:
             await trio.lowlevel.checkpoint()
+
+    async def watch_readable(self, on_readable: Callable[[], bool]) -> None:
+        goes_on = True
+
+        def look() -> bool:
+            nonlocal goes_on
+            goes_on = on_readable()
+            # What OpenSSL still has is not seen by whoever watches the transport.
+            return goes_on and self._starved
+
+        while goes_on:
+            if self._starved:
+                await self._transport.watch_readable(look)
+            else:
+                await trio.lowlevel.checkpoint()
+                look()
 
     async def wait_writable(self) -> None:
         await self._transport.wait_writable()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import trio
 
@@ -61,9 +61,26 @@ class Exchange:
 
     async def receive_more(self) -> None:
         """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
-        parser = self.parser
         try:
             await self._stream.wait_readable()
+        except trio.ClosedResourceError as loss:
+            self._lose(loss)
+        self.take_arrived()
+
+    async def watch(self, on_arrival: Callable[[], bool]) -> None:
+        """Calls `on_arrival` whenever `take_arrived` has something to do, in whichever task's turn, until it is False.
+
+        Raises UpstreamReset, UpstreamBroken, and what `on_arrival` raises.
+        """
+        try:
+            await self._stream.watch_readable(on_arrival)
+        except trio.ClosedResourceError as loss:
+            self._lose(loss)
+
+    def take_arrived(self) -> None:
+        """Feeds the parser with what is here. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
+        parser = self.parser
+        try:
             data = self._stream.receive_nowait(_RECEIVE_BYTES)
             if data:
                 parser.feed(data)
@@ -71,14 +88,18 @@ class Exchange:
                 parser.end()
         except trio.WouldBlock:
             return
-        except (OSError, trio.ClosedResourceError) as loss:
-            self.close()
-            raise parser.cut_off() from loss
+        except OSError as loss:
+            self._lose(loss)
         except GatewayError:
             self.close()
             raise
         if parser.complete:
             self._finish()
+
+    def _lose(self, loss: Exception) -> NoReturn:
+        """The connection has gone."""
+        self.close()
+        raise self.parser.cut_off() from loss
 
     def close(self) -> None:
         """Breaks the exchange off, unless it has ended: the connection is reset at once. Never blocks."""

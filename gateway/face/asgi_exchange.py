@@ -22,10 +22,17 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+ANSWER: Final = "llm_gateway.answer"
+"""The scope extension of a server that takes a whole answer in one call: an AnswerWhole."""
+BODY: Final = "llm_gateway.body"
+"""The scope extension with the request's body, None where it has not come whole."""
 CANCELS: Final = "llm_gateway.cancels"
 """The scope extension of a server that cancels the handler when its client disconnects."""
 WRITE_NOWAIT: Final = "llm_gateway.write_nowait"
 """The scope extension of such a server that takes pieces of a streamed body from any task: a Sink."""
+
+AnswerWhole = Callable[[int, Headers, bytes], Awaitable[None]]
+"""Sends an answer's status, headers and body; its length is written by the server."""
 
 _UNIX_PEER: Final = ("unix", 0)
 
@@ -33,11 +40,12 @@ _UNIX_PEER: Final = ("unix", 0)
 class AsgiRequest:
     """A Request over an ASGI scope and its `receive`."""
 
-    __slots__ = ("_receive", "fields", "scope")
+    __slots__ = ("_receive", "fields", "scope", "whole_body")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
+        self.whole_body: bytes | None = (scope.get("extensions") or {}).get(BODY)
         # Backwards, so that of several fields of one name the first is what stays.
         self.fields: Mapping[bytes, bytes] = dict(reversed(scope["headers"]))
 
@@ -119,7 +127,8 @@ class HotRoutes:
         if handler is None:
             await self._app(scope, receive, send)
         elif CANCELS in (extensions := scope.get("extensions") or {}):
-            await _serve(handler, AsgiRequest(scope, receive), send, sink=extensions.get(WRITE_NOWAIT))
+            request = AsgiRequest(scope, receive)
+            await _serve(handler, request, send, whole=extensions.get(ANSWER), sink=extensions.get(WRITE_NOWAIT))
         else:
             await self._serve_watched(handler, scope, receive, send)
 
@@ -137,6 +146,7 @@ async def _serve(
     send: Send,
     *,
     before_answer: Callable[[], None] | None = None,
+    whole: AnswerWhole | None = None,
     sink: Sink | None = None,
 ) -> None:
     try:
@@ -147,6 +157,9 @@ async def _serve(
     if isinstance(body, bytes):
         if before_answer is not None:
             before_answer()
+        if whole is not None:
+            await whole(answer.status, answer.headers, body)
+            return
         answer.headers.append((b"content-length", b"%d" % len(body)))
         await send(_start(answer))
         await send({"type": "http.response.body", "body": body})

@@ -11,21 +11,29 @@ TIMEOUT_HEADER = b"x-gateway-timeout"
 READ_TIMEOUT_HEADER = b"x-stainless-read-timeout"
 
 
+def own_limit_s(request: Request) -> float:
+    """Seconds from the request's arrival to its deadline as its client says, infinity where it does not.
+
+    Raises InvalidRequest for an X-Gateway-Timeout that is no duration.
+    """
+    own = request.fields.get(TIMEOUT_HEADER)
+    if own is None:
+        return math.inf
+    seconds = _seconds(own)
+    if seconds is None:
+        raise InvalidRequest("Invalid 'X-Gateway-Timeout': expected seconds above 0.", param="X-Gateway-Timeout")
+    return seconds
+
+
 def allowed_s(request: Request, total_s: float, *, stream: bool) -> float:
     """Seconds from the request's arrival to its deadline: `total_s`, or less where the client says so.
 
     The OpenAI SDK's read timeout is a gap between two reads. A unary answer comes in one read, so it bounds the whole;
     a stream's gaps have limits of their own. Raises InvalidRequest for an X-Gateway-Timeout that is no duration.
     """
-    fields = request.fields
-    own = fields.get(TIMEOUT_HEADER)
-    if own is not None:
-        seconds = _seconds(own)
-        if seconds is None:
-            raise InvalidRequest("Invalid 'X-Gateway-Timeout': expected seconds above 0.", param="X-Gateway-Timeout")
-        total_s = min(total_s, seconds)
+    total_s = min(total_s, own_limit_s(request))
     if not stream:
-        gap = fields.get(READ_TIMEOUT_HEADER)
+        gap = request.fields.get(READ_TIMEOUT_HEADER)
         if gap is not None and (seconds := _seconds(gap)) is not None:
             total_s = min(total_s, seconds)
     return total_s

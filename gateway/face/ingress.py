@@ -6,8 +6,12 @@ then they are the ingress budget's.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Protocol
 
+import trio
+
+from actors.errors import DeadlineExceeded
 from gateway.errors import BodyTooLarge, MemoryPressure
 from gateway.exchange import Request
 
@@ -33,8 +37,24 @@ class Ingress:
         self._budget = budget
         self._limit_bytes = limit_bytes
 
-    async def read(self, request: Request) -> bytes:
-        """The whole body. Raises BodyTooLarge, MemoryPressure, and what `receive_body` raises.
+    def check(self, body: bytes) -> None:
+        """For a body that the engine has whole. Raises BodyTooLarge, MemoryPressure.
+
+        Nothing is held on return, as with `read`: see there.
+        """
+        self._budget.release(self._hold(len(body), 0))
+
+    async def read(self, request: Request, until: float = inf) -> bytes:
+        """The whole body, which has to have come by `until`.
+
+        Raises BodyTooLarge, MemoryPressure, DeadlineExceeded, and what `receive_body` raises.
+        """
+        with trio.CancelScope(deadline=until):
+            return await self._read(request)
+        raise DeadlineExceeded("The time that the client allows was over before the body of its request had come.")
+
+    async def _read(self, request: Request) -> bytes:
+        """As `read`.
 
         What it held is given back as it returns: its caller hands the body on before it awaits anything else, so that
         nobody sees a moment in which the bytes are not counted.

@@ -20,7 +20,7 @@ from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import Caller, ClientKeys
 from gateway.face.correlation import trace_context
-from gateway.face.deadline import allowed_s
+from gateway.face.deadline import allowed_s, own_limit_s
 from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
@@ -101,7 +101,11 @@ class ModelCalls:
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
         caller = self._keys.admit(request)
         record.client = caller.label
-        body = await self._ingress.read(request)
+        body = request.whole_body
+        if body is None:
+            body = await self._ingress.read(request, record.started_at + own_limit_s(request))
+        else:
+            self._ingress.check(body)
         # No await from here to the router's mailbox, which counts these bytes from then on.
         record.call = call = self._call(request, record, caller, body)
         if call.relay is not None:

@@ -60,3 +60,5 @@ class RequestRecord(msgspec.Struct, eq=False):
         self.outcome = outcome
         self.ended_at = now
         self.on_finished(self)
+        if self.call is not None:
+            self.call.dissolve()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import trio
@@ -53,6 +53,12 @@ class FakeResponse:
             await trio.sleep(item)
         await trio.lowlevel.checkpoint()
         return b""
+
+    async def pass_to(self, take: Callable[[bytes], bool]) -> bool:
+        while data := await self.receive():
+            if not take(data):
+                return True
+        return False
 
     async def read(self, limit: int) -> bytes:
         body = b""

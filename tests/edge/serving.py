@@ -181,6 +181,15 @@ class Paths:
     async def do_echo(self, receive: Receive, send: Send) -> None:
         await whole(send, await self.body(receive))
 
+    async def do_at_once(self, receive: Receive, send: Send) -> None:
+        """Past `receive` and `send`."""
+        extensions = self.scopes[-1]["extensions"]
+        await extensions["llm_gateway.answer"](200, [], extensions["llm_gateway.body"])
+
+    async def do_at_once_twice(self, receive: Receive, send: Send) -> None:
+        await self.do_at_once(receive, send)
+        await self.do_at_once(receive, send)
+
     async def do_early(self, receive: Receive, send: Send) -> None:
         """Answers without looking at the body."""
         await whole(send, b"early", status=401)

@@ -41,8 +41,40 @@ async def test_the_scope_is_what_asgi_says(autojump_clock):
             "headers": [(b"host", b"a"), (b"x-title", b"caf\xe9")],
             "client": house.network.streams[1].peer,
             "server": ("gateway.test", 8080),
-            "extensions": {"llm_gateway.cancels": {}, "llm_gateway.write_nowait": ANY},
+            "extensions": {
+                "llm_gateway.answer": ANY,
+                "llm_gateway.body": b"",
+                "llm_gateway.cancels": {},
+                "llm_gateway.write_nowait": ANY,
+            },
         }
+
+
+async def test_a_whole_answer_in_one_call_is_the_same_on_the_wire(autojump_clock):
+    """Body taken and answer given past `receive` and `send`; a second answer is the app's mistake and never sent."""
+    async with serving(crashes=1) as house:
+        at_once = await house.neighbour.ask(post("/at-once", b"ping"))
+        in_two = await house.neighbour.ask(post("/echo", b"ping"))
+        assert (at_once.status, at_once.headers, at_once.body) == (in_two.status, in_two.headers, in_two.body)
+        assert (await house.neighbour.ask(post("/at-once-twice", b"ping"))).body == b"ping"
+        assert "out of place" in str(house.crashes[0])
+        await house.hello()
+
+
+async def test_the_scope_holds_the_body_only_where_all_of_it_has_come(autojump_clock):
+    """A large body, one of unknown length, and one whose client is in a hurry begin before they end."""
+    rest = b"x" * 100_000
+    async with serving() as house:
+        for head, body, known in [
+            (f"Content-Length: {len(rest)}", rest, None),
+            ("Transfer-Encoding: chunked", b"1\r\nx\r\n0\r\n\r\n", None),
+            ("Content-Length: 4\r\nX-Gateway-Timeout: 9", b"ping", None),
+            ("Content-Length: 4", b"ping", b"ping"),
+        ]:
+            await house.neighbour.send(f"POST /echo HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n".encode())
+            await trio.sleep(0.1)
+            await house.neighbour.ask(body)
+            assert house.app.scopes[-1]["extensions"]["llm_gateway.body"] == known
 
 
 async def test_a_connection_is_used_again_and_again(autojump_clock):

@@ -23,6 +23,7 @@ class HandmadeRequest:
         self.fields = {name.encode(): value.encode() for name, value in (fields or {}).items()}
         self.headers: Headers = list(self.fields.items())
         self.peer = (peer, 40_000)
+        self.whole_body: bytes | None = None
         self._pieces = list(pieces or [b""])
 
     async def receive_body(self) -> tuple[bytes, bool]:

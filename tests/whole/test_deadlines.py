@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.whole.gateways import ENGINES, QUESTION, STREAMED, Running, data_of, running
+from tests.whole.gateways import CHAT, ENGINES, QUESTION, STREAMED, Running, data_of, running
 from tests.whole.upstream import answers, fails, is_cut, stalls, streams, texts_of
 
 on_every_engine = pytest.mark.parametrize("engine", ENGINES)
@@ -27,6 +27,31 @@ async def test_a_clients_own_timeout_ends_the_call_to_the_second(
         assert (reply.status, reply.error["code"]) == (504, "upstream_timeout")
         assert reply.header("x-should-retry") == "false"
         await check_closed(it, at=7)
+
+
+@on_every_engine
+@pytest.mark.parametrize("framing", ["content-length: 1000", "content-length: 1000000", "transfer-encoding: chunked"])
+async def test_a_clients_own_timeout_runs_while_its_request_comes(
+    autojump_clock: MockClock, engine: str, framing: str
+) -> None:
+    """A body that trickles in, be it small, large or of unknown length: nobody waits for its end."""
+    async with running(engine=engine) as it, trio.open_nursery() as nursery:
+        client = await it.connect()
+        await client.send_raw(f"POST {CHAT} HTTP/1.1\r\nhost: a\r\n{framing}\r\nx-gateway-timeout: 7\r\n\r\n".encode())
+
+        async def trickle() -> None:
+            while True:
+                await trio.sleep(2)
+                await client.send_raw(b"1\r\n{\r\n" if "chunked" in framing else b"{")
+
+        nursery.start_soon(trickle)
+        head = await client.read_raw_head()
+        nursery.cancel_scope.cancel()
+
+        assert trio.current_time() == 7
+        assert head.startswith(b"HTTP/1.1 504 ")
+        assert it.openai.asked == []
+        assert it.logged("request")[0]["error"] == "deadline_exceeded"
 
 
 @on_every_engine

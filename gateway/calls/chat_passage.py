@@ -1,0 +1,59 @@
+"""Chat completions from a client that speaks OpenAI's dialect to a provider that speaks it too: passed on as it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.calls.passage import WholeAnswer
+from gateway.dialects.codec import Frame
+from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.openai_chat import ChatRequest, rewrite_request
+from gateway.dialects.openai_compose import as_stream
+from gateway.dialects.openai_reply import read_reply
+from gateway.dialects.openai_stream import ChatStream
+
+CHAT_PATH: Final = b"/chat/completions"
+
+
+class ChatWay:
+    """A `gateway.calls.passage.Way`.
+
+    Usage is asked for, and hidden again, where the provider does not send it unasked.
+    """
+
+    translates = False
+
+    def __init__(self, *, sends_usage_unasked: bool) -> None:
+        self._sends_usage_unasked = sends_usage_unasked
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ChatPassage:
+        chat: ChatRequest = request.decoded
+        adds_usage = streamed and not chat.wants_usage and not self._sends_usage_unasked
+        return ChatPassage(rewrite_request(request.body, chat, model=model, include_usage=adds_usage), chat, adds_usage)
+
+
+class ChatPassage:
+    """One request on its way."""
+
+    __slots__ = ("_adds_usage", "_chat", "body")
+
+    path = CHAT_PATH
+
+    def __init__(self, body: bytes, chat: ChatRequest, adds_usage: bool) -> None:
+        self.body = body
+        self._chat = chat
+        self._adds_usage = adds_usage
+
+    def read(self, body: bytes) -> WholeAnswer:
+        """Raises ValueError where the body is no JSON object."""
+        notes = read_reply(body)
+        return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
+
+    def stream(self) -> ChatStream:
+        return ChatStream(choices=self._chat.choices, hide_usage=self._adds_usage)
+
+    def as_stream(self, body: bytes) -> bytes:
+        """Raises ValueError where the body holds no choices."""
+        return as_stream(msgspec.json.decode(body), include_usage=self._chat.wants_usage)

@@ -1,0 +1,164 @@
+"""The way from a client of one dialect to a provider of another, through the pivot."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import trio
+
+from gateway.calls.passage import WholeAnswer
+from gateway.dialects.answer_events import Added, Ended, Event, has_content, told
+from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec, Steps, StreamDecoder, StreamEncoder, T
+from gateway.dialects.conversation import Conversation, Reply
+from gateway.dialects.envelope import ModelRequest, Usage
+from gateway.errors import UpstreamBroken
+
+STEPS_A_TURN: Final = 16
+"""Messages translated before others get their turn: well under a millisecond's work."""
+_CHARACTERS_PER_TOKEN = 4
+
+
+class Translation:
+    """The way between two codecs; a `gateway.calls.passage.Way`."""
+
+    translates = True
+
+    def __init__(self, client: ClientCodec, provider: ProviderCodec) -> None:
+        self._client = client
+        self._provider = provider
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> TranslatedPassage:
+        conversation = await _unhurried(self._client.decode(request.body, self._provider.name))
+        body = await _unhurried(self._provider.encode(conversation, model))
+        path = self._provider.path(model, stream=streamed)
+        return TranslatedPassage(path, body, conversation, self._client, self._provider, frame)
+
+
+class TranslatedPassage:
+    """One request, translated; its answer will be."""
+
+    def __init__(
+        self,
+        path: bytes,
+        body: bytes,
+        conversation: Conversation,
+        client: ClientCodec,
+        provider: ProviderCodec,
+        frame: Frame,
+    ) -> None:
+        self.path = path
+        self.body = body
+        self._conversation = conversation
+        self._client = client
+        self._provider = provider
+        self._frame = frame
+
+    def read(self, body: bytes) -> WholeAnswer:
+        """Raises ValueError where the body is no answer."""
+        if self._provider.read_error(body) is not None:
+            return WholeAnswer(b"", error=body)
+        reply = self._provider.decode(body)
+        encoded = self._client.encode(reply, self._conversation, self._frame)
+        return WholeAnswer(encoded, reply.usage, _finish_of(reply))
+
+    def stream(self) -> TranslatedStream:
+        return TranslatedStream(self._provider.stream(), self._client.stream(self._conversation, self._frame))
+
+    def as_stream(self, body: bytes) -> bytes:
+        """Raises ValueError where the body is no answer."""
+        encoder = self._client.stream(self._conversation, self._frame)
+        return encoder.encode(told(self._provider.decode(body))) + encoder.end()
+
+
+class TranslatedStream:
+    """One streamed answer, translated event by event; a `gateway.calls.passage.AnswerStream`.
+
+    Nothing is passed on until the first content has come, and the answer's end not before usage has had its chance.
+    """
+
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+        self._decoder = decoder
+        self._encoder = encoder
+        self._held: list[Event] = []
+        self._characters = 0
+        self.started = False
+        self.done = False
+        self.finish_reason: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.done or self._decoder.whole or self._decoder.error is not None
+
+    @property
+    def error(self) -> bytes | None:
+        return self._decoder.error
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._decoder.usage
+
+    @property
+    def malformed(self) -> int:
+        return self._decoder.malformed
+
+    @property
+    def delivered_tokens(self) -> int:
+        usage = self._decoder.usage
+        if usage is not None and self._decoder.whole:
+            return usage.completion
+        return math.ceil(self._characters / _CHARACTERS_PER_TOKEN)
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes what was received, returns what to pass on. Raises UpstreamBroken."""
+        piece = self._pass_on(self._decoder.feed(data))
+        return piece + self._finish() if self._decoder.done else piece
+
+    def end(self) -> bytes:
+        """The connection has ended: what is still to be passed on. Raises UpstreamBroken where the answer is cut."""
+        piece = self._pass_on(self._decoder.end())
+        if self._decoder.error is not None:
+            return piece
+        return piece + self._finish()
+
+    def _pass_on(self, events: list[Event]) -> bytes:
+        if not events:
+            return b""
+        for event in events:
+            if isinstance(event, Added):
+                self._characters += len(event.text)
+            elif isinstance(event, Ended):
+                self.finish_reason = event.finish.value
+        if not self.started:
+            self._held += events
+            if not any(map(has_content, events)):
+                return b""
+            self.started = True
+            events, self._held = self._held, []
+        return self._encoder.encode(events)
+
+    def _finish(self) -> bytes:
+        if self.done:
+            return b""
+        if not self.started:
+            raise UpstreamBroken("The provider's stream ended without an answer.")
+        self.done = True
+        return self._encoder.end()
+
+
+async def _unhurried(steps: Steps[T]) -> T:
+    """Drives `steps` to their end, letting others run now and then."""
+    done = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        done += 1
+        if done % STEPS_A_TURN == 0:
+            await trio.lowlevel.checkpoint()
+
+
+def _finish_of(reply: Reply) -> str | None:
+    return reply.choices[0].finish.value if reply.choices else None
