@@ -42,8 +42,15 @@ class UpstreamResponse(Protocol):
         """
         ...
 
+    def leave(self) -> None:
+        """What is still to come of the answer is of no interest: its connection is kept if it ends soon."""
+        ...
+
     def close(self) -> None:
-        """Gives the connection back where the answer is at its end, else closes it. Never blocks."""
+        """Gives the connection back where the answer is at its end, else closes it. Never blocks.
+
+        After `leave` it does nothing.
+        """
         ...
 
 

@@ -5,13 +5,15 @@ It sets no timeouts: the caller's cancel scope covers all of a request, and `pro
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
-from actors.errors import Stage
+from actors.errors import Overloaded, Stage
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.pool import Connection, OriginPool, PoolStatistics
 from gateway.edge.request_head import RequestHeads
@@ -22,6 +24,9 @@ from gateway.edge.upstream_exchange import Exchange
 from gateway.errors import UpstreamReset, UpstreamUnreachable
 from gateway.providers.profile import Origin, RawHeader
 from gateway.world import Connect, Stream
+
+_OUR_OWN_WANTS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Why a socket could not be made here: no provider is to blame."""
 
 Progress = Callable[[Stage], None]
 """Told CONNECTING before a connection is opened, SENDING once there is one, AWAITING when the last byte has gone.
@@ -38,6 +43,13 @@ class ClientLimits:
     """Of an answer, interim ones and trailers counted in."""
     idle_s: float = 60.0
     """A connection unused for longer is not used again."""
+
+
+class Exhausted(Overloaded):
+    """The process has no descriptor or memory left for a connection, to whatever provider."""
+
+    retryable = False
+    elsewhere = False
 
 
 class UpstreamClient:
@@ -81,7 +93,7 @@ class UpstreamClient:
         Those that every request of a kind has are given as `always` and composed once, `headers` are this request's.
         A connection that was kept alive but is lost before any byte of an answer is replaced by a fresh one, once.
         Raises UpstreamUnreachable, UpstreamReset (no byte of an answer), UpstreamBroken, UpstreamTooLarge,
-        Overloaded (too many connections), ValueError (a header or target that could not be sent as it is).
+        Overloaded (too many connections), Exhausted, ValueError (a header or target that could not be sent as it is).
         """
         head = self._heads.compose(origin, method, target, always, headers, len(body))
         pool = self._pools.get(origin) or self._new_pool(origin)
@@ -153,6 +165,8 @@ async def _open(pool: OriginPool) -> Connection:
     try:
         return await pool.open()
     except (OSError, UnicodeError) as failure:
+        if isinstance(failure, OSError) and failure.errno in _OUR_OWN_WANTS:
+            raise Exhausted("The gateway has no room for another connection.", retry_after=1.0) from failure
         raise UpstreamUnreachable(f"The provider could not be reached: {_reason(failure)}.") from failure
 
 

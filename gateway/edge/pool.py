@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 import trio
 
 from actors.errors import Overloaded
 from gateway.world import Stream
+
+ENDING_S: Final = 5.0
+"""How long an answer that nobody reads any more may take to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,7 @@ class PoolStatistics:
     """With an exchange going on."""
     connecting: int
     idle: int
+    """Those among them whose last answer is yet to end."""
 
     @property
     def open(self) -> int:
@@ -31,7 +36,7 @@ class PoolStatistics:
 
 
 class Connection:
-    """A stream on loan from its pool, until `release` or `discard`."""
+    """A stream on loan from its pool, until `release`, `let_end` or `discard`."""
 
     __slots__ = ("_pool", "idle_since", "stream")
 
@@ -44,6 +49,10 @@ class Connection:
         """Another request may use it."""
         self._pool.put_back(self)
 
+    def let_end(self, read_on: Callable[[], None]) -> None:
+        """Another request may use it once the answer has ended: `read_on` reads without blocking, and releases it."""
+        self._pool.let_end(self, read_on)
+
     def discard(self, *, abort: bool) -> None:
         """Closes it; `abort` also drops what has not been sent."""
         self._pool.forget(self)
@@ -53,7 +62,17 @@ class Connection:
 class OriginPool:
     """`open_stream` makes a connection, with TLS where the origin has it."""
 
-    __slots__ = ("_busy", "_clock", "_closed", "_connecting", "_idle", "_idle_s", "_max_connections", "_open_stream")
+    __slots__ = (
+        "_busy",
+        "_clock",
+        "_closed",
+        "_connecting",
+        "_ending",
+        "_idle",
+        "_idle_s",
+        "_max_connections",
+        "_open_stream",
+    )
 
     def __init__(
         self,
@@ -68,6 +87,8 @@ class OriginPool:
         self._clock = clock
         self._closed = False
         self._connecting = 0
+        self._ending: dict[Connection, Callable[[], None]] = {}
+        """How to read on where only an answer's end is still to come, the longest ending one first."""
         self._idle: deque[Connection] = deque()
         """The longest idle one first."""
         self._idle_s = idle_s
@@ -101,18 +122,26 @@ class OriginPool:
         return connection
 
     def put_back(self, connection: Connection) -> None:
-        self._busy.pop(connection, None)
+        self.forget(connection)
         if self._closed:
             connection.stream.close()
             return
         connection.idle_since = self._clock()
         self._idle.append(connection)
 
+    def let_end(self, connection: Connection, read_on: Callable[[], None]) -> None:
+        self.forget(connection)
+        connection.idle_since = self._clock()
+        self._ending[connection] = read_on
+
     def forget(self, connection: Connection) -> None:
         self._busy.pop(connection, None)
+        self._ending.pop(connection, None)
 
     def drop_expired(self) -> None:
-        """Closes what has been idle for too long."""
+        """Closes what has been idle, or ending, for too long."""
+        if self._ending:
+            self._look_at_ending()
         if not self._idle:
             return
         oldest_allowed = self._clock() - self._idle_s
@@ -120,24 +149,38 @@ class OriginPool:
             self._idle.popleft().stream.close()
 
     def statistics(self) -> PoolStatistics:
-        return PoolStatistics(busy=len(self._busy), connecting=self._connecting, idle=len(self._idle))
+        return PoolStatistics(busy=len(self._busy), connecting=self._connecting, idle=self._resting)
 
     def close(self) -> None:
         """Closes every connection; exchanges that are going on break."""
         self._closed = True
         while self._idle:
             self._idle.pop().stream.close()
-        for connection in self._busy:
+        for connection in (*self._busy, *self._ending):
             connection.stream.close(abort=True)
 
     def _make_room(self) -> None:
         if self._closed:
             raise ConnectionAbortedError("the client is closed")
-        if len(self._busy) + self._connecting + len(self._idle) < self._max_connections:
+        if len(self._busy) + self._connecting + self._resting < self._max_connections:
+            return
+        if self._ending:
+            next(iter(self._ending)).discard(abort=True)
             return
         if not self._idle:
             raise Overloaded("There are too many connections to the provider.")
         self._idle.popleft().stream.close()
+
+    @property
+    def _resting(self) -> int:
+        return len(self._idle) + len(self._ending)
+
+    def _look_at_ending(self) -> None:
+        oldest_allowed = self._clock() - ENDING_S
+        for connection, read_on in list(self._ending.items()):
+            read_on()
+            if connection in self._ending and connection.idle_since <= oldest_allowed:
+                connection.discard(abort=True)
 
 
 def _is_silent(stream: Stream) -> bool:

@@ -94,6 +94,10 @@ class UpstreamResponse:
                 await exchange.watch(look)
         return not wanted
 
+    def leave(self) -> None:
+        """What is still to come of the answer is of no interest: its connection is kept if it ends soon."""
+        self._exchange.leave()
+
     def close(self) -> None:
         """Closes the connection at once unless the answer has ended. Never blocks; twice is harmless."""
         self._exchange.close()

@@ -41,6 +41,7 @@ class ResponseParser:
         "content_coding",
         "has_head",
         "headers",
+        "http_version",
         "reusable",
         "status",
     )
@@ -48,6 +49,7 @@ class ResponseParser:
     def __init__(self, *, has_no_body: bool, max_header_bytes: int) -> None:
         """`has_no_body`: the request was a HEAD."""
         self.status = 0
+        self.http_version = ""
         self.headers: RawHeaders = []
         self.content_coding = b""
         """The content-encoding of a body that may follow."""
@@ -69,19 +71,18 @@ class ResponseParser:
         self._parser = httptools.HttpResponseParser(self)
         self._feed_data = self._parser.feed_data
 
-    @property
-    def http_version(self) -> str:
-        return self._parser.get_http_version()
-
     def feed(self, data: bytes) -> None:
-        """Takes what has arrived. Raises UpstreamBroken, UpstreamTooLarge."""
+        """Takes what has arrived, as long as the answer is not complete. Raises UpstreamBroken, UpstreamTooLarge."""
         self._is_empty = False
         self._idle_bytes += len(data)
         try:
             self._feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as mistake:
             self._refuse(mistake)
-        if self._idle_bytes > self._max_header_bytes and not self.complete:
+        if self.complete:
+            # llhttp's parser and this one know each other: parted here, both are freed without the garbage collector.
+            del self._parser, self._feed_data
+        elif self._idle_bytes > self._max_header_bytes:
             raise _headers_too_large()
 
     def end(self) -> None:
@@ -122,6 +123,7 @@ class ResponseParser:
         if self._idle_bytes > self._max_header_bytes < _size(self.headers):
             raise self._fail(_headers_too_large())
         self.status = status
+        self.http_version = self._parser.get_http_version()
         self.has_head = True
         self._fields = []  # what follows are trailers
         self.reusable = self._parser.should_keep_alive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, NoReturn
 
 import trio
@@ -18,17 +19,18 @@ _JOINED_BYTES: Final = 64 * 1024
 
 
 class Exchange:
-    """Sends, receives, and parts with the connection at the answer's last byte, or at `close`.
+    """Sends, receives, and parts with the connection at the answer's last byte, or at `leave` or `close`.
 
     Every failure parts with the connection too.
     """
 
-    __slots__ = ("_connection", "_is_sent", "_stream", "parser")
+    __slots__ = ("_connection", "_is_left", "_is_sent", "_stream", "parser")
 
     def __init__(self, connection: Connection, parser: ResponseParser) -> None:
         self.parser = parser
         self._connection: Connection | None = connection
         self._stream = connection.stream
+        self._is_left = False
         self._is_sent = False
 
     def send_nowait(self, head: bytes, body: bytes) -> list[memoryview] | None:
@@ -91,18 +93,40 @@ class Exchange:
         except OSError as loss:
             self._lose(loss)
         except GatewayError:
-            self.close()
+            self._break_off()
             raise
         if parser.complete:
             self._finish()
 
-    def _lose(self, loss: Exception) -> NoReturn:
-        """The connection has gone."""
-        self.close()
-        raise self.parser.cut_off() from loss
+    def leave(self) -> None:
+        """The rest of the answer is of no interest: the connection is kept where its end is here or comes soon."""
+        self._read_on()
+        connection = self._connection
+        if connection is None:
+            return
+        if self._is_sent and self.parser.reusable:
+            self._is_left = True
+            connection.let_end(self._read_on)
+        else:
+            self._break_off()
 
     def close(self) -> None:
-        """Breaks the exchange off, unless it has ended: the connection is reset at once. Never blocks."""
+        """Breaks the exchange off, unless it has ended or been left: the connection is reset at once. Never blocks."""
+        if not self._is_left:
+            self._break_off()
+
+    def _read_on(self) -> None:
+        if self._connection is not None:
+            with suppress(GatewayError):  # which closes it
+                self.take_arrived()
+            self.parser.take_body()
+
+    def _lose(self, loss: Exception) -> NoReturn:
+        """The connection has gone."""
+        self._break_off()
+        raise self.parser.cut_off() from loss
+
+    def _break_off(self) -> None:
         if self._connection is not None:
             self._connection.discard(abort=True)
             self._connection = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from actors.letters import Attempt, Call, Candidate
+from actors.letters import Attempt, Call
 from gateway.exchange import Headers
+
+Header = tuple[bytes, bytes]
 
 PROVIDER: Final = b"x-gateway-provider"
 MODEL: Final = b"x-gateway-model"
@@ -23,8 +26,9 @@ def without_ours(upstream: Headers) -> Headers:
 
 def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
     """The upstream's headers and ours."""
+    candidate = attempt.candidate
     headers = without_ours(upstream)
-    headers += _who(attempt.candidate, len(attempt.call.attempts))
+    headers += _who(candidate.provider, candidate.model, len(attempt.call.attempts))
     return headers
 
 
@@ -33,7 +37,8 @@ def of_failure(call: Call) -> Headers:
     attempts = call.attempts
     if not attempts:
         return []
-    headers = _who(attempts[-1].candidate, len(attempts))
+    last = attempts[-1].candidate
+    headers = [*_who(last.provider, last.model, len(attempts))]
     if any(_was_spent(attempt) for attempt in attempts):
         headers.append(NO_RETRY)
     return headers
@@ -44,12 +49,10 @@ def _was_spent(attempt: Attempt) -> bool:
     return attempt.sent_at is not None or (attempt.failure is not None and attempt.failure.blames_provider)
 
 
-def _who(candidate: Candidate, attempts: int) -> Headers:
-    return [
-        (PROVIDER, _header_value(candidate.provider)),
-        (MODEL, _header_value(candidate.model)),
-        (ATTEMPTS, b"%d" % attempts),
-    ]
+@lru_cache(maxsize=1024)
+def _who(provider: str, model: str, attempts: int) -> tuple[Header, ...]:
+    """Remembered, since every answer of a model says the same."""
+    return (PROVIDER, _header_value(provider)), (MODEL, _header_value(model)), (ATTEMPTS, b"%d" % attempts)
 
 
 def _header_value(name: str) -> bytes:

@@ -58,18 +58,18 @@ class Logs:
         bound: FilteringBoundLogger = logger(self._lines, self._processors, context)  # type: ignore[call-arg]
         return bound
 
-    def often(self, module: str, event: str) -> Callable[[dict[str, Any]], None] | None:
+    def often(self, module: str, event: str) -> Callable[[msgspec.Struct], None] | None:
         """What `get(module).info(event, fields=...)` does, with all but the fields made ready; None below the level.
 
         For the one line that every request costs: structlog takes it through five calls and three dictionaries, which
-        is half of its price. The line is the same, byte for byte; it has at least one field.
+        is half of its price. The line is the same, byte for byte; the struct has at least one field.
         """
         if self.level_of(module) not in ("debug", "info"):
             return None
         now, to_json, write_log = self._renderer.now, self._renderer.to_json, self._write_log
         after_time = f'","logger":{to_json(module)},"event":{to_json(event)},'
 
-        def log(fields: dict[str, Any]) -> None:
+        def log(fields: msgspec.Struct) -> None:
             write_log(f'{{"level":"info","timestamp":"{now()}{after_time}{to_json(fields)[1:]}')
 
         return log
@@ -141,7 +141,8 @@ class _Renderer:
         try:
             return self._encode(value).decode()
         except (ValueError, OverflowError):  # lone surrogates, integers beyond 64 bits: slow, but no line is lost
-            return json.dumps(value, default=_type_name, separators=(",", ":"))
+            plain = msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value
+            return json.dumps(plain, default=_type_name, separators=(",", ":"))
 
 
 class _Lines:

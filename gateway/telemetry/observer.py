@@ -6,7 +6,9 @@ into a line: failures are named by kind, crashes by type and frames.
 
 from __future__ import annotations
 
-from actors.errors import Blame, Failure
+import msgspec
+
+from actors.errors import Blame, CallCrashed, Failure
 from actors.events import (
     ActorBuried,
     AttemptEnded,
@@ -22,6 +24,7 @@ from actors.memory_monitor import PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
 from gateway.dialects.envelope import ModelRequest, Usage
+from gateway.providers.model_lists import ListMoved
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import Logs, render_crash
 from gateway.telemetry.metrics import NOBODY, Metrics, RequestLabels
@@ -46,6 +49,7 @@ class Observer:
         self._router = logs.get("actors.router")
         self._supervisor = logs.get("actors.supervisor")
         self._memory = logs.get("actors.memory_monitor")
+        self._catalogue = logs.get("gateway.calls.catalogue_keeper")
         self._own = logs.get(__name__)
         self._leaving: dict[Attempt, tuple[str, float]] = {}
         """Attempts that a client left behind, with the endpoint and when, until they have ended."""
@@ -58,7 +62,10 @@ class Observer:
     def __call__(self, event: object) -> None:
         """An actor's fact; the actors' `Observe`."""
         try:
-            self._take(event)
+            if isinstance(event, AttemptEnded):  # the one that comes with every request
+                self._attempt_ended(event.attempt)
+            else:
+                self._take(event)
         except Exception as bug:  # the actor that states a fact must not die of it
             self._not_observed(event, bug)
 
@@ -75,8 +82,6 @@ class Observer:
 
     def _take(self, event: object) -> None:
         match event:
-            case AttemptEnded(attempt):
-                self._attempt_ended(attempt)
             case Retried():
                 self._retried(event)
             case BreakerMoved():
@@ -109,8 +114,21 @@ class Observer:
                     used_bytes=used_bytes,
                     threshold_bytes=threshold_bytes,
                 )
+            case ListMoved():
+                self._list_moved(event)
             case ChildStarted() | ChildStopped() | Restarted() | Escalating():
                 self._supervision(event)
+
+    def _list_moved(self, moved: ListMoved) -> None:
+        match moved:
+            case ListMoved(provider, models, None):
+                self._catalogue.info("model list comes", provider=provider, models=models)
+            case ListMoved(provider, models, CallCrashed() as crash):
+                self._catalogue.error("model list crashed", provider=provider, models=models, crash=render_crash(crash))
+            case ListMoved(provider, models, Failure() as failure):
+                self._catalogue.warning(
+                    "model list does not come", provider=provider, models=models, because=kind_of(failure)
+                )
 
     def _supervision(self, event: ChildStarted | ChildStopped | Restarted | Escalating) -> None:
         who = {"supervisor": event.supervisor, "actor": event.child}
@@ -136,7 +154,7 @@ class Observer:
         if len(attempts) > 1:
             self._count_other_tokens(attempts, attempt)
         if self._log_fields is not None:
-            self._log_fields(_fields(record, attempt, usage, times))
+            self._log_fields(_line(record, attempt, usage, times))
         if record.outcome == DISCONNECTED:
             for unfinished in attempts:
                 if unfinished.ended_at is None:
@@ -211,31 +229,55 @@ class Observer:
         self._own.error("a fact could not be observed", kind=type(fact).__name__, crash=render_crash(bug))
 
 
-def _fields(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, times: Times) -> dict[str, object]:
-    """The line of a request."""
+class RequestLine(msgspec.Struct, gc=False):
+    """The line of a request, after level, time, logger and event."""
+
+    correlation_id: str
+    endpoint: str
+    status: int
+    outcome: str
+    error: str | None
+    provider: str | None
+    model: str
+    attempts: int
+    stream: bool
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    queue_s: float | None
+    connect_s: float | None
+    first_token_s: float | None
+    total_s: float
+    overhead_s: float
+    client: str
+
+
+def _line(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, times: Times) -> RequestLine:
     call, failure = record.call, record.failure
     candidate = None if attempt is None else attempt.candidate
-    return {
-        "correlation_id": record.request_id[:MAX_TEXT],
-        "endpoint": record.endpoint,
-        "status": record.status,
-        "outcome": record.outcome,
-        "error": None if failure is None else kind_of(failure),
-        "provider": None if candidate is None else candidate.provider,
-        "model": (record.model if candidate is None else candidate.model)[:MAX_TEXT],
-        "attempts": 0 if call is None else len(call.attempts),
-        "stream": record.stream,
-        "prompt_tokens": None if usage is None else usage.prompt,
-        "completion_tokens": None if usage is None else usage.completion,
-        "cached_tokens": None if usage is None else usage.cached,
-        "reasoning_tokens": None if usage is None else usage.reasoning,
-        "queue_s": _rounded(times.queue_s),
-        "connect_s": _rounded(times.connect_s),
-        "first_token_s": _rounded(times.first_token_s),
-        "total_s": _rounded(times.total_s),
-        "overhead_s": _rounded(times.overhead_s),
-        "client": record.client,
-    }
+    # By position: names would cost as much as all the rest.
+    return RequestLine(
+        record.request_id[:MAX_TEXT],
+        record.endpoint,
+        record.status,
+        record.outcome,
+        None if failure is None else kind_of(failure),
+        None if candidate is None else candidate.provider,
+        (record.model if candidate is None else candidate.model)[:MAX_TEXT],
+        0 if call is None else len(call.attempts),
+        record.stream,
+        None if usage is None else usage.prompt,
+        None if usage is None else usage.completion,
+        None if usage is None else usage.cached,
+        None if usage is None else usage.reasoning,
+        None if times.queue_s is None else _rounded(times.queue_s),
+        None if times.connect_s is None else _rounded(times.connect_s),
+        None if times.first_token_s is None else _rounded(times.first_token_s),
+        _rounded(times.total_s),
+        _rounded(times.overhead_s),
+        record.client,
+    )
 
 
 def _correlation_id(call: Call) -> str:
@@ -248,6 +290,6 @@ def _rendered(crash: Exception | None) -> list[str] | None:
     return None if crash is None else render_crash(crash)
 
 
-def _rounded(seconds: float | None) -> float | None:
+def _rounded(seconds: float) -> float:
     """To the microsecond; `round` costs five times as much."""
-    return None if seconds is None else int(seconds * 1e6 + 0.5) / 1e6
+    return int(seconds * 1e6 + 0.5) / 1e6

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import random
 import zlib
+from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from gateway.edge.client import ClientLimits
+from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.content_coding import DECODED_PIECE_BYTES
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamTooLarge
 from tests.edge.upstream import LIMIT_BYTES, OK, Wire, answering, ask, counted, read_answer, upstream
@@ -60,16 +61,43 @@ def answer(request: pytest.FixtureRequest) -> bytes:
     return request.param
 
 
-async def test_an_answer_cut_at_any_byte_is_never_taken_for_whole(answer: bytes, autojump_clock: MockClock) -> None:
+async def pass_answer(client: UpstreamClient) -> bytes:
+    """As `read_answer`, with each piece taken where it arrives."""
+    pieces: list[bytes] = []
+
+    def take(piece: bytes) -> bool:
+        pieces.append(piece)
+        return len(pieces) % 5 > 0
+
+    response = await ask(client)
+    try:
+        while await response.pass_to(take):
+            assert len(pieces) % 5 == 0
+    finally:
+        response.close()
+    return b"".join(pieces)
+
+
+Read = Callable[[UpstreamClient], Awaitable[bytes]]
+BOTH_WAYS = pytest.mark.parametrize("read", [read_answer, pass_answer])
+
+
+@BOTH_WAYS
+async def test_an_answer_cut_at_any_byte_is_never_taken_for_whole(
+    read: Read, answer: bytes, autojump_clock: MockClock
+) -> None:
     """Nothing at all is a reset, anything less than all is broken; neither leaves a connection behind."""
     for size in range(len(answer)):
         async with upstream(answering(answer[:size], close=True)) as (client, _):
             with pytest.raises(UpstreamBroken if size else UpstreamReset):
-                await read_answer(client)
+                await read(client)
             assert counted(client).open == 0
 
 
-async def test_an_answer_reset_at_any_byte_is_never_taken_for_whole(answer: bytes, autojump_clock: MockClock) -> None:
+@BOTH_WAYS
+async def test_an_answer_reset_at_any_byte_is_never_taken_for_whole(
+    read: Read, answer: bytes, autojump_clock: MockClock
+) -> None:
     """The reset comes after what was sent has been read."""
     for size in range(len(answer)):
 
@@ -81,11 +109,12 @@ async def test_an_answer_reset_at_any_byte_is_never_taken_for_whole(answer: byte
 
         async with upstream(script) as (client, _):
             with pytest.raises(UpstreamBroken if size else UpstreamReset):
-                await read_answer(client)
+                await read(client)
             assert counted(client).open == 0
 
 
-async def test_an_answer_split_at_any_byte_reads_the_same(answer: bytes, autojump_clock: MockClock) -> None:
+@BOTH_WAYS
+async def test_an_answer_split_at_any_byte_reads_the_same(read: Read, answer: bytes, autojump_clock: MockClock) -> None:
     """And the connection carries another request after each of them."""
     for cut in range(1, len(answer)):
 
@@ -97,14 +126,17 @@ async def test_an_answer_split_at_any_byte_reads_the_same(answer: bytes, autojum
             await answering(OK)(wire)
 
         async with upstream(script) as (client, server):
-            assert await read_answer(client) == BODY
+            assert await read(client) == BODY
             assert await read_answer(client) == b"ok"
             assert len(server.wires) == 1
 
 
-async def test_an_answer_that_comes_byte_by_byte_reads_the_same(answer: bytes, autojump_clock: MockClock) -> None:
+@BOTH_WAYS
+async def test_an_answer_that_comes_byte_by_byte_reads_the_same(
+    read: Read, answer: bytes, autojump_clock: MockClock
+) -> None:
     async with upstream(answering(answer), network=MemoryNetwork(max_receive_bytes=1)) as (client, _):
-        assert await read_answer(client) == BODY
+        assert await read(client) == BODY
         assert counted(client).idle == 1
 
 

@@ -9,14 +9,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.errors import Overloaded
+from actors.errors import Blame, Overloaded
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.response import UpstreamResponse
-from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable
+from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable, describe
 from gateway.providers.profile import Origin
 from tests.edge.upstream import (
     OK,
     ORIGIN,
+    Script,
     Upstream,
     Wire,
     answer_for_ever,
@@ -202,6 +203,84 @@ async def test_closing_at_the_end_keeps_the_connection_once(autojump_clock: Mock
         assert counted(client).idle == counted(client).open == 1
 
 
+def chunked(*pauses_s: float) -> Script:
+    """Answers each request with one piece, and sends the end of the message so many seconds later."""
+
+    async def script(wire: Wire) -> None:
+        for pause_s in pauses_s:
+            await wire.request()
+            await wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nlast\r\n")
+            await trio.sleep(pause_s)
+            await wire.send(b"0\r\n\r\n")
+        await wire.request()
+
+    return script
+
+
+async def read_last_piece_and_leave(client: UpstreamClient) -> None:
+    response = await ask(client)
+    assert await response.receive() == b"last"
+    response.leave()
+    response.close()
+
+
+async def test_whoever_leaves_before_the_messages_end_does_not_cost_the_connection(autojump_clock: MockClock) -> None:
+    """Its end comes by itself, at once, a moment later or just in time; nobody waits for it."""
+    async with upstream(chunked(0, 1, 4.5)) as (client, server):
+        for due in (0, 1, 4.5):
+            began_at = trio.current_time()
+            await read_last_piece_and_leave(client)
+            assert trio.current_time() == began_at
+            assert counted(client).idle == counted(client).open == 1
+            await trio.sleep(due + 0.25)
+        assert len(server.wires) == 1
+
+
+async def test_a_connection_whose_answer_has_not_ended_serves_nobody_else(autojump_clock: MockClock) -> None:
+    """It is kept for its time beside the one that is made, then closed; the end that came late is never looked at."""
+    async with upstream(chunked(20), chunked(0)) as (client, server):
+        await read_last_piece_and_leave(client)
+        await trio.sleep(4)
+        await read_last_piece_and_leave(client)
+        await trio.sleep(0.5)
+        assert (len(server.wires), counted(client).idle) == (2, 2)
+        await trio.sleep(0.5)
+        client.drop_expired()
+        assert counted(client).idle == 1
+
+
+async def test_an_answer_left_before_its_end_gives_way_at_the_bound(autojump_clock: MockClock) -> None:
+    async with upstream(chunked(20), chunked(0), limits=ClientLimits(max_connections=1)) as (client, server):
+        await read_last_piece_and_leave(client)
+        await read_last_piece_and_leave(client)
+        assert (len(server.wires), counted(client).open) == (2, 1)
+
+
+@pytest.mark.parametrize("end", [b"nonsense\r\n", b""])
+async def test_an_answer_that_ends_badly_once_it_is_left_harms_nobody(end: bytes, autojump_clock: MockClock) -> None:
+    """The next request takes a fresh connection, and this one is closed."""
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nlast\r\n")
+        await trio.sleep(1)
+        await wire.send(end)
+        wire.stream.close(abort=not end)
+
+    async with upstream(script, answer_for_ever) as (client, server):
+        await read_last_piece_and_leave(client)
+        await trio.sleep(2)
+        assert await read_answer(client) == b"ok"
+        assert (len(server.wires), counted(client).open) == (2, 1)
+
+
+@pytest.mark.parametrize("framing", [b"connection: close\r\ncontent-length: 9", b"server: ends by closing"])
+async def test_a_connection_that_cannot_be_kept_is_closed_by_leaving(framing: bytes, autojump_clock: MockClock) -> None:
+    async with upstream(answering(b"HTTP/1.1 200 OK\r\n%b\r\n\r\nlast" % framing)) as (client, _):
+        await read_last_piece_and_leave(client)
+        assert counted(client).open == 0
+
+
 async def test_a_silent_upstream_is_ended_by_the_callers_scope(autojump_clock: MockClock) -> None:
     """Before the answer and in the middle of it; the place is free at that very moment."""
     async with upstream(answering(OK[:-1])) as (client, _):
@@ -236,6 +315,20 @@ async def test_an_upstream_that_cannot_be_reached(
         await read_answer(client)
     assert caught.value.message == f"The provider could not be reached: {reason}."
     assert isinstance(caught.value.__cause__, OSError)
+    assert counted(client).open == 0
+
+
+@pytest.mark.parametrize("want", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+async def test_a_want_of_our_own_blames_no_provider(want: int, autojump_clock: MockClock) -> None:
+    """Nor is it worth trying again, here or elsewhere: every provider's connection needs a descriptor."""
+    network = MemoryNetwork()
+    network.fail(ORIGIN.host, ORIGIN.port, OSError(want, "Too many open files"))
+    client = UpstreamClient(connect=network.connect, clock=trio.current_time, limits=ClientLimits())
+    with pytest.raises(Overloaded) as caught:
+        await read_answer(client)
+    failure = caught.value
+    assert (failure.blame, failure.retryable, failure.elsewhere, failure.retry_after) == (Blame.NOBODY, False, False, 1)
+    assert describe(failure).status == 503
     assert counted(client).open == 0
 
 

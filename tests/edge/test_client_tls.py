@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
@@ -14,7 +14,8 @@ from trio.testing import MockClock
 from gateway.edge import sockets
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.pool import PoolStatistics
-from gateway.edge.tls import client_context
+from gateway.edge.read_poll import ReadPoll, open_read_poll
+from gateway.edge.tls import client_context, open_tls
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable
 from gateway.providers.profile import Origin
 from tests.actors.sweep import DisturbAt, sweep
@@ -135,6 +136,49 @@ async def test_what_is_streamed_comes_out_as_it_arrives(authority: Certificate, 
         response.close()
 
 
+async def watch_answer(client: UpstreamClient, origin: Origin = ORIGIN, body: bytes = LARGE) -> bytes:
+    """As `read_answer`, with each piece taken where it arrives."""
+    pieces: list[bytes] = []
+
+    def take(piece: bytes) -> bool:
+        pieces.append(piece)
+        return True
+
+    response = await client.request(origin, b"POST", b"/", [], body)
+    try:
+        assert not await response.pass_to(take)
+    finally:
+        response.close()
+    return b"".join(pieces)
+
+
+async def test_what_openssl_has_does_not_wait_for_more_to_arrive(
+    authority: Certificate, autojump_clock: MockClock
+) -> None:
+    """Whoever takes ten bytes at a time is called again for the rest, though the transport has nothing more."""
+    network = MemoryNetwork()
+    listener = await network.listen(NAME, 443)
+    seen: list[tuple[bytes, float]] = []
+
+    async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
+        for message in (b"twelve bytes", b"and more", b"."):
+            await trio.sleep(1)
+            await stream.send_all(message)
+
+    def take() -> bool:
+        with suppress(trio.WouldBlock):
+            seen.append((stream.receive_nowait(10), trio.current_time()))
+        return not (seen and seen[-1][0] == b".")
+
+    async with trio.open_nursery() as nursery:
+        transport = await network.connect(NAME, 443)
+        nursery.start_soon(serve, as_trio_stream(await listener.accept()), server_context(authority), script)
+        stream = await open_tls(transport, client_context(str(authority.file)), NAME)
+        await stream.watch_readable(take)
+        stream.close()
+    assert seen == [(b"twelve byt", 1), (b"es", 1), (b"and more", 2), (b".", 3)]
+
+
 @pytest.mark.parametrize("in_order", [True, False])
 async def test_an_end_without_tls_saying_so_is_no_end_of_a_body(
     in_order: bool, authority: Certificate, autojump_clock: MockClock
@@ -196,8 +240,9 @@ async def over_sockets(authority: Certificate, script: Handler) -> AsyncIterator
         nursery.cancel_scope.cancel()
 
 
-def real_client(ca_file: str | None) -> UpstreamClient:
-    return UpstreamClient(connect=sockets.connect, clock=trio.current_time, limits=ClientLimits(), ca_file=ca_file)
+def real_client(ca_file: str | None, poll: ReadPoll | None = None) -> UpstreamClient:
+    connect = partial(sockets.connect, poll=poll)
+    return UpstreamClient(connect=connect, clock=trio.current_time, limits=ClientLimits(), ca_file=ca_file)
 
 
 @pytest.mark.parametrize("host", [NAME, "127.0.0.1"])
@@ -216,6 +261,17 @@ async def test_real_sockets_carry_it_too(host: str, authority: Certificate) -> N
             assert await read_answer(client, Origin("https", host, port), LARGE) == LARGE
         client.close()
     assert protocols == ["http/1.1"]
+
+
+async def test_real_sockets_are_watched_under_tls_too(authority: Certificate, nursery: trio.Nursery) -> None:
+    poll = open_read_poll()
+    if poll is not None:
+        nursery.start_soon(poll.run)
+    async with over_sockets(authority, echo_large) as port:
+        client = real_client(str(authority.file), poll)
+        for _ in range(2):
+            assert await watch_answer(client, Origin("https", NAME, port)) == LARGE
+        client.close()
 
 
 async def test_a_certificate_for_another_name_is_refused(authority: Certificate) -> None:

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from gateway.edge.limits import ServerLimits
+from gateway.edge.read_poll import open_read_poll
 from gateway.edge.server import EdgeServer
 from gateway.edge.sockets import SocketStream, connect, listen
 from tests.edge.hostile import BROKEN
@@ -45,6 +46,7 @@ class Street:
 
 @asynccontextmanager
 async def street(limits: ServerLimits | None = None) -> AsyncIterator[Street]:
+    """Its connections are watched by a poll, as in production."""
     crashes: list[BaseException] = []
     app = Paths()
     server = EdgeServer(
@@ -54,12 +56,17 @@ async def street(limits: ServerLimits | None = None) -> AsyncIterator[Street]:
         wall_clock=time.time,
         on_crash=lambda crash, scope: crashes.append(crash),
     )
+    poll = open_read_poll()
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
-            listener = await listen("127.0.0.1", 0)
-            await nursery.start(server.serve, [listener])
-            yield Street(server, app, listener.address)
-            server.drain(0)
+            if poll is not None:
+                nursery.start_soon(poll.run)
+            listener = await listen("127.0.0.1", 0, poll=poll)
+            async with trio.open_nursery() as serving:
+                await serving.start(server.serve, [listener])
+                yield Street(server, app, listener.address)
+                server.drain(0)
+            nursery.cancel_scope.cancel()
     assert crashes == []
 
 

@@ -47,8 +47,8 @@ class Story:
         return self.now
 
     def call(self) -> Call:
-        body, key = f'{{"messages": "{WORDS}"}}'.encode(), KEY.encode()
-        payload = ModelRequest("openai_chat", body, decoded=WORDS, request_id="req-1", authorization=key)
+        body = f'{{"messages": "{WORDS}"}}'.encode()
+        payload = ModelRequest("openai_chat", body, decoded=WORDS, request_id="req-1", client_key=KEY)
         return Call(id="call-1", arrived_at=self.now, deadline=self.now + 600, model="gpt-4o", payload=payload)
 
     def attempt(self, call: Call, provider: str = "openai", operation: str = "first") -> Attempt:
