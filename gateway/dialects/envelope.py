@@ -5,9 +5,13 @@ All are msgspec structs: several are made for every request, and nothing makes t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from gateway.dialects.openai_errors import error_body
+from gateway.errors import Description
 
 RawHeaders = list[tuple[bytes, bytes]]
 """HTTP header fields in order, names in lower case."""
@@ -41,8 +45,14 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     decoded: Any
     request_id: str
     headers: RawHeaders = []
-    authorization: bytes | None = None
+    client_key: str | None = None
     """The client's own key, used only by a provider with `auth = "passthrough"`."""
+    endpoint: str = "chat/completions"
+    """Where it came in, for the one who is told that a provider has no such thing."""
+    prompt_tokens: int = 0
+    """By estimate."""
+    compose_error: Callable[[Description], bytes] = error_body
+    """Writes an error's body in the client's dialect."""
 
 
 class ModelReply(msgspec.Struct, frozen=True, eq=False):
@@ -64,3 +74,5 @@ class CallNotes(msgspec.Struct):
     connect_s: float | None = None
     """Seconds spent on getting a connection; 0.0 where one was reused."""
     upstream_request_id: str | None = None
+    malformed: int = 0
+    """Events of a stream that could not be read and were left out of the answer."""

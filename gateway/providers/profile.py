@@ -1,12 +1,15 @@
-"""What the gateway must know of a provider that speaks OpenAI's dialect over HTTP: where it is, how it is asked,
-how its errors are to be taken. A Profile is data; what differs between providers stands in one small file each.
+"""What the gateway must know of a provider over HTTP, in whichever dialect: where it is, how it is asked, how its
+errors are to be taken. A Profile is data; what differs between providers stands in one small file each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from gateway.dialects.openai_errors import ProviderMessage, read_error
 
 RawHeader = tuple[bytes, bytes]
 
@@ -29,10 +32,14 @@ class Profile:
     """What stands before every path of the API: `/v1`, or nothing."""
     sends_usage_unasked: bool = False
     """Streams carry usage whether asked for or not, so that the gateway neither asks for it nor hides it."""
+    offers_responses: bool = False
+    """It has OpenAI's /responses beside /chat/completions."""
     retries_conflicts: bool = False
     """A 409 means "busy, ask again" here."""
     exhausted_codes: frozenset[str] = frozenset()
-    """Error codes of a 429 that waiting does not cure: the account is used up."""
+    """Error codes of a 429 or a 402 that waiting does not cure: the account is used up."""
+    exhausted_phrases: tuple[str, ...] = ()
+    """The same, said in words alone, whatever the status: parts of the message, in lower case."""
     window_codes: frozenset[str] = frozenset()
     """Error codes that say: more tokens than the model's context window holds."""
     window_phrases: tuple[str, ...] = ()
@@ -41,6 +48,12 @@ class Profile:
     """A 429's limits stand in the error object's `metadata.headers`, the reset in milliseconds since the epoch."""
     headers: tuple[RawHeader, ...] = ()
     """Sent with every request."""
+    key_header: bytes = b"authorization"
+    """The header that carries the provider's key."""
+    key_prefix: bytes = b"Bearer "
+    """What stands before the key in it."""
+    read_error: Callable[[bytes], ProviderMessage | None] = read_error
+    """What an error answer in the provider's own dialect says; None for a body that is none."""
 
     def target(self, path: bytes) -> bytes:
         """The request target of `path` (which begins with a slash)."""
@@ -48,7 +61,7 @@ class Profile:
 
     def authorize(self, key: str) -> RawHeader:
         """The header that carries the provider's key."""
-        return b"authorization", b"Bearer " + key.encode()
+        return self.key_header, self.key_prefix + key.encode()
 
 
 def parse_base_url(url: str) -> tuple[Origin, bytes]:

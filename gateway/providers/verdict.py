@@ -2,59 +2,120 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from actors.errors import Blame
 from gateway.dialects.envelope import RawHeaders
-from gateway.dialects.openai_errors import ProviderMessage, error_body, read_error
+from gateway.dialects.openai_errors import ProviderMessage, error_body
 from gateway.errors import Description, UpstreamError
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Profile
-from gateway.providers.retry_after import retry_after, until_epoch_ms
+from gateway.providers.retry_after import MOST_S, retry_after, until_epoch_ms
 
 RETRYABLE: Final = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Those that may go better the next time; 52x are Cloudflare's, which stands before most providers."""
-_TOO_MANY: Final = 429
+_UNPAID: Final = 402
 _CONFLICT: Final = 409
+_TOO_MANY: Final = 429
+
+Compose = Callable[[Description], bytes]
+"""How an error's body is written in the client's dialect."""
+
+_UNEXPLAINED: Final = ("server_error", "upstream_error")
+_WORDS: Final = {
+    400: ("invalid_request_error", "invalid_request_error"),
+    401: ("invalid_request_error", "invalid_api_key"),
+    402: ("insufficient_quota", "insufficient_quota"),
+    403: ("invalid_request_error", "forbidden"),
+    404: ("invalid_request_error", "model_not_found"),
+    408: ("server_error", "upstream_timeout"),
+    409: ("invalid_request_error", "conflict"),
+    413: ("invalid_request_error", "request_too_large"),
+    422: ("invalid_request_error", "invalid_request_error"),
+    429: ("rate_limit_error", "rate_limit_exceeded"),
+    503: ("server_error", "overloaded"),
+    504: ("server_error", "upstream_timeout"),
+    529: ("server_error", "overloaded"),
+}
+"""Type and code of the OpenAI error object, for an error that another dialect told."""
 
 
-def upstream_error(profile: Profile, status: int, headers: RawHeaders, body: bytes, now: float) -> UpstreamError:
+def upstream_error(
+    profile: Profile,
+    status: int,
+    headers: RawHeaders,
+    body: bytes,
+    now: float,
+    *,
+    compose: Compose = error_body,
+    translated: bool = False,
+) -> UpstreamError:
     """The failure for an error answer; `now` is the wall clock's, for dates.
 
-    The body reaches the client as it is where it is an error object. Anything else (a proxy's page) is replaced by
-    one, for it means nothing to a client and may name machines.
+    The body reaches the client as it is where it is an error object of the client's own dialect. One of another
+    dialect (`translated`) is written anew by `compose`, under the status that the object itself names, if any. What
+    is none (a proxy's page) is replaced too, for it means nothing to a client and may name machines.
     """
-    said = read_error(body)
-    if said is None:
-        message = f"{profile.name} answered with status {status}."
-        said = ProviderMessage(message=message)
-        body = error_body(Description(status, "server_error", "upstream_error", message))
+    said = profile.read_error(body)
+    explained = said is not None
+    said = said or ProviderMessage()
+    if translated:
+        status = said.status or status
     too_long = _exceeds_window(profile, status, said)
-    exhausted = status == _TOO_MANY and bool(profile.exhausted_codes & {said.code, said.type})
-    conflict = status == _CONFLICT and profile.retries_conflicts
-    return UpstreamError(
+    exhausted = _is_exhausted(profile, status, said)
+    failure = UpstreamError(
         said.message or f"{profile.name} answered with status {status}.",
         status=status,
         body=body,
         headers=useful_headers(headers, content_type=json_content_type(headers)),
-        retryable=too_long or conflict or status in RETRYABLE,
+        retryable=too_long or exhausted or _is_worth_asking_again(profile, status),
         elsewhere=too_long or exhausted,
         blame=Blame.MODEL if status >= 500 else Blame.NOBODY,
         throttled=status == _TOO_MANY,
         wants_window=too_long,
         retry_after=_retry_after(profile, headers, said, now),
     )
+    if translated or not explained:
+        failure.type, failure.code = _words(failure, exhausted=exhausted) if explained else _UNEXPLAINED
+        failure.body = compose(Description(status, failure.type, failure.code, failure.message))
+    return failure
+
+
+def _is_worth_asking_again(profile: Profile, status: int) -> bool:
+    return status in RETRYABLE or (status == _CONFLICT and profile.retries_conflicts)
 
 
 def _exceeds_window(profile: Profile, status: int, said: ProviderMessage) -> bool:
     if status not in (400, 413, 422):
         return False
+    return said.code in profile.window_codes or _says(said, profile.window_phrases)
+
+
+def _is_exhausted(profile: Profile, status: int, said: ProviderMessage) -> bool:
+    if status in (_UNPAID, _TOO_MANY) and profile.exhausted_codes & {said.code, said.type}:
+        return True
+    return _says(said, profile.exhausted_phrases)
+
+
+def _says(said: ProviderMessage, phrases: tuple[str, ...]) -> bool:
     message = said.message.lower()
-    return said.code in profile.window_codes or any(phrase in message for phrase in profile.window_phrases)
+    return any(phrase in message for phrase in phrases)
+
+
+def _words(failure: UpstreamError, *, exhausted: bool) -> tuple[str, str]:
+    """Type and code in OpenAI's words."""
+    if failure.wants_window:
+        return "invalid_request_error", "context_length_exceeded"
+    if exhausted:
+        return _WORDS[_UNPAID]
+    return _WORDS.get(failure.status, _UNEXPLAINED if failure.status >= 500 else _WORDS[400])
 
 
 def _retry_after(profile: Profile, headers: RawHeaders, said: ProviderMessage, now: float) -> float | None:
     seconds = retry_after(headers, now)
+    if seconds is None and said.retry_after is not None:
+        return min(said.retry_after, MOST_S)
     if seconds is None and profile.resets_in_metadata:
         limits = said.metadata.get("headers")
         if isinstance(limits, dict):

@@ -1,0 +1,127 @@
+"""Chat completions: a client's messages as the turns of a conversation."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from gateway.dialects.chat.content_parts import read_result, read_shown, read_spoken, read_texts
+from gateway.dialects.chat.details import place
+from gateway.dialects.chat.fidelity import judge
+from gateway.dialects.chat.reading import invalid, media_of, read
+from gateway.dialects.chat.request_shapes import (
+    AssistantMessage,
+    CalledFunction,
+    DeveloperMessage,
+    FunctionMessage,
+    Message,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+)
+from gateway.dialects.chat.request_shapes import ToolCall as WrittenCall
+from gateway.dialects.codec import Steps
+from gateway.dialects.conversation import Document, Image, Part, Refusal, Text, ToolCall, ToolResult, Turn
+
+_message_decoder: Final = msgspec.json.Decoder[Message](Message)
+_object_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_messages(messages: list[msgspec.Raw], target: str) -> Steps[list[Turn]]:
+    """Reads one message a step. Raises InvalidRequest that names the field."""
+    reader = _Reader(target)
+    for index, raw in enumerate(messages):
+        field = f"messages[{index}]"
+        reader.take(read(_message_decoder, raw, field), index, field)
+        yield
+    return reader.turns
+
+
+class _Reader:
+    """The turns so far; consecutive results of tools share one."""
+
+    __slots__ = ("_awaited", "_results", "_target", "turns")
+
+    def __init__(self, target: str) -> None:
+        self.turns: list[Turn] = []
+        self._target = target
+        self._results: Turn | None = None
+        self._awaited: dict[str, str] = {}
+        """The ids given to deprecated calls that have no result yet, by function."""
+
+    def take(self, message: Message, index: int, field: str) -> None:
+        match message:
+            case ToolMessage():
+                result = ToolResult(message.tool_call_id, read_result(message.content, f"{field}.content"))
+                result.name, result.cache_control = message.name, message.cache_control
+                self._add_result(result, field)
+            case FunctionMessage():
+                self._add_result(self._read_function_result(message, field), field)
+            case AssistantMessage():
+                self._add(Turn("assistant", self._read_answer(message, index, field), message.name, field), message)
+            case UserMessage():
+                parts = read_shown(message.content, f"{field}.content", self._target)
+                self._add(Turn("user", parts, message.name, field), message)
+            case SystemMessage() | DeveloperMessage():
+                parts = read_texts(message.content, f"{field}.content")
+                self._add(Turn("system", parts, message.name, field), message)
+
+    def _add(self, turn: Turn, message: SystemMessage | DeveloperMessage | UserMessage | AssistantMessage) -> None:
+        if message.cache_control is not None:
+            _mark_last(turn.parts, message.cache_control)
+        self.turns.append(turn)
+        self._results = None
+
+    def _add_result(self, result: ToolResult, field: str) -> None:
+        if self._results is None:
+            self._results = Turn("user", [], field=field)
+            self.turns.append(self._results)
+        self._results.parts.append(result)
+
+    def _read_function_result(self, message: FunctionMessage, field: str) -> ToolResult:
+        call_id = self._awaited.pop(message.name, None)
+        if call_id is None:
+            invalid(f"{field}.name", "no earlier message calls a function of this name")
+        return ToolResult(call_id, [Text(message.content or "")], name=message.name)
+
+    def _read_answer(self, message: AssistantMessage, index: int, field: str) -> list[Part]:
+        if message.audio is not None:
+            judge("messages[].audio", f"{field}.audio", self._target)
+        spoken = [] if message.content is None else read_spoken(message.content, f"{field}.content")
+        if message.refusal:
+            spoken.append(Refusal(message.refusal))
+        for number, image in enumerate(message.images or []):
+            judge("messages[].images", f"{field}.images[{number}]", self._target)
+            spoken.append(Image(media_of(image.image_url.url, f"{field}.images[{number}].image_url.url")))
+        calls = [
+            self._read_call(call, f"{field}.tool_calls[{number}]")
+            for number, call in enumerate(message.tool_calls or [])
+        ]
+        if message.function_call is not None:
+            call_id = f"call_{index}"
+            self._awaited[message.function_call.name] = call_id
+            calls.append(_call_of(call_id, message.function_call, None, f"{field}.function_call"))
+        return place(message, spoken, calls)
+
+    def _read_call(self, call: WrittenCall, field: str) -> ToolCall:
+        if call.function is None:
+            if call.type == "custom":
+                judge("messages[].tool_calls[].custom", f"{field}.custom", self._target)
+            invalid(field, "expected the call of a function")
+        return _call_of(call.id, call.function, call.cache_control, f"{field}.function")
+
+
+def _call_of(call_id: str, function: CalledFunction, cache_control: dict[str, Any] | None, field: str) -> ToolCall:
+    arguments = function.arguments or "{}"
+    try:
+        _object_decoder.decode(arguments)
+    except (ValueError, RecursionError):
+        invalid(f"{field}.arguments", "expected a JSON object as text")
+    return ToolCall(call_id, function.name, arguments, cache_control)
+
+
+def _mark_last(parts: list[Part], cache_control: dict[str, Any]) -> None:
+    """A mark on a message is one on its last part."""
+    if parts and isinstance(parts[-1], Text | Image | Document | ToolCall | ToolResult):
+        parts[-1].cache_control = cache_control

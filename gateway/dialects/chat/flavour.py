@@ -1,0 +1,84 @@
+"""How the providers that speak chat completions differ from each other, as data."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from gateway.dialects.conversation import Maker
+
+
+class Flavour(msgspec.Struct, frozen=True, kw_only=True):
+    """What one provider takes beyond the least that all have in common."""
+
+    title: str
+    """Its name in messages to people."""
+    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    wish: Literal["reasoning_effort", "reasoning", "thinking"] = "reasoning_effort"
+    """The member that says how much to think."""
+    echo: Literal["none", "reasoning_content", "reasoning_details"] = "none"
+    """The member in which earlier reasoning comes back."""
+    maker: str = Maker.UNKNOWN
+    """Whose reasoning it is that comes without a word about that."""
+    cache_control: bool = False
+    media: bool = True
+    """Images, sounds and files."""
+    file_urls: bool = False
+    """A file may be named by its URL."""
+    json_schema: bool = True
+    refusals: bool = False
+    """A model's earlier refusal may come back as one; elsewhere it is text."""
+    allowed_tools: bool = False
+    """The choice may be narrowed without leaving tools out; elsewhere the others are left out."""
+    web_search: Literal["none", "web_search_options", "openrouter:web_search"] = "none"
+    top_k: bool = False
+    verbosity: bool = False
+    service_tier: bool = False
+    cache_key: bool = False
+    user: Literal["none", "user", "safety_identifier"] = "user"
+    longest_user: int | None = None
+    longest_call_id: int | None = None
+
+
+OPENAI: Final = Flavour(
+    title="OpenAI",
+    max_tokens="max_completion_tokens",
+    refusals=True,
+    allowed_tools=True,
+    web_search="web_search_options",
+    verbosity=True,
+    service_tier=True,
+    cache_key=True,
+    user="safety_identifier",
+    longest_user=64,
+    longest_call_id=40,
+)
+"""https://platform.openai.com/docs/api-reference/chat/create, and Azure's of it."""
+
+DEEPSEEK: Final = Flavour(
+    title="DeepSeek",
+    wish="thinking",
+    echo="reasoning_content",
+    maker=Maker.DEEPSEEK,
+    media=False,
+    json_schema=False,
+    user="none",
+)
+"""https://api-docs.deepseek.com/api/create-chat-completion."""
+
+OPENROUTER: Final = Flavour(
+    title="OpenRouter",
+    wish="reasoning",
+    echo="reasoning_details",
+    cache_control=True,
+    file_urls=True,
+    web_search="openrouter:web_search",
+    top_k=True,
+    verbosity=True,
+    service_tier=True,
+)
+"""https://openrouter.ai/docs/api-reference/overview."""
+
+PLAIN: Final = Flavour(title="this provider", top_k=True)
+"""Any other server that calls itself OpenAI-compatible, like vLLM or Ollama."""

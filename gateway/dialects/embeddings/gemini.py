@@ -1,0 +1,125 @@
+"""Embeddings by a model behind Gemini: OpenAI's request and answer as batchEmbedContents.
+
+https://ai.google.dev/api/embeddings. One input or many, the form is the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from base64 import b64encode
+from typing import Any, Final
+
+import msgspec
+
+from gateway.dialects.codec import Steps
+from gateway.dialects.embeddings.fidelity import TABLE
+from gateway.dialects.embeddings.request import EmbeddingsRequest, estimate_tokens, members_of
+from gateway.dialects.envelope import Usage
+from gateway.dialects.fidelity import GEMINI, check
+from gateway.dialects.gemini.codec import KIND, model_path
+from gateway.dialects.gemini.refusals import refuse
+from gateway.dialects.gemini.usage import read_cost
+from gateway.dialects.gemini.wire import NULL
+
+MOST_INPUTS: Final = 100
+"""Gemini takes no more in one batch."""
+
+
+class EmbeddingsAnswer(msgspec.Struct, frozen=True):
+    """An answer for an OpenAI client."""
+
+    body: bytes
+    usage: Usage
+
+
+class _Embedding(msgspec.Struct):
+    values: msgspec.Raw
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    embeddings: list[_Embedding]
+    usage_metadata: msgspec.Raw = NULL
+
+
+class _OpenAIEmbedding(msgspec.Struct):
+    embedding: list[float] | str
+    index: int
+    object: str = "embedding"
+
+
+class _OpenAIUsage(msgspec.Struct):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class _OpenAIAnswer(msgspec.Struct):
+    data: list[msgspec.Raw]
+    model: str
+    usage: _OpenAIUsage
+    object: str = "list"
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_values = msgspec.json.Decoder(list[float]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def path(model: str) -> bytes:
+    """What follows the provider's base path."""
+    return model_path(model, "batchEmbedContents")
+
+
+def encode_request(body: bytes, request: EmbeddingsRequest, model: str) -> bytes:
+    """The body for Gemini; `request` is what was read of the client's `body`.
+
+    Raises InvalidRequest that names the field for what Gemini cannot be asked.
+    """
+    check(TABLE, members_of(body).items(), GEMINI)
+    texts = request.texts
+    if texts is None:
+        refuse("input", "tokens mean something else to it; send the text.")
+    if len(texts) > MOST_INPUTS:
+        refuse("input", f"it takes at most {MOST_INPUTS} texts at once.")
+    name = KIND + model.removeprefix(KIND)
+    settings: dict[str, Any] = {}
+    if request.dimensions is not None:
+        settings["outputDimensionality"] = request.dimensions
+    return _encode({"requests": [{"model": name, "content": {"parts": [{"text": text}]}} | settings for text in texts]})
+
+
+def decode_answer(body: bytes, request: EmbeddingsRequest, model: str) -> Steps[EmbeddingsAnswer]:
+    """The answer for the client, after a pause for each embedding; it says that `model` made it.
+
+    Raises ValueError for a body that is no answer to `request`. Where Gemini does not count, usage is estimated.
+    """
+    answer = _read(body)
+    if len(answer.embeddings) != len(request.texts or ()):
+        raise ValueError("not as many embeddings as texts")
+    as_base64 = request.encoding_format == "base64"
+    data: list[msgspec.Raw] = []
+    for index, each in enumerate(answer.embeddings):
+        values = _decode_values(each.values)
+        embedding = _as_base64(values) if as_base64 else values
+        data.append(msgspec.Raw(_encode(_OpenAIEmbedding(embedding, index))))
+        yield
+    cost = read_cost(answer.usage_metadata)
+    counted = cost.usage.prompt if cost is not None else 0
+    prompt = counted or estimate_tokens(request)
+    made = _OpenAIAnswer(data, model, _OpenAIUsage(prompt, prompt))
+    return EmbeddingsAnswer(_encode(made), Usage(prompt=prompt))
+
+
+def _read(body: bytes) -> _Answer:
+    try:
+        return _decode_answer(body)
+    except RecursionError as problem:
+        raise ValueError("nested too deeply") from problem
+
+
+def _as_base64(values: list[float]) -> str:
+    """32-bit floats, little-endian, as OpenAI's official clients ask for them."""
+    floats = array("f", values)
+    if sys.byteorder == "big":
+        floats.byteswap()
+    return b64encode(floats.tobytes()).decode()

@@ -1,0 +1,1 @@
+"""Gemini's generateContent and streamGenerateContent, as a provider speaks them (https://ai.google.dev/api)."""

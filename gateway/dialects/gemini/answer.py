@@ -1,0 +1,83 @@
+"""Gemini's answers as events: the same for a whole answer, which is one chunk, and for a stream of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.dialects.answer_events import Counted, Ended, Event, Started
+from gateway.dialects.conversation import Finish
+from gateway.dialects.envelope import Usage
+from gateway.dialects.gemini.candidate import CandidateReader
+from gateway.dialects.gemini.usage import Cost, counts, read_cost
+from gateway.dialects.gemini.wire import NULL, Candidate, Chunk
+
+_ALLOWED: Final = (None, "", 0, "BLOCKED_REASON_UNSPECIFIED")
+
+
+class AnswerReader:
+    """Reads one answer, chunk by chunk."""
+
+    __slots__ = ("_candidates", "_cost", "_ended", "_response_id", "_started", "_usage")
+
+    def __init__(self) -> None:
+        self._candidates: dict[int, CandidateReader] = {}
+        self._ended = 0
+        self._response_id = ""
+        self._started = False
+        self._usage = NULL
+        """The latest count, unread: every chunk of a stream has one."""
+        self._cost: Cost | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Every candidate that has begun has ended, and one has."""
+        return 0 < len(self._candidates) == self._ended
+
+    @property
+    def usage(self) -> Usage | None:
+        cost = self._read_cost()
+        return None if cost is None else cost.usage
+
+    def read(self, chunk: Chunk) -> list[Event]:
+        """What the chunk adds. Raises UpstreamBroken for an answer that the model failed to write."""
+        if chunk.usage_metadata is not NULL and counts(chunk.usage_metadata):
+            self._usage, self._cost = chunk.usage_metadata, None
+        events: list[Event] = []
+        if not self._started:
+            self._start(chunk, events)
+        if chunk.candidates:
+            for candidate in chunk.candidates:
+                self._read_candidate(candidate, events)
+        elif chunk.prompt_feedback is not None and not self._candidates:
+            self._read_refusal(chunk.prompt_feedback.block_reason, events)
+        if self.whole and self._usage is not NULL and (cost := self._read_cost()) is not None:
+            events.append(Counted(cost.usage, cost.service_tier))
+        return events
+
+    def _start(self, chunk: Chunk, events: list[Event]) -> None:
+        if chunk.candidates or chunk.prompt_feedback is not None:
+            self._started = True
+            self._response_id = chunk.response_id or ""
+            events.append(Started(chunk.model_version or "", self.usage))
+
+    def _read_candidate(self, candidate: Candidate, events: list[Event]) -> None:
+        index = candidate.index or 0
+        reader = self._candidates.get(index)
+        if reader is None:
+            reader = self._candidates[index] = CandidateReader(index, self._response_id)
+        if not reader.ended:
+            reader.read(candidate, events)
+            self._ended += reader.ended
+
+    def _read_refusal(self, reason: str | int | None, events: list[Event]) -> None:
+        """A blocked prompt has no candidates; to a client it is an answer that was taken away."""
+        if reason not in _ALLOWED:
+            self._candidates[0] = CandidateReader(0, self._response_id)
+            self._candidates[0].ended = True
+            self._ended = 1
+            events.append(Ended(Finish.CONTENT_FILTER))
+
+    def _read_cost(self) -> Cost | None:
+        if self._cost is None and self._usage is not NULL:
+            self._cost = read_cost(self._usage)
+        return self._cost

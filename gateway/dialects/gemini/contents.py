@@ -1,0 +1,162 @@
+"""The turns of a conversation as Gemini's `systemInstruction` and `contents`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final
+
+import msgspec
+
+from gateway.dialects.conversation import (
+    Audio,
+    Document,
+    Image,
+    Maker,
+    Native,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+from gateway.dialects.fidelity import GEMINI
+from gateway.dialects.gemini.media import WirePart, audio_part, document_parts, image_part
+from gateway.dialects.gemini.models import checks_signatures
+from gateway.dialects.gemini.refusals import field_of, refuse
+from gateway.dialects.gemini.results import result_parts
+
+UNSIGNED: Final = "skip_thought_signature_validator"
+"""In place of a signature that was lost, or that another maker's model never gave.
+
+https://ai.google.dev/gemini-api/docs/thought-signatures
+"""
+
+_as_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Contents:
+    """Gathers turns; consecutive ones of a role become one content, and all that the system says comes first."""
+
+    def __init__(self, model: str) -> None:
+        self.system: list[WirePart] = []
+        self.contents: list[dict[str, Any]] = []
+        self._checks_signatures = checks_signatures(model)
+        self._names: dict[str, str] = {}
+        """What was called under which id."""
+
+    def add(self, turns: list[Turn]) -> Generator[None, None, None]:
+        """Takes all turns, pausing after each. Raises InvalidRequest that names a turn's field."""
+        for turn in turns:
+            match turn.role:
+                case "system":
+                    self.system += _system_parts(turn)
+                case "user":
+                    self._append("user", self._user_parts(turn))
+                case "assistant":
+                    self._append("model", self._model_parts(turn))
+            yield
+        if self._checks_signatures:
+            for content in self.contents:
+                _mark_unsigned(content)
+
+    def _append(self, role: str, parts: list[WirePart]) -> None:
+        if not parts:
+            return
+        if self.contents and self.contents[-1]["role"] == role:
+            self.contents[-1]["parts"] += parts
+        else:
+            self.contents.append({"role": role, "parts": parts})
+
+    def _user_parts(self, turn: Turn) -> list[WirePart]:
+        field = field_of(turn)
+        parts: list[WirePart] = []
+        beside: list[WirePart] = []
+        for part in turn.parts:
+            if isinstance(part, ToolResult):
+                name = part.name or self._names.get(part.call_id)
+                response, *media = result_parts(part, name, field, nests_media=self._checks_signatures)
+                parts.append(response)
+                beside += media
+            else:
+                beside += _plain_parts(part, field)
+        return parts + beside  # results first: they answer the calls right before them
+
+    def _model_parts(self, turn: Turn) -> list[WirePart]:
+        """The parts with each signature on what it signed: the part after it, or an empty text at the end."""
+        field = field_of(turn)
+        parts: list[WirePart] = []
+        signature: str | None = None
+        for part in turn.parts:
+            if isinstance(part, Reasoning):
+                if part.maker != Maker.GOOGLE:
+                    continue
+                if part.text:
+                    parts.append({"text": part.text, "thought": True} | _signed(part.signature))
+                elif part.signature is not None:
+                    parts += _signature_alone(signature)
+                    signature = part.signature
+                continue
+            made = [self._call_part(part, field)] if isinstance(part, ToolCall) else _plain_parts(part, field)
+            if made and signature is not None:
+                made[0]["thoughtSignature"], signature = signature, None
+            parts += made
+        return parts + _signature_alone(signature)
+
+    def _call_part(self, call: ToolCall, field: str) -> WirePart:
+        self._names[call.id] = call.name
+        try:
+            _as_object(call.arguments or "{}")
+        except (ValueError, RecursionError):
+            refuse(field, f"the arguments of the call of '{call.name}' are no JSON object.")
+        arguments = msgspec.Raw((call.arguments or "{}").encode())
+        return {"functionCall": {"id": call.id, "name": call.name, "args": arguments}}
+
+
+def _system_parts(turn: Turn) -> list[WirePart]:
+    parts: list[WirePart] = []
+    for part in turn.parts:
+        if not isinstance(part, Text):
+            refuse(field_of(turn), "what the system says must be text.")
+        if part.text:
+            parts.append({"text": part.text})
+    return parts
+
+
+def _plain_parts(part: Part, field: str) -> list[WirePart]:
+    """What has no relation to other parts. A text without words is left out: Gemini refuses it."""
+    match part:
+        case Text(text=text) | Refusal(text=text):
+            return [{"text": text}] if text else []
+        case Image():
+            return [image_part(part, field)]
+        case Audio():
+            return [audio_part(part, field)]
+        case Document():
+            return document_parts(part, field)
+        case Native(dialect=dialect, value=value) if dialect == GEMINI:
+            return [dict(value)]
+        case Reasoning():
+            return []
+        case Native(value=value):
+            return refuse(field, f"a part of the type '{value.get('type')}' is of another provider's own making.")
+        case _:
+            return refuse(field, "calls are the model's and results are the user's.")
+
+
+def _signed(signature: str | None) -> WirePart:
+    return {} if signature is None else {"thoughtSignature": signature}
+
+
+def _signature_alone(signature: str | None) -> list[WirePart]:
+    """The signature of a part that has gone, or that never had words."""
+    return [] if signature is None else [{"text": "", "thoughtSignature": signature}]
+
+
+def _mark_unsigned(content: dict[str, Any]) -> None:
+    """Of calls made at the same time Gemini signs the first, and asks for that signature alone."""
+    for part in content["parts"]:
+        if "functionCall" in part:
+            part.setdefault("thoughtSignature", UNSIGNED)
+            return
