@@ -5,6 +5,7 @@ root (one_for_one)
 ├── upstream          closes connections that have been idle for too long
 ├── providers         a supervisor of its own: one actor a provider
 ├── router
+├── catalogue         asks providers for their lists of models, where there is somebody to ask
 └── face              the HTTP server
 
 Actors come and go with restarts, so nobody keeps one: whoever needs the router or a provider asks here, each time.
@@ -24,7 +25,8 @@ from actors.router import RouterActor, give_up
 from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
-ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER, FACE = "root", "memory", "upstream", "providers", "router", "face"
+ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER = "root", "memory", "upstream", "providers", "router"
+CATALOGUE, FACE = "catalogue", "face"
 
 
 @runtime_checkable

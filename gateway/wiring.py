@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Literal
 
 import trio
@@ -25,9 +26,10 @@ from actors.router import RouterActor, RouterSettings
 from actors.supervisor import Child, ChildSpec, Supervisor
 from gateway import __version__
 from gateway.admin.actors import ActorsPage
-from gateway.calls.openai_http import HttpCalls
+from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
+from gateway.calls.http_calls import HttpCalls
 from gateway.calls.sandbox import SandboxCalls, SandboxSettings
-from gateway.calls.unspoken import UnspokenCalls
+from gateway.calls.ways import ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.settings import MEGABYTE, Provider, Rates
 from gateway.edge.client import ClientLimits as UpstreamLimits
@@ -46,11 +48,11 @@ from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.services import Services
 from gateway.providers.catalog import Catalog
-from gateway.providers.directory import openai_dialect_profile
+from gateway.providers.directory import profile_of
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
-from gateway.tree import FACE, MEMORY, PROVIDERS, ROOT, ROUTER, UPSTREAM, ActorTree
+from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, ROOT, ROUTER, UPSTREAM, ActorTree
 from gateway.world import Listener, World
 
 USER_AGENT = f"llm-gateway/{__version__}"
@@ -65,7 +67,7 @@ class Gateway:
         self.config = config
         self.world = world
         self.actors = ActorTree()
-        self.catalog = Catalog(config)
+        self.catalog = Catalog(config, wall_clock=world.wall_clock)
         self.logs = Logs(world.write_log, world.wall_clock, level=config.log.level, levels=config.log.levels)
         self.metrics = Metrics(self.catalog.known, self.actors.figures)
         self.observer = Observer(self.logs, self.metrics)
@@ -151,6 +153,7 @@ class Gateway:
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
+            *([ChildSpec(CATALOGUE, self._catalogue_keeper, kind="client")] if list_sources(self.config) else []),
             ChildSpec(FACE, lambda: self._face(listeners), grace_s=grace_s, kind="server"),
         ]
 
@@ -185,6 +188,18 @@ class Gateway:
             self._router_settings(),
             resolve=lambda call: self.catalog.resolve(call.model),
             provider=self.actors.provider,
+            clock=self.world.clock,
+            random=self.world.random,
+            observe=self.observer,
+        )
+
+    def _catalogue_keeper(self) -> CatalogueKeeper:
+        return CatalogueKeeper(
+            list_sources(self.config),
+            self.upstream,
+            self.catalog.learn,
+            refresh_s=self.config.catalogue.refresh_s,
+            user_agent=USER_AGENT,
             clock=self.world.clock,
             random=self.world.random,
             observe=self.observer,
@@ -247,13 +262,14 @@ class Gateway:
                 latency_s=provider.latency_ms / 1000.0, tokens_per_s=provider.tokens_per_s, fail=provider.fail
             )
             return SandboxCalls(settings, new_id=world.new_id, wall_clock=world.wall_clock)
-        if provider.kind != "openai":
-            return UnspokenCalls(provider.kind)
+        profile = profile_of(provider.kind, name, provider.base_url)
         return HttpCalls(
-            openai_dialect_profile(name, provider.base_url),
+            profile,
             self.upstream,
+            ways_of(provider.kind, profile, partial(self.catalog.output_limit, name)),
             secrets={key.label: key.value for key in self.config.provider_keys(name)},
             user_agent=USER_AGENT,
+            clock=world.clock,
             wall_clock=world.wall_clock,
             passthrough=provider.auth == "passthrough",
         )

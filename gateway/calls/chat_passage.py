@@ -49,7 +49,7 @@ class ChatPassage:
     def read(self, body: bytes) -> WholeAnswer:
         """Raises ValueError where the body is no JSON object."""
         notes = read_reply(body)
-        return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
+        return WholeAnswer(body, notes.usage, notes.finish_reason, None if notes.error is None else body)
 
     def stream(self) -> ChatStream:
         return ChatStream(choices=self._chat.choices, hide_usage=self._adds_usage)

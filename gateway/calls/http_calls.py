@@ -1,58 +1,63 @@
-"""The work of a provider that speaks OpenAI's dialect over HTTP, asked by a client that speaks it too.
+"""The work of a provider over HTTP: one attempt asks it and brings back what it answers.
 
-What the client wrote goes up as it is and what the provider answers comes back as it is, but for what
-`rewrite_request` and `ChatStream` say. One HttpCalls serves a provider; it is called once an attempt.
+What a request becomes on its way up, and its answer on its way down, is the passage's concern (`passage.py`). One
+HttpCalls serves a provider; it is called once an attempt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
-from actors.letters import Attempt
+from actors.letters import Attempt, Call
 from gateway.calls.course import Course
-from gateway.calls.openai_streaming import StreamedAnswer
+from gateway.calls.passage import Passage, Way
+from gateway.calls.streamed_answer import Judge, StreamedAnswer
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamClient, UpstreamResponse
+from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelReply, ModelRequest, RawHeaders
-from gateway.dialects.openai_chat import ChatRequest, reserved_output, rewrite_request
-from gateway.dialects.openai_errors import read_error, status_of
-from gateway.dialects.openai_reply import read_reply
-from gateway.errors import UpstreamBroken, UpstreamError
+from gateway.dialects.openai_errors import status_of
+from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
 
 ERROR_LIMIT_BYTES: Final = 1024 * 1024
-CHAT_PATH: Final = b"/chat/completions"
 _OURS: Final = frozenset(
     {b"authorization", b"content-type", b"content-length", b"accept", b"user-agent", b"host", b"x-request-id"}
 )
 """Headers that the gateway writes itself, whatever the client sent."""
+_REQUEST_IDS: Final = (b"x-request-id", b"request-id")
+"""Where providers name an answer; the second is Anthropic's."""
 
 
 class HttpCalls:
     """Asks one provider; an `actors.letters.Work`.
 
-    `secrets` are the provider's keys by the labels that its actor hands out. With `passthrough` the client's own key
-    goes up instead.
+    `ways` are the client dialects that it can serve. `secrets` are the provider's keys by the labels that its actor
+    hands out. With `passthrough` the client's own key goes up instead.
     """
 
     def __init__(
         self,
         profile: Profile,
         client: UpstreamClient,
+        ways: Mapping[str, Way],
         *,
         secrets: Mapping[str, str],
         user_agent: str,
+        clock: Callable[[], float],
         wall_clock: Callable[[], float],
         passthrough: bool = False,
     ) -> None:
         self.profile = profile
         self._client = client
+        self._ways = ways
         self._secrets = [key.encode() for key in secrets.values() if key]
         self._passthrough = passthrough
+        self._clock = clock
         self._wall_clock = wall_clock
-        self._target = profile.target(CHAT_PATH)
         keys = {} if passthrough else {label: profile.authorize(key) for label, key in secrets.items() if key}
         ours = ((b"content-type", b"application/json"), (b"user-agent", user_agent.encode()), *profile.headers)
         self._unary_headers = _HeadersByKey((*ours, (b"accept", b"application/json")), keys)
@@ -62,70 +67,90 @@ class HttpCalls:
         """A unary call's answer; None where a streamed one has been written whole."""
         call = attempt.call
         request: ModelRequest = call.payload
-        chat: ChatRequest = request.decoded
         streamed = call.relay is not None
-        adds_usage = streamed and not chat.wants_usage and not self.profile.sends_usage_unasked
-        body = rewrite_request(request.body, chat, model=attempt.candidate.model, include_usage=adds_usage)
-        # What the face reserved is the prompt and the answer: the prompt need not be weighed a second time.
-        course = Course(attempt, call.tokens - reserved_output(chat))
+        way = self._way(request)
+        passage = await way.prepare(request, attempt.candidate.model, streamed=streamed, frame=self._frame(call))
+        course = Course(attempt, request.prompt_tokens)
         response = await self._client.request(
             self.profile.origin,
             b"POST",
-            self._target,
+            self.profile.target(passage.path),
             self._headers_of(request),
-            body,
+            passage.body,
             always=(self._stream_headers if streamed else self._unary_headers)[attempt.key],
             progress=course,
         )
         try:
             course.notes.upstream_request_id = _request_id(response.headers)
+            judge = partial(self._judge, request, way)
             if not 200 <= response.status < 300:
-                raise await self._refusal(response)
+                raise await self._refusal(request, way, response)
             attempt.accepted()
             if not streamed:
-                return await self._whole_answer(course, response)
-            answer = StreamedAnswer(course, response, chat, hide_usage=adds_usage, judge=self._judge)
-            await answer.pass_on()
+                return await self._whole_answer(course, response, passage, judge)
+            await StreamedAnswer(course, response, passage, judge=judge).pass_on()
             return None
         finally:
             response.close()
 
+    def _way(self, request: ModelRequest) -> Way:
+        way = self._ways.get(request.dialect)
+        if way is None:
+            raise InvalidRequest(f"{self.profile.name} has nothing that answers {request.endpoint}.", param="model")
+        return way
+
+    def _frame(self, call: Call) -> Frame:
+        """Of the call, not of the attempt: what a client has seen of an answer must not change with who goes on."""
+        return Frame(call.id, int(self._wall_clock() - (self._clock() - call.arrived_at)))
+
     def _headers_of(self, request: ModelRequest) -> RawHeaders:
         """The headers that are this request's own."""
         headers = [(b"x-request-id", request.request_id.encode())]
-        if self._passthrough and request.authorization is not None:
-            headers.append((b"authorization", request.authorization))
+        if self._passthrough and request.client_key is not None:
+            headers.append(self.profile.authorize(request.client_key))
         if request.headers:
             headers += [field for field in request.headers if field[0] not in _OURS]
         return headers
 
-    async def _whole_answer(self, course: Course, response: UpstreamResponse) -> ModelReply:
+    async def _whole_answer(
+        self, course: Course, response: UpstreamResponse, passage: Passage, judge: Judge
+    ) -> ModelReply:
         body = await response.read(ANSWER_LIMIT_BYTES)
         course.attempt.hold(len(body))
         try:
-            notes = read_reply(body)
+            answer = passage.read(body)
         except ValueError as problem:
-            raise UpstreamBroken(f"{self.profile.name} answered with something that is no JSON object.") from problem
-        if notes.error is not None:
-            raise self._judge(response.headers, body)
-        course.used(notes.usage, notes.finish_reason)
+            raise UpstreamBroken(f"{self.profile.name} answered with something that is no answer.") from problem
+        if answer.error is not None:
+            raise judge(response.headers, answer.error)
+        course.used(answer.usage, answer.finish_reason)
         headers = useful_headers(response.headers, content_type=json_content_type(response.headers))
-        return ModelReply(response.status, headers, body)
+        return ModelReply(response.status, headers, answer.body)
 
-    async def _refusal(self, response: UpstreamResponse) -> UpstreamError | UpstreamBroken:
+    async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> GatewayError:
         """The failure for an answer whose status is not 2xx."""
         if response.status < 400:
             return UpstreamBroken(f"{self.profile.name} answered with the status {response.status}.")
         body = await response.read(ERROR_LIMIT_BYTES)
-        return self._judge(response.headers, body, response.status)
+        return self._judge(request, way, response.headers, body, response.status)
 
-    def _judge(self, headers: RawHeaders, body: bytes, status: int | None = None) -> UpstreamError:
-        """The failure for an error object; it says its own status where HTTP's was 200."""
+    def _judge(
+        self, request: ModelRequest, way: Way, headers: RawHeaders, body: bytes, status: int | None = None
+    ) -> UpstreamError:
+        """The failure for an error object, as the client reads it; it says its own status where HTTP's was 200."""
         for secret in self._secrets:
             body = body.replace(secret, b"[redacted]")
         if status is None:
-            status = status_of(read_error(body))
-        return upstream_error(self.profile, status, headers, body, self._wall_clock())
+            status = status_of(self.profile.read_error(body))
+        return upstream_error(
+            self.profile,
+            status,
+            headers,
+            body,
+            self._wall_clock(),
+            compose=request.compose_error,
+            translated=way.translates,
+        )
 
 
 class _HeadersByKey(dict[str, tuple[RawHeader, ...]]):
@@ -141,6 +166,6 @@ class _HeadersByKey(dict[str, tuple[RawHeader, ...]]):
 
 def _request_id(headers: RawHeaders) -> str | None:
     for name, value in headers:
-        if name == b"x-request-id":
+        if name in _REQUEST_IDS:
             return value.decode("latin-1")
     return None

@@ -1,4 +1,4 @@
-"""A streamed answer of OpenAI's dialect on its way from the provider's connection into the call's relay."""
+"""A streamed answer on its way from the provider's connection into the call's relay, in whichever dialects."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-import msgspec
 import trio
 
 from actors.errors import Stage
 from gateway.calls.course import Course
+from gateway.calls.passage import Passage
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamResponse
 from gateway.dialects.envelope import ModelReply, RawHeaders, Usage
-from gateway.dialects.openai_chat import ChatRequest
-from gateway.dialects.openai_compose import as_stream
-from gateway.dialects.openai_reply import read_reply
-from gateway.dialects.openai_stream import ChatStream
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamTooLarge
 from gateway.providers.headers import useful_headers
 
@@ -31,15 +27,13 @@ Judge = Callable[[RawHeaders, bytes], UpstreamError]
 class StreamedAnswer:
     """One answer being passed on; `pass_on` returns when it is whole."""
 
-    def __init__(
-        self, course: Course, response: UpstreamResponse, chat: ChatRequest, *, hide_usage: bool, judge: Judge
-    ) -> None:
+    def __init__(self, course: Course, response: UpstreamResponse, passage: Passage, *, judge: Judge) -> None:
         self._course = course
         self._attempt = course.attempt
         self._response = response
-        self._chat = chat
+        self._passage = passage
         self._judge = judge
-        self._stream = ChatStream(choices=chat.choices, hide_usage=hide_usage)
+        self._stream = passage.stream()
         self._idle_s = course.attempt.candidate.timeouts.idle_s
         relay = course.attempt.call.relay
         assert relay is not None, "a streamed call has one"
@@ -72,6 +66,7 @@ class StreamedAnswer:
             if stream.error is not None:
                 raise self._failure(stream.error)
             if stream.done:
+                response.leave()  # what ends the message often comes by itself, just behind the answer
                 return
             if stream.settled:
                 self._pass_on(await self._receive_trailer())
@@ -126,6 +121,7 @@ class StreamedAnswer:
 
     def _settle(self) -> None:
         stream = self._stream
+        self._course.notes.malformed = stream.malformed
         usage = stream.usage
         if usage is None and stream.started:
             usage = Usage(prompt=self._course.prompt_tokens, completion=stream.delivered_tokens)
@@ -136,13 +132,13 @@ class StreamedAnswer:
     async def _pass_on_json(self, body: bytes) -> None:
         """An error, or a whole answer, which becomes the stream that was asked for: it has been paid for."""
         try:
-            notes = read_reply(body)
-            if notes.error is not None:
-                raise self._judge(self._response.headers, body)
-            piece = as_stream(msgspec.json.decode(body), include_usage=self._chat.wants_usage)
+            answer = self._passage.read(body)
+            if answer.error is not None:
+                raise self._judge(self._response.headers, answer.error)
+            piece = self._passage.as_stream(body)
         except ValueError as problem:
             raise UpstreamBroken("The provider sent something that is neither a stream nor an answer.") from problem
-        self._course.used(notes.usage, notes.finish_reason)
+        self._course.used(answer.usage, answer.finish_reason)
         self._commit()
         await self._attempt.write(piece)
 

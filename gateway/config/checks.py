@@ -8,7 +8,7 @@ from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
 from gateway.config.mistakes import Path
 from gateway.config.reader import Reader
 from gateway.config.routing import RoutingTable
-from gateway.config.settings import Model, Provider, Retry, Route, SandboxProvider, Server
+from gateway.config.settings import Model, ModelPrices, Provider, Retry, Route, SandboxProvider, Server
 
 
 def check_server(reader: Reader, server: Server) -> None:
@@ -49,6 +49,7 @@ class ModelChecks:
     def run(self) -> None:
         for name, model in self._models.items():
             path: Path = ("models", name)
+            self._check_values(path, model)
             if name in self._in_loops:
                 continue
             if model.target is None:
@@ -60,6 +61,15 @@ class ModelChecks:
                     self._reader.note((*path, "fallbacks", position), "another model than this one", fallback)
                 else:
                     self._check_name((*path, "fallbacks", position), fallback)
+
+    def _check_values(self, path: Path, model: Model) -> None:
+        """What one setting of a model says about another."""
+        given = model.parameters
+        if given.max_tokens is not None and given.max_completion_tokens is not None:
+            expected = "one of max_tokens and max_completion_tokens"
+            self._reader.note((*path, "parameters", "max_tokens"), expected, None, shown="both")
+        if model.prices != ModelPrices() and model.prices.input is None and model.prices.output is None:
+            self._reader.note((*path, "prices"), "the price of input, of output or of both", None, shown="neither")
 
     def _loops(self, start: str) -> bool:
         """Follows the targets; a ring is told once, at the first of its members."""

@@ -19,11 +19,13 @@ from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN, secrets_within
 from gateway.config.settings import (
     Auth,
+    Catalogue,
     Config,
     Log,
     Memory,
     Metrics,
     Midstream,
+    Responses,
     Retry,
     Section,
     Server,
@@ -48,6 +50,8 @@ class Sections(Section, frozen=True, kw_only=True):
     retry: Retry = Retry()
     midstream: Midstream = Midstream()
     memory: Memory = Memory()
+    responses: Responses = Responses()
+    catalogue: Catalogue = Catalogue()
     upstream: Upstream = Upstream()
     log: Log = Log()
     metrics: Metrics = Metrics()

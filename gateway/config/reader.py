@@ -173,7 +173,7 @@ def show(value: object, path: Path = ()) -> str:
     """`value` as it stands in TOML, shortened; nothing of what may be a secret."""
     if value is msgspec.UNSET:
         return "nothing"
-    if _may_hold_secret(path):
+    if _may_hold_secret(path) and not isinstance(value, int | float):
         return HIDDEN
     if isinstance(value, dict):
         return "a table"

@@ -24,6 +24,9 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
 """0 is no limit."""
+Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1, description="a whole number of at most 64 bits")]
+Usd = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Variable = Annotated[
     str, msgspec.Meta(pattern="^[A-Z_][A-Z0-9_]*$", description="the name of an environment variable, like MY_KEY")
@@ -133,6 +136,20 @@ class Memory(Section, frozen=True, kw_only=True):
     ingress_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 256
 
 
+class Responses(Section, frozen=True, kw_only=True):
+    """What is kept of answers to /v1/responses, and how many of them may run in the background."""
+
+    max_count: Count = 10_000
+    max_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 64
+    ttl_s: Annotated[float, msgspec.Meta(gt=0, le=31_536_000)] = 86_400.0
+    max_background: Count = 256
+
+
+class Catalogue(Section, frozen=True, kw_only=True):
+    refresh_s: Annotated[float, msgspec.Meta(ge=0, le=604_800)] = 3600.0
+    """How often providers are asked for their lists of models; 0 never."""
+
+
 class Upstream(Section, frozen=True, kw_only=True):
     engine: Literal["edge"] = "edge"
     ca_file: str = ""
@@ -186,13 +203,45 @@ class Route(Section, frozen=True, kw_only=True):
     provider: Text
 
 
+class ModelPrices(Section, frozen=True, kw_only=True):
+    """USD per million tokens; once one is given, they take the place of all that is known of the model's prices."""
+
+    input: Usd | None = None
+    output: Usd | None = None
+    cached_input: Usd | None = None
+    cache_write: Usd | None = None
+    audio_input: Usd | None = None
+    audio_output: Usd | None = None
+    reasoning_output: Usd | None = None
+
+
+class Parameters(Section, frozen=True, kw_only=True, omit_defaults=True):
+    """What a request gets where its client has not set it, by the names of chat completions."""
+
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    top_k: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
+    frequency_penalty: Annotated[float, msgspec.Meta(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, msgspec.Meta(ge=-2, le=2)] | None = None
+    seed: Seed | None = None
+    stop: Text | tuple[Text, ...] | None = None
+    reasoning_effort: Text | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    parallel_tool_calls: bool | None = None
+    service_tier: Text | None = None
+
+
 class Model(Rates, frozen=True, kw_only=True):
     """An exact model or an alias; its rates hold for all its callers together."""
 
     target: Text | None = None
     """Another name; left out: this one, resolved by the routes."""
     fallbacks: tuple[Text, ...] = ()
-    context_window: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] | None = None
+    context_window: Tokens | None = None
+    prices: ModelPrices = ModelPrices()
+    parameters: Parameters = Parameters()
     timeouts: ModelTimeouts = ModelTimeouts()
 
 
@@ -226,6 +275,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retry: Retry
     midstream: Midstream
     memory: Memory
+    responses: Responses
+    catalogue: Catalogue
     upstream: Upstream
     log: Log
     metrics: Metrics

@@ -35,8 +35,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     label: str
     """The client key's label; "" where no key is asked for."""
-    authorization: bytes | None
-    """The Authorization header where it did not carry a key of ours: for a provider that takes the client's own."""
+    own_key: str | None
+    """The key that came beside ours, or where none is asked for: for a provider that takes the client's own."""
 
 
 class ClientKeys:
@@ -51,16 +51,17 @@ class ClientKeys:
 
     def admit(self, request: Request) -> Caller:
         """By `Authorization: Bearer`, else by the headers of Anthropic's and Azure's clients. Raises Unauthorized."""
-        authorization = request.fields.get(b"authorization")
-        if self._labels is None:
-            return Caller("", authorization)
-        token = bearer_token(authorization)
-        if token is not None and (label := self._labels.get(sha256(token).digest())) is not None:
-            return Caller(label, None)
+        token = bearer_token(request.fields.get(b"authorization"))
+        if self._labels is not None and token is not None:
+            label = self._labels.get(sha256(token).digest())
+            if label is not None:
+                return Caller(label, None)
         keys = [key for name in KEY_HEADERS if (key := request.fields.get(name)) is not None]
+        if self._labels is None:
+            return Caller("", _text(token or (keys[0] if keys else None)))
         for key in keys:
             if (label := self._labels.get(sha256(key).digest())) is not None:
-                return Caller(label, authorization)
+                return Caller(label, _text(token))
         if token is None and not keys:
             raise Unauthorized("No API key was given: send it as 'Authorization: Bearer <key>'.")
         raise Unauthorized("The API key is not known here.")
@@ -101,6 +102,10 @@ class AdminDoor:
             self._door.check(request)
         elif not is_local(request):
             raise Forbidden("Without LLM_GATEWAY_ADMIN_TOKEN the admin API answers on this machine's own address only.")
+
+
+def _text(key: bytes | None) -> str | None:
+    return None if key is None else key.decode("latin-1")
 
 
 def bearer_token(authorization: bytes | None) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialects import openai_errors
-from gateway.dialects.openai_chat import decode_request, estimate_tokens
+from gateway.dialects.openai_chat import decode_request, estimate_prompt, reserved_output
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -16,7 +16,9 @@ class ChatCompletions:
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
-        return Asked(request.model, bool(request.stream), estimate_tokens(request, body), request)
+        return Asked(
+            request.model, bool(request.stream), estimate_prompt(request, body), reserved_output(request), request
+        )
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)

@@ -35,8 +35,10 @@ class Asked(msgspec.Struct):
 
     model: str
     stream: bool
-    tokens: int
-    """To reserve: the prompt by estimate, and the most that may be answered."""
+    prompt_tokens: int
+    """By estimate."""
+    output_tokens: int
+    """The most that may be answered."""
     decoded: Any
     """The dialect's own struct of the body."""
 
@@ -131,10 +133,13 @@ class ModelCalls:
                 decoded=asked.decoded,
                 request_id=record.request_id,
                 headers=trace_context(request),
-                authorization=caller.authorization,
+                client_key=caller.own_key,
+                endpoint=self._dialect.endpoint,
+                prompt_tokens=asked.prompt_tokens,
+                compose_error=self._dialect.error_body,
             ),
             size_bytes=len(body),
-            tokens=asked.tokens,
+            tokens=asked.prompt_tokens + asked.output_tokens,
             priority=_priority(request),
             client=caller.label,
             relay=self._new_relay() if asked.stream else None,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.api import ApiEndpoint, Reporting, Serve
 from gateway.face.chat import ChatCompletions
+from gateway.face.embeddings import Embeddings
 from gateway.face.health import Health
 from gateway.face.metrics_route import MetricsPage
 from gateway.face.model_calls import model_endpoint
@@ -45,6 +46,7 @@ def model_routes(services: Services) -> list[Route]:
     """The endpoints that ask models."""
     return [
         Route("POST", "/v1/chat/completions", model_endpoint(ChatCompletions(), services.models), hot=True),
+        Route("POST", "/v1/embeddings", model_endpoint(Embeddings(), services.models), hot=True),
     ]
 
 

@@ -1,34 +1,31 @@
 """From a model's name to the candidates that can serve it, in the order in which they are asked.
 
-First match wins: an exact name of [models] with its target and fallbacks, then the routes (gateway.config.routing), of
-those the providers that have a key (reach.py). Windows come from the configuration or from model_data.py, timeouts
-from patience.py.
+First match wins: an exact name of [models] with its target and fallbacks (aliases.py), then the routes
+(gateway.config.routing), of those the providers that have a key (reach.py). Windows come from the configuration or from
+known_models.py, timeouts from patience.py; listing.py tells clients what there is.
+
+Providers' own lists of models only add to what is known: a name that is in none of them is passed on all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from actors.letters import Candidate
-from gateway.config import CloudProvider, Config, Model, SandboxProvider
-from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
+from gateway.config import CloudProvider, Config, Model
+from gateway.config.defaults import SANDBOX_MODELS
 from gateway.config.routing import Place
-from gateway.errors import GatewayError
+from gateway.providers.aliases import Aliases, Step, parameters_of, window_of
+from gateway.providers.known_models import KnownModels
+from gateway.providers.listing import Listing, ModelEntry, sandbox_names
 from gateway.providers.model_data import ModelData
+from gateway.providers.model_lists import ListedModel
 from gateway.providers.patience import timeouts_for, total_for
-from gateway.providers.reach import Reach
-from gateway.providers.well_known import WELL_KNOWN
+from gateway.providers.prices import Prices
 
 MAX_REMEMBERED = 1024
-
-
-class ModelEntry(NamedTuple):
-    """A line of GET /v1/models."""
-
-    id: str
-    provider: str
-    """Who is asked first for it."""
 
 
 class Resolution(NamedTuple):
@@ -37,28 +34,38 @@ class Resolution(NamedTuple):
     candidates: tuple[Candidate, ...]
     total_s: float
     """Seconds that a whole call of this model may take."""
-
-
-class _Step(NamedTuple):
-    """One candidate to be: its place, and the [models] entries that led there, the most special first."""
-
-    place: Place
-    entries: tuple[Model, ...]
+    parameters: Mapping[str, Any]
+    """What a request for this name gets where it does not set it; see gateway.dialects.parameters."""
 
 
 class Catalog:
     """The routing table of one configuration, with what is known of its models.
 
-    `resuming` are the kinds of provider whose call tasks can go on with an answer that broke in the middle.
+    `resuming` are the kinds of provider whose call tasks can go on with an answer that broke in the middle. Prices are
+    those that `wall_clock` (seconds since the epoch) makes them.
     """
 
-    def __init__(self, config: Config, *, data: ModelData | None = None, resuming: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        data: ModelData | None = None,
+        resuming: Collection[str] = (),
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._config = config
-        self._data = ModelData() if data is None else data
+        self._known = KnownModels(ModelData() if data is None else data)
         self._resuming = frozenset(resuming)
-        self._reach = Reach(config)
+        self._aliases = Aliases(config)
+        self._listing = Listing(config, self._aliases, self._known, wall_clock)
         self._remembered: dict[str, Resolution] = {}
-        self._own_names = frozenset([*config.models, *SANDBOX_MODELS, *self._sandbox_names()])
+        self._own_names = frozenset([*config.models, *SANDBOX_MODELS, *sandbox_names(config)])
+
+    def learn(self, provider: str, models: Iterable[ListedModel]) -> None:
+        """From here on this is the provider's own list of models."""
+        self._known.learn(provider, models)
+        self._remembered.clear()
+        self._listing.renew(provider)
 
     def resolve(self, name: str) -> tuple[Candidate, ...]:
         """Who can serve `name`, best first, never empty. Raises ModelNotFound, ProviderMissing."""
@@ -71,44 +78,41 @@ class Catalog:
 
     def places(self, name: str) -> list[Place]:
         """As `resolve`, without what is known of the models. Raises ModelNotFound, ProviderMissing."""
-        return [step.place for step in self._steps(name)]
+        return [step.place for step in self._aliases.steps(name)]
 
     def models(self) -> list[ModelEntry]:
-        """Configured names, the sandbox's, and well-known ones of every provider with a key: only what can be asked."""
-        names = dict.fromkeys([*self._config.models, *self._sandbox_names(), *self._well_known_names()])
-        entries = []
-        for name in names:
-            try:
-                entries.append(ModelEntry(name, self.places(name)[0].provider))
-            except GatewayError:
-                continue
-        return entries
+        """Configured names, the sandbox's, and the models of every provider with a key: only what can be asked."""
+        return self._listing.models()
+
+    def entry(self, name: str) -> ModelEntry:
+        """The line of one name, listed or not. Raises ModelNotFound, ProviderMissing."""
+        return self._listing.entry(name)
+
+    def prices(self, provider: str, model: str) -> Prices | None:
+        """What `provider` takes now for what it calls `model`; None where nobody knows."""
+        return self._listing.prices(provider, model)
+
+    def output_limit(self, provider: str, model: str) -> int | None:
+        """The most tokens that `model`, as `provider` calls it, can answer; None where nobody knows."""
+        return self._known.output_limit(provider, model)
 
     def models_of(self, provider: str) -> Mapping[str, Model]:
         """The [models] entries that `provider` is asked first for, by the name that it knows the model by."""
-        found: dict[str, Model] = {}
-        for name in self._config.models:
-            last, entries = self._follow(name)
-            try:
-                place = self._reach.place(last)
-            except GatewayError:
-                continue
-            if place.provider == provider:
-                # Aliases of a model come to the model's own entry, the last one before the routes.
-                found[place.model] = entries[-1]
-        return found
+        return {model: entry for (owner, model), entry in self._aliases.by_place().items() if owner == provider}
 
     def known(self, model: str) -> bool:
         """Whether `model` is configured, the sandbox's, or listed by a provider exactly so."""
-        return model in self._own_names or self._data.lists(model)
+        return model in self._own_names or self._known.lists(model)
 
     def _resolve(self, name: str) -> Resolution:
-        steps = self._steps(name)
+        steps = self._aliases.steps(name)
         place, entries = steps[0]
         provider = self._config.providers[place.provider]
         resolution = Resolution(
             tuple(self._candidate(step) for step in steps),
             total_for(entries, provider.timeouts, self._config.timeouts),
+            # The name's own, also where its fallback is the first that can be asked.
+            parameters_of(self._aliases.follow(name)[1]),
         )
         self._remember(name, resolution)
         return resolution
@@ -119,40 +123,12 @@ class Catalog:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[name] = resolution
 
-    def _steps(self, name: str) -> list[_Step]:
-        """The target and its fallbacks, but for those without a key. Raises the first one's error if none is left."""
-        last, entries = self._follow(name)
-        fallbacks = next((entry.fallbacks for entry in entries if entry.fallbacks), ())
-        steps: dict[tuple[str, str], _Step] = {}
-        refusal: GatewayError | None = None
-        for target, through in ((last, entries), *(self._follow(fallback) for fallback in fallbacks)):
-            try:
-                place = self._reach.place(target)
-            except GatewayError as missing:
-                refusal = refusal or missing
-            else:
-                steps.setdefault((place.provider, place.model), _Step(place, through))
-        if not steps:
-            assert refusal is not None, "a name is placed or refused"
-            raise refusal
-        return list(steps.values())
-
-    def _follow(self, name: str) -> tuple[str, tuple[Model, ...]]:
-        """Where the targets of [models] lead from `name` (they never loop), and the entries on the way."""
-        entries = []
-        while (model := self._config.models.get(name)) is not None:
-            entries.append(model)
-            if model.target is None:
-                break
-            name = model.target
-        return name, tuple(entries)
-
-    def _candidate(self, step: _Step) -> Candidate:
+    def _candidate(self, step: Step) -> Candidate:
         (provider_name, model, _), entries = step
         provider = self._config.providers[provider_name]
-        window = next((entry.context_window for entry in entries if entry.context_window is not None), None)
+        window = window_of(entries)
         if window is None and isinstance(provider, CloudProvider):
-            window = self._data.window(provider_name, model)
+            window = self._known.window(provider_name, model)
         return Candidate(
             provider=provider_name,
             model=model,
@@ -160,15 +136,3 @@ class Catalog:
             timeouts=timeouts_for(model, entries, provider.timeouts, self._config.timeouts),
             resumes=provider.kind in self._resuming,
         )
-
-    def _sandbox_names(self) -> Iterator[str]:
-        for name, provider in self._config.providers.items():
-            if isinstance(provider, SandboxProvider):
-                yield from (f"{name}/{model}" for model in SANDBOX_MODELS)
-
-    def _well_known_names(self) -> Iterator[str]:
-        for provider, models in WELL_KNOWN.items():
-            if not self._config.missing_keys(provider):
-                # OpenRouter's ids alone would mean the vendor itself.
-                prefix = f"{OPENROUTER}/" if provider == OPENROUTER else ""
-                yield from (prefix + model.removeprefix(prefix) for model in models)

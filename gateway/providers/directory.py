@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from gateway.providers import deepseek, openai, openrouter
+from gateway.providers import anthropic, deepseek, google, openai, openrouter
 from gateway.providers.profile import Profile
 
 _BY_NAME: Final = {"openai": openai.profile, "deepseek": deepseek.profile, "openrouter": openrouter.profile}
+_BY_KIND: Final = {"anthropic": anthropic.profile, "gemini": google.profile}
 
 
-def openai_dialect_profile(name: str, base_url: str) -> Profile:
-    """The profile of a provider of kind `openai`, by its name where that is known. Raises ValueError."""
-    return _BY_NAME.get(name, openai.profile)(name, base_url)
+def profile_of(kind: str, name: str, base_url: str) -> Profile:
+    """The profile of a provider, by its kind, and by its name where that is a known one. Raises ValueError."""
+    of_kind = _BY_KIND.get(kind)
+    if of_kind is not None:
+        return of_kind(name, base_url)
+    known = _BY_NAME.get(name)
+    # Who speaks OpenAI's dialect need not have all of OpenAI's API.
+    return (
+        known(name, base_url) if known is not None else replace(openai.profile(name, base_url), offers_responses=False)
+    )

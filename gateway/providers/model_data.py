@@ -1,4 +1,4 @@
-"""What is known of providers' models without asking them: their names and context windows.
+"""What is known of providers' models without asking them: their names, context windows and prices.
 
 model_data.json is written from the genai-prices package (tests/providers/price_package.py), which itself would cost
 every process 14 MB, and requests the tenth of a second in which it is loaded.
@@ -12,8 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.providers.prices import Tariff
+
 FILE = Path(__file__).with_name("model_data.json")
 
+_NO_TARIFF = msgspec.Raw()
+_read_tariff = msgspec.json.Decoder(Tariff).decode
 _COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
 
@@ -40,6 +44,8 @@ class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     names: tuple[str, ...]
     """In lower case."""
     window: int | None = None
+    tariff: msgspec.Raw = _NO_TARIFF
+    """Read when somebody asks: few of a thousand models are ever used."""
     rules: tuple[_Rule, ...] = ()
 
 
@@ -64,20 +70,28 @@ class _Table:
 
 
 class ModelData:
-    """The tables of our providers."""
+    """The tables of our providers. A look-up takes some 10 µs for a name that is in no list."""
 
     def __init__(self) -> None:
         self._tables = _read()
 
     def window(self, provider: str, model: str) -> int | None:
-        """The context window in tokens, None where it is not known. Some 10 µs for a name that is in no list."""
-        table = self._tables.get(provider)
-        found = None if table is None else table.find(model)
+        """The context window in tokens, None where it is not known."""
+        found = self._find(provider, model)
         return None if found is None else found.window
+
+    def tariff(self, provider: str, model: str) -> Tariff | None:
+        """What the model costs, None where it is not known."""
+        found = self._find(provider, model)
+        return None if found is None or not found.tariff else _read_tariff(found.tariff)
 
     def lists(self, model: str) -> bool:
         """Whether a provider is known to offer exactly this name."""
         return any(model in table.by_name for table in self._tables.values())
+
+    def _find(self, provider: str, model: str) -> _Model | None:
+        table = self._tables.get(provider)
+        return None if table is None else table.find(model)
 
 
 @cache

@@ -12,6 +12,7 @@ def profile(name: str, base_url: str) -> Profile:
         name=name,
         origin=origin,
         base_path=base_path,
+        offers_responses=True,
         retries_conflicts=True,
         exhausted_codes=frozenset({"insufficient_quota", "billing_hard_limit_reached"}),
         window_codes=frozenset({"context_length_exceeded"}),

@@ -11,11 +11,12 @@ from actors.errors import Failure, Left, Stage, TimedOut
 from actors.letters import Attempt, Call, Candidate, Timeouts, Work
 from actors.relay import Relay
 from actors.timers import Timers
-from gateway.calls.openai_http import HttpCalls
+from gateway.calls.chat_passage import ChatWay
+from gateway.calls.http_calls import HttpCalls
 from gateway.calls.upstream import Progress
 from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHeaders
-from gateway.dialects.openai_chat import decode_request, estimate_tokens
-from gateway.providers.directory import openai_dialect_profile
+from gateway.dialects.openai_chat import decode_request, estimate_prompt, estimate_tokens
+from gateway.providers.directory import profile_of
 from gateway.providers.profile import Origin, RawHeader
 
 BASE_URLS = {
@@ -40,6 +41,8 @@ class FakeResponse:
         self.headers = headers
         self.left = list(script)
         self.closed = False
+        self.kept = False
+        """The rest was of no interest."""
 
     async def receive(self) -> bytes:
         assert not self.closed
@@ -66,6 +69,10 @@ class FakeResponse:
             body += data
         assert len(body) <= limit
         return body
+
+    def leave(self) -> None:
+        assert not self.closed
+        self.kept = True
 
     def close(self) -> None:
         self.closed = True
@@ -141,11 +148,14 @@ def upstream(
 
 
 def http_calls(client: FakeClient, provider: str = "openai", *, passthrough: bool = False) -> HttpCalls:
+    profile = profile_of("openai", provider, BASE_URLS[provider])
     return HttpCalls(
-        openai_dialect_profile(provider, BASE_URLS[provider]),
+        profile,
         client,
+        {"openai_chat": ChatWay(sends_usage_unasked=profile.sends_usage_unasked)},
         secrets={"KEY_1": KEY},
         user_agent=USER_AGENT,
+        clock=trio.current_time,
         wall_clock=lambda: WALL_CLOCK_S,
         passthrough=passthrough,
     )
@@ -163,7 +173,15 @@ async def ask(
 ) -> Told:
     """Lets `work` answer a request as its provider's actor would, and reads the answer as the face would."""
     decoded = decode_request(body)
-    request = ModelRequest("openai_chat", body, decoded, "req-1", headers or [], b"Bearer the-clients-own")
+    request = ModelRequest(
+        "openai_chat",
+        body,
+        decoded,
+        "req-1",
+        headers or [],
+        "the-clients-own",
+        prompt_tokens=estimate_prompt(decoded, body),
+    )
     now = trio.current_time()
     call = Call(
         id="call-1",

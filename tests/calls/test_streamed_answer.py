@@ -38,7 +38,7 @@ async def test_a_stream_passes_whole_and_is_counted(autojump_clock: trio.testing
     assert told.head.headers == [(b"content-type", b"text/event-stream; charset=utf-8")]
     assert (told.notes.usage, told.notes.finish_reason) == (Usage(prompt=7, completion=3), "stop")
     assert told.attempt.spent_tokens == 10
-    assert client.response.closed
+    assert (client.response.kept, client.response.closed) == (True, True)
 
 
 async def test_usage_is_asked_for_and_hidden_where_the_client_did_not_ask() -> None:
@@ -114,6 +114,7 @@ async def test_a_malformed_event_is_left_out_and_the_rest_kept() -> None:
     told = await ask(http_calls(upstream(TEXT + b"data: {oops\n\n" + TEXT, STOP, DONE)), PLAIN)
     assert told.failure is None
     assert told.body == TEXT + TEXT + STOP + DONE
+    assert told.notes.malformed == 1
 
 
 @pytest.mark.parametrize(

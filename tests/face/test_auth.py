@@ -19,7 +19,7 @@ def admit(keys: ClientKeys, **fields: str) -> Caller:
 def test_with_auth_off_everybody_comes_in_and_keeps_their_own_authorization() -> None:
     """A provider that takes the client's own key finds it there."""
     assert admit(ClientKeys(None)) == Caller("", None)
-    assert admit(ClientKeys(None), authorization="Bearer sk-theirs") == Caller("", b"Bearer sk-theirs")
+    assert admit(ClientKeys(None), authorization="Bearer sk-theirs") == Caller("", "sk-theirs")
 
 
 def test_a_key_of_ours_opens_under_its_label_and_goes_no_further() -> None:
@@ -34,7 +34,7 @@ def test_a_key_of_ours_opens_under_its_label_and_goes_no_further() -> None:
 def test_a_key_of_ours_beside_the_clients_own_leaves_that_for_the_provider() -> None:
     keys = client_keys(alice="sk-alice")
 
-    assert admit(keys, x_api_key="sk-alice", authorization="Bearer sk-theirs") == Caller("alice", b"Bearer sk-theirs")
+    assert admit(keys, x_api_key="sk-alice", authorization="Bearer sk-theirs") == Caller("alice", "sk-theirs")
 
 
 @pytest.mark.parametrize(

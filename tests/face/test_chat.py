@@ -385,7 +385,7 @@ async def test_a_known_key_opens_and_is_known_by_its_label(
 
     assert reply.status == 200
     assert (await face.told()).client == face.house.router.calls[0].client == "alice"
-    assert face.house.router.calls[0].payload.authorization is None
+    assert face.house.router.calls[0].payload.client_key is None
 
 
 @pytest.mark.parametrize("house_options", [WITH_KEY])

@@ -1,6 +1,6 @@
 """What the genai-prices package knows of models, and the file of ours that is written from it.
 
-`python -m tests.providers.price_package` writes gateway/providers/model_data.json anew, when a newer package is locked.
+`make models` writes gateway/providers/model_data.json anew, when a newer package is locked.
 The package itself stays out of the gateway: loading it takes 0.1 s in which no request is answered, and 14 MB.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from genai_prices.data import providers
@@ -20,15 +21,31 @@ from genai_prices.types import (
     ClauseOr,
     ClauseRegex,
     ClauseStartsWith,
+    ConditionalPrice,
     MatchLogic,
     ModelInfo,
+    ModelPrice,
     Provider,
+    StartDateConstraint,
+    TieredPrices,
+    TimeOfDateConstraint,
 )
 
 from gateway.providers.model_data import FILE
 
 OURS = ("openai", "anthropic", "google", "deepseek", "openrouter")
 """Providers that the package knows by the same names."""
+
+RATES = {
+    "input_mtok": "input",
+    "output_mtok": "output",
+    "cache_read_mtok": "cached_input",
+    "cache_write_mtok": "cache_write",
+    "input_audio_mtok": "audio_input",
+    "output_audio_mtok": "audio_output",
+    "output_reasoning_mtok": "reasoning_output",
+}
+"""The package's prices that a Usage can be charged by, as `gateway.providers.prices.Rates` calls them."""
 
 TABLES: dict[str, Provider] = {provider.id: provider for provider in providers if provider.id in OURS}
 
@@ -68,9 +85,56 @@ def _entry(model: ModelInfo, names: list[str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": model.id, "names": names}
     if model.context_window is not None:
         entry["window"] = model.context_window
+    if tariff := _tariff(model):
+        entry["tariff"] = tariff
     if rules := [_rule(clause) for clause in _clauses(model.match) if not isinstance(clause, ClauseEquals)]:
         entry["rules"] = rules
     return entry
+
+
+def _tariff(model: ModelInfo) -> dict[str, Any]:
+    if isinstance(model.prices, ModelPrice):
+        prices = _prices(model.prices)
+        return {"prices": prices} if prices else {}
+    first, *later = model.prices
+    if first.constraint is not None:
+        raise NotImplementedError(f"prices of {model.id} that hold under a condition only")
+    prices, changes = _prices(first.prices), [_change(each) for each in later]
+    # What else may change (the price of a tool call, for instance) is no change here.
+    while changes and changes[0]["prices"] == prices:
+        del changes[0]
+    return {"prices": prices, **({"changes": changes} if changes else {})}
+
+
+def _change(conditional: ConditionalPrice) -> dict[str, Any]:
+    prices = _prices(conditional.prices)
+    match conditional.constraint:
+        case StartDateConstraint(day):
+            return {"prices": prices, "since": day.isoformat()}
+        case TimeOfDateConstraint(begins, ends) if not begins.utcoffset() and not ends.utcoffset():
+            return {"prices": prices, **{name: f"{at:%H:%M:%S}" for name, at in (("begins", begins), ("ends", ends))}}
+    raise NotImplementedError(f"a condition of a new kind: {conditional.constraint}")
+
+
+def _prices(model_price: ModelPrice) -> dict[str, Any]:
+    """Base rates, and a whole set of rates for each tier."""
+    given = {ours: price for theirs, ours in RATES.items() if (price := getattr(model_price, theirs)) is not None}
+    tiered = [price for price in given.values() if isinstance(price, TieredPrices)]
+    starts = sorted({tier.start for price in tiered for tier in price.tiers})
+    tiers = [
+        {"above_input_tokens": start, **{name: _rate(price, start) for name, price in given.items()}}
+        for start in starts
+    ]
+    return {**{name: _rate(price, 0) for name, price in given.items()}, **({"tiers": tiers} if tiers else {})}
+
+
+def _rate(price: Decimal | TieredPrices, start: int) -> float:
+    """What applies to calls with a prompt a little longer than `start`."""
+    if not isinstance(price, TieredPrices):
+        rate = price
+    else:
+        rate = next((tier.price for tier in reversed(price.tiers) if tier.start <= start and start), price.base)
+    return int(rate) if rate == int(rate) else float(rate)
 
 
 def _clauses(match: MatchLogic) -> Iterator[MatchLogic]:

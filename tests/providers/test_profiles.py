@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.providers.directory import openai_dialect_profile
+from gateway.providers.directory import profile_of
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Origin, parse_base_url
 
@@ -31,13 +31,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 
 
 def test_the_key_goes_up_as_a_bearer_token() -> None:
-    profile = openai_dialect_profile("openai", "https://api.openai.com/v1")
+    profile = profile_of("openai", "openai", "https://api.openai.com/v1")
     assert profile.authorize("k") == (b"authorization", b"Bearer k")
     assert profile.target(b"/chat/completions") == b"/v1/chat/completions"
 
 
 def test_a_provider_of_ones_own_is_taken_for_openai() -> None:
-    profile = openai_dialect_profile("my-vllm", "http://127.0.0.1:8000/v1")
+    profile = profile_of("openai", "my-vllm", "http://127.0.0.1:8000/v1")
     assert profile.name == "my-vllm"
     assert "context_length_exceeded" in profile.window_codes
     assert not profile.sends_usage_unasked

@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import Blame
 from gateway.errors import UpstreamError
-from gateway.providers.directory import openai_dialect_profile
+from gateway.providers.directory import profile_of
 from gateway.providers.verdict import upstream_error
 from tests.shared_material import Recording, recordings
 
@@ -24,7 +24,7 @@ def judge(
     status: int, error: object = None, *, provider: str = "openai", headers: list[tuple[bytes, bytes]] | None = None
 ) -> UpstreamError:
     body = json.dumps({"error": error or {"message": "m"}}).encode()
-    return upstream_error(openai_dialect_profile(provider, BASE_URLS[provider]), status, headers or [], body, NOW)
+    return upstream_error(profile_of("openai", provider, BASE_URLS[provider]), status, headers or [], body, NOW)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_odd_metadata_says_nothing(metadata: object) -> None:
 
 
 def test_a_page_of_a_proxy_is_replaced_by_an_error_object() -> None:
-    profile = openai_dialect_profile("openai", BASE_URLS["openai"])
+    profile = profile_of("openai", "openai", BASE_URLS["openai"])
     headers = [(b"content-type", b"text/html"), (b"x-request-id", b"r")]
     failure = upstream_error(profile, 502, headers, b"<html>nginx at 10.0.0.7</html>", NOW)
     assert b"10.0.0.7" not in failure.body
@@ -107,7 +107,7 @@ def test_a_page_of_a_proxy_is_replaced_by_an_error_object() -> None:
 )
 def test_recorded_errors_keep_status_body_and_message(recording: Recording) -> None:
     provider = recording.provider if recording.provider in BASE_URLS else "openai"
-    profile = openai_dialect_profile(provider, BASE_URLS[provider])
+    profile = profile_of("openai", provider, BASE_URLS[provider])
     failure = upstream_error(profile, recording.status, recording.response_headers, recording.response, NOW)
     assert (failure.status, failure.body) == (recording.status, recording.response)
     assert failure.message == json.loads(recording.response)["error"]["message"]

@@ -204,6 +204,9 @@ def _read_request(connection: socket.socket, received: BinaryIO) -> Asked | None
     while (field := received.readline()) not in (b"\r\n", b""):
         name, _, value = field.decode("latin-1").partition(":")
         fields[name.lower()] = value.strip()
+    if line.startswith(b"GET "):  # the catalogue asks for a list of models
+        connection.sendall(_head(404, [("content-length", "0")]))
+        return _read_request(connection, received)
     body = received.read(int(fields["content-length"]))
     if len(body) < int(fields["content-length"]):
         return None

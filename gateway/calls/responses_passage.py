@@ -1,0 +1,47 @@
+"""Responses from a client of OpenAI's to a provider that offers them too: passed on as they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.calls.passage import WholeAnswer
+from gateway.dialects.codec import Frame
+from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.responses.answer_notes import read_reply
+from gateway.dialects.responses.answer_stream import ResponsesStream
+from gateway.dialects.responses.request_notes import ResponsesRequest, rewrite_request
+
+RESPONSES_PATH: Final = b"/responses"
+
+
+class ResponsesWay:
+    """A `gateway.calls.passage.Way`."""
+
+    translates = False
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ResponsesPassage:
+        read: ResponsesRequest = request.decoded
+        return ResponsesPassage(rewrite_request(request.body, read, model=model))
+
+
+class ResponsesPassage:
+    """One request on its way."""
+
+    __slots__ = ("body",)
+
+    path = RESPONSES_PATH
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def read(self, body: bytes) -> WholeAnswer:
+        """Raises ValueError where the body is no JSON object."""
+        notes = read_reply(body)
+        return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
+
+    def stream(self) -> ResponsesStream:
+        return ResponsesStream()
+
+    def as_stream(self, body: bytes) -> bytes:
+        """Raises ValueError: nobody has seen a provider that answers a stream of responses with a whole one."""
+        raise ValueError("a whole response in place of a stream")

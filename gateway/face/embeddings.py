@@ -1,0 +1,25 @@
+"""POST /v1/embeddings: the dialect that its clients speak."""
+
+from __future__ import annotations
+
+from gateway.dialects import openai_errors
+from gateway.dialects.embeddings.request import decode_request, estimate_tokens
+from gateway.errors import Description
+from gateway.face.model_calls import Asked
+
+
+class Embeddings:
+    """OpenAI's embeddings as a ClientDialect."""
+
+    endpoint = "embeddings"
+    name = "openai_embeddings"
+
+    def read(self, body: bytes) -> Asked:
+        request = decode_request(body)
+        return Asked(request.model, False, estimate_tokens(request), 0, request)
+
+    def error_body(self, description: Description) -> bytes:
+        return openai_errors.error_body(description)
+
+    def error_event(self, description: Description) -> bytes:
+        return openai_errors.error_event(description)
