@@ -1,0 +1,114 @@
+"""Responses: `input` as the pivot's turns.
+
+What a model said in one go are several items here and one turn there: its reasoning, its words and its calls up to
+the first item that is not its own. Results of functions that follow each other are one turn as well.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.dialects.chat.reading import invalid, missing, refuse
+from gateway.dialects.codec import Steps
+from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
+from gateway.dialects.responses.request_content import read_content, read_reasoning
+from gateway.dialects.responses.shapes import Item
+from gateway.errors import InvalidRequest
+
+_ROLES: Final[dict[str | None, Role]] = {
+    "user": "user",
+    "assistant": "assistant",
+    "system": "system",
+    "developer": "system",
+}
+
+
+def read_input(given: str | list[Item] | None, target: str) -> Steps[list[Turn]]:
+    """The turns of the conversation, in order."""
+    if isinstance(given, str):
+        return [Turn("user", [Text(given)], field="input")]
+    if not given:
+        missing("input")
+    turns: list[Turn] = []
+    for index, item in enumerate(given):
+        field = f"input[{index}]"
+        turn = _read_item(item, field, target)
+        if turns and _continues(turns[-1], turn):
+            turns[-1].parts += turn.parts
+        else:
+            turns.append(turn)
+        yield
+    return turns
+
+
+def _continues(turn: Turn, following: Turn) -> bool:
+    # Interleaved, a model's words and calls would part calls from their results, which no provider takes.
+    if following.role == "assistant":
+        return turn.role == "assistant"
+    return _is_result(turn) and _is_result(following)
+
+
+def _is_result(turn: Turn) -> bool:
+    return bool(turn.parts) and isinstance(turn.parts[-1], ToolResult)
+
+
+def _read_item(item: Item, field: str, target: str) -> Turn:
+    match item.type:
+        case "message":
+            return _read_message(item, field, target)
+        case "reasoning":
+            return Turn("assistant", [read_reasoning(item)], field=field)
+        case "function_call":
+            return Turn("assistant", [_read_call(item, field, target)], field=field)
+        case "function_call_output":
+            return Turn("user", [_read_result(item, field, target)], field=field)
+        case "image_generation_call" if item.result:
+            drawn = Image(Media(data=item.result, media_type=f"image/{item.output_format or 'png'}"))
+            return Turn("assistant", [drawn], field=field)
+        case None if item.role is not None:
+            return _read_message(item, field, target)
+        case None | "item_reference":
+            raise InvalidRequest(f"Item with id '{item.id}' not found.", param=f"{field}.id")
+        case "custom_tool_call" | "custom_tool_call_output":
+            return refuse(field, "only OpenAI's models have custom tools.", target)
+        case other:
+            return refuse(field, f"an item of type '{other}' belongs to OpenAI's own tools.", target)
+
+
+def _read_message(item: Item, field: str, target: str) -> Turn:
+    role = _ROLES.get(item.role)
+    if role is None:
+        invalid(f"{field}.role", "expected user, assistant, system or developer")
+    return Turn(role, read_content(item.content, f"{field}.content", target), field=field)
+
+
+def _read_call(item: Item, field: str, target: str) -> ToolCall:
+    if not isinstance(item.arguments, str):
+        invalid(f"{field}.arguments", "expected a string")
+    if item.namespace is not None:
+        refuse(f"{field}.namespace", "only OpenAI's models know namespaces of tools.", target)
+    return ToolCall(
+        _named(item.call_id, f"{field}.call_id"), _named(item.name, f"{field}.name"), item.arguments or "{}"
+    )
+
+
+def _read_result(item: Item, field: str, target: str) -> ToolResult:
+    if isinstance(item.output, dict):
+        invalid(f"{field}.output", "expected a string or an array")
+    parts = [
+        _result_part(part, f"{field}.output[{index}]")
+        for index, part in enumerate(read_content(item.output, f"{field}.output", target))
+    ]
+    return ToolResult(_named(item.call_id, f"{field}.call_id"), parts, name=item.name)
+
+
+def _result_part(part: Part, field: str) -> Text | Image | Document:
+    if isinstance(part, Text | Image | Document):
+        return part
+    return invalid(field, "a function's output is text, images and files")
+
+
+def _named(value: str | None, field: str) -> str:
+    if not value:
+        missing(field)
+    return value

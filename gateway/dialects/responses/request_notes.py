@@ -1,0 +1,151 @@
+"""Responses, a request that is passed on: what the gateway needs of it, and the little that it changes in it.
+
+Members nobody reads here are skipped and travel on as the client wrote them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.dialects.mistakes import unreadable
+from gateway.dialects.openai_chat import DEFAULT_OUTPUT_TOKENS, MEDIA_TOKENS
+from gateway.errors import InvalidRequest
+
+_BYTES_PER_TOKEN: Final = 4
+_MOST_OUTPUT_TOKENS: Final = 10_000_000
+_MEDIA_WORTH_A_LOOK_BYTES: Final = 2048
+_NULL: Final = msgspec.Raw(b"null")
+
+
+class ResponsesRequest(msgspec.Struct):
+    """What the gateway reads of a request; made by `decode_request`, which has checked it."""
+
+    model: str
+    input: msgspec.Raw = _NULL
+    """A string or a list of items, as the client wrote it."""
+    prompt: msgspec.Raw = _NULL
+    stream: bool | None = None
+    store: bool | None = None
+    background: bool | None = None
+    previous_response_id: str | None = None
+    max_output_tokens: int | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the response may be asked for again; OpenAI keeps all that nobody said no to."""
+        return self.store is not False
+
+
+class _Item(msgspec.Struct, gc=False):
+    """One item of the input, as far as it can carry media."""
+
+    content: msgspec.Raw = _NULL
+    output: msgspec.Raw = _NULL
+
+
+class _Part(msgspec.Struct, gc=False):
+    image_url: msgspec.Raw = _NULL
+    file_data: msgspec.Raw = _NULL
+    file_url: msgspec.Raw = _NULL
+    file_id: msgspec.Raw = _NULL
+    input_audio: msgspec.Raw = _NULL
+
+
+_request_decoder = msgspec.json.Decoder(ResponsesRequest)
+_items_decoder = msgspec.json.Decoder(list[_Item])
+_parts_decoder = msgspec.json.Decoder(list[_Part])
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_request(body: bytes) -> ResponsesRequest:
+    """Reads and checks a request. Raises InvalidRequest whose `param` names the field."""
+    try:
+        request = _request_decoder.decode(body)
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+    if not request.model:
+        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
+    _check_input(request)
+    return request
+
+
+def rewrite_request(body: bytes, request: ResponsesRequest, *, model: str) -> bytes:
+    """The body for the provider, with its own name for the model; every other member keeps its value byte for byte."""
+    if model == request.model:
+        return body
+    return replace_members(body, {"model": msgspec.Raw(_encode(model))})
+
+
+def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> bytes:
+    """The same JSON object with some members set, or taken out (None). Raises InvalidRequest for what is too deep."""
+    try:
+        members: dict[str, msgspec.Raw | None] = {**_members_decoder.decode(body), **changed}
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+    return _encode({name: raw for name, raw in members.items() if raw is not None})
+
+
+def estimate_prompt(request: ResponsesRequest, body: bytes) -> int:
+    """Tokens of the prompt, guessed from its size."""
+    size, media = len(body), 0
+    if size <= _MEDIA_WORTH_A_LOOK_BYTES:
+        return size // _BYTES_PER_TOKEN
+    for content in _contents(request.input):
+        media_bytes, count = _weigh_media(content)
+        size -= media_bytes
+        media += count
+    return size // _BYTES_PER_TOKEN + media * MEDIA_TOKENS
+
+
+def estimate_tokens(request: ResponsesRequest, body: bytes) -> int:
+    """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
+    return estimate_prompt(request, body) + reserved_output(request)
+
+
+def reserved_output(request: ResponsesRequest) -> int:
+    """What of `estimate_tokens` is not the prompt."""
+    limit = request.max_output_tokens
+    return DEFAULT_OUTPUT_TOKENS if limit is None else min(max(limit, 0), _MOST_OUTPUT_TOKENS)
+
+
+def _check_input(request: ResponsesRequest) -> None:
+    if _first_byte(request.input) in b'"[':
+        return
+    if request.input != _NULL:
+        raise InvalidRequest("Invalid 'input': expected a string or an array.", param="input")
+    if request.prompt == _NULL and request.previous_response_id is None:
+        raise InvalidRequest("Missing required parameter: 'input'.", param="input")
+
+
+def _contents(given: msgspec.Raw) -> list[msgspec.Raw]:
+    """The lists of parts in the input that are long enough to hold media."""
+    if _first_byte(given) != b"[":
+        return []
+    try:
+        items = _items_decoder.decode(given)
+    except (ValueError, RecursionError):
+        return []  # an unusual input is the provider's to judge; here it only weighs more
+    contents = [raw for item in items for raw in (item.content, item.output)]
+    return [raw for raw in contents if len(raw) > _MEDIA_WORTH_A_LOOK_BYTES and _first_byte(raw) == b"["]
+
+
+def _weigh_media(content: msgspec.Raw) -> tuple[int, int]:
+    """How many of a content's bytes are media, and how many pieces they are."""
+    try:
+        parts = _parts_decoder.decode(content)
+    except (ValueError, RecursionError):
+        return 0, 0
+    media = [
+        raw
+        for part in parts
+        for raw in (part.image_url, part.file_data, part.file_url, part.file_id, part.input_audio)
+        if raw != _NULL
+    ]
+    return sum(len(raw) for raw in media), len(media)
+
+
+def _first_byte(raw: msgspec.Raw) -> bytes:
+    return bytes(memoryview(raw)[:1])

@@ -1,0 +1,126 @@
+"""Responses: what is asked beside the words, as the pivot's settings."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import msgspec
+
+from gateway.dialects.chat.reading import invalid, missing, refuse
+from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
+from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
+from gateway.dialects.responses import shapes
+
+NAME: Final = "openai_responses"
+
+_LOGPROBS: Final = "message.output_text.logprobs"
+_INCLUDED: Final = frozenset(
+    {
+        "reasoning.encrypted_content",
+        "message.input_image.image_url",
+        "code_interpreter_call.outputs",
+        "computer_call_output.output.image_url",
+        "file_search_call.results",
+        "web_search_call.action.sources",
+        "web_search_call.results",
+    }
+)
+"""Always there, or details of what never comes from another provider."""
+
+_raw_list = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def read_tools(
+    tools: list[shapes.Tool] | None, raw: msgspec.Raw | None, target: str
+) -> tuple[list[Tool], list[NativeTool]]:
+    """The client's functions, and the tools that a provider is to run; `raw` is the list as the client wrote it."""
+    functions: list[Tool] = []
+    natives: list[NativeTool] = []
+    for index, tool in enumerate(tools or []):
+        field = f"tools[{index}]"
+        if tool.type == "function":
+            functions.append(_read_function(tool, field, target))
+        elif tool.type in ("custom", "namespace"):
+            refuse(field, f"only OpenAI's models have tools of type '{tool.type}'.", target)
+        else:
+            value: dict[str, Any] = msgspec.json.decode(_raw_list.decode(raw or b"[]")[index])
+            natives.append(NativeTool(NAME, tool.type, value, field))
+    return functions, natives
+
+
+def read_tool_choice(choice: str | shapes.Choice | None, target: str) -> ToolChoice | None:
+    """Which tools may or must be called."""
+    match choice:
+        case None:
+            return None
+        case "none" | "auto" | "required":
+            return ToolChoice(cast("Any", choice))
+        case str():
+            return invalid("tool_choice", "expected none, auto, required or an object")
+    match choice.type:
+        case "function":
+            if not choice.name:
+                missing("tool_choice.name")
+            return ToolChoice("tool", name=choice.name)
+        case "allowed_tools":
+            return _read_allowed(choice, target)
+        case other:
+            return refuse("tool_choice", f"only functions can be chosen, not '{other}'.", target)
+
+
+def read_format(text: shapes.TextSettings | None) -> OutputFormat | None:
+    """The form that the answer must have; None for free text."""
+    wanted = text.format if text is not None else None
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return OutputFormat()
+    if wanted.type != "json_schema":
+        invalid("text.format.type", "expected text, json_schema or json_object")
+    if wanted.schema is None:
+        missing("text.format.schema")
+    return OutputFormat(wanted.schema, wanted.name, wanted.description, wanted.strict)
+
+
+def read_reasoning_wish(reasoning: shapes.ReasoningSettings | None) -> ReasoningWish | None:
+    """How much is to be thought, and whether the client wants to see it."""
+    if reasoning is None or (reasoning.effort is None and not _wants_summary(reasoning)):
+        return None
+    return ReasoningWish(effort=reasoning.effort, visible=True if _wants_summary(reasoning) else None)
+
+
+def read_logprobs(request: shapes.CreateResponse, target: str) -> int | None:
+    """How many alternatives a token shall carry; None where nobody asked for probabilities."""
+    for index, name in enumerate(request.include or []):
+        if name == _LOGPROBS:
+            if target == ANTHROPIC_MESSAGES:
+                refuse(f"include[{index}]", "it tells no log probabilities.", target)
+            return request.top_logprobs or 0
+        if name not in _INCLUDED:
+            invalid(f"include[{index}]", f"'{name}' is nothing that can be included")
+    return request.top_logprobs or None
+
+
+def _read_function(tool: shapes.Tool, field: str, target: str) -> Tool:
+    if not tool.name:
+        missing(f"{field}.name")
+    if tool.defer_loading:
+        refuse(f"{field}.defer_loading", "only OpenAI's models look for tools.", target)
+    if tool.allowed_callers is not None and "direct" not in tool.allowed_callers:
+        refuse(f"{field}.allowed_callers", "only OpenAI's models call tools from programs.", target)
+    return Tool(tool.name, tool.description, tool.parameters, tool.strict)
+
+
+def _read_allowed(choice: shapes.Choice, target: str) -> ToolChoice:
+    if choice.mode not in ("auto", "required"):
+        invalid("tool_choice.mode", "expected auto or required")
+    names = []
+    for index, tool in enumerate(choice.tools or []):
+        if tool.type != "function" or not tool.name:
+            refuse(f"tool_choice.tools[{index}]", "only functions can be allowed.", target)
+        names.append(tool.name)
+    return ToolChoice(cast("Any", choice.mode), allowed=names)
+
+
+def _wants_summary(reasoning: shapes.ReasoningSettings) -> bool:
+    return (reasoning.summary or reasoning.generate_summary) is not None

@@ -1,0 +1,162 @@
+"""The life of a response around the call that makes it: earlier turns before the call, the store after it.
+
+`before` makes a client's body ready for any provider, `after` takes a whole answer and `recorder` a streamed one.
+What a store does not know may still be known to a provider that keeps responses itself, so it travels on untouched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from gateway.dialects.mistakes import unreadable
+from gateway.dialects.responses.kept import (
+    Kept,
+    continued,
+    item_at,
+    items_of,
+    place_of,
+    read_kept,
+    reference_of,
+    with_members,
+)
+from gateway.dialects.responses.recorder import StreamRecorder
+from gateway.dialects.responses.request_notes import ResponsesRequest, decode_request, replace_members
+from gateway.errors import InvalidRequest, NotFound
+from gateway.face.auth import Caller
+from gateway.store.responses import ResponseStore
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A request that is ready for any provider."""
+
+    body: bytes
+    """What is asked: earlier turns stand in its input, and it is not in the background any more."""
+    request: ResponsesRequest
+    """The client's own, as it came."""
+    input: list[msgspec.Raw]
+    """All that is answered."""
+    owner: str
+    kept: bool
+    """Whether the answer goes into the store."""
+    shown: dict[str, Any]
+    """Members of the response that only the gateway knows."""
+
+
+class ResponseLife:
+    """What happens to responses before and after they are made."""
+
+    def __init__(self, store: ResponseStore, *, ttl_s: float) -> None:
+        self._store = store
+        self._ttl_s = ttl_s
+
+    async def before(self, body: bytes, owner: str) -> Prepared:
+        """Reads a request to make a response. Raises InvalidRequest; GatewayError where the store is out of reach."""
+        request = decode_request(body)
+        _check_background(request)
+        try:
+            items = items_of(request.input)
+        except (ValueError, RecursionError) as problem:
+            raise unreadable(problem) from problem
+        previous_id = request.previous_response_id
+        previous = await self.find(previous_id, owner) if previous_id is not None else None
+        elsewhere = previous_id is not None and previous is None
+        changed: dict[str, msgspec.Raw | None] = {"background": None} if request.background is not None else {}
+        found, resolved = await self._resolve(items, owner, previous)
+        if previous is not None:
+            found = [*continued(previous), *found]
+            changed["previous_response_id"] = None
+        if previous is not None or resolved:
+            changed["input"] = msgspec.Raw(_encode(found))
+        return Prepared(
+            body=replace_members(body, changed) if changed else body,
+            request=request,
+            input=found,
+            owner=owner,
+            # Where the provider has the earlier turns, it alone can continue this one too.
+            kept=request.kept and not elsewhere,
+            shown={"previous_response_id": previous_id} if previous is not None else {},
+        )
+
+    async def after(self, prepared: Prepared, reply: bytes) -> bytes:
+        """Takes a whole answer, returns what the client gets."""
+        try:
+            response = with_members(reply, **prepared.shown) if prepared.shown else msgspec.Raw(reply)
+            await self.keep(prepared, response)
+        except ValueError:
+            return reply  # of a shape that nobody knows, but paid for
+        return bytes(response)
+
+    def recorder(self, prepared: Prepared) -> StreamRecorder | None:
+        """For a streamed answer: its `response` is to be kept before the client sees it. None: nobody needs one."""
+        return StreamRecorder(prepared.shown) if prepared.kept or prepared.shown else None
+
+    async def keep(self, prepared: Prepared, response: msgspec.Raw) -> None:
+        """Puts a response into the store. Raises ValueError where it is none."""
+        if prepared.kept:
+            kept = Kept(response, prepared.input)
+            await self._store.put(kept.head.id, prepared.owner, kept.to_bytes(), ttl_s=self._ttl_s)
+
+    async def find(self, response_id: str, owner: str) -> Kept | None:
+        value = await self._store.get(response_id, owner)
+        return None if value is None else read_kept(value)
+
+    async def get(self, response_id: str, owner: str) -> Kept:
+        """Raises NotFound, also for another's response."""
+        kept = await self.find(response_id, owner)
+        if kept is None:
+            raise unknown(response_id)
+        return kept
+
+    async def delete(self, response_id: str, owner: str) -> None:
+        """Raises NotFound."""
+        if not await self._store.delete(response_id, owner):
+            raise unknown(response_id)
+
+    async def _resolve(
+        self, items: list[msgspec.Raw], owner: str, previous: Kept | None
+    ) -> tuple[list[msgspec.Raw], bool]:
+        """The items with those in place that only an id refers to, and whether there were any."""
+        found, resolved = [], False
+        for item in items:
+            item_id = reference_of(item)
+            referred = None if item_id is None else await self._item(item_id, owner, previous)
+            resolved = resolved or referred is not None
+            found.append(item if referred is None else referred)
+        return found, resolved
+
+    async def _item(self, item_id: str, owner: str, previous: Kept | None) -> msgspec.Raw | None:
+        if previous is not None and (item := previous.item(item_id)) is not None:
+            return item
+        place = place_of(item_id)
+        kept = await self.find(place.response_id, owner) if place is not None else None
+        return item_at(kept, place, item_id) if kept is not None and place is not None else None
+
+
+def owner_of(caller: Caller) -> str:
+    """Whose responses a caller's are: the client key's, else those of the key that is passed through to providers."""
+    if caller.label or caller.own_key is None:
+        return caller.label
+    return sha256(caller.own_key.encode()).hexdigest()
+
+
+def unknown(response_id: str) -> NotFound:
+    return NotFound(f"Response with id '{response_id}' not found.", param="response_id")
+
+
+_NOT_IN_BACKGROUND: Final = "Invalid 'background': a response that runs in the background"
+
+
+def _check_background(request: ResponsesRequest) -> None:
+    if not request.background:
+        return
+    if request.stream:
+        raise InvalidRequest(f"{_NOT_IN_BACKGROUND} cannot be streamed here.", param="background")
+    if not request.kept:
+        raise InvalidRequest(f"{_NOT_IN_BACKGROUND} has to be stored.", param="background")

@@ -1,0 +1,103 @@
+"""/v1/responses/{id} and its neighbours: what can be done with a response that has been made.
+
+Making one is a call to a model (`model_calls.py`) with a life around it (`response_life.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qs
+
+import msgspec
+
+from gateway.dialects.responses import kept as objects
+from gateway.dialects.responses.request_notes import decode_request, estimate_prompt
+from gateway.errors import InvalidRequest
+from gateway.exchange import Answer, Request
+from gateway.face.auth import ClientKeys
+from gateway.face.background import BackgroundResponses
+from gateway.face.errors import JSON
+from gateway.face.ingress import Ingress
+from gateway.face.record import RequestRecord
+from gateway.face.response_life import ResponseLife, owner_of
+
+RESPONSES_PATH: Final = "/v1/responses"
+_DEFAULT_LIMIT: Final = 20
+_MOST_ITEMS: Final = 100
+
+
+class Responses:
+    """What these endpoints do; each method is one endpoint's work."""
+
+    def __init__(self, life: ResponseLife, background: BackgroundResponses, keys: ClientKeys, ingress: Ingress) -> None:
+        self._life = life
+        self._background = background
+        self._keys = keys
+        self._ingress = ingress
+        self._encode = msgspec.json.Encoder().encode
+
+    async def show(self, request: Request, record: RequestRecord) -> Answer:
+        """GET /v1/responses/{id}. Raises NotFound; InvalidRequest where a stream is asked for."""
+        response_id, owner = self._whose(request, record)
+        if _query(request).get("stream", "false") == "true":
+            raise InvalidRequest("A stored response cannot be streamed here.", param="stream")
+        return _json(bytes((await self._life.get(response_id, owner)).response))
+
+    async def delete(self, request: Request, record: RequestRecord) -> Answer:
+        """DELETE /v1/responses/{id}: one that still runs is stopped. Raises NotFound."""
+        response_id, owner = self._whose(request, record)
+        await self._background.cancel(response_id, owner)
+        await self._life.delete(response_id, owner)
+        return _json(self._encode(objects.deleted(response_id)))
+
+    async def cancel(self, request: Request, record: RequestRecord) -> Answer:
+        """POST /v1/responses/{id}/cancel. Raises NotFound; InvalidRequest for one that is not in the background."""
+        response_id, owner = self._whose(request, record)
+        if not (await self._life.get(response_id, owner)).head.background:
+            raise InvalidRequest("Only a response that runs in the background can be cancelled.", param="response_id")
+        await self._background.cancel(response_id, owner)
+        return _json(bytes((await self._life.get(response_id, owner)).response))
+
+    async def list_input_items(self, request: Request, record: RequestRecord) -> Answer:
+        """GET /v1/responses/{id}/input_items. Raises NotFound, InvalidRequest."""
+        response_id, owner = self._whose(request, record)
+        query = _query(request)
+        limit, order = _limit(query.get("limit")), query.get("order", "desc")
+        if order not in ("asc", "desc"):
+            raise InvalidRequest("Invalid 'order': expected asc or desc.", param="order")
+        found = await self._life.get(response_id, owner)
+        return _json(self._encode(objects.list_input(found, after=query.get("after"), limit=limit, order=order)))
+
+    async def count_input_tokens(self, request: Request, record: RequestRecord) -> Answer:
+        """POST /v1/responses/input_tokens: an estimate, for only its provider can count a model's tokens."""
+        caller = self._keys.admit(request)
+        record.client = caller.label
+        body = await self._ingress.read(request)
+        prepared = await self._life.before(body, owner_of(caller))
+        record.model = prepared.request.model
+        tokens = estimate_prompt(decode_request(prepared.body), prepared.body)
+        return _json(self._encode(objects.counted(tokens)))
+
+    def _whose(self, request: Request, record: RequestRecord) -> tuple[str, str]:
+        caller = self._keys.admit(request)
+        record.client = caller.label
+        response_id, _, _ = request.path.removeprefix(f"{RESPONSES_PATH}/").partition("/")
+        return response_id, owner_of(caller)
+
+
+def _query(request: Request) -> dict[str, str]:
+    """The query's parameters; of several of one name the first."""
+    return {name: values[0] for name, values in parse_qs(request.query.decode("latin-1")).items()}
+
+
+def _limit(given: str | None) -> int:
+    if given is None:
+        return _DEFAULT_LIMIT
+    limit = int(given) if given.isascii() and given.isdecimal() and len(given) <= len(str(_MOST_ITEMS)) else 0
+    if not 1 <= limit <= _MOST_ITEMS:
+        raise InvalidRequest(f"Invalid 'limit': expected a whole number from 1 to {_MOST_ITEMS}.", param="limit")
+    return limit
+
+
+def _json(body: bytes) -> Answer:
+    return Answer(200, [JSON], body)
