@@ -6,6 +6,7 @@ root (one_for_one)
 ├── providers         a supervisor of its own: one actor a provider
 ├── router
 ├── catalogue         asks providers for their lists of models, where there is somebody to ask
+├── responses         runs responses in the background
 └── face              the HTTP server
 
 Actors come and go with restarts, so nobody keeps one: whoever needs the router or a provider asks here, each time.
@@ -26,7 +27,7 @@ from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
 ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER = "root", "memory", "upstream", "providers", "router"
-CATALOGUE, FACE = "catalogue", "face"
+CATALOGUE, RESPONSES, FACE = "catalogue", "responses", "face"
 
 
 @runtime_checkable

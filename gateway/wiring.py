@@ -42,17 +42,20 @@ from gateway.edge.upstream_keeper import UpstreamKeeper
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.background import BackgroundResponses
 from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
 from gateway.face.ingress import Ingress
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
+from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
+from gateway.store.memory import MemoryResponseStore
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
-from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, ROOT, ROUTER, UPSTREAM, ActorTree
+from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, ROUTER, UPSTREAM, ActorTree
 from gateway.world import Listener, World
 
 USER_AGENT = f"llm-gateway/{__version__}"
@@ -80,6 +83,13 @@ class Gateway:
             clock=world.clock,
             limits=UpstreamLimits(),
             ssl_context=None if authorities is None else lambda: authorities,
+        )
+        store = MemoryResponseStore(
+            clock=world.clock, max_count=config.responses.max_count, max_bytes=config.responses.max_mb * MEGABYTE
+        )
+        self._response_life = ResponseLife(store, ttl_s=config.responses.ttl_s)
+        self._background = BackgroundResponses(
+            self._response_life, limit=config.responses.max_background, on_crash=self.observer.request_crashed
         )
         self._works = {name: self._work(name, provider) for name, provider in config.providers.items()}
         self._listeners: Sequence[Listener] = ()
@@ -154,6 +164,7 @@ class Gateway:
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
             *([ChildSpec(CATALOGUE, self._catalogue_keeper, kind="client")] if list_sources(self.config) else []),
+            ChildSpec(RESPONSES, lambda: self._background, grace_s=grace_s, kind="background"),
             ChildSpec(FACE, lambda: self._face(listeners), grace_s=grace_s, kind="server"),
         ]
 
@@ -326,11 +337,15 @@ class Gateway:
                 total_s=lambda model: self.catalog.resolution(model).total_s,
                 reporting=reporting,
             ),
+            kind_of=self._kind_of,
+            response_life=self._response_life,
+            background=self._background,
             catalogue=self.catalog,
             providers=self._listed_providers,
             vitals=self,
             scrape=self.metrics.scrape,
             run_in_thread=world.run_in_thread,
+            wall_clock=world.wall_clock,
             metrics_door=TokenDoor(config.metrics_token),
             admin_door=AdminDoor(config.admin_token),
             admin={"/admin/actors": actors_page},
@@ -338,6 +353,9 @@ class Gateway:
             body_progress_s=config.server.body_progress_s,
             hot_routes=config.server.hot_routes,
         )
+
+    def _kind_of(self, model: str) -> str:
+        return self.config.providers[self.catalog.places(model)[0].provider].kind
 
     def _listed_providers(self) -> list[ListedProvider]:
         return [

@@ -75,7 +75,7 @@ class HttpCalls:
             self.profile.origin,
             b"POST",
             self.profile.target(passage.path),
-            self._headers_of(request),
+            self._headers_of(request, way),
             passage.body,
             always=(self._stream_headers if streamed else self._unary_headers)[attempt.key],
             progress=course,
@@ -103,13 +103,15 @@ class HttpCalls:
         """Of the call, not of the attempt: what a client has seen of an answer must not change with who goes on."""
         return Frame(call.id, int(self._wall_clock() - (self._clock() - call.arrived_at)))
 
-    def _headers_of(self, request: ModelRequest) -> RawHeaders:
+    def _headers_of(self, request: ModelRequest, way: Way) -> RawHeaders:
         """The headers that are this request's own."""
         headers = [(b"x-request-id", request.request_id.encode())]
         if self._passthrough and request.client_key is not None:
             headers.append(self.profile.authorize(request.client_key))
         if request.headers:
             headers += [field for field in request.headers if field[0] not in _OURS]
+        if request.own_headers and not way.translates:
+            headers += request.own_headers
         return headers
 
     async def _whole_answer(

@@ -63,7 +63,8 @@ class TranslatedPassage:
         return WholeAnswer(encoded, reply.usage, _finish_of(reply))
 
     def stream(self) -> TranslatedStream:
-        return TranslatedStream(self._provider.stream(), self._client.stream(self._conversation, self._frame))
+        decoder = self._provider.stream(self._conversation.choices)
+        return TranslatedStream(decoder, self._client.stream(self._conversation, self._frame))
 
     def as_stream(self, body: bytes) -> bytes:
         """Raises ValueError where the body is no answer."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.calls.chat_passage import ChatWay
 from gateway.calls.embeddings_passage import EmbeddingsWay, GeminiEmbeddingsWay
+from gateway.calls.messages_passage import CountWay, MessagesWay
 from gateway.calls.passage import Way
 from gateway.calls.responses_passage import ResponsesWay
 from gateway.calls.translation import Translation
@@ -16,12 +17,14 @@ from gateway.dialects.chat.client import ChatClient
 from gateway.dialects.chat.flavour import Flavour
 from gateway.dialects.chat.provider import ChatProvider
 from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.codec import ResponsesClient
 from gateway.providers.profile import Profile
 
 CHAT: Final = "openai_chat"
 RESPONSES: Final = "openai_responses"
 MESSAGES: Final = "anthropic_messages"
+TOKEN_COUNTS: Final = "anthropic_count_tokens"
 EMBEDDINGS: Final = "openai_embeddings"
 
 OutputLimit = Callable[[str], int | None]
@@ -48,6 +51,7 @@ def _openai_ways(profile: Profile) -> dict[str, Way]:
     return {
         CHAT: ChatWay(sends_usage_unasked=profile.sends_usage_unasked),
         RESPONSES: ResponsesWay() if profile.offers_responses else Translation(ResponsesClient(), provider),
+        MESSAGES: Translation(MessagesClient(), provider),
         EMBEDDINGS: EmbeddingsWay(),
     }
 
@@ -57,6 +61,8 @@ def _anthropic_ways(output_limit: OutputLimit) -> dict[str, Way]:
     return {
         CHAT: Translation(ChatClient(), provider),
         RESPONSES: Translation(ResponsesClient(), provider),
+        MESSAGES: MessagesWay(),
+        TOKEN_COUNTS: CountWay(),
     }
 
 
@@ -65,5 +71,6 @@ def _gemini_ways() -> dict[str, Way]:
     return {
         CHAT: Translation(ChatClient(), provider),
         RESPONSES: Translation(ResponsesClient(), provider),
+        MESSAGES: Translation(MessagesClient(), provider),
         EMBEDDINGS: GeminiEmbeddingsWay(),
     }

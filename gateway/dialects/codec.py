@@ -94,7 +94,9 @@ class ProviderCodec(Protocol):
         """Reads a whole answer. Raises ValueError where it is none; what is unknown in one is left out."""
         ...
 
-    def stream(self) -> StreamDecoder: ...
+    def stream(self, choices: int = 1) -> StreamDecoder:
+        """A streamed answer to a request for so many choices: it is not whole before the last of them is."""
+        ...
 
     def read_error(self, body: bytes) -> ProviderMessage | None:
         """What an error answer says; None where the body is no error object of this dialect."""
@@ -111,7 +113,7 @@ class StreamDecoder(Protocol):
 
     @property
     def whole(self) -> bool:
-        """Every choice has ended; usage and the end may still follow."""
+        """Every choice that was asked for has ended; usage and the end may still follow."""
         ...
 
     @property

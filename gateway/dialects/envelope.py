@@ -45,6 +45,8 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     decoded: Any
     request_id: str
     headers: RawHeaders = []
+    own_headers: RawHeaders = []
+    """The client's that mean something to a provider of its own dialect alone."""
     client_key: str | None = None
     """The client's own key, used only by a provider with `auth = "passthrough"`."""
     endpoint: str = "chat/completions"

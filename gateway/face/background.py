@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import trio
@@ -44,21 +44,28 @@ class BackgroundResponses:
         self._limit = limit
         self._on_crash = on_crash
         self._nursery: trio.Nursery | None = None
+        self._stopped = trio.Event()
         self._work: dict[tuple[str, str], _Work] = {}
 
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Holds the tasks until it is cancelled, which ends them."""
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Holds the tasks; once stopped until the last has ended, or until it is cancelled, which ends them."""
+        self._stopped = trio.Event()
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 task_status.started()
-                await trio.sleep(math.inf)
+                await self._stopped.wait()
+                self._nursery = None
         finally:
             self._nursery = None
 
-    @property
-    def count(self) -> int:
-        return len(self._work)
+    def stop(self) -> None:
+        """Nothing new is started."""
+        self._stopped.set()
+
+    def view(self) -> dict[str, Any]:
+        """This child's detail in /admin/actors."""
+        return {"running": len(self._work), "limit": self._limit}
 
     async def start(self, prepared: Prepared, frame: Frame, ask: Ask) -> bytes:
         """Starts the work and returns the response as it stands: queued. Raises Overloaded, Unavailable."""

@@ -13,6 +13,7 @@ class ChatCompletions:
 
     endpoint = "chat/completions"
     name = "openai_chat"
+    own_headers: tuple[bytes, ...] = ()
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)

@@ -13,6 +13,7 @@ class Embeddings:
 
     endpoint = "embeddings"
     name = "openai_embeddings"
+    own_headers: tuple[bytes, ...] = ()
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)

@@ -5,7 +5,7 @@ An endpoint of this kind is a ClientDialect (see chat.py); everything else is he
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -15,12 +15,13 @@ from actors.letters import Call, Priority
 from actors.relay import Relay
 from gateway.dialects.envelope import ModelRequest
 from gateway.errors import Description, InvalidRequest
-from gateway.exchange import Answer, Request
+from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import Caller, ClientKeys
 from gateway.face.correlation import trace_context
 from gateway.face.deadline import allowed_s, own_limit_s
+from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
@@ -54,6 +55,11 @@ class ClientDialect(Protocol):
     @property
     def name(self) -> str:
         """As in ModelRequest.dialect."""
+        ...
+
+    @property
+    def own_headers(self) -> Sequence[bytes]:
+        """Names of a request's headers that only a provider of the same dialect is sent."""
         ...
 
     def read(self, body: bytes) -> Asked:
@@ -101,6 +107,13 @@ class ModelCalls:
         self._reporting = services.reporting
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
+        """The whole endpoint."""
+        caller, body = await self.receive(request, record)
+        # No await from here to the router's mailbox, which counts these bytes from then on.
+        return await self.answer(self.call(request, record, caller, body), record)
+
+    async def receive(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes]:
+        """Who asks, and all of what they sent."""
         caller = self._keys.admit(request)
         record.client = caller.label
         body = request.whole_body
@@ -108,21 +121,24 @@ class ModelCalls:
             body = await self._ingress.read(request, record.started_at + own_limit_s(request))
         else:
             self._ingress.check(body)
-        # No await from here to the router's mailbox, which counts these bytes from then on.
-        record.call = call = self._call(request, record, caller, body)
+        return caller, body
+
+    async def answer(self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None) -> Answer:
+        """What the models say; `render_break` writes the event with which a stream that broke ends."""
         if call.relay is not None:
-            return await self._streamed(call, call.relay, record)
+            return await self._streamed(call, call.relay, record, render_break or self._dialect.error_event)
         try:
             reply, attempt = await self._router.ask(call)
         finally:
             self._router.leave(call)
         return Answer(reply.status, provenance.of_answer(reply.headers, attempt), reply.body)
 
-    def _call(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Call:
+    def call(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Call:
+        """The question as the router takes it. Raises GatewayError."""
         asked = self._dialect.read(body)
         record.model = asked.model
         record.stream = asked.stream
-        return Call(
+        record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,
             deadline=record.started_at + allowed_s(request, self._total_s(asked.model), stream=asked.stream),
@@ -133,6 +149,7 @@ class ModelCalls:
                 decoded=asked.decoded,
                 request_id=record.request_id,
                 headers=trace_context(request),
+                own_headers=self._own_headers(request),
                 client_key=caller.own_key,
                 endpoint=self._dialect.endpoint,
                 prompt_tokens=asked.prompt_tokens,
@@ -144,8 +161,13 @@ class ModelCalls:
             client=caller.label,
             relay=self._new_relay() if asked.stream else None,
         )
+        return call
 
-    async def _streamed(self, call: Call, relay: Relay, record: RequestRecord) -> Answer:
+    def _own_headers(self, request: Request) -> Headers:
+        fields = request.fields
+        return [(name, fields[name]) for name in self._dialect.own_headers if name in fields]
+
+    async def _streamed(self, call: Call, relay: Relay, record: RequestRecord, render_break: RenderError) -> Answer:
         try:
             head, attempt = await self._router.ask(call)
         except BaseException:
@@ -160,7 +182,7 @@ class ModelCalls:
             record,
             self._router,
             clock=clock,
-            render_event=self._dialect.error_event,
+            render_event=render_break,
             on_crash=self._reporting.on_crash,
         )
         return Answer(head.status, provenance.of_answer(head.headers, attempt), body)

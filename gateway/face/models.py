@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from actors.letters import Candidate
 from gateway.errors import GatewayError, ModelNotFound
 from gateway.exchange import Answer, Request
 from gateway.face.auth import ClientKeys
 from gateway.face.errors import JSON
 from gateway.face.record import RequestRecord
+from gateway.providers.prices import Prices
 
 MODELS_PATH: Final = "/v1/models"
-_UNKNOWN_TIME: Final = 0
-"""Nobody tells us when a model was made, and OpenAI's clients want a number."""
+
+T = TypeVar("T")
 
 
 class Listed(Protocol):
@@ -28,6 +28,18 @@ class Listed(Protocol):
     def provider(self) -> str:
         """Who is asked first for it."""
         ...
+
+    @property
+    def created(self) -> int:
+        """Seconds since the epoch; 0 where nobody says."""
+        ...
+
+    @property
+    def context_window(self) -> int | None: ...
+    @property
+    def max_output_tokens(self) -> int | None: ...
+    @property
+    def prices(self) -> Prices | None: ...
 
 
 class Catalogue(Protocol):
@@ -41,8 +53,8 @@ class Catalogue(Protocol):
         """Whether somebody has heard of `model`, listed or not."""
         ...
 
-    def resolve(self, name: str) -> Sequence[Candidate]:
-        """Who can serve `name`, best first. Raises GatewayError where nobody can."""
+    def entry(self, name: str) -> Listed:
+        """One model, listed or not. Raises GatewayError where nobody can serve it."""
         ...
 
 
@@ -56,12 +68,17 @@ class ListedProvider(NamedTuple):
 
 
 class _Model(msgspec.Struct):
-    """https://platform.openai.com/docs/api-reference/models/object"""
+    """https://platform.openai.com/docs/api-reference/models/object, and what else is known of the model."""
 
     id: str
     owned_by: str
+    created: int
+    """OpenAI's clients want a number, also where nobody knows it."""
     object: str = "model"
-    created: int = _UNKNOWN_TIME
+    context_window: int | msgspec.UnsetType = msgspec.UNSET
+    max_output_tokens: int | msgspec.UnsetType = msgspec.UNSET
+    pricing: Prices | msgspec.UnsetType = msgspec.UNSET
+    """USD per million tokens."""
 
 
 class _Provider(msgspec.Struct):
@@ -90,30 +107,45 @@ class Models:
 
     async def list_models(self, request: Request, record: RequestRecord) -> Answer:
         record.client = self._keys.admit(request).label
-        return self._json(_List([_Model(entry.id, entry.provider) for entry in self._catalogue.models()]))
+        return self._json(_List([_shown(entry) for entry in self._catalogue.models()]))
 
     async def show_model(self, request: Request, record: RequestRecord) -> Answer:
         """One model, also one that is not worth listing. Raises ModelNotFound."""
         record.client = self._keys.admit(request).label
         name = request.path.removeprefix(f"{MODELS_PATH}/")
         record.model = name
-        return self._json(_Model(name, self._provider_of(name)))
+        return self._json(_shown(self._entry(name)))
 
     async def list_providers(self, request: Request, record: RequestRecord) -> Answer:
         record.client = self._keys.admit(request).label
         found = [_Provider(name, kind, not missing, missing) for name, kind, missing in self._providers()]
         return self._json(_List(found))
 
-    def _provider_of(self, name: str) -> str:
+    def _entry(self, name: str) -> Listed:
         for entry in self._catalogue.models():
             if entry.id == name:
-                return entry.provider
+                return entry
         if self._catalogue.known(name):
             try:
-                return self._catalogue.resolve(name)[0].provider
+                return self._catalogue.entry(name)
             except GatewayError as nobody:
                 raise ModelNotFound(nobody.message, param="model") from nobody
         raise ModelNotFound(f"The model '{name}' does not exist here.", param="model")
 
     def _json(self, document: _Model | _List) -> Answer:
         return Answer(200, [JSON], self._encode(document))
+
+
+def _shown(entry: Listed) -> _Model:
+    return _Model(
+        entry.id,
+        entry.provider,
+        entry.created,
+        context_window=_or_unset(entry.context_window),
+        max_output_tokens=_or_unset(entry.max_output_tokens),
+        pricing=_or_unset(entry.prices),
+    )
+
+
+def _or_unset(value: T | None) -> T | msgspec.UnsetType:
+    return msgspec.UNSET if value is None else value

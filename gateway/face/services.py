@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from gateway.exchange import Handler
 from gateway.face.auth import AdminDoor, TokenDoor
+from gateway.face.background import BackgroundResponses
 from gateway.face.health import Vitals
 from gateway.face.metrics_route import Scrape
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import Catalogue, ListedProvider
+from gateway.face.response_life import ResponseLife
 from gateway.world import RunInThread
 
 
@@ -19,11 +21,16 @@ class Services:
     """Everything that the endpoints need."""
 
     models: ModelServices
+    kind_of: Callable[[str], str]
+    """The dialect of the provider that is asked first for a model. Raises GatewayError."""
+    response_life: ResponseLife
+    background: BackgroundResponses
     catalogue: Catalogue
     providers: Callable[[], Sequence[ListedProvider]]
     vitals: Vitals
     scrape: Scrape
     run_in_thread: RunInThread
+    wall_clock: Callable[[], float]
     metrics_door: TokenDoor
     admin_door: AdminDoor
     admin: Mapping[str, Handler]

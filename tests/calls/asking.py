@@ -179,7 +179,7 @@ async def ask(
         decoded,
         "req-1",
         headers or [],
-        "the-clients-own",
+        client_key="the-clients-own",
         prompt_tokens=estimate_prompt(decoded, body),
     )
     now = trio.current_time()

@@ -20,12 +20,16 @@ from gateway.dialects.envelope import ModelReply
 from gateway.errors import ModelNotFound
 from gateway.face.api import Reporting
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.background import BackgroundResponses
 from gateway.face.health import Phase
 from gateway.face.ingress import Ingress
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.record import RequestRecord
+from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
+from gateway.providers.prices import Prices, Tier
+from gateway.store.memory import MemoryResponseStore
 
 BODY_LIMIT_BYTES = 100_000
 TOTAL_S = 600.0
@@ -150,21 +154,30 @@ class Pen:
 class Entry(NamedTuple):
     id: str
     provider: str
+    created: int = 0
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    prices: Prices | None = None
 
 
 class ScriptedCatalogue:
-    """Two models worth listing, and one more that somebody has heard of."""
+    """Two models worth listing, of one of which all is known, and one more that somebody has heard of."""
 
     def models(self) -> list[Entry]:
-        return [Entry("gpt-4o", "openai"), Entry("openrouter/meta-llama/llama-4", "openrouter")]
+        long = Tier(above_input_tokens=200_000, input=2.0, output=9.0)
+        prices = Prices(input=1.0, output=4.5, cached_input=0.1, tiers=(long,))
+        return [
+            Entry("gpt-4o", "openai"),
+            Entry("openrouter/meta-llama/llama-4", "openrouter", 1_744_000_000, 1_000_000, 16_384, prices),
+        ]
 
     def known(self, model: str) -> bool:
         return model in ("gpt-4o-2024-08-06", "claude-without-key")
 
-    def resolve(self, name: str) -> tuple[Candidate, ...]:
+    def entry(self, name: str) -> Entry:
         if name == "claude-without-key":
             raise ModelNotFound("set ANTHROPIC_API_KEY")
-        return (Candidate(provider="openai", model=name),)
+        return Entry(name, "openai")
 
 
 @dataclass
@@ -238,6 +251,8 @@ class House:
             on_finished=self.records.append,
             on_crash=lambda crash, request_id: self.crashes.append((crash, request_id)),
         )
+        store = MemoryResponseStore(clock=trio.current_time, max_count=100, max_bytes=1_000_000)
+        life = ResponseLife(store, ttl_s=3600.0)
         self.services = Services(
             models=ModelServices(
                 router=self.router,
@@ -247,6 +262,9 @@ class House:
                 total_s=self._total_s,
                 reporting=reporting,
             ),
+            kind_of=lambda model: "anthropic" if model.startswith("claude") else "openai",
+            response_life=life,
+            background=BackgroundResponses(life, limit=8, on_crash=reporting.on_crash),
             catalogue=ScriptedCatalogue(),
             providers=lambda: [
                 ListedProvider("openai", "openai", ()),
@@ -255,6 +273,7 @@ class House:
             vitals=self.vitals,
             scrape=lambda: lambda: (b"gateway_in_flight 1\n", "text/plain; version=0.0.4"),
             run_in_thread=run_inline,
+            wall_clock=lambda: 1_754_667_655.0,
             metrics_door=TokenDoor(metrics_token),
             admin_door=AdminDoor(admin_token),
             admin={"/admin/actors": ActorsPage(self.vitals.tree, worker="0", version="1.2.3")},

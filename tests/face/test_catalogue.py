@@ -25,6 +25,29 @@ async def test_the_models_that_can_be_asked_are_listed_as_openai_lists_its_own(
     assert (record.endpoint, record.status, record.call) == ("models", 200, None)
 
 
+async def test_what_is_known_of_a_model_stands_beside_what_openai_says_of_its_own(
+    autojump_clock: MockClock, face: Face
+) -> None:
+    plain, known = (await face.request("GET", "/v1/models")).json["data"]
+
+    assert plain == {"id": "gpt-4o", "object": "model", "created": 0, "owned_by": "openai"}
+    assert known == {
+        "id": "openrouter/meta-llama/llama-4",
+        "object": "model",
+        "created": 1_744_000_000,
+        "owned_by": "openrouter",
+        "context_window": 1_000_000,
+        "max_output_tokens": 16_384,
+        "pricing": {
+            "input": 1.0,
+            "output": 4.5,
+            "cached_input": 0.1,
+            "tiers": [{"above_input_tokens": 200_000, "input": 2.0, "output": 9.0}],
+        },
+    }
+    assert (await face.request("GET", "/v1/models/openrouter/meta-llama/llama-4")).json == known
+
+
 @pytest.mark.parametrize(
     ("target", "name", "owner"),
     [

@@ -269,7 +269,7 @@ async def test_a_response_runs_in_the_background_and_is_polled(autojump_clock: t
         await trio.sleep(4.5)
         done = await house.call(house.responses.show)
         assert (done["id"], done["status"], done["background"]) == ("resp_0001", "completed", True)
-        assert house.background.count == 0
+        assert house.background.view()["running"] == 0
 
 
 async def test_what_fails_in_the_background_says_why(autojump_clock: trio.testing.MockClock) -> None:
@@ -315,7 +315,7 @@ async def test_cancelling_stops_the_call_at_once_and_again_changes_nothing(
             assert (await house.call(house.responses.cancel, "resp_0001/cancel"))["status"] == "cancelled"
         assert stopped_at == [3.0]
         assert (await house.call(house.responses.show))["status"] == "cancelled"
-        assert house.background.count == 0
+        assert house.background.view()["running"] == 0
 
 
 async def test_deleting_one_that_runs_stops_it(autojump_clock: trio.testing.MockClock) -> None:
@@ -324,7 +324,7 @@ async def test_deleting_one_that_runs_stops_it(autojump_clock: trio.testing.Mock
         await house.background.start(await house.life.before(body(background=True), "ann"), FRAME, trio.sleep_forever)
         await trio.sleep(1)
         await house.call(house.responses.delete)
-        assert house.background.count == 0
+        assert house.background.view()["running"] == 0
         await trio.sleep(1)
         with pytest.raises(NotFound):
             await house.call(house.responses.show)
@@ -346,7 +346,7 @@ async def test_nothing_is_started_when_nobody_runs_it() -> None:
     prepared = await house.life.before(body(background=True), "ann")
     with pytest.raises(Unavailable):
         await house.background.start(prepared, FRAME, trio.sleep_forever)
-    assert house.background.count == 0
+    assert house.background.view()["running"] == 0
 
 
 async def test_only_what_runs_in_the_background_can_be_cancelled() -> None:

@@ -58,6 +58,12 @@ target = "openai/gpt-4o"
 fallbacks = ["deepseek/deepseek-chat"]
 """
 
+QUIET = """
+[catalogue]
+refresh_s = 0
+"""
+"""Providers are asked for nothing but what a story asks, unless it has a [catalogue] of its own."""
+
 T = TypeVar("T")
 
 
@@ -234,7 +240,8 @@ async def run_inline(function: Callable[[], T]) -> T:
 
 def configured(engine: str, settings: str = "", environ: Mapping[str, str] | None = None) -> Config:
     """The settings of a gateway on `engine`: `settings` is TOML."""
-    config = _loaded(SETTINGS + settings, tuple({**ENVIRON, **(environ or {})}.items()))
+    quiet = "" if "[catalogue]" in settings else QUIET
+    config = _loaded(SETTINGS + quiet + settings, tuple({**ENVIRON, **(environ or {})}.items()))
     server = msgspec.structs.replace(
         config.server, engine=engine.partition("-")[0], hot_routes=not engine.endswith("quart-only")
     )

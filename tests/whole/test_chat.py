@@ -24,6 +24,7 @@ TREE = [
     ("openrouter", "provider", "providers"),
     ("sandbox", "provider", "providers"),
     ("router", "router", "root"),
+    ("responses", "background", "root"),
     ("face", "server", "root"),
 ]
 """Who is there, with kind and parent, in the order of their start."""

@@ -161,18 +161,43 @@ def streams(*texts: str, every_s: float = 1.0, then: Script = ends) -> Script:
     return script
 
 
+def sends(document: Any, *, after_s: float = 0.0) -> Script:
+    """Any JSON."""
+    body = json.dumps(document).encode()
+
+    async def script(asked: Asked) -> None:
+        await trio.sleep(after_s)
+        await asked.send_head(200, b"content-type: application/json", b"content-length: %d" % len(body))
+        await asked.send(body)
+
+    return script
+
+
+def lists(*names: str, **members: Any) -> Script:
+    """A list of models as OpenAI has it, each entry with these members too."""
+    return sends({"object": "list", "data": [{"id": name, "object": "model", **members} for name in names]})
+
+
 class Upstream:
-    """Listens at `host`; each request plays the next script of `scripts`, the last one for ever."""
+    """Listens at `host`; each request plays the next script of `scripts`, the last one for ever.
+
+    Requests for its list of models play those of `list_scripts` instead.
+    """
 
     def __init__(self, network: MemoryNetwork, host: str) -> None:
         self.host = host
         self.scripts: list[Script] = [answers()]
         self.asked: list[Asked] = []
         """Every request, in the order of arrival."""
+        self.list_scripts: list[Script] = [fails(404)]
+        self.asked_for_list: list[Asked] = []
         self._network = network
 
     def plays(self, *scripts: Script) -> None:
         self.scripts = list(scripts)
+
+    def plays_lists(self, *scripts: Script) -> None:
+        self.list_scripts = list(scripts)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         listener = await self._network.listen(self.host, HTTP_PORT)
@@ -186,8 +211,10 @@ class Upstream:
         stream.close()
 
     async def _play(self, asked: Asked) -> None:
-        self.asked.append(asked)
-        await (self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0])(asked)
+        is_list = asked.target.partition(b"?")[0].endswith(b"/models")
+        noted, scripts = (self.asked_for_list, self.list_scripts) if is_list else (self.asked, self.scripts)
+        noted.append(asked)
+        await (scripts.pop(0) if len(scripts) > 1 else scripts[0])(asked)
 
 
 class _Conversation:

@@ -39,7 +39,8 @@ class AnthropicProvider:
         """Raises ValueError where the body is no answer."""
         return read_reply(body)
 
-    def stream(self) -> MessageStream:
+    def stream(self, choices: int = 1) -> MessageStream:
+        """There is never more than one choice."""
         return MessageStream()
 
     def read_error(self, body: bytes) -> ProviderMessage | None:

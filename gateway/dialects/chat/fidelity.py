@@ -66,7 +66,7 @@ TABLE: Final[Table] = {
     "response_format": _both(Mapped("structured output")),
     "safety_identifier": _row(Mapped("metadata.user_id"), Dropped("it takes no end user's name")),
     "seed": _row(Dropped("best effort even at OpenAI; any answer is one that could have come"), Mapped()),
-    "service_tier": _row(Mapped("the provider's own word for it"), Dropped("it has one tier for all")),
+    "service_tier": _both(Mapped("the provider's own word for it")),
     "stop": _both(Mapped("stop sequences")),
     "store": _both(Dropped("OpenAI keeps stored completions for its own dashboard")),
     "stream": _both(Mapped()),

@@ -36,9 +36,9 @@ class ChatProvider:
         """Reads a whole answer. Raises ValueError where it is none."""
         return provider_reply.decode(body, self._flavour.maker)
 
-    def stream(self) -> StreamDecoder:
+    def stream(self, choices: int = 1) -> StreamDecoder:
         """A streamed answer; usage is always asked for."""
-        return ChatAnswerDecoder(self._flavour.maker)
+        return ChatAnswerDecoder(self._flavour.maker, choices)
 
     def read_error(self, body: bytes) -> ProviderMessage | None:
         """What an error answer says; None where the body is no error object."""

@@ -27,12 +27,25 @@ _encode: Final = msgspec.json.Encoder().encode
 class ChatAnswerDecoder:
     """One streamed answer as it comes from a provider (`StreamDecoder`)."""
 
-    __slots__ = ("_choices", "_counted", "_maker", "_splitter", "_tier", "done", "error", "malformed", "usage", "whole")
+    __slots__ = (
+        "_asked",
+        "_choices",
+        "_counted",
+        "_maker",
+        "_splitter",
+        "_tier",
+        "done",
+        "error",
+        "malformed",
+        "usage",
+        "whole",
+    )
 
-    def __init__(self, maker: str) -> None:
-        """`maker` is whose reasoning it is that says nothing of that itself."""
+    def __init__(self, maker: str, asked: int = 1) -> None:
+        """`maker` is whose reasoning it is that says nothing of that itself, `asked` how many choices there shall be."""
         self._splitter = SseSplitter()
         self._maker = maker
+        self._asked = asked
         self._choices: dict[int, AnswerParts] = {}
         self._counted: Usage | None = None
         self._tier: str | None = None
@@ -108,7 +121,7 @@ class ChatAnswerDecoder:
             self.error = failure_body(word)
             return
         parts.end(word, told)
-        self.whole = all(each.ended for each in self._choices.values())
+        self.whole = len(self._choices) >= self._asked and all(each.ended for each in self._choices.values())
 
     def _count(self, told: list[Event]) -> None:
         if self.usage is not None and self.usage is not self._counted:

@@ -17,9 +17,11 @@ _ALLOWED: Final = (None, "", 0, "BLOCKED_REASON_UNSPECIFIED")
 class AnswerReader:
     """Reads one answer, chunk by chunk."""
 
-    __slots__ = ("_candidates", "_cost", "_ended", "_response_id", "_started", "_usage")
+    __slots__ = ("_asked", "_candidates", "_cost", "_ended", "_response_id", "_started", "_usage")
 
-    def __init__(self) -> None:
+    def __init__(self, asked: int = 1) -> None:
+        """With fewer candidates than `asked` the answer is not whole; a whole body says itself how many there are."""
+        self._asked = asked
         self._candidates: dict[int, CandidateReader] = {}
         self._ended = 0
         self._response_id = ""
@@ -30,8 +32,8 @@ class AnswerReader:
 
     @property
     def whole(self) -> bool:
-        """Every candidate that has begun has ended, and one has."""
-        return 0 < len(self._candidates) == self._ended
+        """Every candidate has ended, and as many as were asked for have come."""
+        return self._asked <= len(self._candidates) == self._ended
 
     @property
     def usage(self) -> Usage | None:
@@ -74,7 +76,7 @@ class AnswerReader:
         if reason not in _ALLOWED:
             self._candidates[0] = CandidateReader(0, self._response_id)
             self._candidates[0].ended = True
-            self._ended = 1
+            self._asked = self._ended = 1
             events.append(Ended(Finish.CONTENT_FILTER))
 
     def _read_cost(self) -> Cost | None:

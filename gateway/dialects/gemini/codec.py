@@ -39,8 +39,8 @@ class GeminiProvider:
         """Raises ValueError for a body that is no answer, UpstreamBroken for one that its model failed to write."""
         return assemble(read_body(body))
 
-    def stream(self) -> GeminiStream:
-        return GeminiStream()
+    def stream(self, choices: int = 1) -> GeminiStream:
+        return GeminiStream(choices)
 
     def read_error(self, body: bytes) -> ProviderMessage | None:
         return read_error(body)

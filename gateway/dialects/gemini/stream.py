@@ -25,8 +25,9 @@ class GeminiStream:
 
     __slots__ = ("_answer", "_head", "_json", "_splitter", "done", "error", "malformed")
 
-    def __init__(self) -> None:
-        self._answer = AnswerReader()
+    def __init__(self, choices: int = 1) -> None:
+        """`choices` is how many candidates were asked for."""
+        self._answer = AnswerReader(choices)
         self._splitter = SseSplitter()
         self._head: bytes | None = b""
         """What has come before it is known whether these are events; None once it is."""

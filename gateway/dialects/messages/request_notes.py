@@ -1,0 +1,143 @@
+"""Messages, a request that is passed on: what the gateway needs of it, and the little that it changes in it.
+
+Members nobody reads here are skipped and travel on as the client wrote them. A request to count tokens is one without
+`max_tokens`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.dialects.mistakes import unreadable
+from gateway.dialects.openai_chat import MEDIA_TOKENS
+from gateway.errors import InvalidRequest
+
+_BYTES_PER_TOKEN: Final = 4
+_MOST_OUTPUT_TOKENS: Final = 10_000_000
+_MEDIA_WORTH_A_LOOK_BYTES: Final = 2048
+_NULL: Final = msgspec.Raw(b"null")
+
+
+class Message(msgspec.Struct, gc=False):
+    """One message of the conversation; its content stays as the client wrote it."""
+
+    role: str
+    content: msgspec.Raw = _NULL
+
+
+class MessagesRequest(msgspec.Struct):
+    """What the gateway reads of a request; made by `decode_request` or `decode_count`, which have checked it."""
+
+    model: str
+    messages: list[Message]
+    max_tokens: int | None = None
+    stream: bool | None = None
+    system: msgspec.Raw = _NULL
+    tools: list[msgspec.Raw] | None = None
+
+
+class _Source(msgspec.Struct, gc=False):
+    type: str = ""
+    data: msgspec.Raw = _NULL
+
+
+class _Block(msgspec.Struct, gc=False):
+    """A block of a content, as far as it can hold media, or blocks that do."""
+
+    type: str = ""
+    source: msgspec.Raw = _NULL
+    content: msgspec.Raw = _NULL
+
+
+_request_decoder = msgspec.json.Decoder(MessagesRequest)
+_blocks_decoder = msgspec.json.Decoder(list[_Block])
+_source_decoder = msgspec.json.Decoder(_Source)
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_request(body: bytes) -> MessagesRequest:
+    """Reads and checks a request. Raises InvalidRequest whose `param` names the field, like `messages[0].role`."""
+    request = decode_count(body)
+    if request.max_tokens is None:
+        raise InvalidRequest("Missing required parameter: 'max_tokens'.", param="max_tokens")
+    return request
+
+
+def decode_count(body: bytes) -> MessagesRequest:
+    """Reads and checks a request to count tokens. Raises InvalidRequest as `decode_request` does."""
+    try:
+        request = _request_decoder.decode(body)
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+    if not request.model:
+        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
+    if not request.messages:
+        raise InvalidRequest("Invalid 'messages': expected at least one message.", param="messages")
+    return request
+
+
+def rewrite_request(body: bytes, request: MessagesRequest, *, model: str) -> bytes:
+    """The body for the provider, with its own name for the model; every other member keeps its value byte for byte.
+
+    Raises InvalidRequest for what only a second reading finds too deep.
+    """
+    if model == request.model:
+        return body
+    try:
+        members = _members_decoder.decode(body)
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+    members["model"] = msgspec.Raw(_encode(model))
+    return _encode(members)
+
+
+def estimate_prompt(request: MessagesRequest, body: bytes) -> int:
+    """Tokens of the prompt, guessed from its size."""
+    size, media = len(body), 0
+    if size <= _MEDIA_WORTH_A_LOOK_BYTES:
+        return size // _BYTES_PER_TOKEN
+    for message in request.messages:
+        media_bytes, count = _weigh_media(message.content)
+        size -= media_bytes
+        media += count
+    return size // _BYTES_PER_TOKEN + media * MEDIA_TOKENS
+
+
+def estimate_tokens(request: MessagesRequest, body: bytes) -> int:
+    """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
+    return estimate_prompt(request, body) + reserved_output(request)
+
+
+def reserved_output(request: MessagesRequest) -> int:
+    """What of `estimate_tokens` is not the prompt."""
+    return min(max(request.max_tokens or 0, 0), _MOST_OUTPUT_TOKENS)
+
+
+def count_answer(request: MessagesRequest, body: bytes) -> bytes:
+    """The answer to a request to count tokens, for a provider that does not count them itself."""
+    return b'{"input_tokens":%d}' % max(1, estimate_prompt(request, body))
+
+
+def _weigh_media(content: msgspec.Raw) -> tuple[int, int]:
+    """How many of a content's bytes are media, and how many pieces they are; what a tool returned is content too."""
+    if len(content) <= _MEDIA_WORTH_A_LOOK_BYTES or bytes(memoryview(content)[:1]) != b"[":
+        return 0, 0
+    try:
+        blocks = _blocks_decoder.decode(content)
+        pieces = [_media_bytes(block.source) for block in blocks if block.source is not _NULL]
+        nested = [_weigh_media(block.content) for block in blocks if block.content is not _NULL]
+    except (ValueError, RecursionError):
+        return 0, 0  # an unusual content is the provider's to judge; here it only weighs more
+    own = [size for size in pieces if size is not None]
+    return sum(own) + sum(size for size, _ in nested), len(own) + sum(count for _, count in nested)
+
+
+def _media_bytes(source: msgspec.Raw) -> int | None:
+    """How much of the request one source takes; None where it is plain text, or the source of a search result."""
+    if bytes(memoryview(source)[:1]) != b"{":
+        return None
+    read = _source_decoder.decode(source)
+    return None if read.type in ("text", "content") else len(read.data)

@@ -1,0 +1,149 @@
+"""POST /v1/responses: a call to a model with a life around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from actors.errors import Failure
+from actors.letters import Call
+from actors.relay import Sink
+from gateway.dialects import openai_errors
+from gateway.dialects.codec import Frame
+from gateway.dialects.responses import errors as responses_errors
+from gateway.dialects.responses.recorder import StreamRecorder
+from gateway.dialects.responses.request_notes import decode_request, estimate_prompt, reserved_output
+from gateway.errors import Description, GatewayError, describe
+from gateway.exchange import Answer, BodyStream, Request
+from gateway.face.api import ApiEndpoint
+from gateway.face.auth import Caller
+from gateway.face.background import BackgroundResponses
+from gateway.face.errors import JSON
+from gateway.face.model_calls import Asked, ModelCalls, ModelServices
+from gateway.face.record import ERROR, OK, RequestRecord
+from gateway.face.response_life import Prepared, ResponseLife, owner_of
+
+
+class ResponsesDialect:
+    """OpenAI's responses as a ClientDialect."""
+
+    endpoint = "responses"
+    name = "openai_responses"
+    own_headers: tuple[bytes, ...] = ()
+
+    def read(self, body: bytes) -> Asked:
+        request = decode_request(body)
+        return Asked(
+            request.model, bool(request.stream), estimate_prompt(request, body), reserved_output(request), request
+        )
+
+    def error_body(self, description: Description) -> bytes:
+        return openai_errors.error_body(description)
+
+    def error_event(self, description: Description) -> bytes:
+        return responses_errors.error_event(description)
+
+
+class ResponseCalls:
+    """Makes responses: whole, streamed or in the background."""
+
+    def __init__(
+        self,
+        services: ModelServices,
+        life: ResponseLife,
+        background: BackgroundResponses,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._calls = ModelCalls(ResponsesDialect(), services)
+        self._life = life
+        self._background = background
+        self._reporting = services.reporting
+        self._wall_clock = wall_clock
+
+    def endpoint(self) -> ApiEndpoint:
+        return ApiEndpoint(ResponsesDialect.endpoint, self.serve, self._reporting)
+
+    async def serve(self, request: Request, record: RequestRecord) -> Answer:
+        """The whole endpoint."""
+        caller, body = await self._calls.receive(request, record)
+        prepared = await self._life.before(body, owner_of(caller))
+        if prepared.request.background:
+            return await self._begin(request, record, caller, prepared)
+        call = self._calls.call(request, record, caller, prepared.body)
+        recorder = StreamRecorder(prepared.shown)
+        answer = await self._calls.answer(call, record, render_break=recorder.fail)
+        if isinstance(answer.body, bytes):
+            answer.body = await self._life.after(prepared, answer.body)
+        else:
+            answer.body = _RecordedBody(answer.body, recorder, self._life, prepared)
+        return answer
+
+    async def _begin(self, request: Request, record: RequestRecord, caller: Caller, prepared: Prepared) -> Answer:
+        """The work goes on after this request, with a record of its own."""
+        reporting = self._reporting
+        own = RequestRecord(
+            record.endpoint, reporting.new_id(), record.request_id, record.started_at, reporting.on_finished
+        )
+        own.client = caller.label
+        call = self._calls.call(request, own, caller, prepared.body)
+        record.model = own.model
+        frame = Frame(call.id, int(self._wall_clock()))
+        return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, call, own)))
+
+    async def _ask(self, call: Call, record: RequestRecord) -> bytes:
+        """A response in the background, asked for. Raises Failure."""
+        status, outcome = 500, ERROR
+        try:
+            answer = await self._calls.answer(call, record)
+            assert isinstance(answer.body, bytes), "what runs in the background is not streamed"
+            status, outcome = answer.status, OK
+            record.bytes_out = len(answer.body)
+            return answer.body
+        except Failure as failure:
+            record.failure = failure
+            status = describe(failure).status
+            raise
+        finally:
+            record.finish(status, outcome, self._reporting.clock())
+
+
+class _RecordedBody:
+    """A streamed response on its way to the client; what it comes to is kept before the client reads of it."""
+
+    def __init__(self, body: BodyStream, recorder: StreamRecorder, life: ResponseLife, prepared: Prepared) -> None:
+        self._body = body
+        self._recorder = recorder
+        self._life = life
+        self._prepared = prepared
+        self._kept = not prepared.kept
+        self._ended = False
+
+    async def receive(self) -> bytes | None:
+        """The next piece with whole events."""
+        while not self._ended:
+            piece = await self._body.receive()
+            if piece is None:
+                self._ended = True
+                return self._recorder.end() or None
+            shown = self._recorder.feed(piece)
+            response = self._recorder.response
+            if response is not None and not self._kept:
+                self._kept = True
+                await self._keep(response)
+            if shown:
+                return shown
+        return None
+
+    def pass_to(self, sink: Sink) -> None:
+        """Every piece is read on its way: none goes past this."""
+
+    def close(self) -> None:
+        self._body.close()
+
+    async def _keep(self, response: msgspec.Raw) -> None:
+        try:
+            await self._life.keep(self._prepared, response)
+        except (ValueError, GatewayError):
+            return  # the client has the answer all the same; asking for it by its id will say that it is unknown
