@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint typecheck bench bench-peers clean lock
+.PHONY: help venv run test lint typecheck bench bench-peers models fidelity clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ bench: $(VENV)/.dev ## Measure the gateway beside its yardsticks (needs wrk and 
 
 bench-peers: $(VENV)/.dev ## Install other gateways into a throw-away environment, for bench to measure beside ours
 	@$(BIN)/python -m bench.peers
+
+models: $(VENV)/.dev ## Write what is known of models and prices anew, from the locked genai-prices
+	@$(BIN)/python -m tests.providers.price_package
+
+fidelity: $(VENV)/.dev ## Write the fidelity tables in ARCHITECTURE.md anew
+	@$(BIN)/python -m tests.dialects.fidelity_page
 
 lock: ## Renew both lock files from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-lock

@@ -1,19 +1,23 @@
 """The sandbox: a provider within the gateway, so that the main job runs on a machine without keys.
 
-`sandbox/echo` says the last user message back, `sandbox/lorem` answers in Latin, with tools and structured output.
-What is said depends on nothing but the request. Pure; `gateway.calls.sandbox` does the talking.
+`sandbox/echo` says the last user message back, `sandbox/lorem` answers in Latin, with tools, structured output and
+reasoning. What is said depends on nothing but the request. Pure; `gateway.calls.sandbox` does the talking, and
+`sandbox_embeddings.py` is what `sandbox/embedding` makes.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway.config.defaults import SANDBOX_MODELS
+from gateway.dialects.mistakes import unreadable
 from gateway.dialects.openai_chat import ChatRequest, Message
-from gateway.errors import ModelNotFound
+from gateway.errors import GatewayError, InvalidRequest, ModelNotFound
+from gateway.providers.profile import Origin, Profile
 from gateway.providers.schema_example import example
 
 LOREM: Final = (
@@ -21,8 +25,31 @@ LOREM: Final = (
     "magna aliqua. Ut enim ad minim veniam, quis nostrud exercitation ullamco laboris nisi ut aliquip ex ea commodo "
     "consequat. Duis aute irure dolor in reprehenderit in voluptate velit esse cillum dolore eu fugiat nulla pariatur."
 )
+THOUGHT: Final = "Quid quaeritur? Verba Latina sufficiunt; ordine dicantur."
+"""What goes before an answer in Latin, where reasoning is asked for."""
 _PIECES: Final = re.compile(r"\s*\S+|\s+$")
 """What counts as a token here: a word with the white space before it."""
+_NULL: Final = msgspec.Raw(b"null")
+
+
+class SandboxRequest(ChatRequest):
+    """A chat request with what asks for reasoning, in the words of all who have one for it."""
+
+    reasoning_effort: msgspec.Raw = _NULL
+    reasoning: msgspec.Raw = _NULL
+    """OpenRouter's: an object."""
+    thinking: msgspec.Raw = _NULL
+    """Anthropic's and DeepSeek's: an object with a type."""
+
+    @property
+    def wants_reasoning(self) -> bool:
+        """Whether there are to be thoughts before the answer."""
+        effort, wish, thinking = map(_loosely, (self.reasoning_effort, self.reasoning, self.thinking))
+        if isinstance(thinking, dict):
+            return thinking.get("type") != "disabled"
+        if isinstance(wish, dict):
+            return wish.get("enabled") is not False and wish.get("effort") != "none"
+        return isinstance(effort, str) and effort != "none"
 
 
 class Function(msgspec.Struct):
@@ -39,33 +66,60 @@ class _Tool(msgspec.Struct):
 class Said(NamedTuple):
     """One answer: text, or the call of a tool."""
 
-    pieces: list[str]
+    pieces: Sequence[str]
     """The text, or the tool's arguments as JSON, as it is streamed: a piece a token."""
     finish_reason: str
     tool: str | None = None
+    thoughts: Sequence[str] = ()
+    """What was thought before, a piece a token."""
 
 
-def answer(model: str, chat: ChatRequest) -> Said:
-    """What the sandbox says to `chat`. Raises ModelNotFound."""
+_decode_request = msgspec.json.Decoder(SandboxRequest).decode
+
+
+def profile(name: str) -> Profile:
+    """A provider of OpenAI's dialect at no address at all."""
+    return Profile(name=name, origin=Origin("http", name, 80), base_path=b"")
+
+
+def read_request(body: bytes) -> SandboxRequest:
+    """Raises InvalidRequest; a body that was checked before has nothing that could be wrong."""
+    try:
+        return _decode_request(body)
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+
+
+def answer(model: str, chat: SandboxRequest) -> Said:
+    """What the sandbox says to `chat`. Raises ModelNotFound, InvalidRequest."""
     if model == "echo":
-        return _text(_last_user_text(chat.messages), chat)
+        return _limited(Said(_PIECES.findall(_last_user_text(chat.messages)), "stop"), chat.output_limit)
     if model != "lorem":
-        known = ", ".join(f"sandbox/{name}" for name in SANDBOX_MODELS)
-        raise ModelNotFound(f"The model 'sandbox/{model}' does not exist; the sandbox has {known}.", param="model")
+        raise unsuitable(model, "makes embeddings; it is asked at /v1/embeddings.")
+    thoughts = _PIECES.findall(THOUGHT) if chat.wants_reasoning else ()
     function = _called(chat)
     if function is not None:
         arguments = msgspec.json.encode(example(function.parameters) or {}).decode()
-        return Said(_PIECES.findall(arguments), "tool_calls", function.name)
+        return Said(_PIECES.findall(arguments), "tool_calls", function.name, thoughts)
     structured = _structured(chat)
-    return _text(LOREM if structured is None else structured, chat)
+    text = LOREM if structured is None else structured
+    return _limited(Said(_PIECES.findall(text), "stop", thoughts=thoughts), chat.output_limit)
 
 
-def _text(text: str, chat: ChatRequest) -> Said:
-    pieces = _PIECES.findall(text)
-    limit = chat.output_limit
-    if limit is not None and 0 < limit < len(pieces):
-        return Said(pieces[:limit], "length")
-    return Said(pieces, "stop")
+def unsuitable(model: str, what_it_does: str) -> GatewayError:
+    """The failure for a model that is none of the sandbox's, or that does something else than it was asked for."""
+    if model in SANDBOX_MODELS:
+        return InvalidRequest(f"The model 'sandbox/{model}' {what_it_does}", param="model")
+    known = ", ".join(f"sandbox/{name}" for name in SANDBOX_MODELS)
+    return ModelNotFound(f"The model 'sandbox/{model}' does not exist; the sandbox has {known}.", param="model")
+
+
+def _limited(said: Said, limit: int | None) -> Said:
+    """No more tokens than the client wants; thoughts count."""
+    if limit is None or not 0 < limit < len(said.thoughts) + len(said.pieces):
+        return said
+    left = max(0, limit - len(said.thoughts))
+    return said._replace(pieces=said.pieces[:left], finish_reason="length", thoughts=said.thoughts[:limit])
 
 
 def _called(chat: ChatRequest) -> Function | None:

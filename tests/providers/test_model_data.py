@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gateway.providers.model_data import FILE, ModelData
+from gateway.providers.model_data import FILE, ModelData, _read
 from gateway.providers.well_known import WELL_KNOWN
 from tests.providers.price_package import OURS, TABLES, names_of, written
 
@@ -19,7 +19,7 @@ def data() -> ModelData:
 
 
 def test_the_file_is_what_the_package_says() -> None:
-    """If not, there is a newer package: write the file anew, as tests/providers/price_package.py says."""
+    """If not, there is a newer package: `make models` writes the file anew."""
     assert FILE.read_text(encoding="utf-8") == written()
 
 
@@ -47,6 +47,14 @@ def test_every_name_that_the_package_gives_in_full_is_listed(data: ModelData) ->
 
 def test_a_provider_of_ones_own_is_not_in_the_file(data: ModelData) -> None:
     assert data.window("mine", "gpt-4o") is None
+    assert data.tariff("mine", "gpt-4o") is None
+
+
+def test_the_file_is_read_in_moments() -> None:
+    """Some 2 ms, once a process; 10 are allowed."""
+    began = time.process_time()
+    _read.__wrapped__()
+    assert time.process_time() - began < 0.01
 
 
 def test_every_well_known_model_is_known_to_the_data(data: ModelData) -> None:

@@ -1,4 +1,4 @@
-"""A provider of OpenAI's dialect on loopback: a thread a connection, blocking sockets, no library of the gateway's.
+"""A provider on loopback, whichever dialect its scripts speak: a thread a connection, no library of the gateway's.
 
 Each test asks for a model of its own (`Upstream.plays`), whose requests are answered by its script: so neither the
 breaker of one test's model nor its cooldown is another's.
@@ -7,6 +7,7 @@ breaker of one test's model nor its cooldown is another's.
 from __future__ import annotations
 
 import json
+import re
 import select
 import socket
 import struct
@@ -15,10 +16,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO, NoReturn
+from urllib.parse import unquote
 
 SILENCE_LIMIT_S = 20.0
 """Nobody here waits longer for the other side."""
 LINGER_NOT = struct.pack("ii", 1, 0)
+_MODEL_IN_PATH = re.compile(r"/models/([^:?]+):")
 
 
 class Asked:
@@ -38,6 +41,17 @@ class Asked:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def model(self) -> str:
+        """Who is asked for: Gemini's API names the model in the path, the others in the body."""
+        in_path = _MODEL_IN_PATH.search(self.path)
+        return unquote(in_path[1]) if in_path else self.json["model"]
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer is to be a stream."""
+        return ":streamGenerateContent" in self.path or bool(self.json.get("stream"))
 
     def send(self, data: bytes) -> None:
         """All of it. Raises ConnectionError where the gateway has broken off, which is noted like any other time."""
@@ -110,9 +124,11 @@ class Upstream:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What makes a gateway take this for its three providers."""
+        """What makes a gateway take this for its five providers."""
         return {
             "OPENAI_BASE_URL": self.url("/openai/v1"),
+            "ANTHROPIC_BASE_URL": self.url("/anthropic"),
+            "GEMINI_BASE_URL": self.url("/google"),
             "DEEPSEEK_BASE_URL": self.url("/deepseek"),
             "OPENROUTER_BASE_URL": self.url("/openrouter/api/v1"),
             **KEYS,
@@ -121,11 +137,13 @@ class Upstream:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}{path}"
 
-    def plays(self, script: Script, *, model: str = "") -> str:
-        """From now on `script` answers those who ask for `model`, by default one that nobody has heard of yet."""
+    def plays(self, script: Script, *, model: str = "", family: str = "gpt") -> str:
+        """From now on `script` answers those who ask for `model`, by default one of `family` that nobody has heard of
+        yet.
+        """
         if not model:
             self._models += 1
-            model = f"gpt-of-test-{self._models}"
+            model = f"{family}-of-test-{self._models}"
         self._scripts[model] = script
         self._asked[model] = []
         return model
@@ -175,7 +193,10 @@ class Upstream:
         # What the gateway does to a connection is the tests' to judge; here it only ends the conversation.
         with suppress(OSError), connection, connection.makefile("rb") as received:
             while (asked := _read_request(connection, received)) is not None:
-                model = asked.json["model"]
+                if not asked.body:
+                    asked.answer(404, b'{"error":{"message":"no list of models here"}}')
+                    continue
+                model = asked.model
                 self._asked[model].append(asked)
                 self._scripts[model](asked)
         with self._lock:
@@ -184,6 +205,8 @@ class Upstream:
 
 KEYS = {
     "OPENAI_API_KEY": "sk-the-openai-key-of-the-tests",
+    "ANTHROPIC_API_KEY": "sk-ant-the-anthropic-key-of-the-tests",
+    "GEMINI_API_KEY": "AIza-the-gemini-key-of-the-tests",
     "DEEPSEEK_API_KEY": "sk-the-deepseek-key-of-the-tests",
     "OPENROUTER_API_KEY": "sk-or-the-openrouter-key-of-the-tests",
     "AZURE_API_KEY": "the-azure-key-of-the-tests",
@@ -207,7 +230,8 @@ def _read_request(connection: socket.socket, received: BinaryIO) -> Asked | None
     if line.startswith(b"GET "):  # the catalogue asks for a list of models
         connection.sendall(_head(404, [("content-length", "0")]))
         return _read_request(connection, received)
-    body = received.read(int(fields["content-length"]))
-    if len(body) < int(fields["content-length"]):
+    size = int(fields.get("content-length", 0))
+    body = received.read(size)
+    if len(body) < size:
         return None
     return Asked(connection, line.split(b" ")[1].decode(), fields, body)

@@ -5,14 +5,12 @@ https://ai.google.dev/api/embeddings. One input or many, the form is the same.
 
 from __future__ import annotations
 
-import sys
-from array import array
-from base64 import b64encode
 from typing import Any, Final
 
 import msgspec
 
 from gateway.dialects.codec import Steps
+from gateway.dialects.embeddings.answer import answer_body, embedding_object
 from gateway.dialects.embeddings.fidelity import TABLE
 from gateway.dialects.embeddings.request import EmbeddingsRequest, estimate_tokens, members_of
 from gateway.dialects.envelope import Usage
@@ -40,24 +38,6 @@ class _Embedding(msgspec.Struct):
 class _Answer(msgspec.Struct, rename="camel"):
     embeddings: list[_Embedding]
     usage_metadata: msgspec.Raw = NULL
-
-
-class _OpenAIEmbedding(msgspec.Struct):
-    embedding: list[float] | str
-    index: int
-    object: str = "embedding"
-
-
-class _OpenAIUsage(msgspec.Struct):
-    prompt_tokens: int
-    total_tokens: int
-
-
-class _OpenAIAnswer(msgspec.Struct):
-    data: list[msgspec.Raw]
-    model: str
-    usage: _OpenAIUsage
-    object: str = "list"
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -99,15 +79,12 @@ def decode_answer(body: bytes, request: EmbeddingsRequest, model: str) -> Steps[
     as_base64 = request.encoding_format == "base64"
     data: list[msgspec.Raw] = []
     for index, each in enumerate(answer.embeddings):
-        values = _decode_values(each.values)
-        embedding = _as_base64(values) if as_base64 else values
-        data.append(msgspec.Raw(_encode(_OpenAIEmbedding(embedding, index))))
+        data.append(embedding_object(_decode_values(each.values), index, as_base64=as_base64))
         yield
     cost = read_cost(answer.usage_metadata)
     counted = cost.usage.prompt if cost is not None else 0
     prompt = counted or estimate_tokens(request)
-    made = _OpenAIAnswer(data, model, _OpenAIUsage(prompt, prompt))
-    return EmbeddingsAnswer(_encode(made), Usage(prompt=prompt))
+    return EmbeddingsAnswer(answer_body(data, model, prompt), Usage(prompt=prompt))
 
 
 def _read(body: bytes) -> _Answer:
@@ -115,11 +92,3 @@ def _read(body: bytes) -> _Answer:
         return _decode_answer(body)
     except RecursionError as problem:
         raise ValueError("nested too deeply") from problem
-
-
-def _as_base64(values: list[float]) -> str:
-    """32-bit floats, little-endian, as OpenAI's official clients ask for them."""
-    floats = array("f", values)
-    if sys.byteorder == "big":
-        floats.byteswap()
-    return b64encode(floats.tobytes()).decode()

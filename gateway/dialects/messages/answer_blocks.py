@@ -76,11 +76,11 @@ def note_on(part: Image | Audio | Document) -> str:
     """What a reader is told in place of something that this API cannot carry."""
     if isinstance(part, Document) and part.text is not None:
         return part.text
-    kind = type(part).__name__.lower()
     media = part.media or Media()
     if media.url is not None:
-        return f"![{kind}]({media.url})" if isinstance(part, Image) else f"[{kind}]({media.url})"
-    return f"[The answer holds an {kind} ({media.media_type or 'of no stated type'}) that this API cannot carry.]"
+        return f"![image]({media.url})" if isinstance(part, Image) else f"<{media.url}>"
+    kind = "An image" if isinstance(part, Image) else "A sound" if isinstance(part, Audio) else "A file"
+    return f"[{kind} ({media.media_type or 'of no stated type'}) was made that this API cannot carry.]"
 
 
 def hides_thinking(request: Conversation) -> bool:

@@ -160,7 +160,7 @@ class MessageAnswerStream:
 
     def _add(self, text: str) -> bytes:
         part = self._part
-        if isinstance(part, Reasoning) and (self._hides or part.redacted):
+        if not text or (isinstance(part, Reasoning) and (self._hides or part.redacted)):
             return b""
         return self._begin_block() + self._add_words(text)
 

@@ -20,6 +20,7 @@ def _row(chat: Fate, anthropic: Fate, gemini: Fate) -> dict[str, Fate]:
 
 
 _CACHE_HINT: Final = Dropped("a hint for OpenAI's cache; the answer is the same without it")
+_OWN_TIER: Final = Mapped("the provider's own word for it")
 _OWN_CACHE: Final = Dropped("a hint for OpenAI's cache; this provider finds cached prompts by itself")
 _NO_USER: Final = Dropped("it takes no end user's name")
 _NO_LOGPROBS: Final = Refused("it tells no log probabilities.", (0,))
@@ -52,7 +53,7 @@ TABLE: Final[Table] = {
     "reasoning.mode": _same(Refused("only OpenAI has it.", ("standard",))),
     "reasoning.summary": _same(Mapped("thoughts are shown where the provider shows them")),
     "safety_identifier": _row(Mapped("user"), Mapped("metadata.user_id; it goes before `user`"), _NO_USER),
-    "service_tier": _row(Mapped(), Mapped("the provider's own word for it"), Dropped("it has one tier for all")),
+    "service_tier": _row(Mapped(), _OWN_TIER, _OWN_TIER),
     "store": _same(Mapped("the gateway keeps the response")),
     "stream": _same(Mapped()),
     "stream_options": _same(Dropped("obfuscation pads events; nothing is added to what they say")),

@@ -48,7 +48,7 @@ SAMPLES: dict[str, Any] = {
     },
     "safety_identifier": "someone",
     "seed": 5,
-    "service_tier": "default",
+    "service_tier": "priority",
     "stop": ["END"],
     "store": True,
     "stream": True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import anthropic
-import httpx
 import pytest
 from anthropic.types import ErrorResponse
 
@@ -21,6 +20,7 @@ from gateway.errors import (
     UpstreamBroken,
     describe,
 )
+from tests.dialects.messages.official import HELLO, answered
 
 FAILURES = [
     (InvalidRequest("Wrong."), "invalid_request_error", anthropic.BadRequestError),
@@ -40,13 +40,9 @@ def test_the_official_client_raises_what_it_has_for_the_failure(
     failure: Overloaded, word: str, raised: type[anthropic.APIStatusError]
 ) -> None:
     description = describe(failure)
-    answer = httpx.Response(description.status, content=error_body(description, "req_1"))
-    transport = httpx.MockTransport(lambda _: answer)
-    with (
-        anthropic.Anthropic(api_key="k", max_retries=0, http_client=httpx.Client(transport=transport)) as client,
-        pytest.raises(raised) as caught,
-    ):
-        client.messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "hi"}])
+    body = error_body(description, "req_1")
+    with answered(body, description.status) as client, pytest.raises(raised) as caught:
+        client.messages.create(model="m", max_tokens=1, messages=HELLO)
     assert caught.value.body == {
         "type": "error",
         "error": {"type": word, "message": failure.message},

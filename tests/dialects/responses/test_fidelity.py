@@ -129,5 +129,5 @@ def test_what_is_mapped_reaches_the_provider_and_what_is_dropped_does_not(name: 
         return
     asked_for_nothing = seen("truncation", None, target)
     changed = seen(name, _CHANGED[name], target) != asked_for_nothing
-    dropped_by_the_encoder = name in ("prompt_cache_key", "safety_identifier", "service_tier", "user")
+    dropped_by_the_encoder = name in ("prompt_cache_key", "safety_identifier", "user")
     assert changed == (isinstance(fate, Mapped) or dropped_by_the_encoder)
