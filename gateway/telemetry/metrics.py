@@ -35,7 +35,11 @@ TOKENS = (
     ("provider", "model", "type"),
 )
 TOKEN_TYPES = ("prompt", "completion", "cached", "reasoning")
-ERRORS = ("llm_errors_total", "Attempts that failed, and requests turned away.", ("provider", "type"))
+ERRORS = (
+    "llm_errors_total",
+    "Attempts that failed, requests turned away, and events of streams that were left out.",
+    ("provider", "type"),
+)
 BREAKER_STATES = ("circuit_breaker_state", "0 closed, 1 half-open, 2 open.", ("provider", "model"))
 BREAKER_FAILURES = ("circuit_breaker_failures", "Failures that a breaker counted.", ("provider", "model"))
 RETRIES = ("retry_attempts_total", "Attempts after a call's first one.", ("provider", "operation"))
@@ -153,8 +157,8 @@ class Metrics(Collector):
         for kind in TOKEN_TYPES:
             self._tokens.child(provider, label, kind).value += getattr(usage, kind)
 
-    def count_error(self, provider: str, kind: str) -> None:
-        self._errors.child(provider or NOBODY, kind).value += 1
+    def count_error(self, provider: str, kind: str, count: int = 1) -> None:
+        self._errors.child(provider or NOBODY, kind).value += count
 
     def count_retry(self, provider: str, operation: str) -> None:
         self._retries.child(provider, operation).value += 1

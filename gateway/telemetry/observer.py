@@ -34,6 +34,8 @@ HOST = "*"
 DISCONNECTED = "disconnected"
 """A record's outcome where the client went away."""
 BREAKER_STATES = {Phase.CLOSED: 0, Phase.PROBING: 1, Phase.OPEN: 2}
+MALFORMED_EVENT = "malformed_event"
+"""The kind of an error that is no attempt's failure."""
 MAX_TEXT = 200
 """Characters of what a client chose (a model's name, an id) that a line repeats."""
 
@@ -163,9 +165,24 @@ class Observer:
     def _attempt_ended(self, attempt: Attempt) -> None:
         if attempt.failure is not None:
             self._attempt_failed(attempt, attempt.failure)
+        notes = notes_of(attempt)
+        if notes is not None and notes.malformed:
+            self._events_left_out(attempt, notes.malformed)
         if self._leaving and (left := self._leaving.pop(attempt, None)) is not None:
             endpoint, left_at = left
             self._metrics.observe_disconnect(endpoint, (attempt.ended_at or left_at) - left_at)
+
+    def _events_left_out(self, attempt: Attempt, count: int) -> None:
+        """A stream had events that nobody could read; the client has the answer without them."""
+        candidate = attempt.candidate
+        self._metrics.count_error(candidate.provider, MALFORMED_EVENT, count)
+        self._provider.warning(
+            "events left out",
+            correlation_id=_correlation_id(attempt.call),
+            provider=candidate.provider,
+            model=candidate.model[:MAX_TEXT],
+            events=count,
+        )
 
     def _attempt_failed(self, attempt: Attempt, failure: Failure) -> None:
         provider = attempt.candidate.provider

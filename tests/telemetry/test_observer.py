@@ -245,6 +245,18 @@ def test_a_retry_is_a_line_and_a_number() -> None:
     assert story.value("retry_attempts_total", provider="anthropic", operation="fallback") == 1
 
 
+def test_events_that_nobody_could_read_are_a_warning_and_a_number() -> None:
+    """The answer went on without them, so nothing else would tell."""
+    story = Story()
+    attempt = story.attempt(story.call())
+    attempt.detail = CallNotes(malformed=3)
+    story.end(attempt, Outcome.OK)
+    (line,) = story.read()
+    assert (line["level"], line["event"], line["events"]) == ("warning", "events left out", 3)
+    assert (line["provider"], line["model"], line["correlation_id"]) == ("openai", "gpt-4o", "req-1")
+    assert story.value("llm_errors_total", provider="openai", type="malformed_event") == 3
+
+
 def test_a_breaker_that_opens_warns_and_one_that_closes_informs() -> None:
     """The gauge follows: 2, 1, 0."""
     story = Story()
