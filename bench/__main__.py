@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.processes import Cores
 from bench.run import Plan, run
 from bench.subjects import all_subjects
-from bench.table import render
+from bench.table import render, render_translation
 
 MISSING = 2
 """The exit code where the machine lacks what the bench needs."""
@@ -42,17 +42,19 @@ def main() -> int:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         folder.mkdir(parents=True, exist_ok=True)
         report = run(wanted, plan, cores, folder, say)
+    report["translation"] = json.loads(alone("bench.translation", cores))
     sys.stdout.write(render(report))
-    sys.stdout.write(f"Actor protocol alone: {actor_protocol_us(cores):.0f} µs CPU a call (at most 35).\n")
+    sys.stdout.write(f"Actor protocol alone: {float(alone('bench.protocol', cores)):.0f} µs CPU a call (at most 35).\n")
+    sys.stdout.write("\n" + render_translation(report["translation"]))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
     return 0
 
 
-def actor_protocol_us(cores: Cores) -> float:
-    """CPU µs a call through router and provider actors, in a process of its own on the proxy's core."""
-    command = ["taskset", "-c", str(cores.subject), sys.executable, "-m", "bench.protocol"]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
+def alone(module: str, cores: Cores) -> str:
+    """What a measurement without a network says, in a process of its own on the proxy's core."""
+    command = ["taskset", "-c", str(cores.subject), sys.executable, "-m", module]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
 
 def say(text: str) -> None:

@@ -20,6 +20,8 @@ COLUMNS = (
 )
 LIMITS = {"cpu_us_per_request": 2.4, "cpu_us_per_event": 1.2}
 """How many times the floor's the gateway may cost."""
+TRANSLATION_LIMITS = {"us_per_request": 150.0, "us_per_event": 40.0, "stall_ms": 20.0}
+"""What a translation may add to a pass-through, and how long it may keep others from their turn."""
 
 
 def render(report: dict[str, Any]) -> str:
@@ -38,6 +40,22 @@ def render(report: dict[str, Any]) -> str:
     lines += ["", f"Upstream itself: p50 {number(direct['p50_ms'], 3)} ms, p99 {number(direct['p99_ms'], 3)} ms."]
     lines += ratios(measured, streams)
     lines += [f"{figures['name']}: {figures['missing']}" for figures in subjects if figures["missing"]]
+    return "\n".join(lines) + "\n"
+
+
+def render_translation(costs: list[dict[str, Any]]) -> str:
+    """What each target costs on top of a pass-through, beside what it may cost."""
+    limits = [f"{most:,.0f}" for most in TRANSLATION_LIMITS.values()]
+    lines = [
+        "| {} | {} (at most {}) | {} (at most {}) | {} (at most {}) |".format(
+            "translation, on top of a pass-through",
+            *("CPU µs/request of 2 KB", limits[0], "CPU µs/event", limits[1], "longest stall ms at 1 MB", limits[2]),
+        ),
+        "|---|---|---|---|",
+    ]
+    for its in costs:
+        cells = [number(its[key], 1) for key in TRANSLATION_LIMITS]
+        lines.append(f"| chat → {its['name']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -28,7 +28,8 @@ from gateway import __version__
 from gateway.admin.actors import ActorsPage
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.calls.http_calls import HttpCalls
-from gateway.calls.sandbox import SandboxCalls, SandboxSettings
+from gateway.calls.sandbox import SandboxClient, SandboxSettings
+from gateway.calls.upstream import UpstreamClient as AnyClient
 from gateway.calls.ways import ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.settings import MEGABYTE, Provider, Rates
@@ -49,6 +50,7 @@ from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
+from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
 from gateway.store.memory import MemoryResponseStore
@@ -267,23 +269,29 @@ class Gateway:
         )
 
     def _work(self, name: str, provider: Provider) -> Work:
-        world = self.world
+        world, asks_with_clients_key = self.world, False
+        client: AnyClient = self.upstream
         if isinstance(provider, SandboxProvider):
-            settings = SandboxSettings(
-                latency_s=provider.latency_ms / 1000.0, tokens_per_s=provider.tokens_per_s, fail=provider.fail
-            )
-            return SandboxCalls(settings, new_id=world.new_id, wall_clock=world.wall_clock)
-        profile = profile_of(provider.kind, name, provider.base_url)
+            profile, client = sandbox.profile(name), self._sandbox(name, provider)
+        else:
+            profile = profile_of(provider.kind, name, provider.base_url)
+            asks_with_clients_key = provider.auth == "passthrough"
         return HttpCalls(
             profile,
-            self.upstream,
+            client,
             ways_of(provider.kind, profile, partial(self.catalog.output_limit, name)),
             secrets={key.label: key.value for key in self.config.provider_keys(name)},
             user_agent=USER_AGENT,
             clock=world.clock,
             wall_clock=world.wall_clock,
-            passthrough=provider.auth == "passthrough",
+            passthrough=asks_with_clients_key,
         )
+
+    def _sandbox(self, name: str, provider: SandboxProvider) -> SandboxClient:
+        settings = SandboxSettings(
+            latency_s=provider.latency_ms / 1000.0, tokens_per_s=provider.tokens_per_s, fail=provider.fail
+        )
+        return SandboxClient(name, settings, new_id=self.world.new_id, wall_clock=self.world.wall_clock)
 
     def _provider_settings(self, name: str) -> ProviderSettings:
         provider = self.config.providers[name]
@@ -334,7 +342,7 @@ class Gateway:
                 new_relay=Relay,
                 client_keys=client_keys,
                 ingress=Ingress(PressedBudget(self.ingress, self.actors), config.server.body_bytes),
-                total_s=lambda model: self.catalog.resolution(model).total_s,
+                terms=self.catalog.resolution,
                 reporting=reporting,
             ),
             kind_of=self._kind_of,

@@ -31,7 +31,8 @@ class ChatWay:
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ChatPassage:
         chat: ChatRequest = request.decoded
         adds_usage = streamed and not chat.wants_usage and not self._sends_usage_unasked
-        return ChatPassage(rewrite_request(request.body, chat, model=model, include_usage=adds_usage), chat, adds_usage)
+        body = rewrite_request(request.body, chat, model=model, include_usage=adds_usage, parameters=request.parameters)
+        return ChatPassage(body, chat, adds_usage)
 
 
 class ChatPassage:

@@ -8,9 +8,10 @@ from gateway.calls.passage import WholeAnswer
 from gateway.dialects.anthropic.provider_codec import MESSAGES_PATH
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelRequest
-from gateway.dialects.messages.answer_notes import as_stream, read_reply
+from gateway.dialects.messages.answer_notes import read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.request_notes import MessagesRequest, rewrite_request
+from gateway.dialects.messages.told_message import as_stream
 
 
 class MessagesWay:
@@ -20,7 +21,7 @@ class MessagesWay:
 
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> MessagesPassage:
         read: MessagesRequest = request.decoded
-        return MessagesPassage(rewrite_request(request.body, read, model=model))
+        return MessagesPassage(rewrite_request(request.body, read, model=model, parameters=request.parameters))
 
 
 class MessagesPassage:

@@ -21,7 +21,7 @@ class ResponsesWay:
 
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ResponsesPassage:
         read: ResponsesRequest = request.decoded
-        return ResponsesPassage(rewrite_request(request.body, read, model=model))
+        return ResponsesPassage(rewrite_request(request.body, read, model=model, parameters=request.parameters))
 
 
 class ResponsesPassage:

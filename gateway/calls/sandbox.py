@@ -1,30 +1,42 @@
-"""The work of the sandbox: says what `gateway.providers.sandbox` makes up, at a speed and with the faults one sets."""
+"""The sandbox, in the place of an HTTP client: says what `gateway.providers.sandbox` makes up.
+
+It answers chat completions and embeddings as a provider of OpenAI's dialect would, at a speed and with the faults one
+sets. Whatever else there is about a provider (translation, usage, errors) is the same for it as for all others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, NoReturn
+from typing import Final, Literal, NamedTuple
 
 import trio
 from msgspec import UNSET
 
-from actors.errors import Blame, Stage
-from actors.letters import Attempt
-from gateway.calls.course import Course
+from actors.errors import Stage
+from gateway.calls.embeddings_passage import EMBEDDINGS_PATH
+from gateway.calls.upstream import Progress
 from gateway.dialects import openai_compose as compose
-from gateway.dialects.envelope import ModelReply, ModelRequest, Usage
-from gateway.dialects.openai_chat import ChatRequest, estimate_prompt
+from gateway.dialects.embeddings import request as embeddings
+from gateway.dialects.embeddings.answer import answer_body, embedding_object
+from gateway.dialects.envelope import RawHeaders, Usage
+from gateway.dialects.openai_chat import estimate_prompt
 from gateway.dialects.openai_errors import error_body
 from gateway.dialects.openai_stream import DONE
-from gateway.errors import Description, UpstreamBroken, UpstreamError, UpstreamReset
-from gateway.providers.sandbox import Said, answer
+from gateway.errors import Description, UpstreamBroken, UpstreamReset
+from gateway.providers.profile import Origin, RawHeader
+from gateway.providers.sandbox import Said, SandboxRequest, answer, read_request
+from gateway.providers.sandbox_embeddings import embed, read_task
 
 Fail = Literal["", "429", "500", "reset", "stall", "cut"]
 
 _JSON: Final = (b"content-type", b"application/json")
 _EVENTS: Final = (b"content-type", b"text/event-stream; charset=utf-8")
-_RETRY_AFTER_S: Final = 1
+_RETRY_AFTER: Final = (b"retry-after", b"1")
+_ERRORS: Final = {
+    "429": (429, "rate_limit_error", "rate_limit_exceeded"),
+    "500": (500, "server_error", "server_error"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,13 @@ class SandboxSettings:
     """A status, a connection that is reset, silence, or an answer that is cut in the middle."""
 
 
+class _Piece(NamedTuple):
+    """What arrives next of an answer."""
+
+    wait_s: float
+    data: bytes
+
+
 class _Identity(NamedTuple):
     """What all chunks of one answer have in common."""
 
@@ -47,98 +66,143 @@ class _Identity(NamedTuple):
     model: str
 
 
-class SandboxCalls:
-    """Answers as a provider of OpenAI's dialect would; an `actors.letters.Work`."""
+class SandboxResponse:
+    """An answer that arrives in its own time; a `gateway.calls.upstream.UpstreamResponse`."""
+
+    def __init__(self, status: int, headers: RawHeaders, pieces: Iterator[_Piece]) -> None:
+        self.status = status
+        self.headers = headers
+        self._pieces = pieces
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises UpstreamBroken where it is cut."""
+        body = bytearray()
+        while data := await self.receive():
+            body += data
+        return bytes(body)
+
+    async def receive(self) -> bytes:
+        """What comes next, b"" at the end. Raises UpstreamBroken where the answer is cut."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return b""
+        await trio.sleep(piece.wait_s)
+        return piece.data
+
+    async def pass_to(self, take: Callable[[bytes], bool]) -> bool:
+        """Gives `take` each piece until that returns False; whether there may be more."""
+        while data := await self.receive():
+            if not take(data):
+                return True
+        return False
+
+    def leave(self) -> None:
+        """There is no connection to keep."""
+
+    def close(self) -> None:
+        """There is no connection to give back."""
+
+
+class SandboxClient:
+    """A `gateway.calls.upstream.UpstreamClient` that reaches nobody."""
 
     def __init__(
-        self, settings: SandboxSettings, *, new_id: Callable[[], str], wall_clock: Callable[[], float]
+        self, name: str, settings: SandboxSettings, *, new_id: Callable[[], str], wall_clock: Callable[[], float]
     ) -> None:
+        """`name` is the provider's, which stands before its models' names."""
+        self._name = name
         self._settings = settings
         self._new_id = new_id
         self._wall_clock = wall_clock
 
-    async def __call__(self, attempt: Attempt) -> ModelReply | None:
-        """A unary call's answer; None where a streamed one has been written whole."""
-        request: ModelRequest = attempt.call.payload
-        chat: ChatRequest = request.decoded
-        course = Course(attempt, max(1, estimate_prompt(chat, request.body)))
-        course(Stage.SENDING)
-        course(Stage.AWAITING)
-        said = answer(attempt.candidate.model, chat)
-        await self._fail()
-        attempt.accepted()
-        await trio.sleep(self._settings.latency_s)
-        identity = _Identity(
-            f"chatcmpl-{self._new_id()}",
-            int(self._wall_clock()),
-            f"{attempt.candidate.provider}/{attempt.candidate.model}",
-        )
-        if attempt.call.relay is None:
-            return await self._reply(course, identity, chat, said)
-        await self._stream(course, identity, chat, said)
-        return None
-
-    async def _fail(self) -> None:
+    async def request(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: RawHeaders,
+        body: bytes,
+        *,
+        always: tuple[RawHeader, ...],
+        progress: Progress,
+    ) -> SandboxResponse:
+        """Answers what `body` asks. Raises ModelNotFound, InvalidRequest, UpstreamReset."""
+        progress(Stage.SENDING)
+        progress(Stage.AWAITING)
+        respond = self._embed if target == EMBEDDINGS_PATH else self._complete
+        response = await respond(body)
         match self._settings.fail:
-            case "429":
-                _refuse(429, "rate_limit_error", "rate_limit_exceeded", Blame.NOBODY)
-            case "500":
-                _refuse(500, "server_error", "server_error", Blame.MODEL)
+            case "429" | "500" as status:
+                return _refusal(status)
             case "reset":
                 raise UpstreamReset("The sandbox reset the connection, as it was told to.")
             case "stall":
                 await trio.sleep_forever()
+        return response
 
-    async def _reply(self, course: Course, identity: _Identity, chat: ChatRequest, said: Said) -> ModelReply:
-        await trio.sleep(len(said.pieces) * self._pause_s)
-        if self._settings.fail == "cut":
-            raise UpstreamBroken("The sandbox cut its answer, as it was told to.")
-        usage = _count(course, chat, said)
-        completion = compose.Completion(
-            id=identity.id,
-            created=identity.created,
-            model=identity.model,
+    # Chat completions.
+
+    async def _complete(self, body: bytes) -> SandboxResponse:
+        chat = read_request(body)
+        said = answer(chat.model, chat)
+        usage = _count(chat, said, max(1, estimate_prompt(chat, body)))
+        identity = _Identity(f"chatcmpl-{self._new_id()}", int(self._wall_clock()), f"{self._name}/{chat.model}")
+        if chat.stream:
+            return SandboxResponse(200, [_EVENTS], self._stream(identity, chat, said, usage))
+        whole = compose.Completion(
+            **identity._asdict(),
             choices=[
                 compose.Choice(index=index, message=self._message(said), finish_reason=said.finish_reason)
                 for index in range(chat.choices)
             ],
             usage=compose.usage_object(usage),
         )
-        return ModelReply(200, [_JSON], compose.completion_body(completion))
+        return self._whole(compose.completion_body(whole), tokens=usage.completion)
 
-    async def _stream(self, course: Course, identity: _Identity, chat: ChatRequest, said: Said) -> None:
-        attempt = course.attempt
-        idle_s = attempt.candidate.timeouts.idle_s
-        attempt.commit(ModelReply(200, [_EVENTS]))
-        deltas = self._deltas(said)
-        if self._settings.fail == "cut":
-            deltas = deltas[: len(deltas) // 2]
-        usage = None if chat.wants_usage else UNSET
+    def _whole(self, body: bytes, *, tokens: int = 0) -> SandboxResponse:
+        return SandboxResponse(200, [_JSON], self._arriving(body, self._settings.latency_s + tokens * self._pause_s))
+
+    def _arriving(self, body: bytes, wait_s: float) -> Iterator[_Piece]:
+        if self._settings.fail != "cut":
+            yield _Piece(wait_s, body)
+            return
+        yield _Piece(wait_s, body[: len(body) // 2])
+        raise _cut()
+
+    def _stream(self, identity: _Identity, chat: SandboxRequest, said: Said, usage: Usage) -> Iterator[_Piece]:
+        """The events, each after a wait; the first word comes together with what opens its message."""
+        fails = self._settings.fail == "cut"
+        unset = None if chat.wants_usage else UNSET
+        wait_s = self._settings.latency_s
         for index in range(chat.choices):
-            for delta in deltas:
-                attempt.enter(Stage.STREAMING, idle_s)
-                await trio.sleep(self._pause_s)
+            deltas = self._deltas(said)
+            for delta in deltas[: len(deltas) // 2] if fails else deltas:
                 choice = compose.ChunkChoice(index=index, delta=delta)
-                chunk = compose.Chunk(**identity._asdict(), choices=[choice], usage=usage)
-                await attempt.write(compose.chunk_event(chunk))
-        if self._settings.fail == "cut":
-            raise UpstreamBroken("The sandbox cut its answer, as it was told to.")
-        await attempt.write(_ending(course, identity, chat, said))
+                chunk = compose.Chunk(**identity._asdict(), choices=[choice], usage=unset)
+                yield _Piece(wait_s, compose.chunk_event(chunk))
+                wait_s = self._pause_s if delta.role is UNSET else 0.0
+        if fails:
+            raise _cut()
+        yield _Piece(wait_s, _ending(identity, chat, said, usage))
 
     def _deltas(self, said: Said) -> list[compose.Delta]:
+        """What opens the message, then a delta a token; a call is opened by one of its own."""
+        thoughts = [compose.Delta(reasoning_content=piece) for piece in said.thoughts]
         if said.tool is None:
-            first = compose.Delta(role="assistant", content="")
-            return [first, *(compose.Delta(content=piece) for piece in said.pieces)]
-        opening = compose.ToolCall(index=0, id=self._call_id(), function=compose.FunctionCall(said.tool, ""))
-        first = compose.Delta(role="assistant", content=None, tool_calls=[opening])
-        return [first, *(compose.Delta(tool_calls=[compose.more_arguments(0, piece)]) for piece in said.pieces)]
+            opening = compose.Delta(role="assistant", content="")
+            return [opening, *thoughts, *(compose.Delta(content=piece) for piece in said.pieces)]
+        opening = compose.Delta(role="assistant", content=None)
+        call = compose.ToolCall(index=0, id=self._call_id(), function=compose.FunctionCall(said.tool, ""))
+        arguments = [compose.Delta(tool_calls=[compose.more_arguments(0, piece)]) for piece in said.pieces]
+        return [opening, *thoughts, compose.Delta(tool_calls=[call]), *arguments]
 
     def _message(self, said: Said) -> compose.AnswerMessage:
         text = "".join(said.pieces)
+        thoughts = "".join(said.thoughts) or UNSET
         if said.tool is None:
-            return compose.AnswerMessage(content=text)
+            return compose.AnswerMessage(content=text, reasoning_content=thoughts)
         call = compose.ToolCall(id=self._call_id(), function=compose.FunctionCall(said.tool, text))
-        return compose.AnswerMessage(tool_calls=[call])
+        return compose.AnswerMessage(tool_calls=[call], reasoning_content=thoughts)
 
     def _call_id(self) -> str:
         return f"call_{self._new_id()[:24]}"
@@ -149,10 +213,22 @@ class SandboxCalls:
         speed = self._settings.tokens_per_s
         return 1 / speed if speed else 0.0
 
+    # Embeddings.
 
-def _ending(course: Course, identity: _Identity, chat: ChatRequest, said: Said) -> bytes:
+    async def _embed(self, body: bytes) -> SandboxResponse:
+        request = embeddings.decode_request(body)
+        task = read_task(request.model, request)
+        as_base64 = request.encoding_format == "base64"
+        made = []
+        for index, given in enumerate(task.inputs):
+            made.append(embedding_object(embed(given, task.dimensions), index, as_base64=as_base64))
+            await trio.lowlevel.checkpoint()
+        model = f"{self._name}/{request.model}"
+        return self._whole(answer_body(made, model, embeddings.estimate_tokens(request)))
+
+
+def _ending(identity: _Identity, chat: SandboxRequest, said: Said, usage: Usage) -> bytes:
     """The chunks with finish_reason, usage where it is wanted, and the end."""
-    usage = _count(course, chat, said)
     last = [
         compose.ChunkChoice(index=index, delta=compose.Delta(), finish_reason=said.finish_reason)
         for index in range(chat.choices)
@@ -166,22 +242,19 @@ def _ending(course: Course, identity: _Identity, chat: ChatRequest, said: Said) 
     return b"".join(events)
 
 
-def _count(course: Course, chat: ChatRequest, said: Said) -> Usage:
-    usage = Usage(prompt=course.prompt_tokens, completion=len(said.pieces) * chat.choices)
-    course.used(usage, said.finish_reason)
-    return usage
+def _count(chat: SandboxRequest, said: Said, prompt_tokens: int) -> Usage:
+    thought = len(said.thoughts)
+    each = thought + len(said.pieces)
+    return Usage(prompt=prompt_tokens, completion=each * chat.choices, reasoning=thought * chat.choices)
 
 
-def _refuse(status: int, error_type: str, code: str, blame: Blame) -> NoReturn:
+def _refusal(fail: str) -> SandboxResponse:
+    status, error_type, code = _ERRORS[fail]
     message = f"The sandbox answers with status {status}, as it was told to."
-    throttled = status == 429
-    raise UpstreamError(
-        message,
-        status=status,
-        body=error_body(Description(status, error_type, code, message)),
-        headers=[_JSON],
-        retryable=True,
-        blame=blame,
-        throttled=throttled,
-        retry_after=_RETRY_AFTER_S if throttled else None,
-    )
+    body = error_body(Description(status, error_type, code, message))
+    headers = [_JSON, _RETRY_AFTER] if status == 429 else [_JSON]
+    return SandboxResponse(status, headers, iter([_Piece(0.0, body)]))
+
+
+def _cut() -> UpstreamBroken:
+    return UpstreamBroken("The sandbox cut its answer, as it was told to.")

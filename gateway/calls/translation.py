@@ -11,8 +11,9 @@ from gateway.calls.passage import WholeAnswer
 from gateway.dialects.answer_events import Added, Ended, Event, has_content, told
 from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec, Steps, StreamDecoder, StreamEncoder, T
 from gateway.dialects.conversation import Conversation, Reply
+from gateway.dialects.conversation_parameters import Replaced, add_parameters, withdraw
 from gateway.dialects.envelope import ModelRequest, Usage
-from gateway.errors import UpstreamBroken
+from gateway.errors import InvalidRequest, UpstreamBroken
 
 STEPS_A_TURN: Final = 16
 """Messages translated before others get their turn: well under a millisecond's work."""
@@ -30,9 +31,21 @@ class Translation:
 
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> TranslatedPassage:
         conversation = await _unhurried(self._client.decode(request.body, self._provider.name))
-        body = await _unhurried(self._provider.encode(conversation, model))
+        body = await self._encode(conversation, model, add_parameters(conversation, request.parameters))
         path = self._provider.path(model, stream=streamed)
         return TranslatedPassage(path, body, conversation, self._client, self._provider, frame)
+
+    async def _encode(self, conversation: Conversation, model: str, replaced: Replaced) -> bytes:
+        """A parameter of the configuration that this model does not take is left out: the client knows nothing of it.
+
+        Raises InvalidRequest for what the client itself has asked.
+        """
+        while True:
+            try:
+                return await _unhurried(self._provider.encode(conversation, model))
+            except InvalidRequest as refusal:
+                if not withdraw(conversation, replaced, refusal.param):
+                    raise
 
 
 class TranslatedPassage:

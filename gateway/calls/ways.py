@@ -16,6 +16,7 @@ from gateway.dialects.chat import flavour
 from gateway.dialects.chat.client import ChatClient
 from gateway.dialects.chat.flavour import Flavour
 from gateway.dialects.chat.provider import ChatProvider
+from gateway.dialects.codec import ClientCodec, ProviderCodec
 from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.codec import ResponsesClient
@@ -38,39 +39,32 @@ _FLAVOURS: Final[Mapping[str, Flavour]] = {
 
 
 def ways_of(kind: str, profile: Profile, output_limit: OutputLimit) -> dict[str, Way]:
-    """By client dialect, for a provider of `kind` (openai, anthropic or gemini)."""
-    if kind == "anthropic":
-        return _anthropic_ways(output_limit)
-    if kind == "gemini":
-        return _gemini_ways()
-    return _openai_ways(profile)
+    """By client dialect, for a provider of `kind` (openai, anthropic, gemini or sandbox)."""
+    match kind:
+        case "anthropic":
+            return {
+                **_translated(AnthropicProvider(output_limit)),
+                MESSAGES: MessagesWay(),
+                TOKEN_COUNTS: CountWay(),
+            }
+        case "gemini":
+            return {**_translated(GeminiProvider()), EMBEDDINGS: GeminiEmbeddingsWay()}
+        case "sandbox":
+            return _openai_ways(profile, flavour.PLAIN)
+        case _:
+            return _openai_ways(profile, _FLAVOURS.get(profile.name, flavour.PLAIN))
 
 
-def _openai_ways(profile: Profile) -> dict[str, Way]:
-    provider = ChatProvider(_FLAVOURS.get(profile.name, flavour.PLAIN))
-    return {
-        CHAT: ChatWay(sends_usage_unasked=profile.sends_usage_unasked),
-        RESPONSES: ResponsesWay() if profile.offers_responses else Translation(ResponsesClient(), provider),
-        MESSAGES: Translation(MessagesClient(), provider),
-        EMBEDDINGS: EmbeddingsWay(),
-    }
+def _translated(provider: ProviderCodec) -> dict[str, Way]:
+    """The way of every client dialect that has conversations, through the pivot."""
+    clients: dict[str, ClientCodec] = {CHAT: ChatClient(), RESPONSES: ResponsesClient(), MESSAGES: MessagesClient()}
+    return {dialect: Translation(client, provider) for dialect, client in clients.items()}
 
 
-def _anthropic_ways(output_limit: OutputLimit) -> dict[str, Way]:
-    provider = AnthropicProvider(output_limit)
-    return {
-        CHAT: Translation(ChatClient(), provider),
-        RESPONSES: Translation(ResponsesClient(), provider),
-        MESSAGES: MessagesWay(),
-        TOKEN_COUNTS: CountWay(),
-    }
-
-
-def _gemini_ways() -> dict[str, Way]:
-    provider = GeminiProvider()
-    return {
-        CHAT: Translation(ChatClient(), provider),
-        RESPONSES: Translation(ResponsesClient(), provider),
-        MESSAGES: Translation(MessagesClient(), provider),
-        EMBEDDINGS: GeminiEmbeddingsWay(),
-    }
+def _openai_ways(profile: Profile, its: Flavour) -> dict[str, Way]:
+    ways = _translated(ChatProvider(its))
+    ways[CHAT] = ChatWay(sends_usage_unasked=profile.sends_usage_unasked)
+    ways[EMBEDDINGS] = EmbeddingsWay()
+    if profile.offers_responses:
+        ways[RESPONSES] = ResponsesWay()
+    return ways

@@ -7,7 +7,7 @@ from gateway.config.settings import CloudProvider, Kind, Provider, Route, Sandbo
 OPENROUTER = "openrouter"
 """The provider that knows other providers' models too; it has rules of its own in the routing table."""
 
-SANDBOX_MODELS = ("echo", "lorem")
+SANDBOX_MODELS = ("echo", "lorem", "embedding")
 """What a provider of the kind sandbox serves."""
 
 BASE_URL_VARIABLES = {

@@ -5,8 +5,9 @@ All are msgspec structs: several are made for every request, and nothing makes t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ from gateway.errors import Description
 
 RawHeaders = list[tuple[bytes, bytes]]
 """HTTP header fields in order, names in lower case."""
+
+NO_PARAMETERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Usage(msgspec.Struct, gc=False):
@@ -55,6 +58,8 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     """By estimate."""
     compose_error: Callable[[Description], bytes] = error_body
     """Writes an error's body in the client's dialect."""
+    parameters: Mapping[str, Any] = NO_PARAMETERS
+    """What the configuration asks for where the client does not; see `gateway.dialects.parameters`."""
 
 
 class ModelReply(msgspec.Struct, frozen=True, eq=False):

@@ -6,13 +6,18 @@ client wrote them, those a provider added last week included.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.parameters import add_parameters
 from gateway.errors import InvalidRequest
 
+NAME: Final = "openai_chat"
+"""As in ModelRequest.dialect."""
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """Reserved for an answer whose length the client does not limit; settled by what it really took."""
 MEDIA_TOKENS: Final = 1000
@@ -93,22 +98,33 @@ def decode_request(body: bytes) -> ChatRequest:
     return request
 
 
-def rewrite_request(body: bytes, request: ChatRequest, *, model: str, include_usage: bool) -> bytes:
-    """The body for the provider: its own name for the model, usage asked for where `include_usage` says so.
+def rewrite_request(
+    body: bytes,
+    request: ChatRequest,
+    *,
+    model: str,
+    include_usage: bool,
+    parameters: Mapping[str, Any] = NO_PARAMETERS,
+) -> bytes:
+    """The body for the provider: its own name for the model, usage asked for where `include_usage` says so, and what
+    it leaves out of `parameters`.
 
     Untouched where nothing changes; otherwise every other member keeps its value byte for byte. Raises InvalidRequest
     for what only a second reading finds too deep.
     """
     include_usage = include_usage and not request.wants_usage
-    if model == request.model and not include_usage:
+    changed = model != request.model or include_usage
+    if not changed and not parameters:
         return body
     try:
         members = _members_decoder.decode(body)
+        if parameters:
+            changed |= add_parameters(NAME, members, parameters)
         if model != request.model:
             members["model"] = msgspec.Raw(_encode(model))
         if include_usage:
             members["stream_options"] = _with_usage(members, request)
-        return _encode(members)
+        return _encode(members) if changed else body
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
 

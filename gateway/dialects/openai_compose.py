@@ -46,6 +46,8 @@ class AnswerMessage(msgspec.Struct, kw_only=True):
     role: str = "assistant"
     content: str | None = None
     refusal: str | None = None
+    reasoning_content: str | UnsetType = UNSET
+    """What was thought before, in the word that DeepSeek and vLLM have for it."""
     tool_calls: list[ToolCall] | UnsetType = UNSET
 
 
@@ -61,6 +63,7 @@ class Delta(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     role: str | UnsetType = UNSET
     content: str | UnsetType | None = UNSET
+    reasoning_content: str | UnsetType = UNSET
     tool_calls: list[ToolCall | ToolCallDelta] | UnsetType = UNSET
 
 

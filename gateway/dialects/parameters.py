@@ -65,29 +65,43 @@ _PLACES: Final[Mapping[str, Mapping[str, _Place]]] = MappingProxyType(
     {"openai_chat": _CHAT, "openai_responses": _RESPONSES, "anthropic_messages": _MESSAGES}
 )
 _NONE: Final[Mapping[str, _Place]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, msgspec.Raw]] = MappingProxyType({})
 
 _members_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def with_parameters(dialect: str, body: bytes, parameters: Mapping[str, Any]) -> bytes:
-    """The body of a client's request in `dialect` with what it leaves out of `parameters`.
+def with_parameters(
+    dialect: str, body: bytes, parameters: Mapping[str, Any], replaced: Mapping[str, msgspec.Raw] = _NOTHING
+) -> bytes:
+    """The body of a client's request in `dialect` with `replaced` members and what it leaves out of `parameters`.
 
     A member that is there stays as it is, `null` included, and all others keep their values byte for byte. Raises
     InvalidRequest for a body that is no JSON object.
     """
-    places = _PLACES.get(dialect, _NONE)
-    wanted = {places[name]: value for name, value in parameters.items() if name in places}
-    if not wanted:
+    if not replaced and not _PLACES.get(dialect, _NONE).keys() & parameters.keys():
         return body
     try:
         members = _members_of(body)
-        changed = False
-        for place, value in wanted.items():
-            changed |= _add(members, place, value)
-        return _encode(members) if changed else body
+        if not add_parameters(dialect, members, parameters) and not replaced:
+            return body
+        return _encode({**members, **replaced})
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
+
+
+def add_parameters(dialect: str, members: dict[str, msgspec.Raw], parameters: Mapping[str, Any]) -> bool:
+    """Puts into a body's `members` what they leave out; whether there was anything.
+
+    Raises ValueError, RecursionError for a member that cannot be read.
+    """
+    places = _PLACES.get(dialect, _NONE)
+    changed = False
+    for name, value in parameters.items():
+        place = places.get(name)
+        if place is not None:
+            changed |= _add(members, place, value)
+    return changed
 
 
 def _add(members: dict[str, msgspec.Raw], place: _Place, value: Any) -> bool:
@@ -97,6 +111,8 @@ def _add(members: dict[str, msgspec.Raw], place: _Place, value: Any) -> bool:
         return _add_within(members, first, inner[0], value)
     if first in members or (place in _LENGTH_OF_CHAT and any(other in members for (other,) in _LENGTH_OF_CHAT)):
         return False
+    if first == "parallel_tool_calls" and "tools" not in members:
+        return False  # there is nothing to do at a time, and OpenAI refuses the word
     if first == "stop_sequences" and isinstance(value, str):
         value = [value]
     members[first] = msgspec.Raw(_encode(value))

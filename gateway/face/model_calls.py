@@ -5,7 +5,7 @@ An endpoint of this kind is a ClientDialect (see chat.py); everything else is he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -73,6 +73,20 @@ class ClientDialect(Protocol):
         ...
 
 
+class Terms(Protocol):
+    """What holds for every request for a model."""
+
+    @property
+    def total_s(self) -> float:
+        """The longest that it may take."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """As in ModelRequest.parameters."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelServices:
     """What calls to models are made with."""
@@ -81,8 +95,8 @@ class ModelServices:
     new_relay: Callable[[], Relay]
     client_keys: ClientKeys
     ingress: Ingress
-    total_s: Callable[[str], float]
-    """The longest that a request for this model may take. Raises GatewayError where nobody serves it."""
+    terms: Callable[[str], Terms]
+    """On what terms a model is asked. Raises GatewayError where nobody serves it."""
     reporting: Reporting
 
 
@@ -95,7 +109,7 @@ def model_endpoint(dialect: ClientDialect, services: ModelServices) -> ApiEndpoi
 class ModelCalls:
     """The work of such an endpoint: who asks, what, until when; then the router has it."""
 
-    __slots__ = ("_dialect", "_ingress", "_keys", "_new_relay", "_reporting", "_router", "_total_s")
+    __slots__ = ("_dialect", "_ingress", "_keys", "_new_relay", "_reporting", "_router", "_terms")
 
     def __init__(self, dialect: ClientDialect, services: ModelServices) -> None:
         self._dialect = dialect
@@ -103,7 +117,7 @@ class ModelCalls:
         self._new_relay = services.new_relay
         self._keys = services.client_keys
         self._ingress = services.ingress
-        self._total_s = services.total_s
+        self._terms = services.terms
         self._reporting = services.reporting
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
@@ -138,10 +152,11 @@ class ModelCalls:
         asked = self._dialect.read(body)
         record.model = asked.model
         record.stream = asked.stream
+        terms = self._terms(asked.model)
         record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,
-            deadline=record.started_at + allowed_s(request, self._total_s(asked.model), stream=asked.stream),
+            deadline=record.started_at + allowed_s(request, terms.total_s, stream=asked.stream),
             model=asked.model,
             payload=ModelRequest(
                 dialect=self._dialect.name,
@@ -154,6 +169,7 @@ class ModelCalls:
                 endpoint=self._dialect.endpoint,
                 prompt_tokens=asked.prompt_tokens,
                 compose_error=self._dialect.error_body,
+                parameters=terms.parameters,
             ),
             size_bytes=len(body),
             tokens=asked.prompt_tokens + asked.output_tokens,

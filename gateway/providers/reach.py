@@ -35,7 +35,8 @@ class Reach:
 
     def _check_sandbox(self, name: str, place: Place) -> None:
         if place.model not in SANDBOX_MODELS:
-            served = " and ".join(f"`{place.provider}/{model}`" for model in SANDBOX_MODELS)
+            *others, last = (f"`{place.provider}/{model}`" for model in SANDBOX_MODELS)
+            served = f"{', '.join(others)} and {last}"
             raise ModelNotFound(f"The model {_shown(name)} does not exist: there are {served}.", param="model")
 
     def _without_key(self, name: str, place: Place) -> Place:

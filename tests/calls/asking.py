@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 
@@ -13,11 +15,15 @@ from actors.relay import Relay
 from actors.timers import Timers
 from gateway.calls.chat_passage import ChatWay
 from gateway.calls.http_calls import HttpCalls
+from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.upstream import Progress
+from gateway.calls.ways import ways_of
 from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHeaders
-from gateway.dialects.openai_chat import decode_request, estimate_prompt, estimate_tokens
+from gateway.face.chat import ChatCompletions
+from gateway.face.model_calls import ClientDialect
 from gateway.providers.directory import profile_of
 from gateway.providers.profile import Origin, RawHeader
+from gateway.providers.sandbox import profile as sandbox_profile
 
 BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -161,38 +167,62 @@ def http_calls(client: FakeClient, provider: str = "openai", *, passthrough: boo
     )
 
 
+def sandbox(**settings: Any) -> HttpCalls:
+    """The provider within the gateway, which is asked as any other is."""
+    ids = itertools.count()
+    client = SandboxClient(
+        "sandbox", SandboxSettings(**settings), new_id=lambda: f"{next(ids):032x}", wall_clock=lambda: WALL_CLOCK_S
+    )
+    its = sandbox_profile("sandbox")
+    return HttpCalls(
+        its,
+        client,
+        ways_of("sandbox", its, lambda model: None),
+        secrets={},
+        user_agent=USER_AGENT,
+        clock=trio.current_time,
+        wall_clock=lambda: WALL_CLOCK_S,
+    )
+
+
 async def ask(
     work: Work,
     body: bytes,
     *,
+    dialect: ClientDialect | None = None,
     model: str | None = None,
     timeouts: Timeouts | None = None,
     deadline_s: float = 600.0,
     headers: RawHeaders | None = None,
+    parameters: Mapping[str, Any] | None = None,
     reader_waits_s: float = 0.0,
 ) -> Told:
     """Lets `work` answer a request as its provider's actor would, and reads the answer as the face would."""
-    decoded = decode_request(body)
+    dialect = dialect or ChatCompletions()
+    asked = dialect.read(body)
     request = ModelRequest(
-        "openai_chat",
+        dialect.name,
         body,
-        decoded,
+        asked.decoded,
         "req-1",
         headers or [],
         client_key="the-clients-own",
-        prompt_tokens=estimate_prompt(decoded, body),
+        endpoint=dialect.endpoint,
+        prompt_tokens=asked.prompt_tokens,
+        compose_error=dialect.error_body,
+        parameters=parameters or {},
     )
     now = trio.current_time()
     call = Call(
         id="call-1",
         arrived_at=now,
         deadline=now + deadline_s,
-        model=decoded.model,
+        model=asked.model,
         payload=request,
-        tokens=estimate_tokens(decoded, body),
-        relay=Relay() if decoded.stream else None,
+        tokens=asked.prompt_tokens + asked.output_tokens,
+        relay=Relay() if asked.stream else None,
     )
-    candidate = Candidate(provider="sandbox", model=model or decoded.model, timeouts=timeouts or Timeouts())
+    candidate = Candidate(provider="sandbox", model=model or asked.model, timeouts=timeouts or Timeouts())
     attempt = Attempt(call, candidate, clock=trio.current_time)
     attempt.key = "KEY_1"
     call.attempts.append(attempt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
@@ -11,11 +10,11 @@ import trio
 
 from actors.errors import Blame, TimedOut
 from actors.letters import Timeouts
-from gateway.calls.sandbox import Fail, SandboxCalls, SandboxSettings
+from gateway.calls.sandbox import Fail
 from gateway.dialects.envelope import Usage
 from gateway.errors import ModelNotFound, UpstreamBroken, UpstreamError, UpstreamReset
-from gateway.providers.sandbox import LOREM
-from tests.calls.asking import WALL_CLOCK_S, Told, ask
+from gateway.providers.sandbox import LOREM, THOUGHT
+from tests.calls.asking import WALL_CLOCK_S, Told, ask, sandbox
 from tests.shared_material import openai_schema
 
 WEATHER = {
@@ -25,13 +24,6 @@ WEATHER = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
-
-
-def sandbox(**settings: Any) -> SandboxCalls:
-    ids = itertools.count()
-    return SandboxCalls(
-        SandboxSettings(**settings), new_id=lambda: f"{next(ids):032x}", wall_clock=lambda: WALL_CLOCK_S
-    )
 
 
 def request(text: str = "Salve, munde!", **more: Any) -> bytes:
@@ -75,7 +67,7 @@ async def test_echo_answers_at_once_with_what_it_was_told(autojump_clock: trio.t
 
 
 async def test_a_stream_comes_word_by_word_at_the_set_pace(autojump_clock: trio.testing.MockClock) -> None:
-    """3 s of latency, then the role and two words, a quarter of a second each."""
+    """3 s of latency, then the role and two words, each of which takes a quarter of a second."""
     told = await ask(sandbox(latency_s=3, tokens_per_s=4), request(stream=True), model="echo")
     chunks = chunks_of(told)
     assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
@@ -86,12 +78,15 @@ async def test_a_stream_comes_word_by_word_at_the_set_pace(autojump_clock: trio.
     ]
     assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, None, "stop"]
     assert all("usage" not in chunk for chunk in chunks)
-    assert (told.attempt.content_at, told.ended_at) == (3, 3.75)
+    assert (told.attempt.content_at, told.ended_at) == (3, 3.5)
 
 
-async def test_a_whole_answer_takes_as_long_as_its_stream_would(autojump_clock: trio.testing.MockClock) -> None:
-    told = await ask(sandbox(latency_s=3, tokens_per_s=4), request(), model="echo")
-    assert told.ended_at == 3.5
+@pytest.mark.parametrize("n", [1, 3])
+async def test_a_whole_answer_takes_as_long_as_its_stream(autojump_clock: trio.testing.MockClock, n: int) -> None:
+    whole = await ask(sandbox(latency_s=3, tokens_per_s=4), request(n=n), model="echo")
+    assert whole.ended_at == 3 + n * 2 / 4
+    streamed = await ask(sandbox(latency_s=3, tokens_per_s=4), request(n=n, stream=True), model="echo")
+    assert streamed.ended_at == 2 * whole.ended_at
 
 
 async def test_usage_comes_last_in_a_stream_that_asks_for_it() -> None:
@@ -103,6 +98,27 @@ async def test_usage_comes_last_in_a_stream_that_asks_for_it() -> None:
     usage = told.notes.usage
     assert usage is not None
     assert chunks[-1]["usage"]["total_tokens"] == usage.prompt + usage.completion == told.attempt.spent_tokens
+
+
+async def test_thoughts_come_before_the_answer_where_they_are_asked_for() -> None:
+    """In the member that DeepSeek and vLLM have for them, and counted as OpenAI counts them."""
+    thoughtful = request(reasoning_effort="low", stream=True)
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks_of(await ask(sandbox(), thoughtful, model="lorem"))]
+    thoughts = [delta["reasoning_content"] for delta in deltas if "reasoning_content" in delta]
+    assert "".join(thoughts) == THOUGHT
+    assert [list(delta) for delta in deltas[1 : len(thoughts) + 2]] == [["reasoning_content"]] * len(thoughts) + [
+        ["content"]
+    ]
+    reply = reply_of(await ask(sandbox(), request(reasoning_effort="low"), model="lorem"))
+    assert reply["choices"][0]["message"]["reasoning_content"] == THOUGHT
+    assert reply["choices"][0]["message"]["content"] == LOREM
+    assert reply["usage"]["completion_tokens_details"]["reasoning_tokens"] == len(thoughts)
+
+
+async def test_what_a_stream_cost_is_known_also_where_the_client_did_not_ask() -> None:
+    told = await ask(sandbox(), request(stream=True), model="echo")
+    assert told.notes.usage is not None
+    assert told.notes.usage.completion == 2
 
 
 async def test_several_choices_are_answered_each() -> None:
@@ -145,6 +161,7 @@ async def test_faults_are_those_of_a_real_provider(
     assert isinstance(told.failure, kind)
     assert (told.failure.status, told.failure.blame, told.failure.retryable) == (status, blame, True)
     assert told.failure.throttled is (fail == "429")
+    assert told.failure.retry_after == (1 if fail == "429" else None)
 
 
 async def test_a_cut_stream_has_delivered_half_and_has_no_end() -> None:
@@ -170,6 +187,7 @@ async def test_nothing_said_costs_the_prompt_alone() -> None:
     told = await ask(sandbox(), request(""), model="echo")
     assert reply_of(told)["choices"][0]["message"]["content"] == ""
     assert told.notes.usage == Usage(prompt=told.attempt.spent_tokens or 0)
+    assert told.notes.usage.prompt > 0
 
 
 @pytest.mark.parametrize("model", ["echo", "lorem"])
@@ -179,6 +197,7 @@ async def test_nothing_said_costs_the_prompt_alone() -> None:
         {},
         {"n": 2},
         {"max_tokens": 1},
+        {"reasoning_effort": "high"},
         {"tools": [WEATHER], "tool_choice": "required"},
         {"response_format": {"type": "json_object"}},
         {"stream_options": {"include_usage": True}},

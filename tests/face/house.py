@@ -33,6 +33,8 @@ from gateway.store.memory import MemoryResponseStore
 
 BODY_LIMIT_BYTES = 100_000
 TOTAL_S = 600.0
+PARAMETERS = {"cool": {"temperature": 0.2}}
+"""Of models that have some."""
 QUESTION: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
 ANSWER = b'{"id":"chatcmpl-1","object":"chat.completion","choices":[]}'
 JSON_FIELD = (b"content-type", b"application/json")
@@ -160,6 +162,11 @@ class Entry(NamedTuple):
     prices: Prices | None = None
 
 
+class ScriptedTerms(NamedTuple):
+    total_s: float
+    parameters: Mapping[str, Any]
+
+
 class ScriptedCatalogue:
     """Two models worth listing, of one of which all is known, and one more that somebody has heard of."""
 
@@ -259,7 +266,7 @@ class House:
                 new_relay=Relay,
                 client_keys=keys or ClientKeys(None),
                 ingress=Ingress(self.budget, BODY_LIMIT_BYTES),
-                total_s=self._total_s,
+                terms=self._terms,
                 reporting=reporting,
             ),
             kind_of=lambda model: "anthropic" if model.startswith("claude") else "openai",
@@ -286,7 +293,7 @@ class House:
         self._ids += 1
         return f"{self._ids:032x}"
 
-    def _total_s(self, model: str) -> float:
+    def _terms(self, model: str) -> ScriptedTerms:
         if model == "nobody-knows":
             raise ModelNotFound(f"The model '{model}' does not exist here.", param="model")
-        return TOTAL_S
+        return ScriptedTerms(TOTAL_S, PARAMETERS.get(model, {}))

@@ -57,6 +57,14 @@ async def test_the_router_gets_the_question_as_it_came(autojump_clock: MockClock
     assert call.relay is None
     assert call.payload.request_id == "0" * 31 + "1"
     assert call.payload.headers == []
+    assert call.payload.parameters == {}
+
+
+async def test_what_the_configuration_says_of_a_model_goes_along(autojump_clock: MockClock, face: Face) -> None:
+    await face.ask({**QUESTION, "model": "cool"})
+
+    (call,) = face.house.router.calls
+    assert call.payload.parameters == {"temperature": 0.2}
 
 
 async def test_one_record_tells_of_an_answer(autojump_clock: MockClock, face: Face) -> None:

@@ -1,67 +1,25 @@
-"""From names to candidates: keys, fallbacks, aliases, windows, timeouts, what is listed and what is remembered."""
+"""From names to candidates: keys, fallbacks, aliases, windows, timeouts, parameters and what is remembered."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
 from actors.letters import DEFAULT_TIMEOUTS, Candidate, Timeouts
-from gateway.config import Config, load
 from gateway.errors import ModelNotFound, ProviderMissing
 from gateway.providers.catalog import MAX_REMEMBERED, Catalog
-from gateway.providers.listing import ModelEntry
-from gateway.providers.model_data import ModelData
-from gateway.providers.model_lists import ListedModel
 from gateway.providers.patience import reasons_first
-from gateway.providers.prices import Prices, Tariff
-from gateway.providers.well_known import WELL_KNOWN
+from tests.providers.catalogues import NoData, configured, places
 
-ALL_KEYS = {
-    "OPENAI_API_KEY": "1",
-    "ANTHROPIC_API_KEY": "2",
-    "GEMINI_API_KEY": "3",
-    "DEEPSEEK_API_KEY": "4",
-    "OPENROUTER_API_KEY": "5",
-}
 PATIENT = Timeouts(first_token_s=300.0, idle_s=120.0, hedge_after_s=60.0)
-
-
-class NoData(ModelData):
-    """Knows nothing, and counts how often it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
-
-    def window(self, provider: str, model: str) -> int | None:
-        self.asked += 1
-        return None
-
-    def tariff(self, provider: str, model: str) -> Tariff | None:
-        return None
-
-    def lists(self, model: str) -> bool:
-        return False
 
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path / "settings.toml"
-
-
-def configured(path: Path, text: str = "", environ: Mapping[str, str] = ALL_KEYS) -> Config:
-    path.write_text(dedent(text))
-    return load(path, environ)
-
-
-def places(catalog: Catalog, name: str) -> list[tuple[str, str]]:
-    return [(each.provider, each.model) for each in catalog.resolve(name)]
 
 
 def test_a_plain_name_has_one_candidate(write: Path) -> None:
@@ -134,7 +92,7 @@ def test_a_users_own_provider_without_a_key_is_not_openrouters_business(write: P
         ("claude-x", ProviderMissing, "The model `claude-x` belongs to anthropic, which has no key here: set ANTHRO"),
         ("openai/gpt-5", ProviderMissing, "set OPENAI_API_KEY, or OPENROUTER_API_KEY to reach it through OpenRouter."),
         ("openrouter/x/y", ProviderMissing, "set OPENROUTER_API_KEY."),
-        ("sandbox/nope", ModelNotFound, "there are `sandbox/echo` and `sandbox/lorem`."),
+        ("sandbox/nope", ModelNotFound, "there are `sandbox/echo`"),
         ("nope", ModelNotFound, "not known here, and openrouter, which takes all other models, has no key: OPENROUTER"),
         ("openai/", ModelNotFound, "no route takes it"),
         ("gpt-" + "x" * 300, ModelNotFound, "xxx...` does not exist"),
@@ -247,27 +205,6 @@ def test_the_sandbox_needs_no_data(write: Path) -> None:
     assert data.asked == 0
 
 
-def test_only_what_can_be_asked_is_listed(write: Path) -> None:
-    text = '[models.fast]\ntarget = "gpt-4o"\n[models.slow]\ntarget = "claude-opus-5"'
-    listed = Catalog(configured(write, text, {"OPENAI_API_KEY": "1"}), data=NoData()).models()
-    assert listed[:3] == [
-        ModelEntry("fast", "openai"),
-        ModelEntry("sandbox/echo", "sandbox"),
-        ModelEntry("sandbox/lorem", "sandbox"),
-    ]
-    assert [entry.id for entry in listed[3:]] == list(WELL_KNOWN["openai"])
-    bare = Catalog(configured(write, environ={}), data=NoData()).models()
-    assert [entry.id for entry in bare] == ["sandbox/echo", "sandbox/lorem"]
-
-
-def test_everything_that_is_listed_resolves_to_its_owner(write: Path) -> None:
-    catalog = Catalog(configured(write), data=NoData())
-    for entry in catalog.models():
-        assert catalog.resolve(entry.id)[0].provider == entry.provider
-    assert "openrouter/auto" in {entry.id for entry in catalog.models()}
-    assert "openrouter/openai/gpt-5" in {entry.id for entry in catalog.models()}
-
-
 def test_settings_of_models_by_the_provider_that_serves_them(write: Path) -> None:
     text = """
         [models."gpt-4o"]
@@ -318,129 +255,6 @@ def test_a_name_that_nobody_knows_costs_little_and_is_not_kept_for_ever(write: P
     assert len(catalog._remembered) == MAX_REMEMBERED
 
 
-def learned(catalog: Catalog, provider: str, *names: str) -> list[str]:
-    """What is listed of a provider that says it has these models."""
-    catalog.learn(provider, [ListedModel(name) for name in names])
-    return [entry.id for entry in catalog.models() if entry.provider == provider]
-
-
-def test_a_providers_own_list_takes_the_place_of_the_well_known_names(write: Path) -> None:
-    catalog = Catalog(configured(write))
-    assert learned(catalog, "deepseek", "deepseek-chat", "deepseek-v9") == ["deepseek-chat", "deepseek-v9"]
-    assert learned(catalog, "deepseek", "deepseek-v10") == ["deepseek-v10"]
-    assert [entry.id for entry in catalog.models() if entry.provider == "openai"] == list(WELL_KNOWN["openai"])
-
-
-def test_a_model_is_listed_by_the_name_that_leads_to_it(write: Path) -> None:
-    """A plain name that means somebody else needs its provider's before it; one that an alias took does as well."""
-    text = """
-        [models."gpt-4o"]
-        target = "sandbox/echo"
-        [providers.mine]
-        kind = "openai"
-        base_url = "http://mine/v1"
-    """
-    catalog = Catalog(configured(write, text))
-    assert learned(catalog, "openai", "gpt-4o", "gpt-4.1", "ft:gpt-4o:me") == [
-        "openai/gpt-4o",
-        "gpt-4.1",
-        "openai/ft:gpt-4o:me",
-    ]
-    assert learned(catalog, "openrouter", "meta-llama/llama-4", "anthropic/claude-opus-5", "openrouter/auto") == [
-        "meta-llama/llama-4",
-        "openrouter/anthropic/claude-opus-5",
-        "openrouter/auto",
-    ]
-    assert learned(catalog, "mine", "llama", "gpt-4.1", "a/b") == ["mine/llama", "mine/gpt-4.1", "mine/a/b"]
-    for entry in catalog.models():
-        assert catalog.resolve(entry.id)[0].provider == entry.provider, entry.id
-
-
-def test_a_vendors_name_at_openrouter_is_enough_where_the_vendor_has_no_key(write: Path) -> None:
-    catalog = Catalog(configured(write, environ={"OPENROUTER_API_KEY": "5"}))
-    assert learned(catalog, "openrouter", "anthropic/claude-opus-5", "x-ai/grok-9") == [
-        "anthropic/claude-opus-5",
-        "x-ai/grok-9",
-    ]
-
-
-def test_what_no_name_leads_to_is_not_listed(write: Path) -> None:
-    text = '[[routes]]\nmatch = "*"\nprovider = "sandbox"\n[[routes]]\nmatch = "openai/*"\nprovider = "deepseek"'
-    assert learned(Catalog(configured(write, text)), "openai", "gpt-4o") == []
-
-
-def test_a_list_refuses_nobody(write: Path) -> None:
-    catalog = Catalog(configured(write))
-    catalog.learn("openai", [ListedModel("gpt-4o")])
-    assert places(catalog, "gpt-9-secret-preview") == [("openai", "gpt-9-secret-preview")]
-    assert places(catalog, "openai/whisper-1") == [("openai", "whisper-1")]
-
-
-def test_what_a_provider_says_of_its_model_beats_the_data_and_the_configuration_beats_both(write: Path) -> None:
-    text = """
-        [models."gpt-4o"]
-        context_window = 3
-        prices = {input = 1, output = 2}
-        [models.alias]
-        target = "gpt-4.1"
-    """
-    catalog = Catalog(configured(write, text))
-    assert catalog.resolve("gpt-4o-mini")[0].window == 128_000
-    names = ("gpt-4o", "gpt-4o-mini", "gpt-4.1")
-    catalog.learn("openai", [ListedModel(name, 9, 7, 5, Prices(input=4.0)) for name in names])
-    lines = {entry.id: entry for entry in catalog.models() if entry.provider == "openai"}
-    assert lines == {
-        "gpt-4o": ModelEntry("gpt-4o", "openai", 9, 3, 5, Prices(input=1.0, output=2.0)),
-        "alias": ModelEntry("alias", "openai", 9, 7, 5, Prices(input=4.0)),
-        "gpt-4o-mini": ModelEntry("gpt-4o-mini", "openai", 9, 7, 5, Prices(input=4.0)),
-        "gpt-4.1": ModelEntry("gpt-4.1", "openai", 9, 7, 5, Prices(input=4.0)),
-    }
-    assert [catalog.resolve(name)[0].window for name in ("gpt-4o", "gpt-4o-mini", "alias")] == [3, 7, 7]
-    assert (catalog.output_limit("openai", "gpt-4.1"), catalog.output_limit("openai", "gpt-9")) == (5, None)
-    assert catalog.entry("openai/gpt-4o").prices == Prices(input=1.0, output=2.0), "whatever the name"
-
-
-def test_a_call_is_charged_by_provider_and_model_whichever_name_led_there(write: Path) -> None:
-    text = """
-        [models.fast]
-        target = "cheap"
-        prices.input = 1.5
-        [models.cheap]
-        target = "openai/gpt-4o-mini"
-        prices.input = 2.5
-        [models.mine]
-        target = "anthropic/claude-in-house"
-        prices.input = 3.5
-        [models.nobodys]
-        target = "sandbox/echo"
-        [models.without-key]
-        target = "deepseek-chat"
-        prices.input = 4.5
-    """
-    environ = {name: key for name, key in ALL_KEYS.items() if name != "DEEPSEEK_API_KEY"}
-    catalog = Catalog(configured(write, text, environ))
-    assert catalog.prices("openai", "gpt-4o-mini") == Prices(input=2.5)
-    assert catalog.prices("anthropic", "claude-in-house") == Prices(input=3.5)
-    assert catalog.prices("openai", "gpt-4o") == Prices(input=2.5, output=10.0, cached_input=1.25)
-    assert catalog.prices("openai", "who-knows") is None
-    assert catalog.prices("sandbox", "echo") is None
-    assert catalog.entry("fast").prices == Prices(input=1.5)
-
-
-def test_prices_are_those_of_the_hour(write: Path) -> None:
-    now = datetime(2026, 9, 20, 0, 30, tzinfo=UTC).timestamp()
-    catalog = Catalog(configured(write), wall_clock=lambda: now)
-
-    def listed() -> float | None:
-        (entry,) = [entry for entry in catalog.models() if entry.id == "deepseek-v4-flash"]
-        assert catalog.prices("deepseek", "deepseek-v4-flash") == entry.prices == catalog.entry(entry.id).prices
-        return None if entry.prices is None else entry.prices.input
-
-    assert listed() == 0.15
-    now += 3600
-    assert listed() == 0.3
-
-
 def test_parameters_are_those_of_all_names_on_the_way_the_first_one_first(write: Path) -> None:
     text = """
         [models.fast]
@@ -462,15 +276,3 @@ def test_parameters_are_those_of_all_names_on_the_way_the_first_one_first(write:
     assert catalog.resolution("gpt-4o").parameters == {}
     without = Catalog(configured(write, text, {"ANTHROPIC_API_KEY": "2"}))
     assert without.resolution("fast").parameters == fast, "also where only the fallback can be asked"
-
-
-def test_a_long_list_is_learned_in_moments(write: Path) -> None:
-    """Some 20 µs a model; asserted at ten times that. Asking for all of it takes far less."""
-    catalog = Catalog(configured(write))
-    models = [ListedModel(f"vendor-{number}/model", prices=Prices(input=1.0)) for number in range(1000)]
-    began = time.process_time()
-    catalog.learn("openrouter", models)
-    assert time.process_time() - began < 0.2
-    began = time.process_time()
-    assert len(catalog.models()) > 1000
-    assert time.process_time() - began < 0.02

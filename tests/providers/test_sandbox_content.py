@@ -8,9 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gateway.dialects.openai_chat import ChatRequest, decode_request
-from gateway.errors import ModelNotFound
-from gateway.providers.sandbox import LOREM, Said, answer
+from gateway.errors import InvalidRequest, ModelNotFound
+from gateway.providers.sandbox import LOREM, THOUGHT, Said, SandboxRequest, answer, read_request
 from gateway.providers.schema_example import example
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -18,9 +17,9 @@ WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters":
 CLOCK = {"type": "function", "function": {"name": "clock"}}
 
 
-def chat(text: Any = "Hi", **more: Any) -> ChatRequest:
+def chat(text: Any = "Hi", **more: Any) -> SandboxRequest:
     messages = more.pop("messages", [{"role": "user", "content": text}])
-    return decode_request(json.dumps({"model": "m", "messages": messages, **more}).encode())
+    return read_request(json.dumps({"model": "m", "messages": messages, **more}).encode())
 
 
 def test_echo_says_the_last_user_message_back() -> None:
@@ -57,11 +56,36 @@ def test_lorem_answers_in_latin() -> None:
 def test_the_length_can_be_limited() -> None:
     said = answer("lorem", chat(max_tokens=3))
     assert said == Said(["Lorem", " ipsum", " dolor"], "length")
+    thoughtful = answer("lorem", chat(max_tokens=2, reasoning_effort="high"))
+    assert thoughtful == Said([], "length", thoughts=["Quid", " quaeritur?"])
+
+
+@pytest.mark.parametrize(
+    ("wish", "thinks"),
+    [
+        ({}, False),
+        ({"reasoning_effort": "minimal"}, True),
+        ({"reasoning_effort": "none"}, False),
+        ({"reasoning_effort": None}, False),
+        ({"reasoning": {"max_tokens": 2000}}, True),
+        ({"reasoning": {"enabled": False}}, False),
+        ({"reasoning": {"effort": "none"}}, False),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, True),
+        ({"thinking": {"type": "disabled"}, "reasoning_effort": "high"}, False),
+    ],
+)
+def test_thoughts_come_where_they_are_asked_for_in_any_words(wish: dict[str, Any], thinks: bool) -> None:
+    said = answer("lorem", chat(**wish))
+    assert "".join(said.thoughts) == (THOUGHT if thinks else "")
+    assert "".join(said.pieces) == LOREM
+    assert answer("echo", chat(**wish)).thoughts == ()
 
 
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(ModelNotFound, match="sandbox/echo, sandbox/lorem"):
         answer("gpt", chat())
+    with pytest.raises(InvalidRequest, match="/v1/embeddings"):
+        answer("embedding", chat())
 
 
 @pytest.mark.parametrize(

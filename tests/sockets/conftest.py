@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from anthropic import Anthropic
 from openai import OpenAI
 
 from tests.sockets.processes import GatewayProcess, running
@@ -34,7 +35,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="package")
 def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    """As it comes, with the upstream for its three providers. What it has said by the end must be good."""
+    """As it comes, with the upstream for its five providers. What it has said by the end must be good."""
     folder = tmp_path_factory.mktemp("gateway")
     with running(
         folder, settings=SETTINGS.format(azure=upstream.url("/azure/openai/v1")), environ=upstream.environ
@@ -50,10 +51,17 @@ def client(gateway: GatewayProcess) -> Iterator[OpenAI]:
         yield client
 
 
+@pytest.fixture(scope="package")
+def anthropic_client(gateway: GatewayProcess) -> Iterator[Anthropic]:
+    """Anthropic's official client with its usual settings."""
+    with Anthropic(base_url=gateway.url, api_key="the-clients-own-key") as client:
+        yield client
+
+
 FIGURES = pytest.StashKey[list[str]]()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Takes a figure worth reading, for the end of the run."""
     return request.config.stash.setdefault(FIGURES, []).append

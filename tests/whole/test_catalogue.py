@@ -123,7 +123,7 @@ async def test_a_provider_that_says_nothing_delays_neither_the_start_nor_anybody
 async def test_a_list_that_does_not_come_is_told_once_and_asked_for_again_sooner(autojump_clock: MockClock) -> None:
     async with listing() as (it, openai):
         openai.plays_lists(stalls, fails(401), fails(500), lists("gpt-6"))
-        await trio.sleep(1000)
+        await trio.sleep(920)
 
         assert await listed(it, "openai") == ["gpt-4o", "backed", "gpt-5.9"], "the last good one"
         times = [asked.at for asked in openai.asked_for_list]
@@ -140,10 +140,16 @@ async def test_a_list_that_does_not_come_is_told_once_and_asked_for_again_sooner
             "timed_out",
         )
 
-        await trio.sleep(300)
+        await trio.sleep(250)
         assert await listed(it, "openai") == ["gpt-4o", "backed", "gpt-6"]
         assert [line["models"] for line in it.logged("model list comes")] == [2, 1]
         assert len(it.logged("model list does not come")) == 1
+
+
+async def refuses_and_stalls(asked: Asked) -> None:
+    """Announces a reason that never comes."""
+    await asked.send_head(403, b"content-length: 10")
+    await trio.sleep_forever()
 
 
 @pytest.mark.parametrize(
@@ -151,6 +157,7 @@ async def test_a_list_that_does_not_come_is_told_once_and_asked_for_again_sooner
     [
         (fails(401), "upstream_401"),
         (fails(302), "upstream_302"),
+        (refuses_and_stalls, "upstream_403"),
         (sends({"error": "no"}), "upstream_broken"),
         (sends([]), "upstream_broken"),
         (lists(), "upstream_broken"),
@@ -167,6 +174,7 @@ async def test_whatever_is_no_list_leaves_the_well_known_names(
         assert set(WELL_KNOWN["openai"]) < set(known)
         (told,) = it.logged("model list does not come")
         assert (told["because"], told["models"]) == (because, 0)
+        it.assert_at_rest()
 
 
 async def test_one_that_is_refused_a_connection_is_no_trouble(autojump_clock: MockClock) -> None:

@@ -33,6 +33,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     """The choice may be narrowed without leaving tools out; elsewhere the others are left out."""
     web_search: Literal["none", "web_search_options", "openrouter:web_search"] = "none"
     top_k: bool = False
+    most_stops: int | None = None
+    """How many stop sequences it takes, where that is known."""
     verbosity: bool = False
     service_tier: bool = False
     cache_key: bool = False
@@ -44,6 +46,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
 OPENAI: Final = Flavour(
     title="OpenAI",
     max_tokens="max_completion_tokens",
+    most_stops=4,
     refusals=True,
     allowed_tools=True,
     web_search="web_search_options",
@@ -63,6 +66,7 @@ DEEPSEEK: Final = Flavour(
     maker=Maker.DEEPSEEK,
     media=False,
     json_schema=False,
+    most_stops=16,
     user="none",
 )
 """https://api-docs.deepseek.com/api/create-chat-completion."""

@@ -52,6 +52,8 @@ def _answer_members(request: Conversation, flavour: Flavour) -> Members:
     if request.max_tokens is not None:
         members[flavour.max_tokens] = request.max_tokens
     if request.stop:
+        if flavour.most_stops is not None and len(request.stop) > flavour.most_stops:
+            raise refused(request, "stop", flavour, f"it takes {flavour.most_stops} of them at most.")
         members["stop"] = request.stop
     if request.choices != 1:
         members["n"] = request.choices

@@ -9,6 +9,7 @@ from gateway.dialects.gemini.refusals import refuse
 from gateway.dialects.gemini.thinking import thinking_config
 
 _INT32: Final = range(-(2**31), 2**31)
+_MOST_STOPS: Final = 5
 
 
 def generation_config(request: Conversation, model: str) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def generation_config(request: Conversation, model: str) -> dict[str, Any]:
         "topP": request.top_p,
         "topK": request.top_k,
         "candidateCount": request.choices if request.choices > 1 else None,
-        "stopSequences": request.stop or None,
+        "stopSequences": _stop_sequences(request),
         "seed": _seed(request.seed),
         "presencePenalty": request.presence_penalty,
         "frequencyPenalty": request.frequency_penalty,
@@ -31,6 +32,12 @@ def generation_config(request: Conversation, model: str) -> dict[str, Any]:
         config["responseMimeType"] = "application/json"
         config["responseJsonSchema"] = request.output_format.schema
     return {name: value for name, value in config.items() if value is not None}
+
+
+def _stop_sequences(request: Conversation) -> list[str] | None:
+    if len(request.stop) > _MOST_STOPS:
+        refuse(request.spelling.get("stop", "stop"), f"it takes {_MOST_STOPS} of them at most.")
+    return request.stop or None
 
 
 def _seed(seed: int | None) -> int | None:

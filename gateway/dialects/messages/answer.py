@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.dialects.codec import Frame
-from gateway.dialects.conversation import Choice, Conversation, Finish, Refusal, Reply, ToolCall
+from gateway.dialects.conversation import Choice, Conversation, Finish, Refusal, Reply
 from gateway.dialects.messages.answer_blocks import (
     ID_PREFIX,
     block_of,
@@ -25,7 +25,6 @@ def encode(reply: Reply, request: Conversation, frame: Frame) -> bytes:
     reason = stop_reason_of(
         choice.finish,
         choice.stop_sequence,
-        called=any(isinstance(part, ToolCall) for part in choice.parts),
         refused=any(isinstance(part, Refusal) for part in choice.parts),
     )
     blocks = (block_of(part, request) for part in choice.parts)
@@ -34,7 +33,7 @@ def encode(reply: Reply, request: Conversation, frame: Frame) -> bytes:
             "id": ID_PREFIX + frame.id,
             "type": "message",
             "role": "assistant",
-            "model": reply.model,
+            "model": reply.model or request.model,
             "content": [block for block in blocks if block is not None],
             "stop_reason": reason,
             "stop_sequence": choice.stop_sequence,

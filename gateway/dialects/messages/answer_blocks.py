@@ -96,11 +96,9 @@ def signature_of(part: Reasoning, signature: str | None) -> str:
     return stamp(part.maker, signature or "", id=part.id, summary=part.summary)
 
 
-def stop_reason_of(finish: Finish, stop_sequence: str | None, *, called: bool, refused: bool) -> str:
-    """Clients go on where they read `tool_use`, so it is said wherever a function is called."""
+def stop_reason_of(finish: Finish, stop_sequence: str | None, *, refused: bool) -> str:
+    """Why the answer ended; OpenAI's models refuse in words and say that they came to their end."""
     if finish is Finish.STOP:
-        if called:
-            return "tool_use"
         if refused:
             return "refusal"
         if stop_sequence is not None:

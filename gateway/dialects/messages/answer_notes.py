@@ -6,14 +6,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.dialects.answer_events import told
 from gateway.dialects.anthropic.provider_reply import finish_of
-from gateway.dialects.anthropic.provider_reply import read_reply as decode_reply
 from gateway.dialects.anthropic.provider_usage import read_counts, usage_of
-from gateway.dialects.codec import Frame
-from gateway.dialects.conversation import Conversation
-from gateway.dialects.messages.answer_blocks import ID_PREFIX
-from gateway.dialects.messages.answer_stream import MessageAnswerStream
 from gateway.dialects.openai_reply import ReplyNotes
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -26,12 +20,7 @@ class _Reply(msgspec.Struct, gc=False):
     usage: msgspec.Raw = _NULL
 
 
-class _Named(msgspec.Struct, gc=False):
-    id: str = ""
-
-
 _decoder = msgspec.json.Decoder(_Reply)
-_name_decoder = msgspec.json.Decoder(_Named)
 
 
 def read_reply(body: bytes) -> ReplyNotes:
@@ -47,14 +36,6 @@ def read_reply(body: bytes) -> ReplyNotes:
         None if counts is None else usage_of(counts),
         None if reply.stop_reason is None else finish_of(reply.stop_reason).value,
     )
-
-
-def as_stream(body: bytes) -> bytes:
-    """A whole answer as the stream that was asked for. Raises ValueError where the body is no answer."""
-    reply = decode_reply(body)
-    frame = Frame(_name_decoder.decode(body).id.removeprefix(ID_PREFIX), 0)
-    stream = MessageAnswerStream(Conversation(model=reply.model, turns=[]), frame)
-    return stream.encode(told(reply)) + stream.end()
 
 
 def _decode(body: bytes) -> _Reply:

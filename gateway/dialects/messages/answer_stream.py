@@ -54,8 +54,6 @@ class MessageAnswerStream:
     """One streamed answer on its way to the client."""
 
     __slots__ = (
-        "_begun",
-        "_called",
         "_ended",
         "_frame",
         "_hides",
@@ -72,7 +70,7 @@ class MessageAnswerStream:
         self._request = request
         self._frame = frame
         self._hides = hides_thinking(request)
-        self._begun = self._called = self._refused = False
+        self._refused = False
         self._part: Part | None = None
         self._open = False
         """The client has heard of the open part."""
@@ -91,14 +89,14 @@ class MessageAnswerStream:
     def end(self) -> bytes:
         """Why the answer ended and what it cost, and the last event."""
         ended = self._ended
-        reason = stop_reason_of(ended.finish, ended.stop_sequence, called=self._called, refused=self._refused)
+        reason = stop_reason_of(ended.finish, ended.stop_sequence, refused=self._refused)
         delta = {
             "stop_reason": reason,
             "stop_sequence": ended.stop_sequence,
             "stop_details": stop_details_of(reason),
         }
         usage = usage_object(self._usage, None)
-        return self._begin() + _event({"type": "message_delta", "delta": delta, "usage": usage}) + MESSAGE_STOP
+        return _event({"type": "message_delta", "delta": delta, "usage": usage}) + MESSAGE_STOP
 
     def _encode(self, event: Event) -> bytes:
         match event:
@@ -108,7 +106,7 @@ class MessageAnswerStream:
                 self._usage = usage
                 return self._begin(model)
             case Opened(part=part, choice=0):
-                return self._begin() + self._take(part)
+                return self._take(part)
             case Closed(choice=0):
                 return self._close()
             case Signed(signature=signature, choice=0):
@@ -122,10 +120,7 @@ class MessageAnswerStream:
                 self._usage = usage
         return b""
 
-    def _begin(self, model: str | None = None) -> bytes:
-        if self._begun:
-            return b""
-        self._begun = True
+    def _begin(self, model: str) -> bytes:
         message: dict[str, Any] = {
             "id": ID_PREFIX + self._frame.id,
             "type": "message",
@@ -149,7 +144,6 @@ class MessageAnswerStream:
             case Reasoning():
                 return b""
             case ToolCall():
-                self._called = True
                 return self._start({"type": "tool_use", "id": part.id, "name": part.name, "input": {}}, _INPUT)
         block = block_of(part, self._request)
         if block is None:

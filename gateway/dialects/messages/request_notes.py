@@ -6,12 +6,16 @@ Members nobody reads here are skipped and travel on as the client wrote them. A 
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.envelope import NO_PARAMETERS
+from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.openai_chat import MEDIA_TOKENS
+from gateway.dialects.parameters import with_parameters
 from gateway.errors import InvalidRequest
 
 _BYTES_PER_TOKEN: Final = 4
@@ -54,7 +58,6 @@ class _Block(msgspec.Struct, gc=False):
 _request_decoder = msgspec.json.Decoder(MessagesRequest)
 _blocks_decoder = msgspec.json.Decoder(list[_Block])
 _source_decoder = msgspec.json.Decoder(_Source)
-_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
 
@@ -79,19 +82,16 @@ def decode_count(body: bytes) -> MessagesRequest:
     return request
 
 
-def rewrite_request(body: bytes, request: MessagesRequest, *, model: str) -> bytes:
-    """The body for the provider, with its own name for the model; every other member keeps its value byte for byte.
+def rewrite_request(
+    body: bytes, request: MessagesRequest, *, model: str, parameters: Mapping[str, Any] = NO_PARAMETERS
+) -> bytes:
+    """The body for the provider, with its own name for the model and what it leaves out of `parameters`.
 
-    Raises InvalidRequest for what only a second reading finds too deep.
+    Untouched where nothing changes; every other member keeps its value byte for byte. Raises InvalidRequest for what
+    only a second reading finds too deep.
     """
-    if model == request.model:
-        return body
-    try:
-        members = _members_decoder.decode(body)
-    except (ValueError, RecursionError) as problem:
-        raise unreadable(problem) from problem
-    members["model"] = msgspec.Raw(_encode(model))
-    return _encode(members)
+    renamed = {} if model == request.model else {"model": msgspec.Raw(_encode(model))}
+    return with_parameters(NAME, body, parameters, renamed)
 
 
 def estimate_prompt(request: MessagesRequest, body: bytes) -> int:

@@ -5,12 +5,16 @@ Members nobody reads here are skipped and travel on as the client wrote them.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.openai_chat import DEFAULT_OUTPUT_TOKENS, MEDIA_TOKENS
+from gateway.dialects.parameters import with_parameters
+from gateway.dialects.responses.request_settings import NAME
 from gateway.errors import InvalidRequest
 
 _BYTES_PER_TOKEN: Final = 4
@@ -72,11 +76,15 @@ def decode_request(body: bytes) -> ResponsesRequest:
     return request
 
 
-def rewrite_request(body: bytes, request: ResponsesRequest, *, model: str) -> bytes:
-    """The body for the provider, with its own name for the model; every other member keeps its value byte for byte."""
-    if model == request.model:
-        return body
-    return replace_members(body, {"model": msgspec.Raw(_encode(model))})
+def rewrite_request(
+    body: bytes, request: ResponsesRequest, *, model: str, parameters: Mapping[str, Any] = NO_PARAMETERS
+) -> bytes:
+    """The body for the provider, with its own name for the model and what it leaves out of `parameters`.
+
+    Untouched where nothing changes; every other member keeps its value byte for byte.
+    """
+    renamed = {} if model == request.model else {"model": msgspec.Raw(_encode(model))}
+    return with_parameters(NAME, body, parameters, renamed)
 
 
 def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> bytes:

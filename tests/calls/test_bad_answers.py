@@ -1,0 +1,246 @@
+"""Answers that are none, for every client and provider: a failure that is known, never another, never a clean end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.calls.translation import TranslatedPassage, TranslatedStream
+from gateway.dialects.anthropic.provider_codec import AnthropicProvider
+from gateway.dialects.chat.flavour import DEEPSEEK, OPENAI, OPENROUTER
+from gateway.dialects.chat.provider import ChatProvider
+from gateway.dialects.codec import Frame, ProviderCodec, finish_steps
+from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.errors import UpstreamBroken
+from tests.calls.heard import CLIENTS, hear, hear_stream, question
+from tests.calls.recorded import choices_in, provider_of, recorded_answers
+from tests.shared_material import Recording
+
+PROVIDERS: dict[str, ProviderCodec] = {
+    "openai": ChatProvider(OPENAI),
+    "deepseek": ChatProvider(DEEPSEEK),
+    "openrouter": ChatProvider(OPENROUTER),
+    "anthropic": AnthropicProvider(),
+    "gemini": GeminiProvider(),
+}
+PAIRS = [
+    pytest.param(client, provider, id=f"{provider} to {client}")
+    for client in CLIENTS
+    for provider, codec in PROVIDERS.items()
+    if codec.name != client
+]
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+NO_ANSWERS = {
+    "nothing": b"",
+    "white space": b" \n",
+    "HTML": HTML,
+    "half an object": b'{"choices": [{"mess',
+    "no UTF-8": b'{"model": "\xff\xfe"}',
+    "null": b"null",
+    "a number": b"5",
+    "a text": b'"choices"',
+    "an empty array": b"[]",
+    "an empty object": b"{}",
+    "members of wrong types": b'{"choices": 5, "content": 5, "candidates": 5}',
+    "lists of wrong types": b'{"choices": [5], "content": [5], "candidates": [5]}',
+    "empty lists": b'{"choices": [], "candidates": []}',
+    "too deep": b'{"choices": ' + b"[" * 100_000,
+    "too deep, and whole": b'{"choices": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+}
+
+BEGUN = {
+    "openai_chat": [
+        {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Sal"}}]},
+    ],
+    "anthropic_messages": [
+        {"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Sal"}},
+    ],
+    "gemini": [{"candidates": [{"content": {"parts": [{"text": "Sal"}]}}], "modelVersion": "m"}],
+}
+"""The beginning of a stream of each dialect."""
+ERRORS = {
+    "openai_chat": {"error": {"message": "Overloaded.", "type": "server_error", "code": 503}},
+    "anthropic_messages": {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded."}},
+    "gemini": {"error": {"code": 503, "message": "Overloaded.", "status": "UNAVAILABLE"}},
+}
+UNKNOWN = {"type": "something_new", "news": [1, 2]}
+
+
+def passage(client: str, codec: ProviderCodec, *, streamed: bool = False, choices: int = 1) -> TranslatedPassage:
+    asked = question(client, streamed=streamed, choices=choices)
+    conversation = finish_steps(CLIENTS[client].decode(asked, codec.name))
+    return TranslatedPassage(b"/", b"", conversation, CLIENTS[client], codec, Frame("0123", 7))
+
+
+def stream(client: str, provider: str) -> TranslatedStream:
+    return passage(client, PROVIDERS[provider], streamed=True).stream()
+
+
+def events(*documents: Any) -> bytes:
+    return b"".join(written(document) for document in documents)
+
+
+def written(document: Any) -> bytes:
+    name = document.get("type") if isinstance(document, dict) else None
+    head = f"event: {name}\n" if isinstance(name, str) else ""
+    return f"{head}data: {json.dumps(document)}\n\n".encode()
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=NO_ANSWERS)
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_a_body_that_is_no_answer_is_none(client: str, provider: str, body: bytes) -> None:
+    asked = passage(client, PROVIDERS[provider])
+    with pytest.raises((ValueError, UpstreamBroken)):
+        asked.read(body)
+    with pytest.raises((ValueError, UpstreamBroken)):
+        asked.as_stream(body)
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=NO_ANSWERS)
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_nor_is_it_a_stream(client: str, provider: str, body: bytes) -> None:
+    """Also as the data of events."""
+    for data in (body, b"data: " + body + b"\n\n", b"data: " + body + b"\n\ndata: [DONE]\n\n"):
+        answer = stream(client, provider)
+        with pytest.raises(UpstreamBroken):
+            assert (answer.feed(data), answer.end()) is None
+        assert not answer.started
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_events_that_nobody_knows_change_nothing(client: str, provider: str) -> None:
+    begun = BEGUN[PROVIDERS[provider].name]
+    plain, disturbed = stream(client, provider), stream(client, provider)
+    assert disturbed.feed(events(UNKNOWN, *begun[:1], UNKNOWN, *begun[1:], UNKNOWN)) == plain.feed(events(*begun))
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_a_stream_that_is_not_finished_has_no_end(client: str, provider: str) -> None:
+    answer = stream(client, provider)
+    heard = answer.feed(events(*BEGUN[PROVIDERS[provider].name]))
+    assert b"Sal" in heard
+    assert (answer.started, answer.settled, answer.done) == (True, False, False)
+    with pytest.raises(UpstreamBroken):
+        answer.end()
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_an_event_that_is_cut_does_not_count(client: str, provider: str) -> None:
+    answer = stream(client, provider)
+    answer.feed(events(*BEGUN[PROVIDERS[provider].name]) + b'data: {"choices": [{"index": 0, "delta": {"con')
+    with pytest.raises(UpstreamBroken):
+        answer.end()
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_an_error_in_place_of_the_first_event_is_the_answer(client: str, provider: str) -> None:
+    codec = PROVIDERS[provider]
+    answer = stream(client, provider)
+    assert answer.feed(events(ERRORS[codec.name])) == b""
+    assert (answer.started, answer.settled, answer.done) == (False, True, False)
+    assert answer.error is not None
+    said = codec.read_error(answer.error)
+    assert said is not None
+    assert said.message == "Overloaded."
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_so_is_one_that_comes_amid_the_answer_and_nothing_after_it_is_heard(client: str, provider: str) -> None:
+    codec = PROVIDERS[provider]
+    answer = stream(client, provider)
+    heard = answer.feed(events(*BEGUN[codec.name], ERRORS[codec.name], *BEGUN[codec.name]))
+    assert heard.count(b"Sal") == 1
+    assert (answer.settled, answer.done) == (True, False)
+    assert answer.error is not None
+    assert answer.end() == b""
+    assert not answer.done
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+def test_an_error_object_with_a_good_status_is_told_as_one(client: str, provider: str) -> None:
+    codec = PROVIDERS[provider]
+    body = json.dumps(ERRORS[codec.name]).encode()
+    assert passage(client, codec).read(body).error == body
+
+
+# Recorded answers, one value of which has turned into another.
+
+VALUES = st.sampled_from([None, True, 0, -1, 1.5, 10**30, "", "x", "\ud800", [], {}, [1], [None], {"a": 1}, [[]], [{}]])
+WHOLE = [each.values[0] for each in recorded_answers(streamed=False)]
+STREAMED = [each.values[0] for each in recorded_answers(streamed=True)]
+FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def places_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where values stand in a document, itself among them."""
+    yield path
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from places_in(member, (*path, name))
+
+
+def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    copy = document.copy()
+    copy[path[0]] = changed(document[path[0]], path[1:], value)
+    return copy
+
+
+def mutated(data: st.DataObject, document: Any) -> Any:
+    """With one value replaced."""
+    place = data.draw(st.sampled_from(list(places_in(document))))
+    return changed(document, place, data.draw(VALUES))
+
+
+def drawn(data: st.DataObject, among: list[Recording | None]) -> tuple[Recording, str]:
+    """A recording and a client of another dialect."""
+    found = [each for each in among if each is not None]
+    if not found:
+        pytest.skip("no recorded traffic")
+    recording = data.draw(st.sampled_from(found))
+    others = [name for name in CLIENTS if name != provider_of(recording).name]
+    return recording, data.draw(st.sampled_from(others))
+
+
+@FUZZ
+@given(data=st.data())
+def test_an_answer_with_a_value_of_a_wrong_type_is_read_or_is_none(data: st.DataObject) -> None:
+    """What is read of it is still an answer by the official types."""
+    recording, client = drawn(data, WHOLE)
+    body = json.dumps(mutated(data, json.loads(recording.response))).encode()
+    asked = passage(client, provider_of(recording))
+    try:
+        answer = asked.read(body)
+    except (ValueError, UpstreamBroken):
+        return
+    if answer.error is None:
+        hear(client, answer.body)
+        asked = passage(client, provider_of(recording), streamed=True)
+        hear_stream(client, asked.as_stream(body))
+
+
+@FUZZ
+@given(data=st.data())
+def test_so_is_a_stream_and_it_ends_whole_or_not_at_all(data: st.DataObject) -> None:
+    recording, client = drawn(data, STREAMED)
+    lines = recording.response.decode().splitlines(keepends=True)
+    place = data.draw(st.sampled_from([at for at, line in enumerate(lines) if line.startswith("data: {")]))
+    lines[place] = f"data: {json.dumps(mutated(data, json.loads(lines[place][6:])))}\n"
+    answer = passage(client, provider_of(recording), streamed=True, choices=choices_in(recording)).stream()
+    try:
+        heard = answer.feed("".join(lines).encode())
+        if answer.error is None and not answer.done:
+            heard += answer.end()
+    except UpstreamBroken:
+        return
+    if answer.error is None:
+        assert answer.done
+        hear_stream(client, heard)

@@ -1,0 +1,142 @@
+"""The golden cases: what they say, and the codecs that they are about.
+
+A case file holds one idea: `requests` that clients ask in their dialects, with what each provider must be sent or the
+field for which the client is refused; `answers` that providers give in their dialects, with what each client must
+hear. All of it is written by hand from the APIs' documentation, which `see` names.
+
+What a file leaves out: the model, and a bound of 1000 tokens on the answer; null takes the bound out. `asked_with` and
+`sent_with` are common to all requests of a file. `"<target> from <client>"` is what a target is sent for one client,
+where that is not the same for all. What is heard may have more members than the case names; null stands for a member
+that is null or absent, and {"$stamp": [maker, signature]} for a signature as it looks in a field of another maker's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.dialects.anthropic.provider_codec import AnthropicProvider
+from gateway.dialects.chat.client import ChatClient
+from gateway.dialects.chat.flavour import OPENAI
+from gateway.dialects.chat.provider import ChatProvider
+from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec
+from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.dialects.messages.client import MessagesClient
+from gateway.dialects.responses.codec import ResponsesClient
+from gateway.dialects.stamps import stamp
+
+FOLDER = Path(__file__).parent
+FRAME = Frame(id="answer", created=7)
+CLIENTS: Mapping[str, ClientCodec] = {
+    codec.name: codec for codec in (ChatClient(), MessagesClient(), ResponsesClient())
+}
+PROVIDERS: Mapping[str, ProviderCodec] = {
+    codec.name: codec for codec in (ChatProvider(OPENAI), AnthropicProvider(lambda model: 64_000), GeminiProvider())
+}
+MODELS = {"openai_chat": "gpt-5.1", "anthropic_messages": "claude-sonnet-4-5", "gemini": "gemini-2.5-flash"}
+
+Body = dict[str, Any]
+
+_ASKED_ALWAYS: Mapping[str, Body] = {
+    "openai_chat": {"model": "asked-for", "max_completion_tokens": 1000},
+    "anthropic_messages": {"model": "asked-for", "max_tokens": 1000},
+    "openai_responses": {"model": "asked-for", "max_output_tokens": 1000},
+}
+_SENT_ALWAYS: Mapping[str, Body] = {
+    "openai_chat": {"max_completion_tokens": 1000},
+    "anthropic_messages": {"max_tokens": 1000},
+    "gemini": {"generationConfig": {"maxOutputTokens": 1000}},
+}
+_NO_SETTINGS = ("generationConfig", {})
+"""As good as none."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One client's request to one target: it becomes `sent`, or it is refused for the field `refused`."""
+
+    name: str
+    client: str
+    target: str
+    model: str
+    asked: Body
+    sent: Body | None
+    refused: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one provider said, and what one client must hear of it."""
+
+    name: str
+    client: str
+    target: str
+    said: Body
+    heard: Body
+    asked: Body
+    """The client's request."""
+
+
+def requests() -> Iterator[Request]:
+    """Every pair of client and target of every case."""
+    for idea, document in _documents():
+        for case in document.get("requests", []):
+            for client, members in case["asked"].items():
+                asked = _laid_over(_ASKED_ALWAYS[client], document.get("asked_with", {}).get(client, {}), members)
+                for target in PROVIDERS:
+                    sent, refused = _expected(document, case, client, target)
+                    if (sent is None) != (refused is None):
+                        name = f"{idea}: {case['case']} ({client} to {target})"
+                        model = case.get("models", {}).get(target, MODELS[target])
+                        yield Request(name, client, target, model, asked, sent, refused)
+
+
+def answers() -> Iterator[Answer]:
+    """Every pair of provider and client of every case."""
+    for idea, document in _documents():
+        for case in document.get("answers", []):
+            for target, said in case["said"].items():
+                for client, heard in case["heard"].items():
+                    if client != target:
+                        question = {"openai_responses": {"input": "Hello"}}.get(
+                            client, {"messages": [{"role": "user", "content": "Hello"}]}
+                        )
+                        asked = _laid_over(_ASKED_ALWAYS[client], question, case.get("asked", {}).get(client, {}))
+                        yield Answer(
+                            f"{idea}: {case['case']} ({target} to {client})", client, target, said, heard, asked
+                        )
+
+
+def _expected(document: Body, case: Body, client: str, target: str) -> tuple[Body | None, str | None]:
+    """What the target is sent, and for which field the client is refused; neither for a pair that needs no codec."""
+    refused = case.get("refused", {}).get(target, {}).get(client)
+    if client == target or refused is not None:
+        return None, refused
+    sent = case.get("sent", {})
+    members = sent.get(f"{target} from {client}", sent.get(target))
+    if members is None:
+        raise AssertionError(f"{case['case']}: nothing is said of {client} to {target}")
+    return _laid_over(_SENT_ALWAYS[target], document.get("sent_with", {}).get(target, {}), members), None
+
+
+def _laid_over(*layers: Body) -> Body:
+    """The members of all layers, later ones over earlier ones; of Gemini's settings each is a member of its own."""
+    whole: Body = {}
+    for layer in layers:
+        for name, value in layer.items():
+            if name == "generationConfig" and name in whole:
+                value = _laid_over(whole[name], value)
+            whole[name] = value
+    return {name: value for name, value in whole.items() if value is not None and (name, value) != _NO_SETTINGS}
+
+
+def _documents() -> Iterator[tuple[str, Body]]:
+    for path in sorted(FOLDER.glob("*.json")):
+        yield path.stem, json.loads(path.read_text(), object_hook=_stamped)
+
+
+def _stamped(members: Body) -> Any:
+    return stamp(*members["$stamp"]) if "$stamp" in members else members

@@ -1,0 +1,187 @@
+"""A client that hangs up frees the provider at once, whichever endpoint it came by and whoever answers: ten times the
+promised time is asserted, and that nothing is left.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import trio
+
+from tests.edge.serving import Client, post
+from tests.sockets import scripts
+from tests.sockets.callers import AT_REST_S, at_rest, call, in_time, in_words, together
+from tests.sockets.moves import FAMILIES
+from tests.sockets.processes import GatewayProcess
+from tests.sockets.upstream import Asked, Script, Upstream
+
+LEFT_SOON_S = 0.5
+TIMES = 6
+QUESTION = [{"role": "user", "content": "Hello?"}]
+WORD = "Salve"
+
+
+class Endpoint(NamedTuple):
+    path: str
+    body: dict[str, Any]
+    streams: bool = True
+    """Whether answers can be streamed."""
+
+
+ENDPOINTS = {
+    "chat": Endpoint("/v1/chat/completions", {"messages": QUESTION}),
+    "responses": Endpoint("/v1/responses", {"input": "Hello?", "store": False}),
+    "kept responses": Endpoint("/v1/responses", {"input": "Hello?"}),
+    "messages": Endpoint("/v1/messages", {"messages": QUESTION, "max_tokens": 9}),
+    "count_tokens": Endpoint("/v1/messages/count_tokens", {"messages": QUESTION}, streams=False),
+    "embeddings": Endpoint("/v1/embeddings", {"input": "Hello?"}, streams=False),
+}
+PROVIDERS = ("openai", "anthropic", "google")
+UNSERVED = {("embeddings", "anthropic"), ("count_tokens", "openai"), ("count_tokens", "google")}
+"""What a provider has nothing for, or the gateway answers by itself."""
+
+CHAT_WORD = scripts.event({"content": WORD})
+CLAUDE_OPENING = b"""event: message_start
+data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude",\
+"content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}}
+
+event: content_block_start
+data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+"""
+CLAUDE_WORD = b"""event: content_block_delta
+data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Salve"}}
+
+"""
+GEMINI_WORD = b'data: {"candidates":[{"content":{"role":"model","parts":[{"text":"Salve"}]}}]}\r\n\r\n'
+RESPONSE_OPENING = b"""event: response.created
+data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_1","object":"response",\
+"created_at":1,"status":"in_progress","model":"gpt","output":[]}}
+
+"""
+RESPONSE_WORD = b"""event: response.output_text.delta
+data: {"type":"response.output_text.delta","sequence_number":1,"item_id":"msg_1","output_index":0,\
+"content_index":0,"delta":"Salve","logprobs":[]}
+
+"""
+
+
+def speech(asked: Asked) -> tuple[bytes, bytes]:
+    """What comes before the first word of whoever is asked, and a word."""
+    if asked.path.startswith("/anthropic"):
+        return CLAUDE_OPENING, CLAUDE_WORD
+    if asked.path.startswith("/google"):
+        return b"", GEMINI_WORD
+    if asked.path.endswith("/responses"):
+        return RESPONSE_OPENING, RESPONSE_WORD
+    return scripts.ROLE, CHAT_WORD
+
+
+def pauses(asked: Asked) -> None:
+    """One word, then silence."""
+    opening, word = speech(asked)
+    asked.begin_stream()
+    asked.stream(opening + word)
+    asked.wait_until_left()
+
+
+def talks_on(asked: Asked) -> None:
+    """Word after word, without an end."""
+    opening, word = speech(asked)
+    asked.begin_stream()
+    asked.stream(opening or word)
+    while asked.pause(scripts.PACE_S):
+        asked.stream(word)
+
+
+MOMENTS: dict[str, tuple[Script, bool]] = {
+    "whole": (scripts.silent, False),
+    "before a word": (scripts.silent, True),
+    "silent stream": (pauses, True),
+    "talking stream": (talks_on, True),
+}
+
+
+async def leave_by_close(client: Client) -> None:
+    client.stream.close()
+
+
+async def leave_by_reset(client: Client) -> None:
+    client.stream.close(abort=True)
+
+
+WAYS_TO_LEAVE = (leave_by_close, leave_by_reset)
+
+
+@pytest.fixture(scope="module")
+def took_s(measured: Callable[[str], None]) -> Iterator[list[float]]:
+    """How long it took each of them, told at the end."""
+    took_s: list[float] = []
+    yield took_s
+    if took_s:
+        measured(f"disconnect to upstream closed, every endpoint: {in_words(took_s)} (promised: p99 50 ms)")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "provider", "moment"),
+    [
+        pytest.param(endpoint, provider, moment, id=f"{endpoint}-{provider}-{moment}")
+        for endpoint in ENDPOINTS
+        for provider in PROVIDERS
+        for moment, (_, stream) in MOMENTS.items()
+        if (endpoint, provider) not in UNSERVED and (ENDPOINTS[endpoint].streams or not stream)
+    ],
+)
+async def test_whoever_leaves_frees_the_provider(
+    gateway: GatewayProcess,
+    upstream: Upstream,
+    took_s: list[float],
+    endpoint: str,
+    provider: str,
+    moment: str,
+) -> None:
+    script, stream = MOMENTS[moment]
+    path, body, _ = ENDPOINTS[endpoint]
+
+    async def leave(number: int) -> None:
+        model = upstream.plays(script, family=FAMILIES[provider])
+        client = await call(gateway)
+        question = json.dumps({"model": model, **body, **({"stream": True} if stream else {})}).encode()
+        await client.send(post(path, question, "Content-Type: application/json"))
+        (asked,) = await trio.to_thread.run_sync(upstream.wait_for, model, 1)
+        if script is not scripts.silent:
+            await client.read_until(WORD.encode())
+        left_at = time.monotonic()
+        await WAYS_TO_LEAVE[number % len(WAYS_TO_LEAVE)](client)
+        assert await trio.to_thread.run_sync(asked.left.wait, LEFT_SOON_S)
+        took_s.append(asked.left_at - left_at)
+
+    with trio.fail_after(10):
+        await together(TIMES, leave)
+        await in_time(lambda: at_rest(gateway), AT_REST_S)
+    assert max(took_s) < LEFT_SOON_S
+
+
+async def test_what_runs_in_the_background_does_not_mind(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """The client has its answer at once and may go; cancelled, the provider is free."""
+    model = upstream.plays(scripts.silent, family="claude")
+    client = await call(gateway)
+    question = json.dumps({"model": model, "input": "Hello?", "background": True}).encode()
+    answer = await client.ask(post("/v1/responses", question, "Content-Type: application/json"))
+    begun = json.loads(answer.body)
+    assert begun["status"] in ("queued", "in_progress")
+    client.stream.close()
+    (asked,) = await trio.to_thread.run_sync(upstream.wait_for, model, 1)
+    assert not await trio.to_thread.run_sync(asked.left.wait, 0.1)
+    client = await call(gateway)
+    cancelled_at = time.monotonic()
+    answer = await client.ask(post(f"/v1/responses/{begun['id']}/cancel", b"{}", "Content-Type: application/json"))
+    assert json.loads(answer.body)["status"] == "cancelled"
+    assert await trio.to_thread.run_sync(asked.left.wait, LEFT_SOON_S)
+    assert asked.left_at - cancelled_at < LEFT_SOON_S
+    client.stream.close()
+    await in_time(lambda: at_rest(gateway), AT_REST_S)

@@ -1,0 +1,152 @@
+"""`client.responses` of the official client, unmodified, with every provider behind it: a response's whole life."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import openai
+import pytest
+from openai import OpenAI
+from openai.types.responses import Response
+from pydantic import BaseModel
+
+from tests.sockets import scripts
+from tests.sockets.moves import FAMILIES, MOVES, Move, name_for, tells
+from tests.sockets.upstream import Asked, Upstream
+
+ANSWER = MOVES[-1]
+POLL_S = 0.01
+LIMIT_S = 5.0
+
+every_provider = pytest.mark.parametrize("provider", FAMILIES)
+
+
+class Weather(BaseModel):
+    city: str
+    degrees: float
+
+
+def plays(upstream: Upstream, provider: str, *moves: Move) -> str:
+    """What a client calls a model that makes these moves, by default one answer."""
+    return name_for(upstream.plays(tells(*(moves or (ANSWER,))), family=FAMILIES[provider]))
+
+
+def settled(client: OpenAI, response: Response) -> Response:
+    """The response when it runs no more."""
+    ends_at = time.monotonic() + LIMIT_S
+    while response.status in ("queued", "in_progress"):
+        assert time.monotonic() < ends_at
+        time.sleep(POLL_S)
+        response = client.responses.retrieve(response.id)
+    return response
+
+
+@every_provider
+def test_a_response_is_made_shown_and_deleted(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    response = client.responses.create(
+        model=plays(upstream, provider), instructions="Be brief.", input="What is new?", metadata={"for": "a test"}
+    )
+    assert (response.status, response.output_text) == ("completed", ANSWER.text)
+    assert response.usage is not None
+    assert (response.usage.input_tokens, response.usage.output_tokens, response.usage.total_tokens) == (7, 3, 10)
+    assert client.responses.retrieve(response.id) == response
+    (item,) = client.responses.input_items.list(response.id).data
+    assert (item.type, item.content[0].text) == ("message", "What is new?")
+    client.responses.delete(response.id)
+    for gone in (client.responses.retrieve, client.responses.delete, client.responses.input_items.list):
+        with pytest.raises(openai.NotFoundError):
+            gone(response.id)
+
+
+@every_provider
+def test_a_streamed_response_is_kept_as_it_was_told(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    with client.responses.stream(model=plays(upstream, provider), input="What is new?") as helper:
+        events = list(helper)
+        final = helper.get_final_response()
+    assert [events[0].type, events[-1].type] == ["response.created", "response.completed"]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert len(deltas) > 1 or provider == "google"
+    assert "".join(deltas) == final.output_text == ANSWER.text
+    assert {event.response.id for event in (events[0], events[-1])} == {final.id}
+    assert client.responses.retrieve(final.id).output_text == ANSWER.text
+
+
+@every_provider
+def test_what_is_not_to_be_kept_is_not(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    response = client.responses.create(model=plays(upstream, provider), input="What is new?", store=False)
+    assert response.output_text == ANSWER.text
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(response.id)
+
+
+@every_provider
+def test_earlier_turns_are_listed_page_by_page(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    """What went before belongs to the input of what follows."""
+    model = plays(upstream, provider, ANSWER, ANSWER)
+    first = client.responses.create(model=model, input=[{"role": "user", "content": f"Point {n}"} for n in range(3)])
+    second = client.responses.create(model=model, input="And?", previous_response_id=first.id)
+    assert second.previous_response_id == first.id
+    listed = list(client.responses.input_items.list(second.id, order="asc", limit=2))
+    texts = [item.content[0].text for item in listed if item.type == "message"]
+    assert texts == ["Point 0", "Point 1", "Point 2", ANSWER.text, "And?"]
+    assert len({item.id for item in listed}) == len(listed)
+
+
+@every_provider
+def test_a_response_in_the_background_is_polled(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    begun = client.responses.create(model=plays(upstream, provider), input="What is new?", background=True)
+    assert (begun.status, begun.background) == ("queued", True)
+    done = settled(client, begun)
+    assert (done.id, done.status, done.output_text, done.background) == (begun.id, "completed", ANSWER.text, True)
+
+
+@every_provider
+def test_a_response_in_the_background_that_fails_says_so(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    model = upstream.plays(scripts.refuses(400, "Not like this."), family=FAMILIES[provider])
+    failed = settled(client, client.responses.create(model=name_for(model), input="?", background=True))
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert "Not like this." in failed.error.message or provider in ("anthropic", "google")
+
+
+@every_provider
+def test_a_response_in_the_background_is_cancelled(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    model = upstream.plays(scripts.silent, family=FAMILIES[provider])
+    begun = client.responses.create(model=name_for(model), input="?", background=True)
+    (asked,) = upstream.wait_for(model, 1)
+    assert client.responses.cancel(begun.id).status == "cancelled"
+    assert asked.left.wait(0.5)
+    assert client.responses.cancel(begun.id).status == client.responses.retrieve(begun.id).status == "cancelled"
+
+
+def test_only_what_runs_in_the_background_can_be_cancelled(client: OpenAI, upstream: Upstream) -> None:
+    response = client.responses.create(model=plays(upstream, "anthropic"), input="What is new?")
+    with pytest.raises(openai.BadRequestError):
+        client.responses.cancel(response.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.cancel("resp_unheard_of")
+
+
+@every_provider
+def test_tokens_are_estimated_for_everyone(client: OpenAI, provider: str) -> None:
+    counted = client.responses.input_tokens.count(model=name_for(FAMILIES[provider]), input="What is new today?")
+    assert counted.object == "response.input_tokens"
+    assert 3 <= counted.input_tokens <= 12
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "google"])
+def test_structured_output_is_parsed(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    weather = Weather(city="Roma", degrees=21.5)
+    model = upstream.plays(tells(Move("", "", weather.model_dump_json())), family=FAMILIES[provider])
+    parsed = client.responses.parse(model=model, input="The weather?", text_format=Weather)
+    assert parsed.output_parsed == weather
+    (asked,) = upstream.asked(model)
+    assert schema_in(asked)["required"] == ["city", "degrees"]
+
+
+def schema_in(asked: Asked) -> Any:
+    if asked.path.startswith("/google"):
+        return asked.json["generationConfig"]["responseJsonSchema"]
+    return asked.json["output_config"]["format"]["schema"]

@@ -1,0 +1,53 @@
+"""The demo: without any key, every endpoint that asks models has somebody who answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from trio.testing import MockClock
+
+from gateway.providers.sandbox_embeddings import DEFAULT_DIMENSIONS
+from tests.whole.gateways import ENGINES, running
+
+HELLO = [{"role": "user", "content": "Salve!"}]
+NO_KEYS = {"OPENAI_API_KEY": "", "DEEPSEEK_API_KEY": ""}
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"model": "sandbox/echo", "messages": HELLO}),
+    ("/v1/responses", {"model": "sandbox/echo", "input": "Salve!"}),
+    ("/v1/messages", {"model": "sandbox/echo", "messages": HELLO, "max_tokens": 100}),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_every_endpoint_can_be_tried_without_a_key(autojump_clock: MockClock, engine: str) -> None:
+    async with running(engine=engine, environ=NO_KEYS) as it:
+        for path, question in QUESTIONS:
+            whole = await it.request("POST", path, json_body=question)
+            assert (whole.status, b"Salve!" in whole.body) == (200, True), path
+            streamed = await it.request("POST", path, json_body={**question, "stream": True})
+            assert streamed.header("content-type") == "text/event-stream; charset=utf-8"
+            assert b"Salve!" in streamed.body, path
+        asked = {"model": "sandbox/embedding", "input": "Salve!"}
+        reply = (await it.request("POST", "/v1/embeddings", json_body=asked)).json
+        assert len(reply["data"][0]["embedding"]) == DEFAULT_DIMENSIONS
+        listed = (await it.request("GET", "/v1/models")).json["data"]
+        assert [model["id"] for model in listed if model["owned_by"] == "sandbox"] == [
+            "sandbox/echo",
+            "sandbox/lorem",
+            "sandbox/embedding",
+        ]
+        assert {line["provider"] for line in it.logged("request")} == {"sandbox", None}
+        it.assert_at_rest()
+
+
+@pytest.mark.parametrize(("path", "question"), QUESTIONS, ids=["chat", "responses", "messages"])
+async def test_a_failing_sandbox_fails_in_the_clients_own_dialect(
+    autojump_clock: MockClock, path: str, question: dict[str, Any]
+) -> None:
+    """Three attempts, and then what the last of them was told."""
+    async with running('[providers.sandbox]\nkind = "sandbox"\nfail = "500"', environ=NO_KEYS) as it:
+        reply = await it.request("POST", path, json_body=question)
+    assert reply.status == 500
+    assert reply.json.get("type") == ("error" if path == "/v1/messages" else None)
+    assert reply.json["error"]["message"] == "The sandbox answers with status 500, as it was told to."
