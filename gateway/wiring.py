@@ -7,24 +7,21 @@ run in one process.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal
 
 import trio
 
-from actors.admission import ProviderSettings, RateLimits
 from actors.letters import Work
 from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
-from actors.plan import ClientLimits
 from actors.policy.memory_budget import MemoryBudget
-from actors.policy.retry_plan import RetrySettings
 from actors.provider import ProviderActor
 from actors.relay import Relay
-from actors.router import RouterActor, RouterSettings
-from actors.supervisor import Child, ChildSpec, Supervisor
+from actors.router import RouterActor
+from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
+from gateway.actor_settings import provider_settings, router_settings
 from gateway.admin.actors import ActorsPage
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.calls.http_calls import HttpCalls
@@ -32,24 +29,23 @@ from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.upstream import UpstreamClient as AnyClient
 from gateway.calls.ways import ways_of
 from gateway.config import Config, SandboxProvider
-from gateway.config.settings import MEGABYTE, Provider, Rates
+from gateway.config.settings import MEGABYTE, Provider
 from gateway.edge.client import ClientLimits as UpstreamLimits
 from gateway.edge.client import UpstreamClient
 from gateway.edge.kept_listener import KeptListener
-from gateway.edge.limits import ServerLimits
-from gateway.edge.server import EdgeServer
 from gateway.edge.tls import client_context
 from gateway.edge.upstream_keeper import UpstreamKeeper
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
 from gateway.face.background import BackgroundResponses
-from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
+from gateway.face.hypercorn_engine import tls_context
 from gateway.face.ingress import Ingress
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
+from gateway.front import Front, engine_of
 from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
@@ -167,7 +163,7 @@ class Gateway:
             ChildSpec(ROUTER, self._router, kind="router"),
             *([ChildSpec(CATALOGUE, self._catalogue_keeper, kind="client")] if list_sources(self.config) else []),
             ChildSpec(RESPONSES, lambda: self._background, grace_s=grace_s, kind="background"),
-            ChildSpec(FACE, lambda: self._face(listeners), grace_s=grace_s, kind="server"),
+            ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
 
     def _memory_monitor(self) -> MemoryMonitor:
@@ -188,7 +184,7 @@ class Gateway:
 
     def _provider(self, name: str) -> ProviderActor:
         return ProviderActor(
-            self._provider_settings(name),
+            provider_settings(self.config, self.catalog, name),
             work=self._works[name],
             report=self.actors.report,
             clock=self.world.clock,
@@ -198,7 +194,7 @@ class Gateway:
 
     def _router(self) -> RouterActor:
         return RouterActor(
-            self._router_settings(),
+            router_settings(self.config),
             resolve=lambda call: self.catalog.resolve(call.model),
             provider=self.actors.provider,
             clock=self.world.clock,
@@ -218,41 +214,10 @@ class Gateway:
             observe=self.observer,
         )
 
-    def _face(self, listeners: Sequence[Listener]) -> Child:
-        kept = [KeptListener(listener) for listener in listeners]
-        return Face(self._engine(), kept, grace_s=self.config.server.drain_grace_s)
-
-    def _engine(self) -> EdgeServer | HypercornServer:
-        settings, world = self.config.server, self.world
-        if settings.engine == "hypercorn":
-            return HypercornServer(
-                self.app,
-                settings=HypercornSettings(
-                    header_limit_bytes=settings.header_bytes,
-                    keep_alive_s=settings.keep_alive_s,
-                    write_stall_s=settings.write_stall_s,
-                    tls=self._tls,
-                ),
-                clock=world.clock,
-                wall_clock=world.wall_clock,
-                on_crash=self._engine_crashed,
-            )
-        return EdgeServer(
-            self.app,
-            limits=ServerLimits(
-                header_bytes=settings.header_bytes,
-                header_count=settings.header_count,
-                header_s=settings.header_s,
-                body_bytes=settings.body_bytes,
-                body_progress_s=settings.body_progress_s,
-                keep_alive_s=settings.keep_alive_s,
-                write_stall_s=settings.write_stall_s,
-                max_connections=settings.max_connections,
-            ),
-            clock=world.clock,
-            wall_clock=world.wall_clock,
-            on_crash=self._engine_crashed,
-        )
+    def _front(self, listeners: Sequence[Listener]) -> Front:
+        server = self.config.server
+        engine = engine_of(server, self.world, self.app, self._tls, self._engine_crashed)
+        return Front(engine, [KeptListener(listener) for listener in listeners], grace_s=server.drain_grace_s)
 
     def _engine_crashed(self, bug: BaseException, scope: Mapping[str, Any] | None) -> None:
         if isinstance(bug, Exception):
@@ -292,39 +257,6 @@ class Gateway:
             latency_s=provider.latency_ms / 1000.0, tokens_per_s=provider.tokens_per_s, fail=provider.fail
         )
         return SandboxClient(name, settings, new_id=self.world.new_id, wall_clock=self.world.wall_clock)
-
-    def _provider_settings(self, name: str) -> ProviderSettings:
-        provider = self.config.providers[name]
-        keys = tuple(key.label for key in self.config.provider_keys(name))
-        models = self.catalog.models_of(name).items()
-        return ProviderSettings(
-            name=name,
-            keys=keys or ("none",),
-            limits=_limits(provider),
-            model_limits={model: _limits(rates) for model, rates in models if _limits(rates) != RateLimits()},
-            max_concurrent=provider.max_concurrent,
-            memory_bytes=provider.memory_mb * MEGABYTE,
-        )
-
-    def _router_settings(self) -> RouterSettings:
-        retry = self.config.retry
-        return RouterSettings(
-            retry=RetrySettings(
-                attempts=retry.attempts, backoff_base_s=retry.backoff_base_s, backoff_max_s=retry.backoff_max_s
-            ),
-            budget_deposit=retry.budget_deposit,
-            budget_start=retry.budget_start,
-            budget_cap=retry.budget_cap,
-            resume=self.config.midstream.policy == "resume",
-            clients={
-                key.label: ClientLimits(
-                    requests_per_minute=key.requests_per_minute or None,
-                    tokens_per_minute=key.tokens_per_minute or None,
-                    max_concurrent=key.max_concurrent or None,
-                )
-                for key in self.config.client_keys
-            },
-        )
 
     def _services(self) -> Services:
         config, world = self.config, self.world
@@ -385,34 +317,6 @@ class PressedBudget:
         return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)
 
 
-class Face:
-    """The HTTP server as a supervised child; what it listens on outlives it."""
-
-    def __init__(
-        self, engine: EdgeServer | HypercornServer, listeners: Sequence[KeptListener], *, grace_s: float
-    ) -> None:
-        self._engine = engine
-        self._listeners = listeners
-        self._grace_s = grace_s
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serves until drained."""
-        await self._engine.serve(self._listeners, task_status=task_status)
-
-    def stop(self) -> None:
-        self._engine.drain(self._grace_s)
-
-    def view(self) -> dict[str, Any]:
-        """This child's detail in /admin/actors."""
-        return asdict(self._engine.statistics()) if isinstance(self._engine, EdgeServer) else {}
-
-
 def build(config: Config, world: World) -> Gateway:
     """The object graph of one gateway."""
     return Gateway(config, world)
-
-
-def _limits(rates: Rates) -> RateLimits:
-    return RateLimits(
-        requests_per_minute=rates.requests_per_minute or None, tokens_per_minute=rates.tokens_per_minute or None
-    )

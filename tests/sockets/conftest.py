@@ -8,6 +8,7 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
+from tests.sockets.asks import Clients
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.upstream import Upstream
 
@@ -23,6 +24,16 @@ tokens_per_minute = 0
 kind = "openai"
 base_url = "{azure}"
 api_key_env = "AZURE_API_KEY"
+[providers.elsewhere]
+kind = "openai"
+base_url = "http://127.0.0.1:9/v1"
+api_key_env = "KEY_THAT_NOBODY_HAS"
+"""
+HASTY = """
+[retry]
+budget_start = 100
+budget_cap = 1000
+backoff_base_s = 0.001
 """
 
 
@@ -56,6 +67,17 @@ def anthropic_client(gateway: GatewayProcess) -> Iterator[Anthropic]:
     """Anthropic's official client with its usual settings."""
     with Anthropic(base_url=gateway.url, api_key="the-clients-own-key") as client:
         yield client
+
+
+@pytest.fixture(scope="package")
+def hasty(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    """Clients of a gateway that tries again without delay. They ask once: what is tried again is its doing."""
+    with (
+        running(tmp_path_factory.mktemp("hasty"), settings=HASTY, environ=upstream.environ) as gateway,
+        OpenAI(base_url=f"{gateway.url}/v1", api_key="any", max_retries=0) as openai_client,
+        Anthropic(base_url=gateway.url, api_key="any", max_retries=0) as anthropic_client,
+    ):
+        yield Clients(openai_client, anthropic_client)
 
 
 FIGURES = pytest.StashKey[list[str]]()

@@ -9,9 +9,10 @@ import anthropic
 import pytest
 from anthropic import Anthropic
 
-from tests.sockets.moves import FAMILIES, MOVES, name_for, tells
+from tests.sockets.moves import FAMILIES, MOVES, name_for
 from tests.sockets.processes import GatewayProcess
 from tests.sockets.upstream import KEYS, Asked, Upstream
+from tests.sockets.voices import tells
 
 ANSWER = MOVES[-1]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -68,7 +69,9 @@ def test_a_streamed_message_has_all_its_events(anthropic_client: Anthropic, upst
 def test_the_text_arrives_word_by_word(anthropic_client: Anthropic, upstream: Upstream, provider: str) -> None:
     model = upstream.plays(tells(ANSWER), family=FAMILIES[provider])
     with anthropic_client.messages.stream(model=name_for(model), **IN_WORDS) as helper:
-        assert "".join(helper.text_stream) == ANSWER.text
+        words = list(helper.text_stream)
+    assert "".join(words) == ANSWER.text
+    assert len(words) > 1 or provider == "google"  # which tells it in one piece here
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "google", "openrouter"])
@@ -121,8 +124,9 @@ def test_claude_counts_its_tokens_itself(anthropic_client: Anthropic, upstream: 
 @pytest.mark.parametrize("provider", ["openai", "google", "deepseek", "openrouter"])
 def test_for_others_tokens_are_estimated(anthropic_client: Anthropic, upstream: Upstream, provider: str) -> None:
     model = upstream.plays(tells(), family=FAMILIES[provider])
-    counted = anthropic_client.messages.count_tokens(model=name_for(model), messages=IN_WORDS["messages"])
-    assert 2 <= counted.input_tokens <= 12
+    question: Any = [{"role": "user", "content": "What is new? " * 100}]
+    counted = anthropic_client.messages.count_tokens(model=name_for(model), messages=question)
+    assert 300 <= counted.input_tokens <= 400
     assert upstream.asked(model) == []
 
 
@@ -158,12 +162,14 @@ def test_what_another_provider_cannot_do_is_named(anthropic_client: Anthropic, u
     model = upstream.plays(tells(ANSWER), family="gemini")
     with pytest.raises(anthropic.BadRequestError, match="novelty"):
         anthropic_client.messages.create(model=model, extra_body={"novelty": 1}, **IN_WORDS)
-    with pytest.raises(anthropic.BadRequestError, match="max_tokens"):
-        anthropic_client.messages.create(model=model, **{**IN_WORDS, "max_tokens": "many"})
+    with pytest.raises(anthropic.BadRequestError, match="top_k"):
+        anthropic_client.messages.create(model=model, extra_body={"top_k": "many"}, **IN_WORDS)
     assert upstream.asked(model) == []
 
 
 def test_an_unknown_path_is_answered_in_words(gateway: GatewayProcess) -> None:
-    with Anthropic(base_url=f"{gateway.url}/elsewhere", api_key="any", max_retries=0) as client:
-        with pytest.raises(anthropic.NotFoundError):
-            client.messages.create(model="sandbox/echo", **IN_WORDS)
+    with (
+        Anthropic(base_url=f"{gateway.url}/elsewhere", api_key="any", max_retries=0) as client,
+        pytest.raises(anthropic.NotFoundError),
+    ):
+        client.messages.create(model="sandbox/echo", **IN_WORDS)

@@ -13,8 +13,9 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
-from tests.sockets.moves import FAMILIES, MOVES, RESULTS, name_for, tells, voice_of
+from tests.sockets.moves import FAMILIES, MOVES, RESULTS, name_for
 from tests.sockets.upstream import Upstream
+from tests.sockets.voices import tells, voice_of
 
 QUESTION = "What is the weather in Roma and in Ostia, and what is the time?"
 FUNCTIONS: dict[str, dict[str, Any]] = {

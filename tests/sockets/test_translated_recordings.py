@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from anthropic import Anthropic
@@ -21,6 +21,7 @@ from openai import LengthFinishReasonError, OpenAI
 from tests.dialects.anthropic.wire_types import problems
 from tests.dialects.gemini.google_types import GenerateContentRequest
 from tests.shared_material import Recording, recordings
+from tests.sockets.asks import Clients
 from tests.sockets.heard import Answer, of_anthropic, of_chat, of_gemini, of_responses
 from tests.sockets.upstream import KEYS, Asked, Script, Upstream
 
@@ -45,11 +46,6 @@ GEMINI = [
     for each in recordings("google", "vertex", api=api, where=is_answer)
 ]
 CHAT = recordings("openai", "azure", "deepseek", "openrouter", where=is_answer)
-
-
-class Clients(NamedTuple):
-    openai: OpenAI
-    anthropic: Anthropic
 
 
 @pytest.fixture(scope="module")

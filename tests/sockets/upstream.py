@@ -36,7 +36,7 @@ class Asked:
         """The gateway has broken the connection off under it."""
         self.left_at = 0.0
         """When, on time.monotonic."""
-        self._connection = connection
+        self.connection = connection
 
     @property
     def json(self) -> Any:
@@ -56,7 +56,7 @@ class Asked:
     def send(self, data: bytes) -> None:
         """All of it. Raises ConnectionError where the gateway has broken off, which is noted like any other time."""
         try:
-            self._connection.sendall(data)
+            self.connection.sendall(data)
         except ConnectionError:
             self._note_left()
             raise
@@ -79,7 +79,7 @@ class Asked:
 
     def pause(self, seconds: float) -> bool:
         """Says nothing for so long; False where the gateway breaks off meanwhile."""
-        if not select.select([self._connection], [], [], seconds)[0]:
+        if not select.select([self.connection], [], [], seconds)[0]:
             return True
         self.wait_until_left()
         return False
@@ -87,7 +87,7 @@ class Asked:
     def wait_until_left(self) -> None:
         """Says nothing more until the gateway breaks off, and notes when it did."""
         try:
-            data = self._connection.recv(1)
+            data = self.connection.recv(1)
         except ConnectionResetError:
             data = b""
         assert data == b"", "the gateway said something while it was to wait"
@@ -99,11 +99,11 @@ class Asked:
 
     def reset(self) -> NoReturn:
         """Nothing comes after this in a script."""
-        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
         raise ConnectionAbortedError  # closes the socket, once nobody reads from it any more
 
     def hang_up(self) -> None:
-        self._connection.shutdown(socket.SHUT_RDWR)
+        self.connection.shutdown(socket.SHUT_RDWR)
 
 
 Script = Callable[[Asked], None]

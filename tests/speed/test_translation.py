@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from statistics import median
 
 import pytest
+import trio
 
 from bench.table import TRANSLATION_LIMITS, render_translation
 from bench.translation import (
@@ -22,6 +23,7 @@ from bench.translation import (
     measure,
     providers,
 )
+from gateway.calls.translation import STEPS_A_TURN
 from gateway.serve import spare_the_collector
 
 
@@ -40,6 +42,26 @@ async def test_translation_costs_little_on_top_of_a_pass_through(spared_collecto
     for costs in await measure(rounds=3, requests=50, events=200):
         for figure, most in TRANSLATION_LIMITS.items():
             assert median(getattr(costs, figure)) <= 10 * most, (costs.name, figure)
+
+
+@pytest.mark.parametrize("provider", providers()[1:], ids=lambda provider: provider.name)
+async def test_neighbours_have_their_turns_while_a_large_conversation_is_translated(provider: Provider) -> None:
+    """Every few messages, when they are read and when they are written."""
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_turns)
+        await provider.way.prepare(
+            chat_request(LARGE_BYTES, messages=4_000), provider.model, streamed=False, frame=FRAME
+        )
+        nursery.cancel_scope.cancel()
+    assert turns >= 2 * 4_000 // STEPS_A_TURN - 5, turns
 
 
 @pytest.mark.parametrize("provider", providers(), ids=lambda provider: provider.name)

@@ -95,9 +95,11 @@ def _web_search(value: dict[str, Any]) -> dict[str, Any] | None:
     if isinstance(filters, dict) and filters.get("allowed_domains"):
         search["allowed_domains"] = filters["allowed_domains"]
     where = value.get("user_location")
-    if isinstance(where, dict):
+    if where is not None:
         # Chat completions put the place into a member of its own, Responses do not.
-        place = where.get("approximate", where)
+        place = where.get("approximate", where) if isinstance(where, dict) else None
+        if not isinstance(place, dict):
+            return None
         search["user_location"] = {
             "type": "approximate",
             **{name: place[name] for name in ("city", "region", "country", "timezone") if place.get(name)},

@@ -104,9 +104,22 @@ class _Image(msgspec.Struct, gc=False):
     image_url: _ImageUrl
 
 
-class _Scores(msgspec.Struct, omit_defaults=True, gc=False):
-    content: list[dict[str, Any]] | None = None
-    refusal: list[dict[str, Any]] | None = None
+class _Alternative(msgspec.Struct, gc=False):
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+
+
+class _Token(msgspec.Struct, gc=False):
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    top_logprobs: list[_Alternative] = []
+
+
+class _Scores(msgspec.Struct, gc=False):
+    content: list[_Token] | None = None
+    refusal: list[_Token] | None = None
 
 
 _details_decoder: Final = msgspec.json.Decoder(list[Detail])
@@ -154,7 +167,8 @@ def scores_in(raw: msgspec.Raw) -> dict[str, Any] | None:
     scores = _read(_scores_decoder, raw)
     if scores is None or not (scores.content or scores.refusal):
         return None
-    return {"content": scores.content, "refusal": scores.refusal}
+    told: dict[str, Any] = msgspec.to_builtins(scores)
+    return told
 
 
 def text_in(content: str | list[dict[str, Any]] | None) -> str:

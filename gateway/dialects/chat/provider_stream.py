@@ -20,6 +20,9 @@ from gateway.dialects.openai_errors import envelop
 from gateway.dialects.sse import SseSplitter
 from gateway.errors import UpstreamBroken
 
+_VITAL: Final = b'"choices"'
+"""What stands in a chunk that the answer cannot do without."""
+
 _decode_chunk: Final = msgspec.json.Decoder(Chunk).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -42,7 +45,7 @@ class ChatAnswerDecoder:
     )
 
     def __init__(self, maker: str, asked: int = 1) -> None:
-        """`maker` is whose reasoning it is that says nothing of that itself, `asked` how many choices there shall be."""
+        """`maker` is whose reasoning it is that says nothing of that itself; `asked` is how many choices there are."""
         self._splitter = SseSplitter()
         self._maker = maker
         self._asked = asked
@@ -56,7 +59,11 @@ class ChatAnswerDecoder:
         self.usage: Usage | None = None
 
     def feed(self, data: bytes) -> list[Event]:
-        """Takes what was received. Raises UpstreamBroken for an event without end, or an end without an answer."""
+        """Takes what was received.
+
+        Raises UpstreamBroken for a piece of the answer that cannot be read, an event without end, or an end without
+        an answer.
+        """
         told: list[Event] = []
         sole = self._splitter.sole_event(data)
         if sole is not None:
@@ -85,7 +92,9 @@ class ChatAnswerDecoder:
             return
         try:
             chunk = _decode_chunk(data)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as problem:
+            if _VITAL in data and not self.whole:
+                raise UpstreamBroken("The provider sent a piece of the answer that cannot be read.") from problem
             self.malformed += 1
             return
         if chunk.error is not NULL and said(chunk.error):

@@ -49,7 +49,10 @@ def _media_part(media: Media, media_type: str | None, field: str) -> WirePart:
             refuse(field, "it must be told the media type of inline data.")
         return {"inlineData": {"mimeType": media_type, "data": media.data}}
     address = media.url or media.file_id or ""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        refuse(field, "the address is none.")
     if parts.scheme not in _FETCHED:
         refuse(field, "it takes bytes, https addresses and the addresses of its own files, nothing else.")
     media_type = media_type or _type_of(parts.path)

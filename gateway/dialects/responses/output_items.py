@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.dialects.chat.words import tier_of
 from gateway.dialects.codec import Frame
 from gateway.dialects.conversation import Citation, Finish, Image, Maker, Reasoning, ToolCall
 from gateway.dialects.envelope import Usage
@@ -61,7 +62,7 @@ def response_object(
         "model": model,
         "output": output,
         **(default_echo() if echo is None else echo),
-        "service_tier": service_tier or "default",
+        "service_tier": tier_of(service_tier) or "default",
     }
     if usage is not None:
         response["usage"] = usage_object(usage)

@@ -268,12 +268,37 @@ def test_choices_end_each_for_itself() -> None:
     assert decoder.whole
 
 
-def test_comments_and_broken_chunks_are_passed_over() -> None:
+def test_comments_and_what_is_no_piece_of_the_answer_are_passed_over() -> None:
     decoder = ChatProvider(OPENROUTER).stream()
-    decoder.feed(b": OPENROUTER PROCESSING\n\n" + stream_of(chunk({"content": "a"}), "{half", '{"choices":5}'))
+    decoder.feed(b": OPENROUTER PROCESSING\n\n" + stream_of(chunk({"content": "a"}), "{half", "ping"))
     assert decoder.malformed == 2
     decoder.feed(stream_of(chunk(finish="stop")))
     assert decoder.whole
+
+
+@pytest.mark.parametrize(
+    "piece", ['{"choices":5}', '{"choices":[{"delta":{"content":5}}]}', '{"choices":[{"delta":{"con']
+)
+def test_a_piece_of_the_answer_that_cannot_be_read_breaks_it(piece: str) -> None:
+    """Passed over it would be missing; behind the whole answer it is not."""
+    decoder = ChatProvider(OPENROUTER).stream()
+    with pytest.raises(UpstreamBroken, match="piece"):
+        decoder.feed(stream_of(chunk({"content": "a"}), piece))
+    decoder = ChatProvider(OPENROUTER).stream()
+    decoder.feed(stream_of(chunk({"content": "a"}), chunk(finish="stop"), piece))
+    assert (decoder.whole, decoder.malformed) == (True, 1)
+
+
+def test_the_answer_is_not_whole_before_as_many_choices_as_were_asked_for() -> None:
+    one_after_the_other = [chunk({"content": "a"}), chunk(finish="stop")]
+    decoder = ChatProvider(PLAIN).stream(choices=2)
+    decoder.feed(stream_of(*one_after_the_other))
+    assert not decoder.whole
+    with pytest.raises(UpstreamBroken):
+        decoder.end()
+    decoder = ChatProvider(PLAIN).stream(choices=2)
+    decoder.feed(stream_of(*one_after_the_other, DONE))
+    assert decoder.whole  # by the provider's own word
 
 
 def test_an_error_in_place_of_a_chunk_ends_the_reading() -> None:

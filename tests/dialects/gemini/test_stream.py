@@ -297,3 +297,16 @@ def test_an_answer_as_an_array_of_chunks_or_as_a_whole() -> None:
 def test_json_that_is_no_answer_is_broken(body: bytes) -> None:
     with pytest.raises(UpstreamBroken):
         read_stream(body)
+
+
+def test_an_answer_of_several_candidates_is_not_whole_before_the_last() -> None:
+    first = as_events(chunk(text("One."), finish="STOP"))
+    stream = GeminiProvider().stream(choices=2)
+    stream.feed(first)
+    assert not stream.whole
+    with pytest.raises(UpstreamBroken):
+        stream.end()
+    second = {"content": {"parts": [text("Two.")]}, "finishReason": "STOP", "index": 1}
+    stream = GeminiProvider().stream(choices=2)
+    stream.feed(first + as_events({"candidates": [second]}))
+    assert stream.whole

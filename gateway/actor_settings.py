@@ -1,0 +1,54 @@
+"""What the configuration means to the actors: limits, budgets and retries in their own terms."""
+
+from __future__ import annotations
+
+from actors.admission import ProviderSettings, RateLimits
+from actors.plan import ClientLimits
+from actors.policy.retry_plan import RetrySettings
+from actors.router import RouterSettings
+from gateway.config import Config
+from gateway.config.settings import MEGABYTE, Rates
+from gateway.providers.catalog import Catalog
+
+
+def provider_settings(config: Config, catalog: Catalog, name: str) -> ProviderSettings:
+    """Those of one provider."""
+    provider = config.providers[name]
+    keys = tuple(key.label for key in config.provider_keys(name))
+    models = catalog.models_of(name).items()
+    return ProviderSettings(
+        name=name,
+        keys=keys or ("none",),
+        limits=_limits(provider),
+        model_limits={model: _limits(rates) for model, rates in models if _limits(rates) != RateLimits()},
+        max_concurrent=provider.max_concurrent,
+        memory_bytes=provider.memory_mb * MEGABYTE,
+    )
+
+
+def router_settings(config: Config) -> RouterSettings:
+    """Those of the router; a limit of 0 is none."""
+    retry = config.retry
+    return RouterSettings(
+        retry=RetrySettings(
+            attempts=retry.attempts, backoff_base_s=retry.backoff_base_s, backoff_max_s=retry.backoff_max_s
+        ),
+        budget_deposit=retry.budget_deposit,
+        budget_start=retry.budget_start,
+        budget_cap=retry.budget_cap,
+        resume=config.midstream.policy == "resume",
+        clients={
+            key.label: ClientLimits(
+                requests_per_minute=key.requests_per_minute or None,
+                tokens_per_minute=key.tokens_per_minute or None,
+                max_concurrent=key.max_concurrent or None,
+            )
+            for key in config.client_keys
+        },
+    )
+
+
+def _limits(rates: Rates) -> RateLimits:
+    return RateLimits(
+        requests_per_minute=rates.requests_per_minute or None, tokens_per_minute=rates.tokens_per_minute or None
+    )

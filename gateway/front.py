@@ -1,0 +1,78 @@
+"""The HTTP server as a supervised child: which engine serves the app, and with which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from ssl import SSLContext
+from typing import Any
+
+import trio
+
+from gateway.config.settings import Server
+from gateway.edge.kept_listener import KeptListener
+from gateway.edge.limits import ServerLimits
+from gateway.edge.server import EdgeServer
+from gateway.face.asgi_exchange import AsgiApp
+from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
+from gateway.world import World
+
+OnCrash = Callable[[BaseException, Mapping[str, Any] | None], None]
+"""Takes what an engine's own code raised, and the scope of the request that it served."""
+
+
+class Front:
+    """One life of the HTTP server; what it listens on outlives it."""
+
+    def __init__(
+        self, engine: EdgeServer | HypercornServer, listeners: Sequence[KeptListener], *, grace_s: float
+    ) -> None:
+        self._engine = engine
+        self._listeners = listeners
+        self._grace_s = grace_s
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serves until drained."""
+        await self._engine.serve(self._listeners, task_status=task_status)
+
+    def stop(self) -> None:
+        self._engine.drain(self._grace_s)
+
+    def view(self) -> dict[str, Any]:
+        """This child's detail in /admin/actors."""
+        return asdict(self._engine.statistics()) if isinstance(self._engine, EdgeServer) else {}
+
+
+def engine_of(
+    settings: Server, world: World, app: AsgiApp, tls: SSLContext | None, on_crash: OnCrash
+) -> EdgeServer | HypercornServer:
+    """The engine that the configuration names."""
+    if settings.engine == "hypercorn":
+        return HypercornServer(
+            app,
+            settings=HypercornSettings(
+                header_limit_bytes=settings.header_bytes,
+                keep_alive_s=settings.keep_alive_s,
+                write_stall_s=settings.write_stall_s,
+                tls=tls,
+            ),
+            clock=world.clock,
+            wall_clock=world.wall_clock,
+            on_crash=on_crash,
+        )
+    return EdgeServer(
+        app,
+        limits=ServerLimits(
+            header_bytes=settings.header_bytes,
+            header_count=settings.header_count,
+            header_s=settings.header_s,
+            body_bytes=settings.body_bytes,
+            body_progress_s=settings.body_progress_s,
+            keep_alive_s=settings.keep_alive_s,
+            write_stall_s=settings.write_stall_s,
+            max_connections=settings.max_connections,
+        ),
+        clock=world.clock,
+        wall_clock=world.wall_clock,
+        on_crash=on_crash,
+    )
