@@ -198,7 +198,7 @@ async def test_a_long_conversation_lets_others_have_their_turn() -> None:
         nursery.start_soon(take_turns)
         await prepare(request(messages=messages))
         nursery.cancel_scope.cancel()
-    assert 2 * rounds - 1 <= turns <= 2 * rounds + 1
+    assert 2 * rounds - 2 <= turns <= 2 * rounds  # the first is spent on beginning, the last may be too late
 
 
 def talk(messages: int) -> Iterator[dict[str, Any]]:

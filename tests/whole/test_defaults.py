@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from actors.admission import ProviderSettings
 from actors.letters import DEFAULT_TIMEOUTS
 from actors.router import RouterSettings
+from gateway.actor_settings import provider_settings, router_settings
 from gateway.config import Config, load
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
@@ -26,8 +27,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 async def test_settings_and_parts_have_the_same_defaults(config: Config, autojump_clock: MockClock) -> None:
     gateway = Running(config, MemoryNetwork(), ADDRESS, seed=0).gateway
 
-    assert gateway._router_settings() == RouterSettings()
-    assert gateway._provider_settings("sandbox") == ProviderSettings(name="sandbox", keys=("none",))
+    assert router_settings(gateway.config) == RouterSettings()
+    assert provider_settings(gateway.config, gateway.catalog, "sandbox") == ProviderSettings(
+        name="sandbox", keys=("none",)
+    )
     assert gateway.catalog.resolve("sandbox/echo")[0].timeouts == DEFAULT_TIMEOUTS
     engine = gateway._engine()
     assert isinstance(engine, EdgeServer)
