@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import trio
+from anthropic import Anthropic
+from openai import OpenAI
 
 from tests.edge.serving import Client, post
 from tests.sockets import scripts
@@ -63,8 +65,17 @@ data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_1","
 "created_at":1,"status":"in_progress","model":"gpt","output":[]}}
 
 """
+RESPONSE_ITEM = b"""event: response.output_item.added
+data: {"type":"response.output_item.added","sequence_number":1,"output_index":0,\
+"item":{"id":"msg_1","type":"message","role":"assistant","status":"in_progress","content":[]}}
+
+event: response.content_part.added
+data: {"type":"response.content_part.added","sequence_number":2,"item_id":"msg_1","output_index":0,\
+"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}}
+
+"""
 RESPONSE_WORD = b"""event: response.output_text.delta
-data: {"type":"response.output_text.delta","sequence_number":1,"item_id":"msg_1","output_index":0,\
+data: {"type":"response.output_text.delta","sequence_number":3,"item_id":"msg_1","output_index":0,\
 "content_index":0,"delta":"Salve","logprobs":[]}
 
 """
@@ -77,7 +88,7 @@ def speech(asked: Asked) -> tuple[bytes, bytes]:
     if asked.path.startswith("/google"):
         return b"", GEMINI_WORD
     if asked.path.endswith("/responses"):
-        return RESPONSE_OPENING, RESPONSE_WORD
+        return RESPONSE_OPENING + RESPONSE_ITEM, RESPONSE_WORD
     return scripts.ROLE, CHAT_WORD
 
 
@@ -164,6 +175,35 @@ async def test_whoever_leaves_frees_the_provider(
         await together(TIMES, leave)
         await in_time(lambda: at_rest(gateway), AT_REST_S)
     assert max(took_s) < LEFT_SOON_S
+
+
+def leave_responses(client: OpenAI, _: Anthropic, model: str) -> None:
+    with client.responses.stream(model=model, input="Hello?") as stream:
+        next(event for event in stream if event.type == "response.output_text.delta")
+
+
+def leave_messages(_: OpenAI, client: Anthropic, model: str) -> None:
+    with client.messages.stream(model=model, max_tokens=9, messages=[{"role": "user", "content": "?"}]) as stream:
+        next(iter(stream.text_stream))
+
+
+@pytest.mark.parametrize("script", [pauses, talks_on], ids=["silent", "talking"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("leave", [leave_responses, leave_messages])
+def test_the_official_clients_leave_their_helpers(
+    client: OpenAI,
+    anthropic_client: Anthropic,
+    upstream: Upstream,
+    leave: Callable[[OpenAI, Anthropic, str], None],
+    provider: str,
+    script: Script,
+) -> None:
+    model = upstream.plays(script, family=FAMILIES[provider])
+    leave(client, anthropic_client, model)
+    left_at = time.monotonic()
+    (asked,) = upstream.asked(model)
+    assert asked.left.wait(LEFT_SOON_S)
+    assert asked.left_at - left_at < LEFT_SOON_S
 
 
 async def test_what_runs_in_the_background_does_not_mind(gateway: GatewayProcess, upstream: Upstream) -> None:

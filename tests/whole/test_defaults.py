@@ -14,6 +14,7 @@ from gateway.actor_settings import provider_settings, router_settings
 from gateway.config import Config, load
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
+from gateway.front import engine_of
 from tests.memory_network import MemoryNetwork
 from tests.whole.gateways import ADDRESS, Running
 
@@ -32,6 +33,6 @@ async def test_settings_and_parts_have_the_same_defaults(config: Config, autojum
         name="sandbox", keys=("none",)
     )
     assert gateway.catalog.resolve("sandbox/echo")[0].timeouts == DEFAULT_TIMEOUTS
-    engine = gateway._engine()
+    engine = engine_of(config.server, gateway.world, gateway.app, None, lambda _bug, _scope: None)
     assert isinstance(engine, EdgeServer)
     assert engine._service.limits == ServerLimits()
