@@ -46,8 +46,9 @@ class ChatStream:
     """One provider's streamed answer, read to be passed on.
 
     `feed` takes what was received and returns what the client may have now: nothing until the first content, then
-    all that was held back with it. Comments before the first content are dropped, later ones pass. Chunks that are
-    not JSON are skipped and counted in `malformed`.
+    all that was held back with it. Comments before the first content are dropped, later ones pass. An event that is not
+    JSON is skipped and counted in `malformed`, unless it was to be a piece of the answer: what is left would not be
+    whole without it.
     """
 
     __slots__ = (
@@ -125,8 +126,11 @@ class ChatStream:
 
     def end(self) -> bytes:
         """The connection has ended: what is still to be passed on. Raises UpstreamBroken where the answer is cut."""
-        # Some leave out the last blank line; an event that was really cut is no JSON and is skipped.
-        rest = self.feed(b"\n\n") if self._splitter.unfinished else b""
+        # Some leave out the last blank line; an event that was really cut is no JSON.
+        try:
+            rest = self.feed(b"\n\n") if self._splitter.unfinished else b""
+        except UpstreamBroken:
+            raise UpstreamBroken("The provider's stream ended before the answer did.") from None
         if self.done or self.error is not None:
             return rest
         if not self.whole:
@@ -168,6 +172,8 @@ class ChatStream:
         try:
             msgspec.json.decode(data)
         except (ValueError, RecursionError):
+            if b'"choices"' in data and not self.whole:
+                raise UpstreamBroken("The provider sent a piece of its answer that nobody can read.") from None
             self.malformed += 1
             return b""
         self.started = True

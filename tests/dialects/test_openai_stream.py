@@ -137,10 +137,21 @@ def test_text_that_looks_like_usage_is_left_alone() -> None:
     assert stream.feed(tricky) == event({"content": ',"usage":null'})
 
 
-def test_a_malformed_chunk_is_skipped_and_counted() -> None:
+def test_an_event_that_is_no_json_is_skipped_and_counted() -> None:
     stream = ChatStream()
-    assert stream.feed(TEXT + b'data: {"choices":[{\n\n' + STOP) == TEXT + STOP
+    assert stream.feed(TEXT + b"data: {nonsense\n\n" + STOP) == TEXT + STOP
     assert stream.malformed == 1
+
+
+def test_a_piece_of_the_answer_that_nobody_can_read_breaks_it() -> None:
+    """What is left would look whole, and is not; once the answer is whole nothing is missing."""
+    stream = ChatStream()
+    assert stream.feed(TEXT) == TEXT
+    with pytest.raises(UpstreamBroken, match="nobody can read"):
+        stream.feed(b'data: {"choices":[{\n\n' + STOP)
+    whole = ChatStream()
+    assert whole.feed(TEXT + STOP + b'data: {"choices":[{\n\n') == TEXT + STOP
+    assert whole.malformed == 1
 
 
 @pytest.mark.parametrize("odd", [b'{"choices":{"a":1}}', b'{"choices":[{"delta":"text"}]}', b"[1]", b'"text"'])
