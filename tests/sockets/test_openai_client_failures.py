@@ -11,6 +11,7 @@ import pytest
 from openai import OpenAI
 
 from tests.sockets import scripts
+from tests.sockets.asks import Clients
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.scripts import WORDS, answers, refuses
 from tests.sockets.upstream import Asked, Upstream
@@ -84,9 +85,10 @@ STATUSES = {
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_providers_error_is_the_clients_exception(
-    client: OpenAI, upstream: Upstream, status: int, stream: bool
+    hasty: Clients, upstream: Upstream, status: int, stream: bool
 ) -> None:
     """With the provider's words, after the gateway's attempts only: the client is told not to retry on top."""
+    client = hasty.openai.with_options(max_retries=2)
     script = refuses(status, "The provider's own words.", [("retry-after-ms", "20")], code="its_code")
     model = upstream.plays(script)
     with pytest.raises(STATUSES[status], match="The provider's own words") as told:

@@ -26,8 +26,6 @@ from tests.sockets.upstream import Asked, Script, Upstream
 
 PROVIDERS = ("openai", "azure", "deepseek", "openrouter")
 PIECE_BYTES = 1000
-HURRY = {"X-Gateway-Timeout": "0.4"}
-"""For errors that are worth another attempt, some after a second."""
 OWN_PREFIXES = {"openai": ("gpt-", "o3-", "o4-"), "deepseek": ("deepseek-",)}
 """How the models begin that find their provider without its name before theirs."""
 RENAMED = {"x-request-id": "x-upstream-request-id"}
@@ -129,11 +127,10 @@ def strict(gateway: GatewayProcess) -> Iterator[OpenAI]:
 
 @pytest.mark.parametrize("recording", recordings(*PROVIDERS))
 def test_a_recorded_exchange_passes_unchanged(gateway: GatewayProcess, upstream: Upstream, replay: Replay) -> None:
-    hurry = {} if replay.recording.status == 200 else HURRY
     answer = httpx.post(
         f"{gateway.url}/v1/chat/completions",
         content=replay.body,
-        headers={"content-type": "application/json", **hurry},
+        headers={"content-type": "application/json"},
         timeout=20,
     )
     replay.assert_came_down(answer)
@@ -158,7 +155,7 @@ def test_the_official_client_reads_a_recorded_answer(client: OpenAI, strict: Ope
 
 @pytest.mark.parametrize("recording", recordings(*PROVIDERS, where=lambda each: each.status != 200))
 def test_the_official_client_reads_a_recorded_error(client: OpenAI, replay: Replay) -> None:
-    hurried = client.with_options(max_retries=0, default_headers=HURRY)
+    hurried = client.with_options(max_retries=0, default_headers={"X-Gateway-Timeout": "0.4"})
     with pytest.raises(openai.APIStatusError) as told:
         ask(hurried, replay)
     assert told.value.status_code == replay.recording.status
