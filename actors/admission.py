@@ -177,7 +177,7 @@ class Admission:
         host, breaker = self._host, self._models.get(model) or self._new_breaker(model)
         if not (host.phase is breaker.phase is Phase.CLOSED):
             self._refuse_if_open(breaker, model, now)
-        key = self._choose_key(model, now)
+        key = self._choose_key(model, now, call.deadline)
         if isinstance(key, Wait):
             return key
         if not self.concurrency.acquire():
@@ -289,15 +289,15 @@ class Admission:
         if retry_after is not None:
             raise Unavailable(f"{model} at {self.settings.name} is failing at the moment", retry_after=retry_after)
 
-    def _choose_key(self, model: str, now: float) -> str | Wait:
-        """The key that has most requests left among those not cooling down."""
+    def _choose_key(self, model: str, now: float, deadline: float) -> str | Wait:
+        """The key that has most requests left among those not cooling down; what would come too late is refused."""
         if not self._cooldowns and len(self._keys) == 1:
             return self.settings.keys[0]
         ready = [key for key in self._keys if self._cooldowns.get((key, model), now) <= now]
         if ready:
             return max(ready, key=lambda key: self._requests_left(key, now))
         until = min(self._cooldowns[key, model] for key in self._keys)
-        if until - now > self.settings.wait_for_cooldown_s:
+        if until - now > self.settings.wait_for_cooldown_s or until >= deadline:
             raise RateLimited(
                 f"{self.settings.name} asks for less for {model}: it is left alone for now", retry_after=until - now
             )

@@ -124,6 +124,18 @@ async def test_a_429_that_asks_for_long_sends_the_call_and_the_next_one_elsewher
         house.assert_at_rest()
 
 
+async def test_a_429_that_cannot_be_waited_out_in_time_is_told_at_once(autojump_clock: MockClock) -> None:
+    """Without Retry-After the key is left alone for 1 s; a caller with 0.8 s hears of the 429 before its time is over."""
+    throttled = Throttled("slow down")
+    async with House({"a": [fails(throttled), answers("too late")]}).running() as house:
+        start = trio.current_time()
+        with pytest.raises(Throttled):
+            await house.ask(deadline_s=0.8)
+        assert trio.current_time() - start < 0.8
+        assert [name for name, _ in house.played] == ["a"]
+        house.assert_at_rest()
+
+
 async def test_a_context_too_long_goes_only_to_a_larger_window(autojump_clock: MockClock) -> None:
     """The second candidate's window is no larger: it is skipped."""
     candidates = [
