@@ -7,8 +7,9 @@ below where it was entered, so that it does not flap.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import trio
 
@@ -28,6 +29,10 @@ class Pressure(enum.IntEnum):
     REFUSE = 95
 
 
+_RELIEVE_EVERY_S: Final = {Pressure.DEGRADE: 60.0, Pressure.REFUSE: 2.0}
+"""It stops everybody for a moment: often only where everybody is refused anyway."""
+
+
 class PressureMoved(NamedTuple):
     """The pressure changed."""
 
@@ -41,13 +46,24 @@ class PressureMoved(NamedTuple):
 class MemoryMonitor:
     """An actor without a mailbox: it reads `sample` (bytes) every 250 ms, and anybody reads its `pressure`.
 
-    `sample` may raise OSError where it cannot tell at the moment.
+    `sample` may raise OSError where it cannot tell at the moment. Under pressure `relieve` gives back what is not used
+    any more, now and then: refused requests allocate next to nothing, so that nothing else would.
     """
 
     name = "memory"
 
-    def __init__(self, sample: Callable[[], int], threshold_bytes: int, *, clock: Clock, observe: Observe) -> None:
+    def __init__(
+        self,
+        sample: Callable[[], int],
+        threshold_bytes: int,
+        *,
+        relieve: Callable[[], None],
+        clock: Clock,
+        observe: Observe,
+    ) -> None:
         self._sample = sample
+        self._relieve = relieve
+        self._relieved_at = -math.inf
         self._threshold_bytes = threshold_bytes
         self._clock = clock
         self._observe = observe
@@ -66,8 +82,15 @@ class MemoryMonitor:
             while True:
                 await trio.sleep(SAMPLE_EVERY_S)
                 self.look()
+                self._relieve_if_pressed()
         finally:
             self.buried = True
+
+    def _relieve_if_pressed(self) -> None:
+        now = self._clock()
+        if self.pressure is not Pressure.NONE and now - self._relieved_at >= _RELIEVE_EVERY_S[self.pressure]:
+            self._relieved_at = now
+            self._relieve()
 
     def look(self) -> Pressure:
         """Takes one sample now; where that fails (clients hold every file descriptor), the last one still stands."""

@@ -23,7 +23,7 @@ from gateway import __version__
 from gateway.config import Config
 from gateway.edge.read_poll import ReadPoll, open_read_poll
 from gateway.edge.sockets import connect, listen
-from gateway.telemetry.process import ResidentMemory
+from gateway.telemetry.process import MemoryRelief, ResidentMemory
 from gateway.telemetry.sink import BufferedLog
 from gateway.wiring import Gateway, build
 from gateway.world import Listener, World
@@ -95,6 +95,7 @@ def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None) -
         listen=partial(listen, poll=poll),
         run_in_thread=run_in_thread,
         memory_bytes=ResidentMemory(),
+        free_memory=MemoryRelief(),
         environ=os.environ,
         write_log=write_log,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import trio
 
@@ -39,6 +39,7 @@ from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
 from gateway.face.background import BackgroundResponses
+from gateway.face.health import Phase
 from gateway.face.hypercorn_engine import tls_context
 from gateway.face.ingress import Ingress
 from gateway.face.model_calls import ModelServices
@@ -135,10 +136,12 @@ class Gateway:
     version = __version__
 
     @property
-    def phase(self) -> Literal["starting", "ready", "draining"]:
+    def phase(self) -> Phase:
         if self._draining:
             return "draining"
-        return "starting" if self.actors.router() is None else "ready"
+        if self.actors.router() is None:
+            return "starting"
+        return "refusing" if self.actors.pressure() is Pressure.REFUSE else "ready"
 
     @property
     def uptime_s(self) -> float:
@@ -168,7 +171,10 @@ class Gateway:
 
     def _memory_monitor(self) -> MemoryMonitor:
         threshold = self.config.memory.threshold_mb * MEGABYTE
-        return MemoryMonitor(self.world.memory_bytes, threshold, clock=self.world.clock, observe=self.observer)
+        world = self.world
+        return MemoryMonitor(
+            world.memory_bytes, threshold, relieve=world.free_memory, clock=world.clock, observe=self.observer
+        )
 
     def _providers(self) -> Supervisor:
         return Supervisor(

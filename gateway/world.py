@@ -100,6 +100,8 @@ class World:
     run_in_thread: RunInThread
     memory_bytes: Callable[[], int]
     """The process's resident set."""
+    free_memory: Callable[[], None]
+    """Gives back to the system what the process does not need."""
     environ: Mapping[str, str]
     write_log: Callable[[str], None]
     """Takes one finished log line without its line end; never blocks."""

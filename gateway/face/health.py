@@ -12,7 +12,7 @@ from gateway.exchange import Answer, Request
 from gateway.face.errors import JSON
 from gateway.face.record import RequestRecord
 
-Phase = Literal["starting", "ready", "draining"]
+Phase = Literal["starting", "ready", "refusing", "draining"]
 
 
 class Vitals(Protocol):
@@ -48,7 +48,7 @@ class Health:
         return self._json(200, {**self._summary(parts), "providers": providers})
 
     async def show_ready(self, _request: Request, _record: RequestRecord) -> Answer:
-        """Whether to send requests here: 503 while starting or draining."""
+        """Whether to send requests here: 503 while starting, refusing for want of memory, or draining."""
         phase = self._vitals.phase
         return self._json(200 if phase == "ready" else 503, {"status": phase})
 

@@ -83,7 +83,9 @@ class Ingress:
         if size_bytes > self._limit_bytes:
             raise BodyTooLarge(f"The body of the request is larger than {self._limit_bytes} bytes.")
         if not self._budget.reserve(size_bytes - held):
-            raise MemoryPressure("Too many large requests at once; try again.", retry_after=RETRY_AFTER_S)
+            raise MemoryPressure(
+                "The gateway has no memory to spare for this request now; try again.", retry_after=RETRY_AFTER_S
+            )
         return size_bytes
 
 

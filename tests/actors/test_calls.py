@@ -125,7 +125,7 @@ async def test_a_429_that_asks_for_long_sends_the_call_and_the_next_one_elsewher
 
 
 async def test_a_429_that_cannot_be_waited_out_in_time_is_told_at_once(autojump_clock: MockClock) -> None:
-    """Without Retry-After the key is left alone for 1 s; a caller with 0.8 s hears of the 429 before its time is over."""
+    """Without Retry-After the key is left alone for 1 s; a caller with 0.8 s hears of the 429 in time."""
     throttled = Throttled("slow down")
     async with House({"a": [fails(throttled), answers("too late")]}).running() as house:
         start = trio.current_time()

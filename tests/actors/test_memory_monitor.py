@@ -39,8 +39,31 @@ async def test_pressure_is_seen_within_a_quarter_of_a_second_and_stated_once(aut
     def sample() -> int:
         return 990 if 0.6 <= trio.current_time() - start < 2.1 else 100
 
-    monitor = MemoryMonitor(sample, 1000, clock=trio.current_time, observe=facts.append)
+    monitor = MemoryMonitor(sample, 1000, relieve=lambda: None, clock=trio.current_time, observe=facts.append)
     with trio.move_on_after(5):
         await monitor.run()
     assert [(fact.after, fact.at - start) for fact in facts] == [(Pressure.REFUSE, 0.75), (Pressure.NONE, 2.25)]
     assert monitor.view() == {"pressure": "none", "used_bytes": 100, "threshold_bytes": 1000, "missed": 0}
+
+
+@pytest.mark.parametrize(("used", "when"), [(960, [0.75, 2.75, 4.75]), (850, [0.75])])
+async def test_under_pressure_what_is_not_used_is_given_back(
+    used: int, when: list[float], autojump_clock: MockClock
+) -> None:
+    """For 5 s memory is high and giving back does not help: refusing, it is tried every 2 s; before that rarely."""
+    start = trio.current_time()
+    tried: list[float] = []
+
+    def sample() -> int:
+        return used if 0.6 <= trio.current_time() - start < 5.6 else 100
+
+    monitor = MemoryMonitor(
+        sample,
+        1000,
+        relieve=lambda: tried.append(trio.current_time() - start),
+        clock=trio.current_time,
+        observe=lambda _fact: None,
+    )
+    with trio.move_on_after(10):
+        await monitor.run()
+    assert tried == when

@@ -72,12 +72,18 @@ class Memory:
 
     def __init__(self) -> None:
         self.bytes = 50 * MEGABYTE
+        self.unused = 0
+        """What of it could be given back."""
         self.failure: Exception | None = None
 
     def __call__(self) -> int:
         if self.failure is not None:
             raise self.failure
         return self.bytes
+
+    def give_back(self) -> None:
+        self.bytes -= self.unused
+        self.unused = 0
 
 
 class Running:
@@ -113,6 +119,7 @@ class Running:
             listen=self.network.listen,
             run_in_thread=run_inline,
             memory_bytes=self.memory,
+            free_memory=self.memory.give_back,
             environ={},
             write_log=self.lines.append,
         )

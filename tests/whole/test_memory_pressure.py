@@ -86,3 +86,24 @@ async def test_no_flood_of_clients_can_blind_the_gateway_to_death(autojump_clock
         it.memory.failure = None
         await holds(it, 10)
         assert (await it.ask()).status == 200
+
+
+async def test_what_a_burst_left_unused_is_given_back_so_that_refusal_ends(autojump_clock: MockClock) -> None:
+    """The process holds 96 %, of which nobody uses half: no balancer is told to send elsewhere for long."""
+    async with running(THRESHOLD) as it:
+        it.openai.plays(answers())
+        it.memory.unused = 480 * MEGABYTE
+        await holds(it, 96)
+        await trio.sleep(ONE_SAMPLE_S)
+        assert (await it.request("GET", "/health/ready")).status == 200
+        assert (await it.ask()).status == 200
+        assert [line["pressure"] for line in it.logged("memory pressure")] == ["refuse", "none"]
+
+
+async def test_a_gateway_that_refuses_is_not_ready(autojump_clock: MockClock) -> None:
+    async with running(THRESHOLD) as it:
+        await holds(it, 96)
+        ready = await it.request("GET", "/health/ready")
+        assert (ready.status, ready.json) == (503, {"status": "refusing"})
+        await holds(it, 50)
+        assert (await it.request("GET", "/health/ready")).status == 200
