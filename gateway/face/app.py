@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from quart import Response
+from quart import request as quart_request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as QuartMethodNotAllowed
 from werkzeug.exceptions import NotFound as QuartNotFound
 
+from gateway.dialects.messages.errors import error_body as messages_error
+from gateway.dialects.openai_errors import error_body as openai_error
 from gateway.errors import BodyTooLarge, GatewayError, InvalidRequest, MethodNotAllowed, NotFound
 from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint
@@ -19,6 +22,8 @@ from gateway.face.record import RequestRecord
 from gateway.face.routes import all_routes, hot_table
 from gateway.face.services import Services
 
+MESSAGES_PATH = "/v1/messages"
+"""Whoever asks here or below speaks Anthropic's dialect."""
 OTHER_ENDPOINT = "other"
 """What a request for no endpoint of ours counts as."""
 
@@ -58,7 +63,8 @@ def _render_refusals(app: QuartTrio, services: Services) -> None:
         async def serve(request: Request, _record: RequestRecord) -> Answer:
             raise _as_ours(error, request)
 
-        handler = ApiEndpoint(OTHER_ENDPOINT, serve, reporting)
+        render = messages_error if quart_request.path.startswith(MESSAGES_PATH) else openai_error
+        handler = ApiEndpoint(OTHER_ENDPOINT, serve, reporting, render_error=render)
         response = await view_of(handler, body_progress_s=services.body_progress_s)()
         if isinstance(error, QuartMethodNotAllowed) and error.valid_methods:
             response.headers["allow"] = ", ".join(sorted(error.valid_methods))

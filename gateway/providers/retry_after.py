@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
-MOST_S = 86_400.0
-"""Nobody is believed beyond a day."""
+MOST_S = 3_600.0
+"""Nobody is believed beyond an hour: one wrong date must not shut a model out for good."""
 
 
 def retry_after(headers: Iterable[tuple[bytes, bytes]], now: float) -> float | None:

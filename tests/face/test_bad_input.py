@@ -80,6 +80,22 @@ async def test_an_unknown_path_is_a_404(autojump_clock: MockClock, face: Face, t
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/v1/messages", 405, "invalid_request_error"),
+        ("GET", "/v1/messages/count_tokens", 405, "invalid_request_error"),
+        ("POST", "/v1/messages/batches", 404, "not_found_error"),
+    ],
+)
+async def test_below_messages_even_what_is_not_there_is_said_in_anthropics_words(
+    autojump_clock: MockClock, face: Face, method: str, path: str, status: int, kind: str
+) -> None:
+    reply = await (await face.connect()).request(method, path)
+    assert reply.status == status
+    assert (reply.json["type"], reply.json["error"]["type"]) == ("error", kind)
+
+
+@pytest.mark.parametrize(
     ("method", "target", "allow"),
     [
         ("GET", CHAT, "POST"),

@@ -223,11 +223,9 @@ class MessageStream:
     def _stop(self, events: list[Event]) -> None:
         if not self._started:
             raise UpstreamBroken("The provider's stream ended without an answer.")
-        if not self.whole:
-            self._close(events)
-            events.append(Ended(finish_of(None)))
-            self._tell_usage(events)
-        self.whole = self.done = True
+        if not self.whole:  # nobody said how it ended: what came of it may be a part
+            raise UpstreamBroken("The provider's stream ended without a stop reason.")
+        self.done = True
 
     def _count(self, raw: msgspec.Raw) -> None:
         counts = read_counts(raw)
