@@ -57,9 +57,9 @@ class GatewayProcess:
         self.url = self.logged("gateway ready")[0]["url"]
 
     def warm_up(self) -> None:
-        """Returns when it has done what it puts off until after its start, for tests that measure time."""
+        """Returns when its code has run a few times, for tests that measure time."""
         for _ in range(3):
-            self.get("/v1/models/gpt-4.1")  # the first one may have to wait for the models' data, the next for the rest
+            self.get("/v1/models/gpt-4.1")
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
