@@ -52,9 +52,9 @@ lock: ## Renew both lock files from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --extra embedded --group build --output-file requirements.lock
+		--no-strip-extras --no-emit-index-url --no-header --extra embedded --group build --output-file requirements.lock
 	@$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --extra embedded --group build --group dev --constraint requirements.lock \
+		--no-strip-extras --no-emit-index-url --no-header --extra embedded --group build --group dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
 	@rm -rf $(VENV)-lock
 
