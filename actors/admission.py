@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from actors.errors import Blame, Failure, Overloaded, RateLimited, Unavailable
 from actors.letters import Attempt
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
+from actors.policy.bucket import NewBucket, bucket_of, local_bucket
 from actors.policy.concurrency import ConcurrencyLimit
 from actors.policy.memory_budget import MemoryBudget
-from actors.policy.token_bucket import TokenBucket
 
 HOST = "*"
 """The name under which the breaker of the provider's host goes."""
@@ -77,9 +77,9 @@ class Buckets:
 
     __slots__ = ("requests", "tokens")
 
-    def __init__(self, limits: RateLimits, now: float) -> None:
-        self.requests = _bucket(limits.requests_per_minute, now)
-        self.tokens = _bucket(limits.tokens_per_minute, now)
+    def __init__(self, name: str, limits: RateLimits, now: float, new_bucket: NewBucket) -> None:
+        self.requests = bucket_of(f"{name}/requests", limits.requests_per_minute, now, new_bucket)
+        self.tokens = bucket_of(f"{name}/tokens", limits.tokens_per_minute, now, new_bucket)
 
     def take(self, tokens: float, now: float) -> float | None:
         """Takes one request and `tokens`, or neither and says after how many seconds to ask again."""
@@ -158,6 +158,7 @@ class Admission:
         now: float,
         random: random.Random,
         on_move: Callable[[str, Move, int], None],
+        new_bucket: NewBucket = local_bucket,
     ) -> None:
         self.settings = settings
         self.memory = MemoryBudget(settings.memory_bytes)
@@ -166,8 +167,14 @@ class Admission:
         self._on_move = on_move
         self._host = Breaker(settings.breaker, random)
         self._models: dict[str, Breaker] = {}
-        self._keys = {label: Buckets(settings.limits, now) for label in settings.keys}
-        self._model_buckets = {model: Buckets(limits, now) for model, limits in settings.model_limits.items()}
+        place = f"provider/{settings.name}"
+        self._keys = {
+            label: Buckets(f"{place}/key/{label}", settings.limits, now, new_bucket) for label in settings.keys
+        }
+        self._model_buckets = {
+            model: Buckets(f"{place}/model/{model}", limits, now, new_bucket)
+            for model, limits in settings.model_limits.items()
+        }
         self._cooldowns: dict[tuple[str, str], float] = {}
         """Until when a key and model are left alone."""
 
@@ -374,7 +381,3 @@ class Admission:
             if breaker.phase is not Phase.CLOSED or breaker.failures
         ]
         self._models = dict(noisy[-MAX_BREAKERS // 2 :])
-
-
-def _bucket(per_minute: float | None, now: float) -> TokenBucket | None:
-    return None if per_minute is None else TokenBucket(per_minute / 60.0, per_minute, now)

@@ -8,8 +8,8 @@ from typing import Any
 
 from actors.errors import Failure, RateLimited
 from actors.letters import Attempt, Call, Candidate
+from actors.policy.bucket import NewBucket, bucket_of
 from actors.policy.concurrency import ConcurrencyLimit
-from actors.policy.token_bucket import TokenBucket
 from actors.timers import Timer
 
 
@@ -27,9 +27,10 @@ class ClientAccount:
 
     __slots__ = ("_concurrency", "_requests", "_tokens")
 
-    def __init__(self, limits: ClientLimits, now: float) -> None:
-        self._requests = _bucket(limits.requests_per_minute, now)
-        self._tokens = _bucket(limits.tokens_per_minute, now)
+    def __init__(self, label: str, limits: ClientLimits, now: float, new_bucket: NewBucket) -> None:
+        place = f"client/{label}"
+        self._requests = bucket_of(f"{place}/requests", limits.requests_per_minute, now, new_bucket)
+        self._tokens = bucket_of(f"{place}/tokens", limits.tokens_per_minute, now, new_bucket)
         self._concurrency = None if limits.max_concurrent is None else ConcurrencyLimit(limits.max_concurrent)
 
     def take(self, call: Call, now: float) -> None:
@@ -166,7 +167,3 @@ class Plan:
         for timer in (self.backoff, self.hedge):
             if timer is not None:
                 timer.cancel()
-
-
-def _bucket(per_minute: float | None, now: float) -> TokenBucket | None:
-    return None if per_minute is None else TokenBucket(per_minute / 60.0, per_minute, now)

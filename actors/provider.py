@@ -42,6 +42,7 @@ from actors.events import (
 from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Report, Work
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.policy.breaker import Move
+from actors.policy.bucket import NewBucket, local_bucket
 from actors.timers import Timer
 from actors.waiters import Waiters
 
@@ -58,6 +59,7 @@ class ProviderActor(Actor[Attempt]):
         clock: Clock,
         random: random.Random,
         observe: Observe,
+        new_bucket: NewBucket = local_bucket,
         mailbox_capacity: int = DEFAULT_CAPACITY,
         mailbox_bytes: int = DEFAULT_CAPACITY_BYTES,
     ) -> None:
@@ -67,7 +69,9 @@ class ProviderActor(Actor[Attempt]):
         )
         super().__init__(settings.name, mailbox, clock=clock, observe=observe)
         self.settings = settings
-        self.admission = Admission(settings, now=clock(), random=random, on_move=self._breaker_moved)
+        self.admission = Admission(
+            settings, now=clock(), random=random, on_move=self._breaker_moved, new_bucket=new_bucket
+        )
         self.waiters = Waiters(settings.name, max_count=settings.max_waiting, max_bytes=settings.max_waiting_bytes)
         self._work = work
         self._report = report

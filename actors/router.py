@@ -18,6 +18,7 @@ from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retr
 from actors.letters import Answered, Attempt, Broken, Call, Candidate, Clock, Outcome, Report
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.plan import ClientAccount, ClientLimits, Plan
+from actors.policy.bucket import NewBucket, local_bucket
 from actors.policy.retry_budget import RetryBudget
 from actors.policy.retry_plan import Again, Next, RetrySettings, decide
 
@@ -60,6 +61,7 @@ class RouterActor(Actor[Call | Report]):
         clock: Clock,
         random: random.Random,
         observe: Observe,
+        new_bucket: NewBucket = local_bucket,
         mailbox_capacity: int = DEFAULT_CAPACITY,
         mailbox_bytes: int = DEFAULT_CAPACITY_BYTES,
         max_calls: int = 65536,
@@ -83,7 +85,7 @@ class RouterActor(Actor[Call | Report]):
         self._calls: dict[Call, Plan] = {}
         self._budgets: dict[str, RetryBudget] = {}
         self._clients = {
-            label: ClientAccount(limits, clock())
+            label: ClientAccount(label, limits, clock(), new_bucket)
             for label, limits in settings.clients.items()
             if limits != ClientLimits()  # who has none needs no account, and most have none
         }
