@@ -165,9 +165,9 @@ def encode_chunk(piece: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
-def refusal_answer(refusal: GatewayError, lines: FieldLines) -> bytes:
-    """A whole answer of the server's own, the connection's last."""
-    body = error_body(refusal)
+def refusal_answer(refusal: GatewayError, target: bytes, lines: FieldLines) -> bytes:
+    """A whole answer of the server's own to a request for `target`, the connection's last."""
+    body = error_body(refusal, target)
     return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
         _STATUS_LINES[refusal.status],
         len(body),

@@ -191,7 +191,7 @@ class Exchange:
         """Answers 500 in the app's place; only while nothing has been sent."""
         self._status = AppCrashed.status
         self._headers = [(b"content-type", b"application/json")]
-        body = error_body(AppCrashed("The gateway failed to handle this request."))
+        body = error_body(AppCrashed("The gateway failed to handle this request."), self._request.raw_path)
         await self.send({"type": "http.response.body", "body": body})
 
     def _open(self, body: bytes, more: bool) -> bytes:

@@ -314,8 +314,9 @@ class Connection:
         if exchange is not None and not exchange.opened and self._refusal is None:
             self._refusal = ShuttingDown("The gateway is shutting down.")
         if self._refusal is not None and (exchange is None or not exchange.opened):
+            asked = self._parser.target if self._active is None else self._active.raw_path
             try:
-                await self.write(refusal_answer(self._refusal, self._service.lines))
+                await self.write(refusal_answer(self._refusal, asked, self._service.lines))
             except ClientGone:
                 return
         self._linger()

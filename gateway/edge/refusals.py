@@ -13,8 +13,7 @@ BodyTooLarge, HeadersTooLarge and MethodNotAllowed are the gateway's own.
 
 from __future__ import annotations
 
-import msgspec
-
+from gateway.dialects.error_bodies import error_body_at
 from gateway.errors import GatewayError, InvalidRequest, describe
 
 
@@ -42,8 +41,6 @@ class AppCrashed(GatewayError):
     status, type, code = 500, "server_error", "internal_error"
 
 
-def error_body(refusal: GatewayError) -> bytes:
-    """An OpenAI error object, the body of every answer the server makes up."""
-    told = describe(refusal)
-    error = {"message": told.message, "type": told.type, "param": told.param, "code": told.code}
-    return msgspec.json.encode({"error": error})
+def error_body(refusal: GatewayError, target: bytes) -> bytes:
+    """The body of every answer the server makes up, in the dialect of who asks at `target`."""
+    return error_body_at(target)(describe(refusal))

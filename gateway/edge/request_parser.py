@@ -102,7 +102,8 @@ class RequestParser:
         """A request has begun and not ended."""
         self.progressed = False
         """The last bytes fed began or ended a request, or held a piece of a body."""
-        self._target = b""
+        self.target = b""
+        """What the latest request is for, as far as it has come."""
         self._headers: RawHeaders = []
         self._hosts = 0
         self._length = 0
@@ -159,20 +160,20 @@ class RequestParser:
         method, version = self._parser.get_method(), self._parser.get_http_version().encode()
         fields = b"".join(b"%b: %b\r\n" % field for field in self._headers if field[0] != b"upgrade")
         self._parser = httptools.HttpRequestParser(self)
-        return b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, self._target, version, fields, rest)
+        return b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, self.target, version, fields, rest)
 
     # What llhttp calls. An exception from these ends the parser and reaches `feed` as HttpParserCallbackError.
 
     def on_message_begin(self) -> None:
         self.midway = self.progressed = True
         self._fed = self._last_fed
-        self._target = b""
+        self.target = b""
         self._headers = []
         self._hosts = self._length = 0
         self._chunked = self._expects = self._hurried = self._upgrading = False
 
     def on_url(self, piece: bytes) -> None:
-        self._target += piece
+        self.target += piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
@@ -202,7 +203,7 @@ class RequestParser:
 
     def _take_target_apart(self, method: str) -> Target:
         """Most connections ask for the same thing again and again."""
-        asked = (method, self._target)
+        asked = (method, self.target)
         if asked != self._last_asked:
             self._last_target = parse_target(*asked)
             self._last_asked = asked
@@ -262,7 +263,7 @@ class RequestParser:
             raise InvalidRequest("An HTTP/1.0 request has at most one Host header and is never chunked.")
 
     def _head_bytes(self) -> int:
-        return len(self._target) + sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in self._headers)
+        return len(self.target) + sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in self._headers)
 
     def _check_host(self, value: bytes) -> None:
         if value != self._last_host:

@@ -11,19 +11,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as QuartMethodNotAllowed
 from werkzeug.exceptions import NotFound as QuartNotFound
 
-from gateway.dialects.messages.errors import error_body as messages_error
-from gateway.dialects.openai_errors import error_body as openai_error
+from gateway.dialects.error_bodies import error_body_at
 from gateway.errors import BodyTooLarge, GatewayError, InvalidRequest, MethodNotAllowed, NotFound
 from gateway.exchange import Answer, Request
-from gateway.face.api import ApiEndpoint
+from gateway.face.api import ApiEndpoint, Serve
 from gateway.face.asgi_exchange import AsgiApp, HotRoutes
 from gateway.face.quart_exchange import ClosingConnection, view_of
 from gateway.face.record import RequestRecord
 from gateway.face.routes import all_routes, hot_table
 from gateway.face.services import Services
 
-MESSAGES_PATH = "/v1/messages"
-"""Whoever asks here or below speaks Anthropic's dialect."""
 OTHER_ENDPOINT = "other"
 """What a request for no endpoint of ours counts as."""
 
@@ -56,16 +53,19 @@ def _lift_limits(app: QuartTrio, services: Services) -> None:
 
 
 def _render_refusals(app: QuartTrio, services: Services) -> None:
-    """What Quart itself refuses becomes an API request like any other: an id, a record, an OpenAI error object."""
+    """What Quart itself refuses becomes an API request like any other: an id, a record, an error in its dialect."""
     reporting = services.models.reporting
+
+    async def answer(serve: Serve) -> Response:
+        render = error_body_at(quart_request.path.encode())
+        endpoint = ApiEndpoint(OTHER_ENDPOINT, serve, reporting, render_error=render)
+        return await view_of(endpoint, body_progress_s=services.body_progress_s)()
 
     async def refuse(error: HTTPException) -> Response:
         async def serve(request: Request, _record: RequestRecord) -> Answer:
             raise _as_ours(error, request)
 
-        render = messages_error if quart_request.path.startswith(MESSAGES_PATH) else openai_error
-        handler = ApiEndpoint(OTHER_ENDPOINT, serve, reporting, render_error=render)
-        response = await view_of(handler, body_progress_s=services.body_progress_s)()
+        response = await answer(serve)
         if isinstance(error, QuartMethodNotAllowed) and error.valid_methods:
             response.headers["allow"] = ", ".join(sorted(error.valid_methods))
         return response
@@ -74,7 +74,7 @@ def _render_refusals(app: QuartTrio, services: Services) -> None:
         async def serve(_request: Request, _record: RequestRecord) -> Answer:
             raise error
 
-        return await view_of(ApiEndpoint(OTHER_ENDPOINT, serve, reporting), body_progress_s=services.body_progress_s)()
+        return await answer(serve)
 
     app.register_error_handler(HTTPException, refuse)
     app.register_error_handler(Exception, crash)

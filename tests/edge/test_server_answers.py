@@ -379,3 +379,25 @@ async def test_a_push_to_a_client_that_has_gone_ends_the_call(autojump_clock):
         assert len(house.app.taken) < 10
         assert house.connections() == 0
         await house.hello()
+
+
+@pytest.mark.parametrize(
+    ("target", "begins"),
+    [
+        ("/v1/messages", b'{"type":"error",'),
+        ("/v1/messages?beta=true", b'{"type":"error",'),
+        ("/v1/messages/count_tokens", b'{"type":"error",'),
+        ("http://gateway.test/v1/messages", b'{"type":"error",'),
+        ("/v1/messages-of-mine", b'{"error":{'),
+        ("/v1/chat/completions", b'{"error":{'),
+        ("/?/v1/messages", b'{"error":{'),
+    ],
+)
+async def test_what_the_server_refuses_is_said_in_the_dialect_of_who_asks(autojump_clock, target, begins):
+    """The head names where it goes before it grows beyond all measure; on a kept connection the latest one counts."""
+    async with serving() as house:
+        client = await house.client()
+        assert (await client.ask(get("/hello"))).status == 200
+        answer = await client.ask(get(target, "X-Long: " + "x" * ServerLimits().header_bytes))
+        assert answer.status == 431
+        assert answer.body.startswith(begins)

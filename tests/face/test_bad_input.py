@@ -150,6 +150,29 @@ async def test_a_huge_body_that_does_not_say_so_is_a_413_too(autojump_clock: Moc
     assert face.house.budget.used == 0
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+@pytest.mark.parametrize("headers", [{}, {"transfer-encoding": "chunked"}])
+async def test_below_messages_a_huge_body_is_refused_in_anthropics_words(
+    autojump_clock: MockClock, face: Face, path: str, headers: dict[str, str]
+) -> None:
+    reply = await face.request("POST", path, json_body=too_long(3 * BODY_LIMIT_BYTES), headers=headers)
+
+    assert reply.status == 413
+    assert (reply.json["type"], reply.json["error"]["type"]) == ("error", "request_too_large")
+
+
+async def test_below_messages_a_body_that_stops_coming_is_said_in_anthropics_words(
+    autojump_clock: MockClock, face: Face
+) -> None:
+    client = await face.connect()
+    await client.send_raw(b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 90000\r\n\r\n{")
+
+    data = await client.read_raw()
+
+    assert data.startswith(b"HTTP/1.1 408 ")
+    assert b'{"type":"error","error":{"type":"timeout_error",' in data
+
+
 async def test_a_body_in_chunks_is_as_good_as_any(autojump_clock: MockClock, face: Face) -> None:
     client = await face.connect()
     body = json.dumps(too_long(50_000)).encode()
