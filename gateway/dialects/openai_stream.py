@@ -18,6 +18,8 @@ from gateway.dialects.sse import SseSplitter, encode_event
 from gateway.errors import UpstreamBroken
 
 DONE: Final = b"data: [DONE]\n\n"
+UNFINISHED: Final = "The provider's stream ended without a finish reason."
+"""Said of `[DONE]` where nobody said how the answer ended: what came of it may be a part."""
 PREAMBLE_LIMIT_BYTES: Final = 64 * 1024
 """More than this is not held back, content or not."""
 
@@ -52,6 +54,7 @@ class ChatStream:
     """
 
     __slots__ = (
+        "_begun",
         "_choices",
         "_finished",
         "_held",
@@ -74,6 +77,8 @@ class ChatStream:
         self._choices = choices
         self._hide_usage = hide_usage
         self._held: list[bytes] = []
+        self._begun = 0
+        """A bit for each choice that has begun; of no interest where there is but one."""
         self._finished = 0
         """A bit for each choice that has its finish_reason."""
         self.started = False
@@ -154,6 +159,8 @@ class ChatStream:
             self.settled = True
             return b""
         for choice in chunk.choices or ():
+            if self._choices > 1:
+                self._begun |= self._bit(choice)
             if choice.delta:
                 self._count(choice.delta)
             if choice.finish_reason:
@@ -163,8 +170,11 @@ class ChatStream:
         return self._take_usage(raw, data, name, chunk)
 
     def _end_orderly(self) -> None:
+        """`[DONE]`. A provider that gives fewer answers than were asked for has finished those that it gives."""
         if not self.started and not self._held:
             raise UpstreamBroken("The provider's stream ended without an answer.")
+        if not self._finished or self._begun & ~self._finished:
+            raise UpstreamBroken(UNFINISHED)
         self.started = self.whole = self.done = self.settled = True
 
     def _take_unusual(self, raw: bytes, data: bytes) -> bytes:
@@ -188,9 +198,12 @@ class ChatStream:
     def _finish(self, choice: _Choice) -> None:
         self.started = True
         self.finish_reason = choice.finish_reason
-        self._finished |= 1 << min(max(choice.index, 0), self._choices)
+        self._finished |= self._bit(choice)
         if self._finished.bit_count() >= self._choices:
             self.whole = self.settled = True
+
+    def _bit(self, choice: _Choice) -> int:
+        return 1 << min(max(choice.index, 0), self._choices)
 
     def _take_usage(self, raw: bytes, data: bytes, name: bytes, chunk: _Chunk) -> bytes:
         if bytes(chunk.usage) == b"null":

@@ -184,7 +184,23 @@ def test_an_error_that_is_null_is_none() -> None:
 
 def test_what_follows_the_end_is_not_read() -> None:
     stream = ChatStream()
-    assert stream.feed(TEXT + DONE + TEXT) == TEXT + DONE
+    assert stream.feed(TEXT + STOP + DONE + TEXT) == TEXT + STOP + DONE
+
+
+@pytest.mark.parametrize("choices", [1, 2])
+def test_done_without_a_finish_reason_is_no_end_of_an_answer(choices: int) -> None:
+    """Nobody said how the answer ended: what came of it may be a part."""
+    with pytest.raises(UpstreamBroken, match="without a finish reason"):
+        ChatStream(choices=choices).feed(TEXT + DONE)
+
+
+def test_fewer_choices_than_were_asked_for_are_whole_once_all_that_came_have_ended() -> None:
+    """Some providers know nothing of `n`."""
+    stream = ChatStream(choices=2)
+    assert stream.feed(TEXT + STOP + DONE) == TEXT + STOP + DONE
+    assert stream.done
+    with pytest.raises(UpstreamBroken, match="without a finish reason"):
+        ChatStream(choices=2).feed(TEXT + event({"content": "b"}, index=1) + STOP + DONE)
 
 
 def test_a_stream_that_only_says_done_is_no_answer() -> None:

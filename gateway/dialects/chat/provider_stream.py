@@ -17,6 +17,7 @@ from gateway.dialects.chat.usage import read_usage
 from gateway.dialects.chat.words import is_failure
 from gateway.dialects.envelope import Usage
 from gateway.dialects.openai_errors import envelop
+from gateway.dialects.openai_stream import UNFINISHED
 from gateway.dialects.sse import SseSplitter
 from gateway.errors import UpstreamBroken
 
@@ -138,12 +139,11 @@ class ChatAnswerDecoder:
             told.append(Counted(self.usage, self._tier))
 
     def _end_orderly(self, told: list[Event]) -> None:
-        """`[DONE]`: what has no finish by now ends without one, as some providers have it."""
+        """`[DONE]`. A provider that gives fewer answers than were asked for has finished those that it gives."""
         if not self._choices:
             raise UpstreamBroken("The provider's stream ended without an answer.")
-        for parts in self._choices.values():
-            if not parts.ended:
-                parts.end("stop", told)
+        if not all(parts.ended for parts in self._choices.values()):
+            raise UpstreamBroken(UNFINISHED)
         self.whole = self.done = True
         self._count(told)
 

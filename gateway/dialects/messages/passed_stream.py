@@ -222,7 +222,9 @@ class MessagesStream:
     def _stop(self) -> None:
         if not self.started and not self._held:
             raise UpstreamBroken("The provider's stream ended without an answer.")
-        self.started = self.whole = self.done = self.settled = True
+        if not self.whole:  # nobody said how it ended: what came of it may be a part
+            raise UpstreamBroken("The provider's stream ended without a stop reason.")
+        self.done = True
 
     def _update(self, raw: msgspec.Raw) -> None:
         counts = read_counts(raw) if raw is not _NULL else None

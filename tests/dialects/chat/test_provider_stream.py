@@ -333,8 +333,21 @@ def test_an_end_without_an_answer_is_broken() -> None:
         events_of(DONE)
 
 
-def test_the_terminator_ends_what_has_no_finish() -> None:
-    assert events_of(chunk({"content": "a"}), DONE)[-1] == Ended(Finish.STOP)
+def test_an_end_without_a_finish_is_broken() -> None:
+    """Nobody said how the answer ended: what came of it may be a part."""
+    with pytest.raises(UpstreamBroken, match="without a finish reason"):
+        events_of(chunk({"content": "a"}), DONE)
+
+
+def test_fewer_choices_than_were_asked_for_are_whole_once_all_that_came_have_ended() -> None:
+    """Some providers know nothing of `n`."""
+    decoder = ChatProvider(PLAIN).stream(2)
+    assert decoder.feed(stream_of(chunk({"content": "a"}, "stop"), DONE))[-1] == Ended(Finish.STOP)
+    assert decoder.done
+    with pytest.raises(UpstreamBroken, match="without a finish reason"):
+        ChatProvider(PLAIN).stream(2).feed(
+            stream_of(chunk({"content": "a"}, "stop"), chunk({"content": "b"}, index=1), DONE)
+        )
 
 
 def test_a_whole_answer_needs_no_terminator_nor_its_last_blank_line() -> None:

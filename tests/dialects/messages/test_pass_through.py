@@ -81,7 +81,6 @@ def test_the_preamble_waits_for_the_first_content() -> None:
         event("content_block_start", index=0, content_block={"type": "redacted_thinking", "data": "Eox"}),
         event("content_block_start", index=0, content_block={"type": "text", "text": "Hello"}),
         END,
-        STOP,
         event("content_block_delta", index=0, delta="of tomorrow's shape"),
     ],
 )
@@ -117,6 +116,13 @@ def test_a_whole_answer_that_is_not_ended_is_ended_for_the_client() -> None:
     stream.feed(WHOLE[: -len(STOP)])
     assert stream.end() == b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
     assert stream.done
+
+
+@pytest.mark.parametrize("before", [START, START + TEXT + HELLO + CLOSE])
+def test_an_end_without_a_stop_reason_is_broken(before: bytes) -> None:
+    """Nobody said how the answer ended: what came of it may be a part."""
+    with pytest.raises(UpstreamBroken, match="without a stop reason"):
+        MessagesStream().feed(before + STOP)
 
 
 def test_a_cut_answer_is_never_a_whole_one() -> None:
