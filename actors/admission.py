@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from actors.errors import Blame, Failure, Overloaded, RateLimited, Unavailable
+from actors.errors import Blame, Overloaded, Unavailable
+from actors.key_ring import KeyPauses, KeyRing, Place
 from actors.letters import Attempt
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
 from actors.policy.bucket import NewBucket, bucket_of, local_bucket
@@ -53,10 +54,7 @@ class ProviderSettings:
     stream_bytes: int = 40 * 1024
     """What an open stream is charged beside its request and its relay."""
     breaker: BreakerSettings = BreakerSettings()
-    cooldown_s: float = 1.0
-    """After a 429 that does not say for how long."""
-    wait_for_cooldown_s: float = 5.0
-    """A shorter cooldown is waited out, a longer one sends the call elsewhere."""
+    key_pauses: KeyPauses = KeyPauses()
     max_waiting: int = 1024
     max_waiting_bytes: int = 64 * 1024 * 1024
 
@@ -114,6 +112,7 @@ class Hold:
         "host_permit",
         "key",
         "key_buckets",
+        "key_tried",
         "model_buckets",
         "model_permit",
         "settled",
@@ -124,6 +123,7 @@ class Hold:
         self,
         *,
         key: str,
+        key_tried: tuple[Place, ...],
         key_buckets: Buckets,
         model_buckets: Buckets | None,
         breaker: Breaker,
@@ -133,6 +133,8 @@ class Hold:
         size_bytes: int,
     ) -> None:
         self.key = key
+        self.key_tried = key_tried
+        """What this attempt finds out: whether a key that was set aside is accepted again."""
         self.key_buckets = key_buckets
         self.model_buckets = model_buckets
         self.breaker = breaker
@@ -168,15 +170,14 @@ class Admission:
         self._host = Breaker(settings.breaker, random)
         self._models: dict[str, Breaker] = {}
         place = f"provider/{settings.name}"
-        self._keys = {
+        self.keys = KeyRing(settings.name, settings.keys, settings.key_pauses)
+        self._key_buckets = {
             label: Buckets(f"{place}/key/{label}", settings.limits, now, new_bucket) for label in settings.keys
         }
         self._model_buckets = {
             model: Buckets(f"{place}/model/{model}", limits, now, new_bucket)
             for model, limits in settings.model_limits.items()
         }
-        self._cooldowns: dict[tuple[str, str], float] = {}
-        """Until when a key and model are left alone."""
 
     def admit(self, attempt: Attempt, now: float) -> Hold | Wait:
         """Takes everything that `attempt` needs, or nothing. Raises Failure where waiting would not help."""
@@ -184,12 +185,12 @@ class Admission:
         host, breaker = self._host, self._models.get(model) or self._new_breaker(model)
         if not (host.phase is breaker.phase is Phase.CLOSED):
             self._refuse_if_open(breaker, model, now)
-        key = self._choose_key(model, now, call.deadline)
+        key = self._choose_key(attempt, now)
         if isinstance(key, Wait):
             return key
         if not self.concurrency.acquire():
             return Wait(math.inf, HOST, PERMITS)
-        tokens, key_buckets, model_buckets = call.tokens, self._keys[key], self._model_buckets.get(model)
+        tokens, key_buckets, model_buckets = call.tokens, self._key_buckets[key], self._model_buckets.get(model)
         wanted = self._take_rates(key_buckets, model_buckets, model, tokens, now)
         if wanted is not None:
             self.concurrency.release()
@@ -202,6 +203,7 @@ class Admission:
         attempt.key = key
         return Hold(
             key=key,
+            key_tried=self.keys.begin(key, model),
             key_buckets=key_buckets,
             model_buckets=model_buckets,
             breaker=breaker,
@@ -254,17 +256,10 @@ class Admission:
         if not hold.content_came or blame is Blame.MODEL:  # else their success was told when the content came
             self._tell_breakers(hold, attempt, blame, now)
 
-    def cool_down(self, key: str, model: str, failure: Failure, now: float) -> float:
-        """A 429: this key and model are left alone for as long as the provider said. Returns those seconds."""
-        seconds = self.settings.cooldown_s if failure.retry_after is None else failure.retry_after
-        self._cooldowns = {place: until for place, until in self._cooldowns.items() if until > now}
-        self._cooldowns[key, model] = max(now + seconds, self._cooldowns.get((key, model), now))
-        return seconds
-
     def view(self, now: float) -> dict[str, Any]:
         """The books as /admin/actors shows them."""
         breakers = {HOST: self._host, **self._models}
-        first = next(iter(self._keys.values()))
+        first = next(iter(self._key_buckets.values()))
         return {
             "breakers": {
                 model: {
@@ -277,15 +272,7 @@ class Admission:
             "tokens": None if first.tokens is None else first.tokens.available(now),
             "requests": None if first.requests is None else first.requests.available(now),
             "memory": {"used": self.memory.used, "limit": self.memory.limit},
-            "keys": [self._key_view(label, now) for label in self._keys],
-        }
-
-    def _key_view(self, label: str, now: float) -> dict[str, Any]:
-        cooldown_s = max((until - now for (key, _), until in self._cooldowns.items() if key == label), default=0.0)
-        return {
-            "label": label,
-            "state": "cooling_down" if cooldown_s > 0 else "ready",
-            "cooldown_s": max(cooldown_s, 0.0),
+            "keys": self.keys.view(now),
         }
 
     def _refuse_if_open(self, breaker: Breaker, model: str, now: float) -> None:
@@ -296,22 +283,12 @@ class Admission:
         if retry_after is not None:
             raise Unavailable(f"{model} at {self.settings.name} is failing at the moment", retry_after=retry_after)
 
-    def _choose_key(self, model: str, now: float, deadline: float) -> str | Wait:
-        """The key that has most requests left among those not cooling down; what would come too late is refused."""
-        if not self._cooldowns and len(self._keys) == 1:
-            return self.settings.keys[0]
-        ready = [key for key in self._keys if self._cooldowns.get((key, model), now) <= now]
-        if ready:
-            return max(ready, key=lambda key: self._requests_left(key, now))
-        until = min(self._cooldowns[key, model] for key in self._keys)
-        if until - now > self.settings.wait_for_cooldown_s or until >= deadline:
-            raise RateLimited(
-                f"{self.settings.name} asks for less for {model}: it is left alone for now", retry_after=until - now
-            )
-        return Wait(until, model, COOLDOWN)
+    def _choose_key(self, attempt: Attempt, now: float) -> str | Wait:
+        key = self.keys.choose(attempt, now, lambda label: self._requests_left(label, now))
+        return key if isinstance(key, str) else Wait(key, attempt.candidate.model, COOLDOWN)
 
     def _requests_left(self, key: str, now: float) -> float:
-        bucket = self._keys[key].requests
+        bucket = self._key_buckets[key].requests
         return 0.0 if bucket is None else bucket.available(now)
 
     def _take_rates(

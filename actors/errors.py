@@ -1,9 +1,10 @@
 """What can go wrong with a call, as facts that a router and a breaker can act on.
 
-Failure                    base: retryable, elsewhere, blame, retry_after, throttled, wants_window
+Failure                    base: retryable, elsewhere, blame, retry_after, throttled, key_fault, wants_window
 ├── Overloaded             no room: a mailbox, the waiters, permits, tokens or bytes are used up
 │   └── RateLimited        a limit of requests or tokens a minute is used up
 ├── Unavailable            not taking calls now: breaker open, cooling down, draining
+│   └── KeyRefused         the provider does not know the gateway's key
 ├── TimedOut               one phase of an attempt took too long
 ├── DeadlineExceeded       the call's own absolute deadline has passed
 ├── ActorDied              the actor that held the call crashed or was stopped
@@ -26,6 +27,15 @@ class Blame(enum.Enum):
     """What the model answers: 5xx, silence, a broken stream."""
     HOST = "host"
     """What the provider's host does: refused, DNS, TLS."""
+
+
+class KeyFault(enum.Enum):
+    """What a failure holds against the key that was used."""
+
+    REFUSED = "refused"
+    """The provider does not know it, whatever is asked (401)."""
+    UNFIT = "unfit"
+    """It may not do this, or not any more (402, 403); another key may."""
 
 
 class Stage(enum.Enum):
@@ -51,6 +61,7 @@ class Failure(Exception):
     blame: Blame = Blame.NOBODY
     throttled: bool = False
     """The provider asked for less (429): cool down, but nobody is to blame."""
+    key_fault: KeyFault | None = None
     wants_window: bool = False
     """Only a candidate with a larger or unknown context window can help."""
     retry_after: float | None = None
@@ -61,6 +72,11 @@ class Failure(Exception):
         self.message = message
         if retry_after is not None:
             self.retry_after = retry_after
+
+    @property
+    def concerns_key(self) -> bool:
+        """Whether the same candidate may answer at once if it is asked with another key."""
+        return self.throttled or self.key_fault is not None
 
     @property
     def blames_provider(self) -> bool:
@@ -84,6 +100,16 @@ class Unavailable(Failure):
 
     retryable = True
     elsewhere = True
+
+
+class KeyRefused(Unavailable):
+    """The provider does not know the gateway's key; only the gateway's operator can help."""
+
+    key_fault = KeyFault.REFUSED
+
+    @classmethod
+    def by(cls, provider: str) -> KeyRefused:
+        return cls(f"{provider} does not accept the gateway's key: this is for whoever runs the gateway to mend.")
 
 
 class TimedOut(Failure):

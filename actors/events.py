@@ -24,7 +24,7 @@ class Retried(NamedTuple):
 
     call: Call
     attempt: Attempt
-    """The new one; its `operation` is retry, fallback, hedge or resume."""
+    """The new one; its `operation` is retry, rotate, fallback, hedge or resume."""
     delay_s: float
     because: Failure | None
 
@@ -47,6 +47,17 @@ class CoolingDown(NamedTuple):
     model: str
     key: str
     seconds: float
+    at: float
+
+
+class KeyMoved(NamedTuple):
+    """A provider refuses one of its keys, or accepts it again; `model` is "*" where that holds for all of them."""
+
+    provider: str
+    key: str
+    """Its label."""
+    model: str
+    revoked: bool
     at: float
 
 
@@ -81,7 +92,9 @@ class ActorBuried(NamedTuple):
     at: float
 
 
-Event = AttemptEnded | Retried | BreakerMoved | CoolingDown | CallCrash | LateSettlement | Refused | ActorBuried
+Event = (
+    AttemptEnded | Retried | BreakerMoved | CoolingDown | KeyMoved | CallCrash | LateSettlement | Refused | ActorBuried
+)
 Observe = Callable[[object], None]
 """Takes one event; must not raise and must not block. Supervisors state theirs through it too."""
 

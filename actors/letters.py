@@ -220,7 +220,7 @@ class Attempt:
         self.candidate = candidate
         self.clock = clock
         self.operation = operation
-        """Why it was started: first, retry, fallback, hedge or resume."""
+        """Why it was started: first, retry, rotate, fallback, hedge or resume."""
         self.progress = progress
         """What the client already has of this answer, where a broken stream is to go on; else None."""
         self.number = len(call.attempts) + 1
@@ -380,4 +380,11 @@ class Broken(NamedTuple):
     failure: Failure
 
 
-Report = Failed | Broken
+class Rotated(NamedTuple):
+    """An attempt ended for the sake of its key, and a key is ready that this call has not been refused with."""
+
+    attempt: Attempt
+    failure: Failure
+
+
+Report = Failed | Broken | Rotated

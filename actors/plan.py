@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors.errors import Failure, RateLimited
+from actors.errors import Failure, KeyRefused, RateLimited
 from actors.letters import Attempt, Call, Candidate
 from actors.policy.bucket import NewBucket, bucket_of
 from actors.policy.concurrency import ConcurrencyLimit
@@ -106,7 +106,7 @@ class Plan:
         self.broken: Failure | None = None
         """Why the committed stream broke: what the client is told where nobody can go on."""
         self.worst: Failure | None = None
-        """The last failure of an attempt that was sent: it says more than a refusal of ours."""
+        """The last failure of an attempt that was sent: it says more than a refusal of ours, or of our key."""
         self._index = 0
 
     @property
@@ -158,7 +158,7 @@ class Plan:
 
     def ended(self, attempt: Attempt, failure: Failure) -> None:
         """Notes what an attempt's end says about the call."""
-        if attempt.sent_at is not None:
+        if attempt.sent_at is not None and (self.worst is None or not isinstance(failure, KeyRefused)):
             self.worst = failure
         if attempt.content_at is not None and self.broken is None:
             self.broken = failure

@@ -35,11 +35,12 @@ from actors.events import (
     BreakerMoved,
     CallCrash,
     CoolingDown,
+    KeyMoved,
     LateSettlement,
     Observe,
     Refused,
 )
-from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Report, Work
+from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Report, Rotated, Work
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.policy.breaker import Move
 from actors.policy.bucket import NewBucket, local_bucket
@@ -251,10 +252,16 @@ class ProviderActor(Actor[Attempt]):
         elif not left and attempt.outcome is None:
             self.admission.content_came(hold, attempt, now)
         self.admission.settle(hold, attempt, blame, now)
+        if failure is not None or hold.key_tried or len(attempt.call.attempts) > 1:
+            self._settle_key(attempt, hold, failure, now)
+
+    def _settle_key(self, attempt: Attempt, hold: Hold, failure: Failure | None, now: float) -> None:
+        keys, model = self.admission.keys, attempt.candidate.model
         if failure is not None and failure.throttled:
-            model = attempt.candidate.model
-            seconds = self.admission.cool_down(hold.key, model, failure, now)
+            seconds = keys.cool_down(hold.key, model, failure, now)
             self._observe(CoolingDown(self.name, model, hold.key, seconds, now))
+        for move in keys.settle(attempt, hold.key_tried, failure, now):
+            self._observe(KeyMoved(self.name, move.key, move.model, move.revoked, now))
 
     def _blame(self, attempt: Attempt, failure: Failure, now: float) -> Blame | None:
         if isinstance(failure, DeadlineExceeded):
@@ -295,7 +302,8 @@ class ProviderActor(Actor[Attempt]):
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         if attempt.content_at is None:
             self._finish(attempt, Outcome.FAILED, failure)
-            self._report(Failed(attempt, failure))
+            rotates = failure.concerns_key and self.admission.keys.has_another(attempt, self._clock())
+            self._report(Rotated(attempt, failure) if rotates else Failed(attempt, failure))
         else:
             self._finish(attempt, Outcome.BROKEN, failure)
             self._report(Broken(attempt, failure))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from actors.actor import Actor, Told
 from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, Failure, Unavailable
 from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retried
-from actors.letters import Answered, Attempt, Broken, Call, Candidate, Clock, Outcome, Report
+from actors.letters import Answered, Attempt, Broken, Call, Candidate, Clock, Outcome, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.plan import ClientAccount, ClientLimits, Plan
 from actors.policy.bucket import NewBucket, local_bucket
@@ -23,6 +23,8 @@ from actors.policy.retry_budget import RetryBudget
 from actors.policy.retry_plan import Again, Next, RetrySettings, decide
 
 NAME = "router"
+ROTATE = "rotate"
+"""The operation of an attempt with another key of the same provider."""
 
 Resolve = Callable[[Call], Sequence[Candidate]]
 """Who can serve a call, best first. Raises Failure where nobody can."""
@@ -126,6 +128,8 @@ class RouterActor(Actor[Call | Report]):
             self._observe(LateSettlement(attempt))
         elif isinstance(letter, Broken):
             self._broken(plan, attempt, failure)
+        elif isinstance(letter, Rotated):
+            self._rotated(plan, attempt, failure)
         else:
             self._failed(plan, attempt, failure)
 
@@ -174,9 +178,10 @@ class RouterActor(Actor[Call | Report]):
         candidate = plan.candidate
         attempt = Attempt(call, candidate, clock=self._clock, operation=operation, progress=plan.delivered)
         call.attempts.append(attempt)
-        plan.tries += 1
-        if plan.tries == 1 and operation != "hedge":
-            self._budget(candidate.provider).first_attempt()
+        if operation != ROTATE:
+            plan.tries += 1
+            if plan.tries == 1 and operation != "hedge":
+                self._budget(candidate.provider).first_attempt()
         if operation != "first":
             self._observe(Retried(call, attempt, delay_s, because))
         provider = self._provider(candidate.provider)
@@ -191,11 +196,28 @@ class RouterActor(Actor[Call | Report]):
             return
         self._arm_hedge(plan, attempt)
 
+    def _rotated(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
+        """The provider wants another key than this attempt's, and has one: it is asked again at once.
+
+        Neither counted among the candidate's attempts nor paid for by the retry budget: there are at most as many of
+        these as keys, and the key that was refused is set aside or cools down for all calls alike.
+        """
+        plan.ended(attempt, failure)
+        if plan.has_live_attempts or plan.backoff_pending:
+            return  # a hedge is still running: its outcome decides
+        if attempt.candidate is plan.candidate:
+            self._launch(plan, ROTATE, because=failure)
+        else:
+            self._follow(plan, failure)
+
     def _failed(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
         """An attempt ended without content: again, elsewhere, or the end."""
         plan.ended(attempt, failure)
         if plan.has_live_attempts or plan.backoff_pending:
             return  # a hedge is still running: its outcome decides
+        self._follow(plan, failure)
+
+    def _follow(self, plan: Plan, failure: Failure) -> None:
         decision = decide(
             failure=failure,
             tries=plan.tries,

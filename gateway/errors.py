@@ -31,6 +31,7 @@ from actors.errors import (
     CallCrashed,
     DeadlineExceeded,
     Failure,
+    KeyFault,
     Overloaded,
     RateLimited,
     TimedOut,
@@ -126,6 +127,7 @@ class UpstreamError(GatewayError):
         elsewhere: bool = False,
         blame: Blame = Blame.NOBODY,
         throttled: bool = False,
+        key_fault: KeyFault | None = None,
         wants_window: bool = False,
         retry_after: float | None = None,
     ) -> None:
@@ -137,6 +139,7 @@ class UpstreamError(GatewayError):
         self.elsewhere = elsewhere
         self.blame = blame
         self.throttled = throttled
+        self.key_fault = key_fault
         self.wants_window = wants_window
 
 

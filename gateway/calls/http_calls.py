@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from actors.errors import Failure, KeyRefused
 from actors.letters import Attempt, Call
 from gateway.calls.course import Course
 from gateway.calls.passage import Passage, Way
@@ -18,12 +19,13 @@ from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamClient, UpstreamR
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelReply, ModelRequest, RawHeaders
 from gateway.dialects.openai_errors import status_of
-from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError
+from gateway.errors import InvalidRequest, UpstreamBroken
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
 
 ERROR_LIMIT_BYTES: Final = 1024 * 1024
+_UNAUTHORIZED: Final = 401
 _OURS: Final = frozenset(
     {b"authorization", b"content-type", b"content-length", b"accept", b"user-agent", b"host", b"x-request-id"}
 )
@@ -129,7 +131,7 @@ class HttpCalls:
         headers = useful_headers(response.headers, content_type=json_content_type(response.headers))
         return ModelReply(response.status, headers, answer.body)
 
-    async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> GatewayError:
+    async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> Failure:
         """The failure for an answer whose status is not 2xx."""
         if response.status < 400:
             return UpstreamBroken(f"{self.profile.name} answered with the status {response.status}.")
@@ -138,13 +140,16 @@ class HttpCalls:
 
     def _judge(
         self, request: ModelRequest, way: Way, headers: RawHeaders, body: bytes, status: int | None = None
-    ) -> UpstreamError:
-        """The failure for an error object, as the client reads it; it says its own status where HTTP's was 200."""
+    ) -> Failure:
+        """The failure for an error object, as the client reads it; it says its own status where HTTP's was 200.
+
+        A 401 that our own key brought is no client's to read: it would look for the fault in its own.
+        """
         for secret in self._secrets:
             body = body.replace(secret, b"[redacted]")
         if status is None:
             status = status_of(self.profile.read_error(body))
-        return upstream_error(
+        failure = upstream_error(
             self.profile,
             status,
             headers,
@@ -153,6 +158,9 @@ class HttpCalls:
             compose=request.compose_error,
             translated=way.translates,
         )
+        if failure.status == _UNAUTHORIZED and not self._passthrough:
+            return KeyRefused.by(self.profile.name)
+        return failure
 
 
 class _HeadersByKey(dict[str, tuple[RawHeader, ...]]):

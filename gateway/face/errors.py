@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from actors.errors import Failure
+from actors.errors import Failure, KeyRefused
 from gateway.dialects.openai_errors import error_body
 from gateway.errors import Description, ProviderMissing, Unauthorized, UpstreamError, describe
 from gateway.exchange import Answer, Headers
@@ -33,7 +33,7 @@ def error_answer(failure: Failure, render: RenderError = error_body) -> Answer:
     if isinstance(failure, ProviderMissing):
         headers.append(NO_RETRY)  # no number of retries sets a variable
     retry_after = description.retry_after
-    if retry_after is None and description.status == 503 and failure.retryable:
+    if retry_after is None and description.status == 503 and failure.retryable and not isinstance(failure, KeyRefused):
         retry_after = _PATIENCE_S
     return Answer(description.status, _with_retry_after(headers, retry_after), render(description))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from actors.errors import Blame
+from actors.errors import Blame, KeyFault
 from gateway.dialects.envelope import RawHeaders
 from gateway.dialects.openai_errors import ProviderMessage, error_body
 from gateway.errors import Description, UpstreamError
@@ -16,12 +16,15 @@ from gateway.providers.retry_after import MOST_S, retry_after, until_epoch_ms
 RETRYABLE: Final = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Those that may go better the next time; 52x are Cloudflare's, which stands before most providers."""
 _UNPAID: Final = 402
+_FORBIDDEN: Final = 403
 _CONFLICT: Final = 409
 _TOO_MANY: Final = 429
 
 Compose = Callable[[Description], bytes]
 """How an error's body is written in the client's dialect."""
 
+_MODERATION: Final = frozenset({"reasons", "flagged_input"})
+"""Members of OpenRouter's metadata (https://openrouter.ai/docs/api-reference/errors)."""
 _UNEXPLAINED: Final = ("server_error", "upstream_error")
 _WORDS: Final = {
     400: ("invalid_request_error", "invalid_request_error"),
@@ -73,6 +76,7 @@ def upstream_error(
         elsewhere=too_long or exhausted,
         blame=Blame.MODEL if status >= 500 else Blame.NOBODY,
         throttled=status == _TOO_MANY,
+        key_fault=KeyFault.UNFIT if exhausted or _is_unfit(status, said) else None,
         wants_window=too_long,
         retry_after=_retry_after(profile, headers, said, now),
     )
@@ -96,6 +100,11 @@ def _is_exhausted(profile: Profile, status: int, said: ProviderMessage) -> bool:
     if status in (_UNPAID, _TOO_MANY) and profile.exhausted_codes & {said.code, said.type}:
         return True
     return _says(said, profile.exhausted_phrases)
+
+
+def _is_unfit(status: int, said: ProviderMessage) -> bool:
+    """Whether another account may do what this one may not; OpenRouter says 403 of words that it does not pass on."""
+    return status == _UNPAID or (status == _FORBIDDEN and not _MODERATION & said.metadata.keys())
 
 
 def _says(said: ProviderMessage, phrases: tuple[str, ...]) -> bool:

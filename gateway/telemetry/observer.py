@@ -15,6 +15,7 @@ from actors.events import (
     BreakerMoved,
     CallCrash,
     CoolingDown,
+    KeyMoved,
     LateSettlement,
     Refused,
     Retried,
@@ -92,6 +93,10 @@ class Observer:
                 self._provider.info(
                     "cooling down", provider=provider, model=model[:MAX_TEXT], key=key, seconds=_rounded(seconds)
                 )
+            case KeyMoved(provider, key, model, revoked, _):
+                say = self._provider.warning if revoked else self._provider.info
+                text = "provider key revoked" if revoked else "provider key accepted again"
+                say(text, provider=provider, key=key, model=model[:MAX_TEXT])
             case CallCrash(actor, call, error):
                 self._provider.error(
                     "call crashed", actor=actor, correlation_id=_correlation_id(call), crash=render_crash(error)
