@@ -59,15 +59,22 @@ class Life:
         self.settled.set()
         self._on_ready(self)
 
-    def end(self) -> None:
-        """Asks the object to end, or cancels it where it is not ready or cannot be asked. Twice is harmless."""
-        if self.asked or self.over.is_set():
+    def end(self, grace_s: float | None = None) -> None:
+        """Asks the object to end, or cancels it where it is not ready or cannot be asked.
+
+        It may take `grace_s`, else its spec's; asked once more, it gets the shorter of what is left and that.
+        """
+        grace_s = self.spec.grace_s if grace_s is None else grace_s
+        if self.over.is_set():
+            return
+        if self.asked:
+            self._scope.deadline = min(self._scope.deadline, self._clock() + grace_s)
             return
         self.asked = True
-        if self.ready_at is None or self.spec.grace_s <= 0 or not isinstance(self.child, Stoppable):
+        if self.ready_at is None or grace_s <= 0 or not isinstance(self.child, Stoppable):
             self._scope.cancel()
             return
-        self._scope.deadline = self._clock() + self.spec.grace_s
+        self._scope.deadline = self._clock() + grace_s
         try:
             self.child.stop()
         except Exception as crash:

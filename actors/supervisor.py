@@ -26,10 +26,14 @@ that was ready for `period_s` begins the row anew. A crash in a restart's start 
 **Escalation.** More than `intensity` such restarts within `period_s` (a group counts once): the supervisor states
 Escalating, stops its children as above, and `run` raises Escalated. To the supervisor above, that is a child's crash.
 
-**Orders.** `restart`, `terminate`, `add` and `remove` may come from any task while `run` is under way. They wait until
-done, raise OrderRefused where they make no sense, and do not count towards the intensity. What was terminated stays so
-until a `restart` by order. As in OTP the supervisor does one thing at a time: while it waits for one child to be ready
-or to end, other restarts and orders wait; only `stop` and a cancellation do not.
+**Orders.** `restart`, `terminate`, `add`, `remove`, `replace` and `retire` may come from any task while `run` is
+under way. They wait until done, raise OrderRefused where they make no sense, and do not count towards the intensity.
+What was terminated stays so until a `restart` by order. As in OTP the supervisor does one thing at a time: while it
+waits for one child to be ready or to end, other restarts and orders wait; only `stop` and a cancellation do not.
+
+**Leaving.** Who is replaced or retired is asked to end and nobody waits for it: it takes the grace that the order
+gives it beside its successor, listed as `name~1`, `name~2`, and never comes back. Where the supervisor itself ends,
+what is left of that grace is at most the child's own `grace_s`.
 
 **Looking.** `current(name)` is the object that runs now, None while there is none that is ready: ask each time, keep
 none. `children()` and `tree()` are for people. Everything that happens is stated through `observe`, which must not
@@ -40,6 +44,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -127,6 +132,8 @@ class Supervisor:
         self._random = random
         self._observe = observe
         self._current: dict[str, Child] = {}
+        self._leaving: list[Member] = []
+        self._departures = 0
         self._orders: Orders[Ended] = Orders(name)
         self._work = trio.CancelScope()
         """All that a supervisor does until it is asked to stop."""
@@ -142,7 +149,7 @@ class Supervisor:
             try:
                 verdict = await self._supervise(task_status)
                 self._close()
-                await self._end(self._members)
+                await self._end([*self._leaving, *self._members])
             finally:
                 self._close()
                 await self._end_without_grace()
@@ -168,8 +175,8 @@ class Supervisor:
         return self._current.get(name)
 
     def children(self) -> list[ChildView]:
-        """The children in the order of their start."""
-        return [self._view(member) for member in self._members]
+        """The children in the order of their start, then those that are leaving."""
+        return [self._view(member) for member in (*self._members, *self._leaving)]
 
     def tree(self) -> Iterator[ChildView]:
         """This supervisor as the top of its tree, then everybody below it, parents before their children."""
@@ -217,6 +224,17 @@ class Supervisor:
         """Stops the child and forgets it. Raises NoSuchChild."""
         await self._orders.ask(lambda: self._remove(self._find(name)))
 
+    async def replace(self, spec: ChildSpec, *, grace_s: float) -> None:
+        """Starts a successor in the place of the child of that name, which leaves once the successor is ready.
+
+        Raises NoSuchChild, and StartFailed: then the old one stays.
+        """
+        await self._orders.ask(lambda: self._replace(spec, grace_s))
+
+    async def retire(self, name: str, *, grace_s: float) -> None:
+        """Lets the child leave. Raises NoSuchChild."""
+        await self._orders.ask(lambda: self._retire(self._find(name), grace_s))
+
     async def _restart_by_order(self, member: Member) -> None:
         await self._end([member])
         member.backoff_s = 0.0
@@ -238,6 +256,28 @@ class Supervisor:
     async def _remove(self, member: Member) -> None:
         await self._end([member])
         self._members.remove(member)
+
+    async def _replace(self, spec: ChildSpec, grace_s: float) -> None:
+        before = self._find(spec.name)
+        member = Member(spec)
+        member.restarts, member.last_error = before.restarts, before.last_error
+        self._members.insert(self._members.index(before), member)  # found first while it starts, and ended last
+        life = await self._start(member)
+        if life.never_ready:
+            self._members.remove(member)
+            raise StartFailed(f"{spec.name} has ended before it was ready") from life.crash
+        await self._retire(before, grace_s)
+
+    async def _retire(self, member: Member, grace_s: float) -> None:
+        self._members.remove(member)
+        member.due = None
+        if member.life is None:
+            return
+        self._is_gone(member, member.life)
+        self._departures += 1
+        member.spec = replace(member.spec, name=f"{member.spec.name}~{self._departures}")
+        self._leaving.append(member)
+        member.life.end(grace_s)
 
     def _find(self, name: str) -> Member:
         for member in self._members:
@@ -282,7 +322,10 @@ class Supervisor:
             await note.carry_out()
         elif note is not None and note.member.life is note.life:  # else this end was seen when it was waited for
             note.member.life = None
-            await self._recover(note.member, note.life)
+            if note.member in self._leaving:
+                self._leaving.remove(note.member)
+            else:
+                await self._recover(note.member, note.life)
 
     async def _start_again(self, member: Member) -> Life:
         member.restarts += 1
@@ -339,7 +382,7 @@ class Supervisor:
 
     async def _end_without_grace(self) -> None:
         with trio.CancelScope(shield=True):
-            for member in reversed(self._members):
+            for member in (*reversed(self._members), *self._leaving):
                 member.due = None
                 if member.life is not None:
                     member.life.cancel()
@@ -361,7 +404,7 @@ class Supervisor:
         try:
             await life.live()
         finally:
-            self._current.pop(member.spec.name, None)
+            self._is_gone(member, life)
             if life.crash is not None:
                 member.last_error = describe(life.crash)
             elif not life.asked and member.spec.restart is Restart.PERMANENT:
@@ -370,6 +413,11 @@ class Supervisor:
                 ChildStopped(self.name, member.spec.name, member.spec.kind, life.crash, life.asked, at=self._clock())
             )
             self._orders.post(Ended(member, life))
+
+    def _is_gone(self, member: Member, life: Life) -> None:
+        """Nobody finds this object any more; a successor may have taken its place before."""
+        if life.child is not None and self._current.get(member.spec.name) is life.child:
+            del self._current[member.spec.name]
 
     def _child_is_ready(self, member: Member, life: Life) -> None:
         assert life.child is not None, "what is ready has been made"
