@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from gateway import __version__
 
 if TYPE_CHECKING:
-    from gateway.config import Config
+    from gateway.config import Config, Origin
 
 CANNOT_SERVE = 1
 BAD_CONFIGURATION = 2
@@ -62,18 +62,25 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     options = {f"--{name}": getattr(given, name) for name in ("host", "port", "workers")}
     with _leaving_when_told(), _collector_off():
-        config = _configuration(given, environ, {name: text for name, text in options.items() if text is not None})
+        origin = _origin(given, environ, {name: text for name, text in options.items() if text is not None})
+        config = _configuration(origin)
         if config is None:
             return BAD_CONFIGURATION
+        from gateway.workers.station import station_of
+
+        if config.server.workers > 1 and station_of(environ) is None:
+            from gateway.workers.parent import run as keep_workers
+
+            return keep_workers(config, origin)
         from gateway.serve import run
 
-        return run(config)
+        return run(config, origin)
 
 
 def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from gateway.check import report
 
-    config = _configuration(given, environ, {})
+    config = _configuration(_origin(given, environ, {}))
     if config is None:
         return BAD_CONFIGURATION
     text, all_served = report(config)
@@ -86,12 +93,18 @@ def _version(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _configuration(given: argparse.Namespace, environ: Mapping[str, str], options: Mapping[str, str]) -> Config | None:
+def _origin(given: argparse.Namespace, environ: Mapping[str, str], options: Mapping[str, str]) -> Origin:
+    from gateway.config import Origin
+
+    return Origin(path=given.config, environ=environ, options=options)
+
+
+def _configuration(origin: Origin) -> Config | None:
     """The settings; None where they are wrong, which has been told then."""
-    from gateway.config import ConfigError, load
+    from gateway.config import ConfigError
 
     try:
-        return load(given.config, environ, options)
+        return origin.load()
     except ConfigError as wrong:
         sys.stderr.write(f"{wrong}\n")
         return None

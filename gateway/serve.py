@@ -8,24 +8,27 @@ import random
 import resource
 import secrets
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import count
 from typing import Final, TypeVar
 
 import trio
 
 from actors.life import describe
 from actors.supervisor import Escalated
-from gateway import __version__
-from gateway.config import Config
+from gateway.config import Config, Origin
+from gateway.config.announcement import announcement
 from gateway.edge.read_poll import ReadPoll, open_read_poll
-from gateway.edge.sockets import connect, listen
+from gateway.edge.sockets import BACKLOG, SocketListener, connect, listen
+from gateway.ids import new_ids
 from gateway.telemetry.process import MemoryRelief, ResidentMemory
 from gateway.telemetry.sink import BufferedLog
 from gateway.wiring import Gateway, build
+from gateway.workers.line import READY, Line
+from gateway.workers.station import Station, station_of
 from gateway.world import Listener, World
 
 SERVED: Final = 0
@@ -37,14 +40,14 @@ GC_THRESHOLDS: Final = (20_000, 20, 50)
 T = TypeVar("T")
 
 
-def run(config: Config) -> int:
-    """Serves; returns the process's exit code: 0 drained, 1 could not serve (any longer)."""
+def run(config: Config, origin: Origin) -> int:
+    """Serves, alone or as one of several workers; the exit code: 0 drained, 1 could not serve (any longer)."""
     _raise_descriptor_limit()
     spare_the_collector()
-    return trio.run(serve, config)
+    return trio.run(serve, config, origin)
 
 
-async def serve(config: Config) -> int:
+async def serve(config: Config, origin: Origin) -> int:
     """One gateway on real sockets, until SIGTERM or SIGINT; a second signal ends it without grace."""
     log = BufferedLog(STDOUT)
     poll = open_read_poll()
@@ -53,7 +56,12 @@ async def serve(config: Config) -> int:
             nursery.start_soon(log.run)
             if poll is not None:
                 nursery.start_soon(poll.run)
-            code = await _serve(config, real_world(log.write, poll))
+            station = station_of(origin.environ)
+            world = real_world(log.write, poll, number=0 if station is None else station.number)
+            if station is None:
+                code = await serve_alone(config, world)
+            else:
+                code = await serve_as_worker(config, world, station, poll)
             nursery.cancel_scope.cancel()
     finally:
         log.close()
@@ -78,8 +86,8 @@ def spare_the_collector() -> None:
     gc.enable()
 
 
-def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None) -> World:
-    """The outside as it is. To be made within `trio.run`, and after a fork; `poll` has to run as long."""
+def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None, *, number: int = 0) -> World:
+    """The outside as it is, for worker `number`. To be made within `trio.run`; `poll` has to run as long."""
     threads = trio.CapacityLimiter(MAX_THREADS)
 
     async def run_in_thread(function: Callable[[], T]) -> T:
@@ -90,7 +98,7 @@ def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None) -
         clock=trio.lowlevel.current_clock().current_time,
         wall_clock=time.time,
         random=random.Random(secrets.randbits(128)),
-        new_id=new_ids(),
+        new_id=new_ids(number),
         connect=partial(connect, poll=poll),
         listen=partial(listen, poll=poll),
         run_in_thread=run_in_thread,
@@ -101,32 +109,58 @@ def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None) -
     )
 
 
-def new_ids() -> Callable[[], str]:
-    """A source of ids: random per process and counted, so that one costs no system call."""
-    prefix, numbers = f"{secrets.randbits(64):016x}%016x", count(secrets.randbits(63))
-    return lambda: prefix % next(numbers)
-
-
-async def _serve(config: Config, world: World) -> int:
-    try:
-        gateway = build(config, world)
-    except OSError as problem:  # ssl.SSLError is one
-        sys.stderr.write(f"llm-gateway cannot read its TLS files: {problem}\n")
+async def serve_alone(config: Config, world: World) -> int:
+    """The gateway as its machine's only process."""
+    gateway = _build(config, world, 0)
+    if gateway is None:
         return GAVE_UP
-    log = gateway.logs.get(__name__)
     try:
         listener = await world.listen(config.server.host, config.server.port)
     except OSError as problem:
         where = f"{config.server.host}:{config.server.port}"
         sys.stderr.write(f"llm-gateway cannot listen on {where}: {problem.strerror or problem}\n")
         return GAVE_UP
+
+    async def ready() -> None:
+        gateway.logs.get(__name__).info("gateway ready", **announcement(config, listener.address))
+
+    return await _live(gateway, listener, ready)
+
+
+async def serve_as_worker(config: Config, world: World, station: Station, poll: ReadPoll | None) -> int:
+    """The gateway in one worker's place; without its parent it drains."""
+    line = Line.of(station.line)
+    gateway = _build(config, world, station.number)
+    if gateway is None:
+        return GAVE_UP
+    listening = socket.socket(fileno=station.listener)
+    listening.set_inheritable(False)
+    listening.listen(BACKLOG)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_leave_with_parent, line, gateway)
+        code = await _live(gateway, SocketListener(listening, poll), partial(line.say, READY))
+        nursery.cancel_scope.cancel()
+    return code
+
+
+def _build(config: Config, world: World, number: int) -> Gateway | None:
+    try:
+        return build(config, world, worker=str(number))
+    except OSError as problem:  # ssl.SSLError is one
+        sys.stderr.write(f"llm-gateway cannot read its TLS files: {problem}\n")
+        return None
+
+
+async def _live(gateway: Gateway, listener: Listener, ready: Callable[[], Awaitable[None]]) -> int:
+    """The gateway's whole life; `ready` is called once it serves."""
+    log = gateway.logs.get(__name__)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_heed_signals, gateway, nursery.cancel_scope)
             async with trio.open_nursery() as life:
                 await life.start(gateway.run, [listener])
                 if gateway.phase != "draining":
-                    _announce(gateway, listener)
+                    await ready()
             nursery.cancel_scope.cancel()
         code = SERVED
         log.info("gateway stopped")
@@ -148,14 +182,9 @@ async def _heed_signals(gateway: Gateway, scope: trio.CancelScope) -> None:
             gateway.drain()
 
 
-def _announce(gateway: Gateway, listener: Listener) -> None:
-    host, port = listener.address
-    server = gateway.config.server
-    gateway.logs.get(__name__).info(
-        "gateway ready",
-        version=__version__,
-        url=f"{'https' if server.tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}",
-        engine=server.engine,
-        keys="asked for" if gateway.config.auth_required else "not asked for",
-        providers=[name for name in gateway.config.providers if not gateway.config.missing_keys(name)],
-    )
+async def _leave_with_parent(line: Line, gateway: Gateway) -> None:
+    """Nobody restarts a worker whose parent is gone, and the port has to become free."""
+    async for _ in line.words():
+        pass
+    gateway.logs.get(__name__).error("gateway draining", because="the parent is gone")
+    gateway.drain()

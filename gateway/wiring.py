@@ -58,19 +58,24 @@ from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, RO
 from gateway.world import Listener, World
 
 USER_AGENT = f"llm-gateway/{__version__}"
-WORKER = "0"
-"""The name of a gateway that is its process's only one."""
 
 
 class Gateway:
     """One gateway: an ASGI app, and the actors behind it. Raises OSError, ssl.SSLError for TLS files it cannot read."""
 
-    def __init__(self, config: Config, world: World) -> None:
+    def __init__(self, config: Config, world: World, worker: str = "0") -> None:
         self.config = config
         self.world = world
+        self.worker = worker
         self.actors = ActorTree()
         self.catalog = Catalog(config, wall_clock=world.wall_clock)
-        self.logs = Logs(world.write_log, world.wall_clock, level=config.log.level, levels=config.log.levels)
+        self.logs = Logs(
+            world.write_log,
+            world.wall_clock,
+            level=config.log.level,
+            levels=config.log.levels,
+            worker=worker if config.server.workers > 1 else None,
+        )
         self.metrics = Metrics(self.catalog.known, self.actors.figures)
         self.observer = Observer(self.logs, self.metrics)
         self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
@@ -273,7 +278,7 @@ class Gateway:
             on_crash=self.observer.request_crashed,
         )
         client_keys = ClientKeys(config.client_keys if config.auth_required else None)
-        actors_page = ActorsPage(self.actors.looks, worker=WORKER, version=__version__)
+        actors_page = ActorsPage(self.actors.looks, worker=self.worker, version=__version__)
         return Services(
             models=ModelServices(
                 router=self.actors,
@@ -323,6 +328,6 @@ class PressedBudget:
         return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)
 
 
-def build(config: Config, world: World) -> Gateway:
-    """The object graph of one gateway."""
-    return Gateway(config, world)
+def build(config: Config, world: World, *, worker: str = "0") -> Gateway:
+    """The object graph of one gateway; `worker` is its name among those that share its port."""
+    return Gateway(config, world, worker)

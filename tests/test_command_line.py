@@ -11,7 +11,7 @@ import pytest
 
 from gateway import __version__
 from gateway.__main__ import main
-from gateway.config import Config
+from gateway.config import Config, Origin
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,7 +26,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """What would have been served, instead of serving it."""
     configs: list[Config] = []
 
-    def run(config: Config) -> int:
+    def run(config: Config, _origin: Origin) -> int:
         configs.append(config)
         return 7
 
@@ -93,8 +93,8 @@ def test_serve_hands_over_the_settings_and_gives_back_the_exit_code(served: list
 
 
 def test_serve_names_the_option_that_is_wrong(served: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--workers", "4"], {}) == 2
-    assert "command line: --workers: expected 1" in capsys.readouterr().err
+    assert main(["serve", "--workers", "400"], {}) == 2
+    assert "command line: --workers: expected a whole number from 1 to 256" in capsys.readouterr().err
 
 
 def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:

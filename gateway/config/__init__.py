@@ -1,6 +1,7 @@
 """gateway.toml and the environment as frozen structs; all mistakes are reported at once.
 
 load.py           reads and merges: environment beats file beats default
+origin.py         where the settings come from, to be read again
 settings.py       every setting with its type, bounds and default
 defaults.py       the providers and the routing table that are there without a file
 reader.py         decodes tables, notes mistakes (mistakes.py) and goes on
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from gateway.config.load import load
 from gateway.config.mistakes import ConfigError, Mistake
+from gateway.config.origin import Origin
 from gateway.config.settings import (
     ClientKey,
     CloudProvider,
@@ -31,6 +33,7 @@ __all__ = [
     "ConfigError",
     "Mistake",
     "Model",
+    "Origin",
     "Provider",
     "ProviderKey",
     "Route",

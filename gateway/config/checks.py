@@ -12,8 +12,6 @@ from gateway.config.settings import Model, ModelPrices, Provider, Retry, Route, 
 
 
 def check_server(reader: Reader, server: Server) -> None:
-    if server.workers != 1:
-        reader.note(("server", "workers"), "1, as this version runs in one process", server.workers)
     for have, lack in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
         if getattr(server, have) and not getattr(server, lack):
             reader.note(("server", lack), f"a file, as {have} is set", None, shown="nothing")

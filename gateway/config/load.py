@@ -57,7 +57,9 @@ class Sections(Section, frozen=True, kw_only=True):
     metrics: Metrics = Metrics()
 
 
-class _File(NamedTuple):
+class Source(NamedTuple):
+    """A file of settings and what it says."""
+
     name: str
     text: str
 
@@ -68,9 +70,13 @@ def load(path: Path | None, environ: Mapping[str, str], options: Mapping[str, st
     Reads `path`, else the file that LLM_GATEWAY_CONFIG names, else ./gateway.toml where there is one. `options` are
     the command line's by name ("--port"); they beat the environment.
     """
-    file = _read_file(path, environ)
-    reader = Reader(file.name, lines_of(file.text), overlay_of(environ, options or {}))
-    document = _parse(file, reader)
+    return understand(read_source(path, environ), environ, options)
+
+
+def understand(source: Source, environ: Mapping[str, str], options: Mapping[str, str] | None = None) -> Config:
+    """What `source` says, with the environment and the options laid over it. Raises ConfigError as `load` does."""
+    reader = Reader(source.name, lines_of(source.text), overlay_of(environ, options or {}))
+    document = _parse(source, reader)
     if document is None:
         # What the file says is unknown, so nothing can be checked against it; the overlay still can.
         _read_sections(reader, {})
@@ -84,18 +90,18 @@ def load(path: Path | None, environ: Mapping[str, str], options: Mapping[str, st
     return config
 
 
-def _read_file(path: Path | None, environ: Mapping[str, str]) -> _File:
-    """The file's text; none at all where nobody named one and there is none."""
+def read_source(path: Path | None, environ: Mapping[str, str]) -> Source:
+    """The file's text, none at all where nobody named one and there is none. Raises ConfigError."""
     source, key = "command line", "--config"
     if path is None:
         named = environ.get(CONFIG_VARIABLE, "").strip()
         if not named and not Path(DEFAULT_FILE).is_file():
-            return _File(DEFAULT_FILE, "")
+            return Source(DEFAULT_FILE, "")
         source, key = (ENVIRONMENT, CONFIG_VARIABLE) if named else (DEFAULT_FILE, "")
         path = Path(named or DEFAULT_FILE)
     try:
         # Editors on Windows put a byte order mark first.
-        return _File(str(path), path.read_text(encoding="utf-8-sig"))
+        return Source(str(path), path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         expected, found = "a TOML file in UTF-8", f"{path}, which is not UTF-8"
     except (OSError, ValueError) as failure:
@@ -104,14 +110,14 @@ def _read_file(path: Path | None, environ: Mapping[str, str]) -> _File:
     raise ConfigError([Mistake(source=source, key=key, expected=expected, found=found)])
 
 
-def _parse(file: _File, reader: Reader) -> dict[str, Any] | None:
+def _parse(source: Source, reader: Reader) -> dict[str, Any] | None:
     try:
-        return tomli.loads(file.text)
+        return tomli.loads(source.text)
     except tomli.TOMLDecodeError as bad:
         line = getattr(bad, "lineno", None)
-        mistake = Mistake(source=file.name, key="", line=line, expected="TOML", found=f"a syntax error: {bad}")
+        mistake = Mistake(source=source.name, key="", line=line, expected="TOML", found=f"a syntax error: {bad}")
     except RecursionError:
-        mistake = Mistake(source=file.name, key="", expected="TOML", found="tables nested too deep")
+        mistake = Mistake(source=source.name, key="", expected="TOML", found="tables nested too deep")
     reader.mistakes.append(mistake)
     return None
 

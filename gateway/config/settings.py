@@ -51,7 +51,7 @@ class Server(Section, frozen=True, kw_only=True):
     """0 takes any free port."""
     engine: Literal["edge", "hypercorn"] = "edge"
     hot_routes: bool = True
-    workers: Count = 1
+    workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     tls_cert: str = ""
     tls_key: str = ""
     header_bytes: Count = 65_536

@@ -16,6 +16,8 @@ import trio
 
 from gateway.edge.read_poll import OnReadable, ReadPoll
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with a linger time of 0: close() sends RST and drops what is unsent."""
 
@@ -153,28 +155,40 @@ async def connect(host: str, port: int, *, poll: ReadPoll | None = None) -> Sock
 
 
 async def listen(
-    host: str, port: int, *, reuse_port: bool = False, backlog: int = 1024, poll: ReadPoll | None = None
+    host: str, port: int, *, reuse_port: bool = False, backlog: int = BACKLOG, poll: ReadPoll | None = None
 ) -> SocketListener:
-    """Binds `host` and `port` (0 for any free one) and listens; a name with several addresses prefers IPv4.
+    """Binds `host` and `port` (0 for any free one) and listens; see `bind`.
 
-    The streams that come in are watched by `poll`, where there is one. "::" takes IPv4 connections too. Raises
-    OSError, gaierror for names.
+    The streams that come in are watched by `poll`, where there is one. Raises OSError, gaierror for names.
     """
-    found = await trio.socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-    listening = socket.socket(family, kind, protocol)
+    listening = await bind(host, port, reuse_port=reuse_port)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listening.bind(address)
         listening.listen(backlog)
         return SocketListener(listening, poll)
     except OSError:
         listening.close()
         raise
+
+
+async def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
+    """A socket that is bound and does not listen yet; a name with several addresses prefers IPv4.
+
+    "::" takes IPv4 connections too. Raises OSError, gaierror for names.
+    """
+    found = await trio.socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _adopt(connected: socket.socket, address: object, poll: ReadPoll | None = None) -> SocketStream:

@@ -21,6 +21,11 @@ class Vitals(Protocol):
     @property
     def version(self) -> str: ...
     @property
+    def worker(self) -> str:
+        """Which of the processes behind this port answers."""
+        ...
+
+    @property
     def phase(self) -> Phase: ...
     @property
     def uptime_s(self) -> float: ...
@@ -65,6 +70,7 @@ class Health:
         return {
             "status": self._status(parts),
             "version": self._vitals.version,
+            "worker": self._vitals.worker,
             "uptime_s": self._vitals.uptime_s,
         }
 

@@ -30,6 +30,7 @@ class Logs:
 
     `level` holds for every module but those in `levels`: a dotted name there speaks for itself and all below it, the
     longest one wins. Level names are structlog's: debug, info, warning, error, critical. Raises ValueError for others.
+    Where there are several, every line names its `worker`.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Logs:
         *,
         level: str = "info",
         levels: Mapping[str, str] | None = None,
+        worker: str | None = None,
     ) -> None:
         self._write_log = write_log
         self._lines = _Lines(write_log)
         self._renderer = _Renderer(wall_clock)
         self._processors = (self._renderer,)
+        self._whose = {} if worker is None else {"worker": worker}
         self._level = _checked(level)
         self._levels = {module: _checked(name) for module, name in (levels or {}).items()}
 
@@ -54,7 +57,7 @@ class Logs:
         `often` is cheaper still.
         """
         logger = structlog.make_filtering_bound_logger(self.level_of(module))
-        context = {"level": "", "timestamp": "", "logger": module}  # their places in the line
+        context = {"level": "", "timestamp": "", "logger": module, **self._whose}  # their places in the line
         bound: FilteringBoundLogger = logger(self._lines, self._processors, context)  # type: ignore[call-arg]
         return bound
 
@@ -67,7 +70,8 @@ class Logs:
         if self.level_of(module) not in ("debug", "info"):
             return None
         now, to_json, write_log = self._renderer.now, self._renderer.to_json, self._write_log
-        after_time = f'","logger":{to_json(module)},"event":{to_json(event)},'
+        whose = "".join(f'"{name}":{to_json(value)},' for name, value in self._whose.items())
+        after_time = f'","logger":{to_json(module)},{whose}"event":{to_json(event)},'
 
         def log(fields: msgspec.Struct) -> None:
             write_log(f'{{"level":"info","timestamp":"{now()}{after_time}{to_json(fields)[1:]}')

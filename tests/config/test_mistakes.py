@@ -88,7 +88,7 @@ def test_an_unknown_key_comes_with_a_suggestion(text: str, hint: str, tmp_path: 
         ("[server]\nhot_routes = 1", "server.hot_routes", "true or false"),
         ("[server]\nhost = ''", "server.host", "a text that is not empty"),
         ("[server]\nengine = 'nginx'", "server.engine", 'one of "edge", "hypercorn"'),
-        ("[server]\nworkers = 2", "server.workers", "1, as this version runs in one process"),
+        ("[server]\nworkers = 0", "server.workers", "a whole number from 1 to 256"),
         ("[server]\ntls_cert = 'c'", "server.tls_key", "a file, as tls_cert is set"),
         ("[server]\ntls_key = 'k'", "server.tls_cert", "a file, as tls_key is set"),
         ("[timeouts]\nidle_s = 0", "timeouts.idle_s", "a number above 0, at most 86400"),

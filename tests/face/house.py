@@ -205,6 +205,7 @@ class Look:
 @dataclass
 class ScriptedVitals:
     version: str = "1.2.3"
+    worker: str = "0"
     phase: Phase = "ready"
     uptime_s: float = 60.0
     memory_bytes: int = 50_000_000

@@ -14,7 +14,13 @@ async def test_health_is_alive_as_long_as_it_answers(autojump_clock: MockClock, 
 
     assert reply.status == 200
     assert reply.header("cache-control") == "no-store"
-    assert reply.json == {"status": "ok", "version": "1.2.3", "uptime_s": 60, "providers": {"openai": "running"}}
+    assert reply.json == {
+        "status": "ok",
+        "version": "1.2.3",
+        "worker": "0",
+        "uptime_s": 60,
+        "providers": {"openai": "running"},
+    }
 
 
 @pytest.mark.parametrize(

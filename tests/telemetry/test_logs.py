@@ -78,6 +78,18 @@ def test_a_line_that_is_written_often_is_the_same_line(fields: dict[str, Any]) -
     assert book.lines[0] == book.lines[1]
 
 
+def test_one_of_several_workers_signs_its_lines() -> None:
+    book = Book()
+    logs = Logs(book.write, always(0), worker="3")
+    logs.get("gateway.face").info("request", fields={"status": 200})
+    often = logs.often("gateway.face", "request")
+    assert often is not None
+    often(msgspec.defstruct("Fields", ["status"])(200))
+    first, second = book.read()
+    assert first == second
+    assert (first["logger"], first["worker"], first["status"]) == ("gateway.face", "3", 200)
+
+
 def test_a_line_that_is_written_often_keeps_to_its_modules_level() -> None:
     """Nobody even puts its fields together then."""
     logs = Logs(Book().write, always(0), level="debug", levels={"quiet": "warning", "plain": "info"})

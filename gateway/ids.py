@@ -1,0 +1,25 @@
+"""Identifiers that name the worker which made them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from itertools import count
+
+_ID = re.compile(r"(?:[a-z]+[_-])?([0-9a-f]{4})[0-9a-f]{28}")
+
+
+def new_ids(number: int = 0) -> Callable[[], str]:
+    """A source of ids, 32 hexadecimal digits: four say which worker, the rest is random per process, then counted.
+
+    So that one costs no system call.
+    """
+    prefix, numbers = f"{number:04x}{secrets.randbits(48):012x}%016x", count(secrets.randbits(63))
+    return lambda: prefix % next(numbers)
+
+
+def worker_of(made: str) -> int | None:
+    """The number of the worker that has made an id, with or without a prefix like `resp_`; None for others' ids."""
+    found = _ID.fullmatch(made)
+    return None if found is None else int(found[1], 16)

@@ -1,0 +1,240 @@
+"""The parent of several workers: it owns the sockets and the settings, and serves nothing itself.
+
+root  (one_for_one, 3 restarts in 60 s)
+└── workers  (one_for_one, 5 restarts in 30 s)
+    ├── 0    a process each (process.py)
+    └── ...
+
+It is supervised as actors are: a worker that dies is restarted, more slowly each time, and one that keeps dying ends
+the gateway with its own exit code. A slot's socket stays open here, so that what has connected to a dead worker's
+waits for its successor, and a worker ends when its parent does, for then the line between them does (line.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import trio
+
+from actors.life import describe
+from actors.supervisor import ChildSpec, ChildStarted, ChildStopped, Escalated, Escalating, Restarted, Supervisor
+from gateway.config import Config, ConfigError, Origin
+from gateway.config.announcement import announcement
+from gateway.telemetry.logs import Logs
+from gateway.telemetry.sink import BufferedLog
+from gateway.workers.line import Line
+from gateway.workers.listening import bind_slots
+from gateway.workers.process import Spawned, WorkerDied, WorkerProcess, spawn
+from gateway.workers.station import Station, write_settings
+
+ROOT: Final = "parent"
+WORKERS: Final = "workers"
+SERVED: Final = 0
+GAVE_UP: Final = 1
+STDOUT: Final = 1
+START_S: Final = 600.0
+"""What all workers together may take to be ready."""
+HASTE_S: Final = 2.0
+"""What workers get to end once they have been told a second time."""
+MARGIN_S: Final = 2.0
+"""What a worker gets beyond its own grace before it is killed."""
+
+
+def run(config: Config, origin: Origin) -> int:
+    """Keeps workers until a signal; the exit code: 0 drained, that of a worker which keeps failing, else 1."""
+    return trio.run(keep_workers, config, origin)
+
+
+async def keep_workers(config: Config, origin: Origin) -> int:
+    """On SIGTERM and SIGINT the workers drain; a second signal makes them end without grace."""
+    log = BufferedLog(STDOUT)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(log.run)
+            with tempfile.TemporaryDirectory(prefix="llm-gateway-") as folder:  # mode 0700
+                code = await Parent(config, origin, Path(folder), log.write).run()
+            nursery.cancel_scope.cancel()
+    finally:
+        log.close()
+    return code
+
+
+class Parent:
+    """One gateway of several processes."""
+
+    def __init__(self, config: Config, origin: Origin, folder: Path, write_log: Callable[[str], None]) -> None:
+        self.config = config
+        self._origin = origin
+        self._folder = folder
+        self._log = Logs(write_log, time.time, level=config.log.level, levels=config.log.levels).get(__name__)
+        self._slots: list[socket.socket] = []
+        self._ahead: dict[int, Spawned] = {}
+        """Processes that have been started before the supervisor asks for them."""
+        self._random = Random(secrets.randbits(128))
+        self._root = Supervisor(
+            ROOT,
+            [ChildSpec(WORKERS, self._workers, kind="supervisor", grace_s=self._patience_s, start_s=START_S)],
+            intensity=3,
+            period_s=60.0,
+            random=self._random,
+            observe=self._observe,
+        )
+        self._scope = trio.CancelScope()
+        """Around all of it; its deadline is the end of the drain."""
+        self._draining = False
+
+    async def run(self) -> int:
+        server = self.config.server
+        try:
+            write_settings(self._folder, self._origin.read().text)
+            self._slots = await bind_slots(server.host, server.port, server.workers)
+        except (OSError, ConfigError) as problem:
+            reason = (problem.strerror if isinstance(problem, OSError) else None) or problem
+            sys.stderr.write(f"llm-gateway cannot listen on {server.host}:{server.port}: {reason}\n")
+            return GAVE_UP
+        try:
+            return await self._keep()
+        finally:
+            self._close_slots()
+
+    async def _keep(self) -> int:
+        code = SERVED
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._heed_signals)
+                    await self._live()
+                    nursery.cancel_scope.cancel()
+        except* Escalated as gave_up:
+            code = _code_of(gave_up)
+            self._log.critical("gateway gave up", reason=describe(gave_up))
+        else:
+            if self._scope.cancelled_caught:
+                self._log.error("workers killed, as they did not end")
+                code = GAVE_UP
+            self._log.info("gateway stopped")
+        return code
+
+    async def _live(self) -> None:
+        try:
+            for number in range(len(self._slots)):
+                self._ahead[number] = await self._launch(number)
+            async with trio.open_nursery() as life:
+                await life.start(self._root.run)
+                if not self._draining:
+                    self._log.info("gateway ready", **announcement(self.config, self._address))
+        finally:
+            for spawned in self._ahead.values():
+                spawned.process.kill()
+                spawned.line.close()
+
+    # The workers.
+
+    def _workers(self) -> Supervisor:
+        return Supervisor(
+            WORKERS,
+            [self._worker(number) for number in range(len(self._slots))],
+            random=self._random,
+            observe=self._observe,
+        )
+
+    def _worker(self, number: int) -> ChildSpec:
+        return ChildSpec(
+            str(number),
+            lambda: WorkerProcess(partial(self._spawn, number)),
+            grace_s=self._patience_s,
+            kind="worker",
+        )
+
+    async def _spawn(self, number: int) -> Spawned:
+        ahead = self._ahead.pop(number, None)
+        return await self._launch(number) if ahead is None else ahead
+
+    async def _launch(self, number: int) -> Spawned:
+        ours, theirs = socket.socketpair()
+        listener = self._slots[number]
+        with theirs:
+            station = Station(number=number, listener=listener.fileno(), line=theirs.fileno(), folder=str(self._folder))
+            command = [sys.executable, "-m", "gateway", "serve", "--config", str(station.config_file)]
+            for option, value in self._origin.options.items():
+                command += [option, value]
+            environ = {**self._origin.environ, **station.to_environ()}
+            process = await spawn(command, environ, listener, theirs.fileno())
+        return Spawned(process, Line(ours))
+
+    # Signals.
+
+    async def _heed_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for number in signals:
+                if self._draining:
+                    self._hurry()
+                else:
+                    self._log.info("gateway draining", signal=signal.Signals(number).name)
+                    self._drain()
+
+    def _drain(self) -> None:
+        """No new connections; all workers drain at once, and the tree follows as they end."""
+        self._draining = True
+        self._close_slots()
+        self._scope.deadline = trio.current_time() + self._patience_s
+        for worker in self._processes():
+            worker.stop()
+        self._root.stop()
+
+    def _hurry(self) -> None:
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + HASTE_S)
+        for worker in self._processes():
+            worker.send(signal.SIGTERM)
+
+    def _processes(self) -> list[WorkerProcess]:
+        return [view.child for view in self._root.tree() if isinstance(view.child, WorkerProcess)]
+
+    @property
+    def _patience_s(self) -> float:
+        server = self.config.server
+        return server.drain_grace_s + server.write_stall_s + 1.0 + MARGIN_S
+
+    @property
+    def _address(self) -> tuple[str, int]:
+        host, port = self._slots[0].getsockname()[:2]
+        return host, port
+
+    def _close_slots(self) -> None:
+        for slot in self._slots:
+            slot.close()
+
+    # The log.
+
+    def _observe(self, event: object) -> None:
+        match event:
+            case ChildStarted(child=name, kind="worker", restarts=restarts):
+                self._log.info("worker started", worker=name, restarts=restarts)
+            case ChildStopped(child=name, kind="worker", crash=None):
+                self._log.info("worker stopped", worker=name)
+            case ChildStopped(child=name, kind="worker", crash=crash) if crash is not None:
+                self._log.error("worker died", worker=name, because=describe(crash))
+            case Restarted(child=name, kind="worker", restarts=restarts, backoff_s=backoff_s):
+                self._log.warning("worker restarts", worker=name, restarts=restarts, backoff_s=round(backoff_s, 3))
+            case Escalating(supervisor=supervisor, child=name, restarts=restarts):
+                self._log.critical("supervisor gives up", supervisor=supervisor, actor=name, restarts=restarts)
+
+
+def _code_of(crash: BaseException) -> int:
+    """The exit code of the worker that made everybody give up, where it has ended with one."""
+    inner: BaseException | None = crash
+    while inner is not None:
+        if isinstance(inner, WorkerDied) and inner.code > 0:
+            return inner.code
+        inner = inner.exceptions[0] if isinstance(inner, BaseExceptionGroup) else inner.__cause__
+    return GAVE_UP

@@ -1,0 +1,87 @@
+"""A worker as a supervised child of the parent: a fresh interpreter that inherits its slot's socket."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from gateway.workers.line import READY, Line
+
+
+class WorkerDied(Exception):
+    """A worker's process has ended, and not in order."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A process that has been started, and our end of the line to it."""
+
+    process: trio.Process
+    line: Line
+
+
+Spawn = Callable[[], Awaitable[Spawned]]
+
+
+async def spawn(command: Sequence[str], environ: Mapping[str, str], listener: socket.socket, end: int) -> trio.Process:
+    """Starts `command` with two descriptors of ours, in a process group of its own.
+
+    So a terminal's Ctrl-C reaches the parent alone, which tells its workers once.
+    """
+    return await trio.lowlevel.open_process(
+        list(command), env=dict(environ), pass_fds=(listener.fileno(), end), process_group=0
+    )
+
+
+class WorkerProcess:
+    """One life of a worker slot; ends with the process, raises WorkerDied where that was not in order."""
+
+    def __init__(self, spawn: Spawn) -> None:
+        self._spawn = spawn
+        self._process: trio.Process | None = None
+        self._asked = False
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Starts the process and waits for its end; ready when it says so. Cancelled, it kills the process."""
+        spawned = await self._spawn()
+        self._process = process = spawned.process
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._listen, spawned.line, task_status)
+                code = await process.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            spawned.line.close()
+            with trio.CancelScope(shield=True):
+                process.kill()  # harmless where it has ended
+                await process.wait()
+        if code != 0:
+            raise WorkerDied(code)
+
+    def stop(self) -> None:
+        """Asks the worker to drain. Twice is harmless: to a worker, a second signal says "at once"."""
+        if not self._asked:
+            self._asked = True
+            self.send(signal.SIGTERM)
+
+    def send(self, number: signal.Signals) -> None:
+        """Harmless where the process does not run."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    async def _listen(self, line: Line, task_status: trio.TaskStatus[None]) -> None:
+        async for word in line.words():
+            if word == READY:
+                task_status.started()

@@ -1,0 +1,110 @@
+"""Several workers behind one port: one that dies is replaced, and nobody else notices."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.sockets.callers import question
+from tests.sockets.processes import GatewayProcess, running
+
+WORKERS = "[server]\nworkers = 2\n"
+BACK_LIMIT_S = 20.0
+"""Ten times what is promised from a worker's death to its successor's first answer."""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    with running(tmp_path_factory.mktemp("workers"), settings=WORKERS, troubled=True) as gateway:
+        yield gateway
+
+
+def worker_pids(gateway: GatewayProcess) -> dict[str, int]:
+    """The workers' processes by name."""
+    pids = {}
+    for task in Path(f"/proc/{gateway.pid}/task").iterdir():
+        for pid in map(int, (task / "children").read_text().split()):
+            environ = Path(f"/proc/{pid}/environ").read_bytes()
+            if b'LLM_GATEWAY_STATION={"number":' in environ:
+                pids[environ.partition(b'STATION={"number":')[2].partition(b",")[0].decode()] = pid
+    return pids
+
+
+def asked(gateway: GatewayProcess, connection: socket.socket) -> str:
+    """The name of the worker that answers on this connection."""
+    connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = connection.recv(65536)
+    return answer.partition(b'"worker":"')[2].partition(b'"')[0].decode()
+
+
+def connections_to(gateway: GatewayProcess, *names: str) -> list[socket.socket]:
+    """One kept connection to each of these workers: which one answers is the kernel's choice."""
+    found: dict[str, socket.socket] = {}
+    while not found.keys() >= set(names):
+        connection = socket.create_connection(gateway.address, timeout=30)
+        found.setdefault(asked(gateway, connection), connection)
+    return [found[name] for name in names]
+
+
+def test_an_answer_names_the_worker_that_gave_it(gateway: GatewayProcess) -> None:
+    """And so does the id that the answer carries, as well as its line in the log."""
+    for _ in range(4):
+        answer = httpx.post(f"{gateway.url}/v1/chat/completions", json=question("sandbox/echo"))
+        assert answer.status_code == 200
+        own_id = answer.headers["x-request-id"]
+        gateway.wait_for(lambda: [line for line in gateway.logged("request") if line["correlation_id"] == own_id], 5)  # noqa: B023
+        (line,) = (line for line in gateway.logged("request") if line["correlation_id"] == own_id)
+        assert line["worker"] == str(int(own_id[:4], 16))
+
+
+def test_a_killed_worker_is_back_soon_and_its_siblings_are_untouched(
+    gateway: GatewayProcess, measured: Callable[[str], None]
+) -> None:
+    """Who connects meanwhile waits and is answered: its slot's socket stays open. Nobody is refused."""
+    ours, theirs = connections_to(gateway, "0", "1")
+    before = worker_pids(gateway)
+    os.kill(before["1"], signal.SIGKILL)
+    died_at = time.monotonic()
+    newcomers = [socket.create_connection(gateway.address, timeout=BACK_LIMIT_S) for _ in range(16)]
+    assert asked(gateway, ours) == "0", "a kept connection to the sibling goes on"
+    answered = {asked(gateway, newcomer) for newcomer in newcomers}
+    took_s = time.monotonic() - died_at
+    after = worker_pids(gateway)
+    for connection in (ours, theirs, *newcomers):
+        connection.close()
+    assert answered == {"0", "1"}
+    assert after["0"] == before["0"]
+    assert after["1"] != before["1"]
+    assert took_s < BACK_LIMIT_S
+    measured(f"a killed worker's successor answers {took_s:.2f} s after its death (promised: 2 s)")
+    assert [(line["worker"], line["because"]) for line in gateway.logged("worker died")] == [
+        ("1", "WorkerDied: killed by SIGKILL")
+    ]
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """And what it listened on becomes free."""
+    with running(tmp_path, settings=WORKERS, troubled=True) as gateway:
+        pids = worker_pids(gateway).values()
+        gateway.send(signal.SIGKILL)
+        assert gateway.wait() == -signal.SIGKILL
+        gateway.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 5)
+        with pytest.raises(ConnectionRefusedError), closing(socket.create_connection(gateway.address)):
+            pass
+
+
+def test_a_port_that_somebody_else_has_is_not_shared_with_them(gateway: GatewayProcess, tmp_path: Path) -> None:
+    another = GatewayProcess.spawn(tmp_path, settings=WORKERS, environ={"LLM_GATEWAY_PORT": str(gateway.address[1])})
+    try:
+        assert another.wait() == 1
+    finally:
+        another.end()
+    assert another.stderr == f"llm-gateway cannot listen on 127.0.0.1:{gateway.address[1]}: Address already in use\n"

@@ -1,0 +1,75 @@
+"""A worker's process as its parent's child."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from actors.supervisor import ChildSpec, Escalated, Supervisor
+from gateway.workers.parent import GAVE_UP, _code_of
+from gateway.workers.process import WorkerDied
+from tests.workers.processes import FakeProcess, worker
+
+
+async def test_it_is_ready_when_the_process_says_so_and_over_when_it_ends(autojump_clock: MockClock) -> None:
+    process = FakeProcess(ready_after=2, lasts=10)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(worker(process).run)
+        assert trio.current_time() == 2
+    assert trio.current_time() == 10
+    assert process.closed
+
+
+@pytest.mark.parametrize(("code", "said"), [(3, "exit code 3"), (-9, "killed by SIGKILL")])
+async def test_a_process_that_did_not_end_in_order_is_a_crash(autojump_clock: MockClock, code: int, said: str) -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(WorkerDied, match=said)):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(worker(FakeProcess(lasts=5, code=code)).run)
+    assert trio.current_time() == 5
+
+
+async def test_it_is_told_once_to_drain(autojump_clock: MockClock) -> None:
+    """A worker takes a second signal for "at once"."""
+    process = FakeProcess(drain_s=7)
+    child = worker(process)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(child.run)
+        child.stop()
+        child.stop()
+    assert process.signals == [(1, "SIGTERM")]
+    assert trio.current_time() == 8
+
+
+async def test_a_cancelled_one_leaves_no_process_behind(autojump_clock: MockClock) -> None:
+    process = FakeProcess()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(worker(process).run)
+        nursery.cancel_scope.cancel()
+    assert await process.wait() == -9
+    assert trio.current_time() == 1
+
+
+@pytest.mark.parametrize(("code", "ends_with"), [(78, 78), (-9, GAVE_UP)])
+async def test_one_that_keeps_dying_ends_the_gateway_with_its_own_exit_code(
+    autojump_clock: MockClock, code: int, ends_with: int
+) -> None:
+    """Five restarts in half a minute are made, a sixth is not."""
+    lives = []
+
+    def life() -> object:
+        lives.append(trio.current_time())
+        return worker(FakeProcess(ready_after=0, lasts=1, code=code))
+
+    supervisor = Supervisor(
+        "workers",
+        [ChildSpec("0", life)],  # type: ignore[arg-type]
+        random=Random(1),
+        observe=lambda _: None,
+    )
+    with pytest.raises(Escalated) as gave_up:
+        await supervisor.run()
+    assert len(lives) == 6
+    assert _code_of(gave_up.value) == ends_with
