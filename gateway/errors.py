@@ -8,9 +8,9 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── Forbidden                    403
 ├── NotFound                     404  no such path or object
 │   └── ModelNotFound            404
+│       └── ProviderMissing      404  its provider has no key here; the message names the variable
 ├── MethodNotAllowed             405
 ├── KeyLimited                   429  the client key's own limits
-├── ProviderMissing              503  a model whose provider has no key here; the message names the variable
 ├── MemoryPressure               503
 ├── UpstreamError                what a provider answered with a status of its own; status and body reach the client
 ├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
@@ -90,16 +90,16 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
+class ProviderMissing(ModelNotFound):
+    """It cannot be had here, as /v1/models says too; no client asks again, and no 5xx alarms for what is configured."""
+
+
 class MethodNotAllowed(GatewayError):
     status, type, code = 405, "invalid_request_error", "method_not_allowed"
 
 
 class KeyLimited(GatewayError):
     status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
-
-
-class ProviderMissing(GatewayError):
-    status, type, code = 503, "server_error", "provider_unavailable"
 
 
 class MemoryPressure(GatewayError):

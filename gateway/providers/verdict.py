@@ -81,7 +81,7 @@ def upstream_error(
         retry_after=_retry_after(profile, headers, said, now),
     )
     if translated or not explained:
-        failure.type, failure.code = _words(failure, exhausted=exhausted) if explained else _UNEXPLAINED
+        failure.type, failure.code = _words(failure, exhausted=exhausted, explained=explained)
         failure.body = compose(Description(status, failure.type, failure.code, failure.message))
     return failure
 
@@ -112,8 +112,10 @@ def _says(said: ProviderMessage, phrases: tuple[str, ...]) -> bool:
     return any(phrase in message for phrase in phrases)
 
 
-def _words(failure: UpstreamError, *, exhausted: bool) -> tuple[str, str]:
-    """Type and code in OpenAI's words."""
+def _words(failure: UpstreamError, *, exhausted: bool, explained: bool) -> tuple[str, str]:
+    """Type and code in OpenAI's words; without an explanation a 5xx may be anybody's, also a proxy's on the way."""
+    if not explained and failure.status >= 500:
+        return _UNEXPLAINED
     if failure.wants_window:
         return "invalid_request_error", "context_length_exceeded"
     if exhausted:

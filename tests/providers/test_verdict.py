@@ -102,6 +102,25 @@ def test_a_page_of_a_proxy_is_replaced_by_an_error_object() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, "invalid_request_error", "invalid_request_error"),
+        (401, "invalid_request_error", "invalid_api_key"),
+        (418, "invalid_request_error", "invalid_request_error"),
+        (429, "rate_limit_error", "rate_limit_exceeded"),
+        (500, "server_error", "upstream_error"),
+        (503, "server_error", "upstream_error"),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>nginx</html>", b'{"error":', b'{"detail": "no"}'])
+def test_a_refusal_that_nobody_can_read_is_what_its_status_says(status: int, kind: str, code: str, body: bytes) -> None:
+    profile = profile_of("openai", "openai", BASE_URLS["openai"])
+    failure = upstream_error(profile, status, [], body, NOW)
+    error = json.loads(failure.body)["error"]
+    assert (error["type"], error["code"]) == (kind, code)
+
+
+@pytest.mark.parametrize(
     "recording",
     recordings("openai", "deepseek", "openrouter", "azure", where=lambda recording: recording.status != 200),
 )

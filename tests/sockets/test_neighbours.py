@@ -184,7 +184,7 @@ async def test_a_wrong_request_leaves_its_connection_usable(gateway: GatewayProc
         (post("/v1/chat/completions", b'{"messages": [{"role": "user"}]}'), 400),
         (post("/v1/chat/completions", b""), 400),
         (chat("sandbox/nobody"), 404),
-        (chat("elsewhere/nobody"), 503),
+        (chat("elsewhere/nobody"), 404),
         (chat("sandbox/echo", "X-Gateway-Timeout: soon"), 400),
         (get("/v1/chat/completions"), 405),
         (post("/v1/models", b"{}"), 405),
