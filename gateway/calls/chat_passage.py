@@ -48,7 +48,7 @@ class ChatPassage:
         self._adds_usage = adds_usage
 
     def read(self, body: bytes) -> WholeAnswer:
-        """Raises ValueError where the body is no JSON object."""
+        """Raises ValueError where the body is no answer."""
         notes = read_reply(body)
         return WholeAnswer(body, notes.usage, notes.finish_reason, None if notes.error is None else body)
 

@@ -7,9 +7,9 @@ from typing import Final, NoReturn
 from gateway.calls.passage import WholeAnswer
 from gateway.dialects.codec import Frame, finish_steps
 from gateway.dialects.embeddings import gemini
+from gateway.dialects.embeddings.answer_notes import read_reply
 from gateway.dialects.embeddings.request import EmbeddingsRequest, rewrite_request
 from gateway.dialects.envelope import ModelRequest
-from gateway.dialects.openai_reply import read_reply
 
 EMBEDDINGS_PATH: Final = b"/embeddings"
 
@@ -21,7 +21,7 @@ class EmbeddingsWay:
 
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> PassedEmbeddings:
         read: EmbeddingsRequest = request.decoded
-        return PassedEmbeddings(rewrite_request(request.body, read, model=model))
+        return PassedEmbeddings(rewrite_request(request.body, read, model=model), read.count)
 
 
 class GeminiEmbeddingsWay:
@@ -49,12 +49,13 @@ class PassedEmbeddings(_Unstreamed):
 
     path = EMBEDDINGS_PATH
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, inputs: int) -> None:
         self.body = body
+        self._inputs = inputs
 
     def read(self, body: bytes) -> WholeAnswer:
-        """Raises ValueError where the body is no JSON object."""
-        notes = read_reply(body)
+        """Raises ValueError where the body is no answer."""
+        notes = read_reply(body, self._inputs)
         return WholeAnswer(body, notes.usage, None, None if notes.error is None else body)
 
 

@@ -8,7 +8,7 @@ from gateway.calls.passage import WholeAnswer
 from gateway.dialects.anthropic.provider_codec import MESSAGES_PATH
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelRequest
-from gateway.dialects.messages.answer_notes import read_reply
+from gateway.dialects.messages.answer_notes import read_count, read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.request_notes import MessagesRequest, rewrite_request
 from gateway.dialects.messages.told_message import as_stream
@@ -35,7 +35,7 @@ class MessagesPassage:
         self.body = body
 
     def read(self, body: bytes) -> WholeAnswer:
-        """Raises ValueError where the body is no JSON object."""
+        """Raises ValueError where the body is no answer."""
         notes = read_reply(body)
         return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
 
@@ -66,8 +66,8 @@ class CountPassage:
         self.body = body
 
     def read(self, body: bytes) -> WholeAnswer:
-        """Raises ValueError where the body is no JSON object."""
-        return WholeAnswer(body, error=read_reply(body).error)
+        """Raises ValueError where the body is no answer."""
+        return WholeAnswer(body, error=read_count(body).error)
 
     def stream(self) -> NoReturn:
         raise AssertionError("a count is not streamed")

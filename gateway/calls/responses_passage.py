@@ -35,7 +35,7 @@ class ResponsesPassage:
         self.body = body
 
     def read(self, body: bytes) -> WholeAnswer:
-        """Raises ValueError where the body is no JSON object."""
+        """Raises ValueError where the body is no answer."""
         notes = read_reply(body)
         return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.envelope import Usage
 from gateway.dialects.openai_errors import envelop
 from gateway.dialects.openai_usage import Counts, usage_of
+from gateway.dialects.passed_reply import ReplyNotes, nested_too_deeply, nothing_said, read_unusual
 
 _NULL: Final = msgspec.Raw(b"null")
 
@@ -23,35 +23,25 @@ class _Reply(msgspec.Struct, gc=False):
     error: msgspec.Raw = _NULL
 
 
-class ReplyNotes(msgspec.Struct, frozen=True, gc=False):
-    """What an answer says about itself."""
-
-    usage: Usage | None = None
-    finish_reason: str | None = None
-    error: bytes | None = None
-    """An error answer's body, where the status said that all is well but a top-level `error` says it is not."""
-
-
 _decoder = msgspec.json.Decoder(_Reply)
 
 
 def read_reply(body: bytes) -> ReplyNotes:
-    """Reads a whole answer, leading white space and all. Raises ValueError where it is no JSON object."""
+    """Reads a whole answer, leading white space and all. Raises ValueError where it is none."""
     try:
-        reply = _decode(body)
-    except RecursionError as problem:
-        raise ValueError("nested too deeply") from problem
-    return ReplyNotes(
-        None if reply.usage is None else usage_of(reply.usage),
-        reply.choices[0].finish_reason if reply.choices else None,
-        None if reply.error is _NULL or bytes(reply.error) == b"null" else envelop(bytes(reply.error)),
-    )
-
-
-def _decode(body: bytes) -> _Reply:
-    try:
-        return _decoder.decode(body)
+        reply = _decoder.decode(body)
     except msgspec.ValidationError:
-        if isinstance(msgspec.json.decode(body), dict):
-            return _Reply()  # of an unusual shape, but paid for: the client may understand it
-        raise
+        return read_unusual(body, _has_choices)
+    except RecursionError as problem:
+        raise nested_too_deeply() from problem
+    if reply.error is not _NULL and bytes(reply.error) != b"null":
+        return ReplyNotes(error=envelop(bytes(reply.error)))
+    if not reply.choices:
+        raise nothing_said()
+    usage = None if reply.usage is None else usage_of(reply.usage)
+    return ReplyNotes(usage, reply.choices[0].finish_reason)
+
+
+def _has_choices(document: dict[str, Any]) -> bool:
+    choices = document.get("choices")
+    return isinstance(choices, list) and any(isinstance(choice, dict) for choice in choices)

@@ -10,12 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.calls.chat_passage import ChatPassage
+from gateway.calls.embeddings_passage import PassedEmbeddings
+from gateway.calls.messages_passage import CountPassage, MessagesPassage
+from gateway.calls.passage import Passage
+from gateway.calls.responses_passage import ResponsesPassage
 from gateway.calls.translation import TranslatedPassage, TranslatedStream
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
 from gateway.dialects.chat.flavour import DEEPSEEK, OPENAI, OPENROUTER
 from gateway.dialects.chat.provider import ChatProvider
 from gateway.dialects.codec import Frame, ProviderCodec, finish_steps
 from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.dialects.openai_chat import ChatRequest
 from gateway.errors import UpstreamBroken
 from tests.calls.heard import CLIENTS, hear, hear_stream, question
 from tests.calls.recorded import choices_in, provider_of, recorded_answers
@@ -101,6 +107,22 @@ def test_a_body_that_is_no_answer_is_none(client: str, provider: str, body: byte
         asked.read(body)
     with pytest.raises((ValueError, UpstreamBroken)):
         asked.as_stream(body)
+
+
+PASSED: dict[str, Passage] = {
+    "chat completions": ChatPassage(b"", ChatRequest("m", []), False),
+    "responses": ResponsesPassage(b""),
+    "messages": MessagesPassage(b""),
+    "a count of tokens": CountPassage(b""),
+    "embeddings": PassedEmbeddings(b"", 1),
+}
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=NO_ANSWERS)
+@pytest.mark.parametrize("passed", PASSED.values(), ids=PASSED)
+def test_nor_is_it_one_where_answers_pass_as_they_are(passed: Passage, body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        passed.read(body)
 
 
 @pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=NO_ANSWERS)

@@ -146,7 +146,7 @@ async def test_what_never_got_through_costs_nothing_what_did_costs_the_prompt() 
     assert broken.response.closed
 
 
-@pytest.mark.parametrize("page", [b"", b"<html>", b'["x"]', ANSWER[:-5]])
+@pytest.mark.parametrize("page", [b"{}", b'{"detail":"OK"}', b"", b"<html>", b'["x"]', ANSWER[:-5]])
 async def test_a_good_status_without_an_answer_is_a_broken_one(page: bytes) -> None:
     told = await ask(http_calls(upstream(page)), BODY)
     assert isinstance(told.failure, UpstreamBroken)

@@ -60,13 +60,23 @@ def test_an_error_under_a_good_status_is_seen() -> None:
     )
 
 
-@pytest.mark.parametrize("odd", [b'{"choices":"x"}', b'{"choices":[{"finish_reason":7}]}', b"{}", b'{"choices":null}'])
+@pytest.mark.parametrize("odd", [b'{"choices":[{"finish_reason":7}]}', b'{"choices":[{}],"usage":"many"}'])
 def test_an_answer_of_an_unusual_shape_is_an_answer(odd: bytes) -> None:
     assert read_reply(odd).error is None
 
 
-@pytest.mark.parametrize("broken", [b"", b"<html>", b"[]", b'"x"', b'{"choices":', b"[" * 100_000, b'{"a":' * 100_000])
-def test_what_is_no_json_object_is_no_answer(broken: bytes) -> None:
+def test_an_error_in_an_answer_of_an_unusual_shape_is_seen() -> None:
+    assert read_reply(b'{"choices":7,"error":"Oh no."}').error == b'{"error":"Oh no."}'
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *(b"", b"<html>", b"[]", b'"x"', b'{"choices":', b"[" * 100_000, b'{"a":' * 100_000),
+        *(b"{}", b'{"choices":null}', b'{"choices":[]}', b'{"choices":"x"}', b'{"choices":[5]}', b'{"detail":"OK"}'),
+    ],
+)
+def test_what_has_no_choices_is_no_answer(broken: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_reply(broken)
 

@@ -33,6 +33,12 @@ class EmbeddingsRequest(msgspec.Struct):
             return [self.input]
         return self.input if isinstance(self.input[0], str) else None
 
+    @property
+    def count(self) -> int:
+        """How many embeddings are asked for."""
+        several = isinstance(self.input, list) and not isinstance(self.input[0], int)
+        return len(self.input) if several else 1
+
 
 _request_decoder = msgspec.json.Decoder(EmbeddingsRequest)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from gateway.dialects.anthropic.provider_reply import finish_of
 from gateway.dialects.anthropic.provider_usage import read_counts, usage_of
-from gateway.dialects.openai_reply import ReplyNotes
+from gateway.dialects.passed_reply import ReplyNotes, nested_too_deeply, nothing_said, read_unusual
 
 _NULL: Final = msgspec.Raw(b"null")
 _ERROR: Final = "error"
 
 
+class _Block(msgspec.Struct, gc=False):
+    """An object, whatever it holds."""
+
+
 class _Reply(msgspec.Struct, gc=False):
     type: str | None = None
+    content: list[_Block] | None = None
     stop_reason: str | None = None
     usage: msgspec.Raw = _NULL
 
 
+class _Count(msgspec.Struct, gc=False):
+    type: str | None = None
+    input_tokens: int | None = None
+
+
 _decoder = msgspec.json.Decoder(_Reply)
+_count_decoder = msgspec.json.Decoder(_Count)
 
 
 def read_reply(body: bytes) -> ReplyNotes:
-    """Reads a whole answer. Raises ValueError where it is no JSON object."""
+    """Reads a whole answer. Raises ValueError where it is none."""
     try:
-        reply = _decode(body)
+        reply = _decoder.decode(body)
+    except msgspec.ValidationError:
+        return read_unusual(body, _has_content)
     except RecursionError as problem:
-        raise ValueError("nested too deeply") from problem
+        raise nested_too_deeply() from problem
     if reply.type == _ERROR:
         return ReplyNotes(error=body)
+    if reply.content is None:
+        raise nothing_said()
     counts = read_counts(reply.usage)
     return ReplyNotes(
         None if counts is None else usage_of(counts),
@@ -38,10 +53,19 @@ def read_reply(body: bytes) -> ReplyNotes:
     )
 
 
-def _decode(body: bytes) -> _Reply:
+def read_count(body: bytes) -> ReplyNotes:
+    """Reads an answer to how many tokens there are. Raises ValueError where it is none."""
     try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError:
-        if isinstance(msgspec.json.decode(body), dict):
-            return _Reply()  # of an unusual shape, but paid for: the client may understand it
-        raise
+        count = _count_decoder.decode(body)
+    except RecursionError as problem:
+        raise nested_too_deeply() from problem
+    if count.type == _ERROR:
+        return ReplyNotes(error=body)
+    if count.input_tokens is None:
+        raise nothing_said()
+    return ReplyNotes()
+
+
+def _has_content(document: dict[str, Any]) -> bool:
+    content = document.get("content")
+    return isinstance(content, list) and all(isinstance(block, dict) for block in content)

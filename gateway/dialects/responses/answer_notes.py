@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from gateway.dialects.envelope import Usage
 from gateway.dialects.openai_errors import envelop
-from gateway.dialects.openai_reply import ReplyNotes
 from gateway.dialects.openai_usage import Count
+from gateway.dialects.passed_reply import ReplyNotes, nested_too_deeply, nothing_said, read_unusual
 
 _NULL: Final = msgspec.Raw(b"null")
 
@@ -79,19 +79,24 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_reply(body: bytes) -> ReplyNotes:
-    """Reads a whole answer. Raises ValueError where it is no JSON object."""
+    """Reads a whole answer. Raises ValueError where it is none."""
     try:
-        answer = _decode(body)
+        answer = _decoder.decode(body)
+    except msgspec.ValidationError:
+        return read_unusual(body, _has_output)
     except RecursionError as problem:
-        raise ValueError("nested too deeply") from problem
-    error = None if answer.error == _NULL else error_body(answer.error)
-    return ReplyNotes(answer.counted, answer.finish_reason, error)
+        raise nested_too_deeply() from problem
+    if answer.error != _NULL:
+        return ReplyNotes(answer.counted, answer.finish_reason, error_body(answer.error))
+    if answer.output is None:
+        raise nothing_said()
+    return ReplyNotes(answer.counted, answer.finish_reason)
 
 
 def read_answer(raw: msgspec.Raw) -> Answer:
     """The Response within an event; an empty one where it cannot be understood."""
     try:
-        return _decode(bytes(raw))
+        return _decoder.decode(raw)
     except (ValueError, RecursionError):
         return Answer()
 
@@ -108,13 +113,8 @@ def error_body(error: msgspec.Raw | bytes) -> bytes:
     return envelop(_encode(failure))
 
 
-def _decode(body: bytes) -> Answer:
-    try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError:
-        if isinstance(msgspec.json.decode(body), dict):
-            return Answer()  # of an unusual shape, but paid for: the client may understand it
-        raise
+def _has_output(document: dict[str, Any]) -> bool:
+    return isinstance(document.get("output"), list)
 
 
 def _usage_of(counts: _Counts) -> Usage:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.dialects.embeddings.answer_notes import read_reply
 from gateway.dialects.embeddings.request import decode_request, estimate_tokens, rewrite_request
-from gateway.dialects.openai_reply import read_reply
+from gateway.dialects.passed_reply import ReplyNotes
 from gateway.errors import InvalidRequest
 from tests.shared_material import Recording, recordings
 
@@ -115,11 +116,37 @@ RECORDED = recordings("openai", "openrouter", api="embeddings")
 
 @pytest.mark.parametrize("recording", RECORDED)
 def test_recorded_requests_and_the_usage_of_their_answers_are_read(recording: Recording) -> None:
-    assert decode_request(recording.request).model
-    notes = read_reply(recording.response)
+    request = decode_request(recording.request)
+    assert request.model
+    notes = read_reply(recording.response, request.count)
     if recording.status == 200:
         usage = msgspec.json.decode(recording.response)["usage"]
         assert notes.usage is not None
         assert (notes.usage.prompt, notes.usage.completion) == (usage["prompt_tokens"], 0)
     else:
         assert notes.error is not None
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"), [("a", 1), (["a", "b"], 2), ([7, 8, 9], 1), ([[7, 8], [9]], 2), (["a"], 1), ([[7]], 1)]
+)
+def test_how_many_embeddings_are_asked_for(asked: Any, count: int) -> None:
+    assert decode_request(body(input=asked)).count == count
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"", b"<html>", b"[]", b"{}", b'{"data":null}', b'{"data":[]}', b'{"data":"x"}', b'{"data":[{}]}'),
+        *(b'{"data":[{"embedding":[1.0]}]}', b'{"data":[7,7]}', b'{"data":' + b"[" * 100_000),
+    ],
+    ids=range(11),
+)
+def test_what_has_not_an_embedding_for_each_input_is_no_answer(answer: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_reply(answer, 2)
+
+
+def test_embeddings_of_an_unusual_form_are_an_answer() -> None:
+    answer = b'{"data":[{"embedding":"AAAA"},{"embedding":{"int8":[1]}}],"usage":"many"}'
+    assert read_reply(answer, 2) == ReplyNotes()

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects.envelope import Usage
-from gateway.dialects.messages.answer_notes import read_reply
+from gateway.dialects.messages.answer_notes import read_count, read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.told_message import as_stream
-from gateway.dialects.openai_reply import ReplyNotes
 from gateway.dialects.openai_stream import PREAMBLE_LIMIT_BYTES
+from gateway.dialects.passed_reply import ReplyNotes
 from gateway.errors import UpstreamBroken
 from tests.dialects.messages.official import accumulate, read
 from tests.shared_material import Recording, recordings
@@ -258,14 +258,28 @@ def test_an_error_answer_is_known_as_one_whatever_its_status(recording: Recordin
     assert read_reply(recording.response) == ReplyNotes(error=recording.response)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"3", b"[" * 100_000], ids=range(5))
-def test_what_is_no_object_is_no_answer(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[]", b"3", b"[" * 100_000, b"{}", b'{"content":null}', b'{"content":"x"}', b'{"id":7,"type":7}'],
+    ids=range(9),
+)
+def test_what_has_no_content_is_no_answer(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # any of JSON's
         read_reply(body)
+    with pytest.raises(ValueError):  # noqa: PT011  # any of JSON's
+        read_count(body)
+
+
+def test_a_count_is_a_number() -> None:
+    assert read_count(b'{"input_tokens":7,"of_tomorrow":1}') == ReplyNotes()
+    error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
+    assert read_count(error) == ReplyNotes(error=error)
+    with pytest.raises(ValueError, match="input_tokens"):
+        read_count(b'{"input_tokens":"seven"}')
 
 
 def test_an_answer_of_an_unusual_shape_is_an_answer() -> None:
-    assert read_reply(b'{"stop_reason": 3, "usage": "many"}') == ReplyNotes()
+    assert read_reply(b'{"content": [], "stop_reason": 3, "usage": "many"}') == ReplyNotes()
 
 
 def passed_in_pieces(raw: bytes, cuts: list[int]) -> bytes:

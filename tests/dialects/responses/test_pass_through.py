@@ -178,6 +178,15 @@ def test_a_failed_response_with_status_200_is_an_error() -> None:
 
 
 def test_an_answer_of_unknown_shape_is_not_lost() -> None:
-    assert read_reply(b'{"output": "something new"}').error is None
-    with pytest.raises(ValueError, match="JSON"):
-        read_reply(b"<html>")
+    assert read_reply(b'{"output": ["something new"]}').error is None
+    assert read_reply(b'{"output": [], "status": 7, "error": null}').error is None
+
+
+def test_an_error_in_an_answer_of_unknown_shape_is_seen() -> None:
+    assert read_reply(b'{"output": 7, "error": {"message": "Oh no."}}').error == b'{"error":{"message":"Oh no."}}'
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"output":null}', b'{"output":"x"}', b'{"status":7}'])
+def test_what_has_no_output_is_no_answer(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_reply(body)
