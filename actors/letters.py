@@ -203,6 +203,7 @@ class Attempt:
         "operation",
         "outcome",
         "progress",
+        "recoverable",
         "scope",
         "sent_at",
         "spent_tokens",
@@ -223,6 +224,8 @@ class Attempt:
         """Why it was started: first, retry, rotate, fallback, hedge or resume."""
         self.progress = progress
         """What the client already has of this answer, where a broken stream is to go on; else None."""
+        self.recoverable = False
+        """Another candidate could go on with its answer: the work keeps what the client has of it."""
         self.number = len(call.attempts) + 1
         self.epoch = self.number
         self.scope: trio.CancelScope | None = None

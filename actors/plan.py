@@ -147,9 +147,18 @@ class Plan:
         assert index is not None, "has_next was asked in this very step"
         self.move_to(index)
 
-    def advance_to_resume(self, delivered: Any) -> bool:
-        """On to the next candidate that may go on with what was delivered; False where there is none."""
+    @property
+    def has_successor(self) -> bool:
+        """Another candidate could go on with the present one's answer, were it to break."""
+        return any(candidate.resumes for candidate in self.candidates[self._index + 1 :])
+
+    def advance_to_resume(self, broken: Candidate, delivered: Any) -> bool:
+        """On to the next one behind `broken` that may go on with what was delivered; False where there is none.
+
+        A hedge that lost the race is behind it, and may.
+        """
         self.delivered = delivered
+        self._index = self.candidates.index(broken)
         index = self.following(None)
         if index is None:
             return False

@@ -177,6 +177,7 @@ class RouterActor(Actor[Call | Report]):
             return
         candidate = plan.candidate
         attempt = Attempt(call, candidate, clock=self._clock, operation=operation, progress=plan.delivered)
+        attempt.recoverable = call.relay is not None and self.settings.resume and plan.has_successor
         call.attempts.append(attempt)
         if operation != ROTATE:
             plan.tries += 1
@@ -254,7 +255,7 @@ class RouterActor(Actor[Call | Report]):
         relay = plan.call.relay
         assert relay is not None, "only streams break"
         resumes = self.settings.resume and failure.retryable and attempt.delivered is not None
-        if not (resumes and plan.advance_to_resume(attempt.delivered)):
+        if not (resumes and plan.advance_to_resume(attempt.candidate, attempt.delivered)):
             self._conclude(plan, failure)
             return
         relay.reopen()

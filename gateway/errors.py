@@ -16,6 +16,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
 ├── UpstreamReset                502  closed before the first byte of an answer
 ├── UpstreamBroken               502  closed, stalled or malformed in the middle of an answer
+├── AnswerDiffers                502  who was to go on with an answer gave another one
 └── UpstreamTooLarge             502  an answer beyond the bound
 
 `describe(failure)` gives the same facts for the failures that actors know (`actors.errors`).
@@ -159,6 +160,11 @@ class UpstreamBroken(GatewayError):
     status, type, code = 502, "server_error", "upstream_error"
     retryable = True
     blame = Blame.MODEL
+
+
+class AnswerDiffers(GatewayError):
+    status, type, code = 502, "server_error", "upstream_error"
+    retryable = True
 
 
 class UpstreamTooLarge(GatewayError):

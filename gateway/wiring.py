@@ -27,7 +27,7 @@ from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.upstream import UpstreamClient as AnyClient
-from gateway.calls.ways import ways_of
+from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.settings import MEGABYTE, Provider
 from gateway.edge.client import ClientLimits as UpstreamLimits
@@ -68,7 +68,7 @@ class Gateway:
         self.world = world
         self.worker = worker
         self.actors = ActorTree()
-        self.catalog = Catalog(config, wall_clock=world.wall_clock)
+        self.catalog = Catalog(config, resuming=RESUMING, wall_clock=world.wall_clock)
         self.logs = Logs(
             world.write_log,
             world.wall_clock,
@@ -252,10 +252,12 @@ class Gateway:
         else:
             profile = profile_of(provider.kind, name, provider.base_url)
             asks_with_clients_key = provider.auth == "passthrough"
+        output_limit = partial(self.catalog.output_limit, name)
         return HttpCalls(
             profile,
             client,
-            ways_of(provider.kind, profile, partial(self.catalog.output_limit, name)),
+            ways_of(provider.kind, profile, output_limit),
+            resumptions=resumptions_of(provider.kind, profile, output_limit),
             secrets={key.label: key.value for key in self.config.provider_keys(name)},
             user_agent=USER_AGENT,
             clock=world.clock,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from actors.errors import Failure, KeyRefused
 from actors.letters import Attempt, Call
 from gateway.calls.course import Course
 from gateway.calls.passage import Passage, Way
+from gateway.calls.resumption import ResumedPassage, Resumption
 from gateway.calls.streamed_answer import Judge, StreamedAnswer
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamClient, UpstreamResponse
 from gateway.dialects.codec import Frame
@@ -38,7 +40,8 @@ class HttpCalls:
     """Asks one provider; an `actors.letters.Work`.
 
     `ways` are the client dialects that it can serve. `secrets` are the provider's keys by the labels that its actor
-    hands out. With `passthrough` the client's own key goes up instead.
+    hands out. With `passthrough` the client's own key goes up instead. `resumptions` are the client dialects in which
+    it goes on with answers that broke.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class HttpCalls:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         passthrough: bool = False,
+        resumptions: Mapping[str, Resumption] = MappingProxyType({}),
     ) -> None:
         self.profile = profile
         self._client = client
         self._ways = ways
         self._secrets = [key.encode() for key in secrets.values() if key]
         self._passthrough = passthrough
+        self._resumptions = resumptions
         self._clock = clock
         self._wall_clock = wall_clock
         keys = {} if passthrough else {label: profile.authorize(key) for label, key in secrets.items() if key}
@@ -71,7 +76,11 @@ class HttpCalls:
         request: ModelRequest = call.payload
         streamed = call.relay is not None
         way = self._way(request)
-        passage = await way.prepare(request, attempt.candidate.model, streamed=streamed, frame=self._frame(call))
+        passage: Passage
+        if attempt.progress is None:
+            passage = await way.prepare(request, attempt.candidate.model, streamed=streamed, frame=self._frame(call))
+        else:
+            passage = await self._resumptions[request.dialect].prepare(request, attempt, self._frame(call))
         course = Course(attempt, request.prompt_tokens)
         response = await self._client.request(
             self.profile.origin,
@@ -86,7 +95,8 @@ class HttpCalls:
             course.notes.upstream_request_id = _request_id(response.headers)
             judge = partial(self._judge, request, way)
             if not 200 <= response.status < 300:
-                raise await self._refusal(request, way, response)
+                refusal = await self._refusal(request, way, response)
+                raise passage.refused(refusal) if isinstance(passage, ResumedPassage) else refusal
             attempt.accepted()
             if not streamed:
                 return await self._whole_answer(course, response, passage, judge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from gateway.calls.chat_passage import ChatWay
@@ -10,6 +11,7 @@ from gateway.calls.embeddings_passage import EmbeddingsWay, GeminiEmbeddingsWay
 from gateway.calls.messages_passage import CountWay, MessagesWay
 from gateway.calls.passage import Way
 from gateway.calls.responses_passage import ResponsesWay
+from gateway.calls.resumption import Resumption
 from gateway.calls.translation import Translation
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
 from gateway.dialects.chat import flavour
@@ -20,6 +22,7 @@ from gateway.dialects.codec import ClientCodec, ProviderCodec
 from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.codec import ResponsesClient
+from gateway.providers.prefixes import prefix_form
 from gateway.providers.profile import Profile
 
 CHAT: Final = "openai_chat"
@@ -27,6 +30,9 @@ RESPONSES: Final = "openai_responses"
 MESSAGES: Final = "anthropic_messages"
 TOKEN_COUNTS: Final = "anthropic_count_tokens"
 EMBEDDINGS: Final = "openai_embeddings"
+
+RESUMING: Final = frozenset({"openai", "anthropic", "gemini", "sandbox"})
+"""The kinds of provider that can go on with an answer that broke in the middle."""
 
 OutputLimit = Callable[[str], int | None]
 """How many tokens a model can write, where that is known."""
@@ -53,6 +59,25 @@ def ways_of(kind: str, profile: Profile, output_limit: OutputLimit) -> dict[str,
             return _openai_ways(profile, flavour.PLAIN)
         case _:
             return _openai_ways(profile, _FLAVOURS.get(profile.name, flavour.PLAIN))
+
+
+def resumptions_of(kind: str, profile: Profile, output_limit: OutputLimit) -> dict[str, Resumption]:
+    """By client dialect, how a provider of `kind` goes on with answers that broke.
+
+    One that has OpenAI's responses is asked for the rest of one in chat completions: their streams can be read.
+    """
+    ways = ways_of(kind, profile, output_limit)
+    match kind:
+        case "anthropic":
+            provider: ProviderCodec = AnthropicProvider(output_limit)
+        case "gemini":
+            provider = GeminiProvider()
+        case _:
+            provider = ChatProvider(_FLAVOURS.get(profile.name, flavour.PLAIN))
+    if RESPONSES in ways and not ways[RESPONSES].translates:
+        ways[RESPONSES] = Translation(ResponsesClient(), provider)
+    prefix_of = partial(prefix_form, kind, profile.name)
+    return {dialect: Resumption(ways[dialect], provider, prefix_of) for dialect in (CHAT, RESPONSES, MESSAGES)}
 
 
 def _translated(provider: ProviderCodec) -> dict[str, Way]:

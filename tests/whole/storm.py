@@ -145,6 +145,8 @@ def weather(chance: random.Random, outage_at: float) -> Script:
     async def any_of_them(asked: Asked) -> None:
         texts = [f"{number} " for number in range(chance.randint(1, 12) * 20)]
         texts = ["".join(texts[start : start + 20]) for start in range(0, len(texts), 20)] + [LAST_WORD]
+        if (last := asked.json["messages"][-1])["role"] == "assistant":
+            texts = rest_of(texts, last["content"])
         every_s = chance.choice([0.0, 0.1, 1.0])
         streamed = asked.json.get("stream", False)
         well: Callable[[], Script] = (
@@ -174,6 +176,14 @@ def weather(chance: random.Random, outage_at: float) -> Script:
         await make()(asked)
 
     return any_of_them
+
+
+def rest_of(texts: list[str], begun: str) -> list[str]:
+    """What is left to be said of an answer by a model that is given its beginning, which may be longer than its own."""
+    text = "".join(texts)
+    if text.startswith(begun):
+        return [text[len(begun) :]]
+    return [] if begun.endswith(LAST_WORD) else [f" {LAST_WORD}"]
 
 
 async def _is_reset(asked: Asked) -> None:

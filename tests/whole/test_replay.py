@@ -62,7 +62,7 @@ def test_the_storm_meets_every_kind_of_fault() -> None:
     assert ends["error", 200], "no stream was cut after its first content"
     assert {504, 503, 500, 429, 400} <= {status for _, status in ends}
     assert {"actor_died", "timed_out", "deadline_exceeded", "upstream_500", "upstream_broken"} <= set(errors)
-    for operation in ("retry", "fallback", "hedge"):
+    for operation in ("retry", "fallback", "hedge", "resume"):
         assert said["attempt repeated", operation], operation
     for event in ("actor crashed", "actor restarts", "cooling down", "breaker moved"):
         assert said[event, None], event

@@ -19,8 +19,10 @@ import trio.testing
 from tests.actors.sweep import DisturbAt, sweep
 from tests.face.http_client import Client, Reply
 from tests.whole.gateways import CHAT, ENGINES, QUESTION, STREAMED, Running, data_of, running
-from tests.whole.upstream import answers, fails, streams
+from tests.whole.upstream import Asked, answers, fails, is_cut, streams, texts_of
 
+WHOLE = "one two three"
+"""What two providers say together."""
 PARTING_S = 1.0
 """What the server may take to part with a client that has not closed its end."""
 
@@ -44,11 +46,24 @@ def fallen_back(it: Running) -> None:
     it.deepseek.plays(streams("a", "b", every_s=0.1))
 
 
+def resumed(it: Running) -> None:
+    """The second one says what the first has not, wherever that ended: it is given what there is."""
+    it.openai.plays(streams("one ", "two ", every_s=0.1, then=is_cut))
+    it.deepseek.plays(goes_on)
+
+
+async def goes_on(asked: Asked) -> None:
+    last = asked.json["messages"][-1]
+    begun = last["content"] if last["role"] == "assistant" else ""
+    await streams(WHOLE[len(begun) :], every_s=0.1)(asked)
+
+
 STORIES: dict[str, tuple[Callable[[Running], None], dict[str, Any]]] = {
     "plain": (plain, QUESTION),
     "streamed": (streamed, STREAMED),
     "retried": (retried, QUESTION),
     "fallen back": (fallen_back, {**STREAMED, "model": "backed"}),
+    "resumed": (resumed, {**STREAMED, "model": "backed"}),
 }
 
 
@@ -90,7 +105,7 @@ def test_the_gateway_may_be_hit_at_any_step(name: str, engine: str, disturb: Dis
 
 
 @pytest.mark.parametrize("disturb", [leave, kill_provider, kill_router, drain])
-@pytest.mark.parametrize("name", ["retried", "fallen back"])
+@pytest.mark.parametrize("name", ["retried", "fallen back", "resumed"])
 def test_a_second_attempt_may_end_at_any_step(name: str, disturb: Disturb) -> None:
     assert sweep(partial(tell, name, "edge", disturb)) > 30
 
@@ -107,6 +122,9 @@ async def tell(name: str, engine: str, disturb: Disturb, at: DisturbAt) -> None:
         await trio.sleep(PARTING_S)
 
         check_truth(it, reply)
+        if name == "resumed" and reply is not None and is_whole(reply):
+            *events, _ = data_of(reply.body)
+            assert texts_of(events) == WHOLE
         assert at.done or is_whole(reply)
         if disturb is drain and at.done:
             assert it.ended_at is not None
@@ -138,7 +156,8 @@ def check_truth(it: Running, reply: Reply | None) -> None:
         assert outcomes in (["ok"], ["error"])  # its provider may have died before it said that this was all
     elif reply.status == 200:
         assert outcomes == ["error"]
-        assert list(data_of(reply.body))[-1]["error"]["code"] == "provider_unavailable"
+        # Where nobody goes on with a stream that was cut, the client hears of that.
+        assert list(data_of(reply.body))[-1]["error"]["code"] in ("provider_unavailable", "upstream_error")
     else:
         assert outcomes == ["error"]
         assert reply.status in (503, 500), reply  # 500 is what the provider said to a first attempt
