@@ -10,32 +10,22 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from actors.buckets import Buckets, RateLimits
 from actors.errors import Blame, Overloaded, Unavailable
 from actors.key_ring import KeyPauses, KeyRing, Place
-from actors.letters import Attempt
+from actors.letters import Attempt, Priority
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
-from actors.policy.bucket import NewBucket, bucket_of, local_bucket
+from actors.policy.bucket import NewBucket, local_bucket
 from actors.policy.concurrency import ConcurrencyLimit
 from actors.policy.memory_budget import MemoryBudget
+from actors.policy.standing import Standings, tightest
+from actors.shortage import COOLDOWN, HOST, MEMORY, PERMITS, Wait
 
-HOST = "*"
-"""The name under which the breaker of the provider's host goes."""
 MAX_BREAKERS = 1024
-
-PERMITS = "concurrent calls"
-RATES = "requests or tokens a minute"
-MEMORY = "memory"
-COOLDOWN = "the end of a cooldown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimits:
-    """Limits a minute; None where there is none."""
-
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
+HIGH_IS_EXPECTED_S = 60.0
+"""After a call of high priority, permits are kept for the next one this long: without any, nothing lies idle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,51 +45,10 @@ class ProviderSettings:
     """What an open stream is charged beside its request and its relay."""
     breaker: BreakerSettings = BreakerSettings()
     key_pauses: KeyPauses = KeyPauses()
+    kept_for_high: float = 0.2
+    """The share of permits and of waiters' places that is for high priority alone; of permits while there is any."""
     max_waiting: int = 1024
     max_waiting_bytes: int = 64 * 1024 * 1024
-
-
-class Wait(NamedTuple):
-    """No room now: worth asking again at `until` (inf: when something is given back) and not before.
-
-    `what` there is too little of, and `scope`: for the whole provider ("*"), or for one model only.
-    """
-
-    until: float
-    scope: str
-    what: str
-
-
-class Buckets:
-    """The request and token buckets of one key or one model."""
-
-    __slots__ = ("requests", "tokens")
-
-    def __init__(self, name: str, limits: RateLimits, now: float, new_bucket: NewBucket) -> None:
-        self.requests = bucket_of(f"{name}/requests", limits.requests_per_minute, now, new_bucket)
-        self.tokens = bucket_of(f"{name}/tokens", limits.tokens_per_minute, now, new_bucket)
-
-    def take(self, tokens: float, now: float) -> float | None:
-        """Takes one request and `tokens`, or neither and says after how many seconds to ask again."""
-        if self.requests is not None and not self.requests.take(1.0, now):
-            return self.requests.wait_s(1.0, now)
-        if self.tokens is not None and not self.tokens.take(tokens, now):
-            if self.requests is not None:
-                self.requests.give_back(1.0, now)
-            return self.tokens.wait_s(tokens, now)
-        return None
-
-    def give_back(self, tokens: float, now: float) -> None:
-        """A request that was never sent: its unit and its tokens."""
-        if self.requests is not None:
-            self.requests.give_back(1.0, now)
-        if self.tokens is not None:
-            self.tokens.give_back(tokens, now)
-
-    def settle(self, reserved: float, used: float, now: float) -> None:
-        """A request that was sent: what it really used is charged, its unit is kept."""
-        if self.tokens is not None:
-            self.tokens.settle(reserved, used, now)
 
 
 class Hold:
@@ -164,7 +113,8 @@ class Admission:
     ) -> None:
         self.settings = settings
         self.memory = MemoryBudget(settings.memory_bytes)
-        self.concurrency = ConcurrencyLimit(settings.max_concurrent)
+        self.concurrency = ConcurrencyLimit(settings.max_concurrent, kept=settings.kept_for_high)
+        self._high_until = -math.inf
         self._random = random
         self._on_move = on_move
         self._host = Breaker(settings.breaker, random)
@@ -188,17 +138,22 @@ class Admission:
         key = self._choose_key(attempt, now)
         if isinstance(key, Wait):
             return key
-        if not self.concurrency.acquire():
+        concurrency = self.concurrency
+        if call.priority is Priority.HIGH:
+            self._high_until = now + HIGH_IS_EXPECTED_S
+        elif concurrency.used >= concurrency.ordinary and now < self._high_until:
+            return Wait(self._high_until, HOST, PERMITS)
+        if not concurrency.acquire():
             return Wait(math.inf, HOST, PERMITS)
         tokens, key_buckets, model_buckets = call.tokens, self._key_buckets[key], self._model_buckets.get(model)
         wanted = self._take_rates(key_buckets, model_buckets, model, tokens, now)
         if wanted is not None:
-            self.concurrency.release()
+            concurrency.release()
             return wanted
         size_bytes = call.size_bytes if call.relay is None else call.size_bytes + self.settings.stream_bytes
         if not self.memory.reserve(size_bytes):
             self._give_rates_back(key_buckets, model_buckets, tokens, now)
-            self.concurrency.release()
+            concurrency.release()
             return self._wait_for_memory(size_bytes)
         attempt.key = key
         return Hold(
@@ -256,6 +211,12 @@ class Admission:
         if not hold.content_came or blame is Blame.MODEL:  # else their success was told when the content came
             self._tell_breakers(hold, attempt, blame, now)
 
+    def standings(self, model: str, now: float) -> Standings:
+        """What a client is told that these limits refuse: of the key that has most left, or of the model where less."""
+        key = self._key_buckets[max(self._key_buckets, key=lambda label: self._requests_left(label, now))]
+        of_model = self._model_buckets.get(model)
+        return key.standings(now) if of_model is None else tightest(key.standings(now), of_model.standings(now))
+
     def view(self, now: float) -> dict[str, Any]:
         """The books as /admin/actors shows them."""
         breakers = {HOST: self._host, **self._models}
@@ -294,14 +255,14 @@ class Admission:
     def _take_rates(
         self, key_buckets: Buckets, model_buckets: Buckets | None, model: str, tokens: int, now: float
     ) -> Wait | None:
-        seconds = key_buckets.take(tokens, now)
-        if seconds is not None:
-            return Wait(now + seconds, HOST, RATES)
+        short = key_buckets.take(tokens, now)
+        if short is not None:
+            return Wait(now + short.wait_s, HOST, short.what)
         if model_buckets is not None:
-            seconds = model_buckets.take(tokens, now)
-            if seconds is not None:
+            short = model_buckets.take(tokens, now)
+            if short is not None:
                 key_buckets.give_back(tokens, now)
-                return Wait(now + seconds, model, RATES)
+                return Wait(now + short.wait_s, model, short.what)
         return None
 
     def _give_rates_back(self, key: Buckets, model: Buckets | None, tokens: float, now: float) -> None:

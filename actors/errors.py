@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import enum
 
+from actors.policy.standing import Standings
+
 
 class Blame(enum.Enum):
     """Which breaker a failure counts against."""
@@ -93,6 +95,13 @@ class Overloaded(Failure):
 
 class RateLimited(Overloaded):
     """A limit of requests or tokens a minute is used up, and waiting would take too long."""
+
+    standings: Standings | None = None
+    """How those limits stand, where they are ours."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, standings: Standings | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.standings = standings
 
 
 class Unavailable(Failure):

@@ -18,6 +18,7 @@ from actors.reply import Reply
 from actors.timers import Timer, Timers
 
 if TYPE_CHECKING:
+    from actors.plan import ClientAccount
     from actors.relay import Relay
 
 Clock = Callable[[], float]
@@ -86,6 +87,7 @@ class Call:
     """
 
     __slots__ = (
+        "account",
         "arrived_at",
         "attempts",
         "client",
@@ -133,6 +135,8 @@ class Call:
         self.log = log
         self.reply: Reply[Answered] = Reply()
         self.attempts: list[Attempt] = []
+        self.account: ClientAccount | None = None
+        """The client key's limits, set by the router where it has any."""
         self.left = False
         """The asker has what it wanted or has gone: nothing may be started for this call any more."""
 

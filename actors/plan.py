@@ -10,6 +10,7 @@ from actors.errors import Failure, KeyRefused, RateLimited
 from actors.letters import Attempt, Call, Candidate
 from actors.policy.bucket import NewBucket, bucket_of
 from actors.policy.concurrency import ConcurrencyLimit
+from actors.policy.standing import Standings, standing
 from actors.timers import Timer
 
 
@@ -25,9 +26,10 @@ class ClientLimits:
 class ClientAccount:
     """A client key's limits as they stand now."""
 
-    __slots__ = ("_concurrency", "_requests", "_tokens")
+    __slots__ = ("_concurrency", "_limits", "_requests", "_tokens")
 
     def __init__(self, label: str, limits: ClientLimits, now: float, new_bucket: NewBucket) -> None:
+        self._limits = limits
         place = f"client/{label}"
         self._requests = bucket_of(f"{place}/requests", limits.requests_per_minute, now, new_bucket)
         self._tokens = bucket_of(f"{place}/tokens", limits.tokens_per_minute, now, new_bucket)
@@ -62,6 +64,13 @@ class ClientAccount:
         elif self._tokens is not None:
             used = sent[-1].spent_tokens
             self._tokens.settle(call.tokens, call.tokens if used is None else used, now)
+
+    def standings(self, now: float) -> Standings:
+        """What its client is told of it."""
+        return Standings(
+            standing(self._limits.requests_per_minute, self._requests, now),
+            standing(self._limits.tokens_per_minute, self._tokens, now),
+        )
 
     def _release_permit(self) -> None:
         if self._concurrency is not None:

@@ -8,7 +8,6 @@ queued and in flight is answered ActorDied before anything else happens.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import trio
 
 from actors.actor import Actor, Told
-from actors.admission import COOLDOWN, HOST, RATES, Admission, Hold, ProviderSettings
+from actors.admission import Admission, Hold, ProviderSettings
 from actors.crew import Crew
 from actors.errors import (
     Blame,
@@ -24,8 +23,6 @@ from actors.errors import (
     DeadlineExceeded,
     Failure,
     Left,
-    Overloaded,
-    RateLimited,
     Stage,
     TimedOut,
     Unavailable,
@@ -44,7 +41,7 @@ from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Re
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.policy.breaker import Move
 from actors.policy.bucket import NewBucket, local_bucket
-from actors.timers import Timer
+from actors.queue import Queue
 from actors.waiters import Waiters
 
 
@@ -73,10 +70,14 @@ class ProviderActor(Actor[Attempt]):
         self.admission = Admission(
             settings, now=clock(), random=random, on_move=self._breaker_moved, new_bucket=new_bucket
         )
-        self.waiters = Waiters(settings.name, max_count=settings.max_waiting, max_bytes=settings.max_waiting_bytes)
+        self.waiters = Waiters(
+            max_count=settings.max_waiting,
+            max_bytes=settings.max_waiting_bytes,
+            kept_for_high=settings.kept_for_high,
+        )
+        self._queue = Queue(self, self.waiters, self.admission, self._timers, clock)
         self._work = work
         self._report = report
-        self._next_try: Timer | None = None
         self._in_flight: dict[Attempt, Hold] = {}
         self._crew = Crew(self._serve)
 
@@ -119,89 +120,25 @@ class ProviderActor(Actor[Attempt]):
             if not self._accepting:
                 raise Unavailable(f"{self.name} is draining")
             if self.waiters.count:
-                # Nobody overtakes those of the same or a higher priority who already wait.
-                self._line_up(attempt)
-                self._serve_waiters()
+                self._queue.join(attempt)
                 return
             verdict = self.admission.admit(attempt, self._clock())
             if isinstance(verdict, Hold):
-                self._start(attempt, verdict)
+                self.start(attempt, verdict)
             else:
-                self._line_up(attempt, verdict.what)
-                self._try_again_at(verdict.until)
+                self._queue.begin(attempt, verdict)
         except Failure as failure:
-            self._refuse(attempt, failure)
+            self.refuse(attempt, failure)
 
-    def _line_up(self, attempt: Attempt, what: str = "") -> None:
-        self.waiters.check_room(attempt)
-        attempt.stage = Stage.WAITING
-        attempt.waiting_for = what
-        attempt.keeper = self
-        expiry = min(attempt.call.deadline, self._clock() + attempt.candidate.timeouts.queue_s)
-        self.waiters.join(attempt, self._timers.at(expiry, lambda: self._expire(attempt)))
-
-    def _serve_waiters(self) -> None:
-        """Admits whoever can be, in order; one that lacks something of its model only does not hold up the others."""
-        decided: list[tuple[Attempt, Hold | Failure]] = []
-        earliest = self._decide_waiters(decided)
-        for attempt, verdict in decided:
-            self.waiters.leave(attempt)
-            if isinstance(verdict, Hold):
-                self._start(attempt, verdict)
-            else:
-                self._refuse(attempt, verdict)
-        self._try_again_at(earliest)
-
-    def _decide_waiters(self, decided: list[tuple[Attempt, Hold | Failure]]) -> float:
-        """Fills `decided` with those whose waiting is over; returns when to ask for the rest."""
-        now = self._clock()
-        short: set[str] = set()
-        earliest = math.inf
-        for attempt in self.waiters:
-            if attempt.candidate.model in short:
-                continue
-            try:
-                verdict = self.admission.admit(attempt, now)
-            except Failure as failure:
-                decided.append((attempt, failure))
-                continue
-            if isinstance(verdict, Hold):
-                decided.append((attempt, verdict))
-                continue
-            attempt.waiting_for = verdict.what
-            earliest = min(earliest, verdict.until)
-            if verdict.scope == HOST:
-                break
-            short.add(verdict.scope)
-        return earliest
-
-    def _try_again_at(self, when: float) -> None:
-        if self._next_try is not None and self._next_try.pending:
-            if self._next_try.when <= when:
-                return
-            self._next_try.cancel()
-        if when < math.inf:
-            self._next_try = self._timers.at(when, self._serve_waiters)
-
-    def _expire(self, attempt: Attempt) -> None:
-        self.waiters.leave(attempt)
-        self._refuse(attempt, self._why_expired(attempt))
-
-    def _why_expired(self, attempt: Attempt) -> Failure:
-        if self._clock() >= attempt.call.deadline:
-            return DeadlineExceeded(f"the deadline passed in the queue of {self.name}")
-        waited = f"{self.name} is at its limits: waited {attempt.candidate.timeouts.queue_s:g} s"
-        if attempt.waiting_for in (RATES, COOLDOWN):
-            return RateLimited(f"{waited} for {attempt.waiting_for}", retry_after=1.0)
-        return Overloaded(f"{waited} for {attempt.waiting_for or 'its turn'}", retry_after=1.0)
-
-    def _refuse(self, attempt: Attempt, failure: Failure) -> None:
+    def refuse(self, attempt: Attempt, failure: Failure) -> None:
+        """There is no room for this one."""
         self._observe(Refused(self.name, attempt.call, failure))
         self._fail(attempt, failure)
 
     # Calls in flight.
 
-    def _start(self, attempt: Attempt, hold: Hold) -> None:
+    def start(self, attempt: Attempt, hold: Hold) -> None:
+        """This one's turn has come: a task for it."""
         assert self._nursery is not None, "letters are read while the actor runs"
         self._in_flight[attempt] = hold
         attempt.keeper = self
@@ -239,7 +176,7 @@ class ProviderActor(Actor[Attempt]):
         self._settle(attempt, self._in_flight.pop(attempt), failure, left)
         self._answer(attempt, value, failure, left)
         if self.waiters.count and not self.buried:
-            self._serve_waiters()
+            self._queue.serve()
         if self._draining:
             self._tell_drained()
 

@@ -154,6 +154,7 @@ class RouterActor(Actor[Call | Report]):
         candidates = self._candidates(call)
         account = self._clients.get(call.client)
         if account is not None:
+            call.account = account
             account.take(call, self._clock())
         return Plan(call, candidates, account)
 

@@ -10,7 +10,8 @@ from statistics import median
 
 import trio
 
-from actors.admission import ProviderSettings, RateLimits
+from actors.admission import ProviderSettings
+from actors.buckets import RateLimits
 from actors.events import ignore
 from actors.letters import Attempt, Call, Candidate
 from actors.provider import ProviderActor

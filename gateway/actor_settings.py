@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.admission import ProviderSettings, RateLimits
+from actors.admission import ProviderSettings
+from actors.buckets import RateLimits
 from actors.plan import ClientLimits
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings
@@ -22,6 +23,7 @@ def provider_settings(config: Config, catalog: Catalog, name: str) -> ProviderSe
         limits=_limits(provider),
         model_limits={model: _limits(rates) for model, rates in models if _limits(rates) != RateLimits()},
         max_concurrent=provider.max_concurrent,
+        kept_for_high=provider.kept_for_high,
         memory_bytes=provider.memory_mb * MEGABYTE,
     )
 

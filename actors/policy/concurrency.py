@@ -1,16 +1,18 @@
-"""How many calls may be under way at once."""
+"""How many calls may be under way at once, and how many of them are kept for those who matter most."""
 
 from __future__ import annotations
 
 
 class ConcurrencyLimit:
-    """Counts calls against a limit."""
+    """Counts calls against a limit; above `ordinary` its owner lets only some in."""
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("_kept", "limit", "ordinary", "used")
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, *, kept: float = 0.0) -> None:
+        """`kept` is the share above `ordinary`, rounded down: of a small limit nothing is kept."""
+        self._kept = kept
         self.used = 0
+        self.resize(limit)
 
     def acquire(self) -> bool:
         """Takes a place if there is one."""
@@ -28,3 +30,4 @@ class ConcurrencyLimit:
     def resize(self, limit: int) -> None:
         """Another limit from now on; calls above it go on to their end."""
         self.limit = limit
+        self.ordinary = limit - int(limit * self._kept)

@@ -121,6 +121,7 @@ def _client_key(reader: Reader, setting: ClientKeySetting, value: str) -> Client
         requests_per_minute=setting.requests_per_minute,
         tokens_per_minute=setting.tokens_per_minute,
         max_concurrent=setting.max_concurrent,
+        max_priority=setting.max_priority,
     )
 
 

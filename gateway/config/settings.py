@@ -38,6 +38,7 @@ Label = Annotated[
     str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="at most 64 letters, digits, dots, - and _")
 ]
 Level = Literal["debug", "info", "warning", "error", "critical"]
+PriorityName = Literal["low", "normal", "high"]
 Kind = Literal["openai", "anthropic", "gemini", "sandbox"]
 
 
@@ -78,6 +79,8 @@ class ClientKeySetting(Rates, frozen=True, kw_only=True):
     label: Label
     env: Variable
     max_concurrent: Limit = 0
+    max_priority: PriorityName = "high"
+    """What it asks for above this counts as this."""
 
 
 class Auth(Section, frozen=True, kw_only=True):
@@ -170,6 +173,8 @@ class ProviderBase(Rates, frozen=True, kw_only=True):
 
     kind: Kind
     max_concurrent: Count = _PROVIDER.max_concurrent
+    kept_for_high: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = _PROVIDER.kept_for_high
+    """The share of its permits and its queue that is kept for high priority."""
     memory_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = _PROVIDER.memory_bytes // MEGABYTE
     timeouts: ProviderTimeouts = ProviderTimeouts()
 
@@ -251,6 +256,7 @@ class ClientKey(Rates, frozen=True, kw_only=True):
     label: str
     sha256: bytes
     max_concurrent: int = 0
+    max_priority: PriorityName = "high"
 
     def __repr__(self) -> str:
         return f"ClientKey({self.label!r})"

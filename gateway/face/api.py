@@ -12,6 +12,7 @@ from gateway.exchange import Answer, Disconnected, Request
 from gateway.face import provenance
 from gateway.face.correlation import request_id_of
 from gateway.face.errors import RenderError, error_answer
+from gateway.face.rate_limit_headers import binding, told_by_us
 from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
 
 Serve = Callable[[Request, RequestRecord], Awaitable[Answer]]
@@ -82,4 +83,6 @@ class ApiEndpoint:
         answer = error_answer(failure, self._render_error)
         if record.call is not None:
             answer.headers.extend(provenance.of_failure(record.call))
+        if (standings := binding(failure, record.call, self._clock())) is not None:
+            answer.headers = told_by_us(answer.headers, standings)
         return answer

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from actors.letters import Priority
 from gateway.errors import Forbidden, Unauthorized
 from gateway.exchange import Request
 
@@ -28,6 +29,10 @@ class ClientKey(Protocol):
     def label(self) -> str: ...
     @property
     def sha256(self) -> bytes: ...
+    @property
+    def max_priority(self) -> str:
+        """The name of the highest that it may have."""
+        ...
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -37,31 +42,32 @@ class Caller(msgspec.Struct, frozen=True):
     """The client key's label; "" where no key is asked for."""
     own_key: str | None
     """The key that came beside ours, or where none is asked for: for a provider that takes the client's own."""
+    max_priority: Priority = Priority.HIGH
 
 
 class ClientKeys:
     """Lets clients in; None instead of keys lets everybody in."""
 
-    __slots__ = ("_labels",)
+    __slots__ = ("_callers",)
 
     def __init__(self, keys: Iterable[ClientKey] | None) -> None:
         # Looked up by SHA-256: how long a search takes tells at most about digests, and nobody can make a guess at a
         # key whose digest is near to another one. Comparing keys themselves would tell how much of a guess is right.
-        self._labels = None if keys is None else {key.sha256: key.label for key in keys}
+        self._callers = None if keys is None else {key.sha256: _caller(key) for key in keys}
 
     def admit(self, request: Request) -> Caller:
         """By `Authorization: Bearer`, else by the headers of Anthropic's and Azure's clients. Raises Unauthorized."""
         token = bearer_token(request.fields.get(b"authorization"))
-        if self._labels is not None and token is not None:
-            label = self._labels.get(sha256(token).digest())
-            if label is not None:
-                return Caller(label, None)
+        if self._callers is not None and token is not None:
+            caller = self._callers.get(sha256(token).digest())
+            if caller is not None:
+                return caller
         keys = [key for name in KEY_HEADERS if (key := request.fields.get(name)) is not None]
-        if self._labels is None:
+        if self._callers is None:
             return Caller("", _text(token or (keys[0] if keys else None)))
         for key in keys:
-            if (label := self._labels.get(sha256(key).digest())) is not None:
-                return Caller(label, _text(token))
+            if (caller := self._callers.get(sha256(key).digest())) is not None:
+                return msgspec.structs.replace(caller, own_key=_text(token))
         if token is None and not keys:
             raise Unauthorized("No API key was given: send it as 'Authorization: Bearer <key>'.")
         raise Unauthorized("The API key is not known here.")
@@ -102,6 +108,10 @@ class AdminDoor:
             self._door.check(request)
         elif not is_local(request):
             raise Forbidden("Without LLM_GATEWAY_ADMIN_TOKEN the admin API answers on this machine's own address only.")
+
+
+def _caller(key: ClientKey) -> Caller:
+    return Caller(key.label, None, Priority[key.max_priority.upper()])
 
 
 def _text(key: bytes | None) -> str | None:

@@ -173,7 +173,7 @@ class ModelCalls:
             ),
             size_bytes=len(body),
             tokens=asked.prompt_tokens + asked.output_tokens,
-            priority=_priority(request),
+            priority=_priority(request, caller),
             client=caller.label,
             relay=self._new_relay() if asked.stream else None,
         )
@@ -204,11 +204,12 @@ class ModelCalls:
         return Answer(head.status, provenance.of_answer(head.headers, attempt), body)
 
 
-def _priority(request: Request) -> Priority:
+def _priority(request: Request, caller: Caller) -> Priority:
+    """What the request asks for, as far as its key may; normal where it asks for nothing."""
     value = request.fields.get(PRIORITY_HEADER)
     if value is None:
-        return Priority.NORMAL
+        return Priority.NORMAL if caller.max_priority else Priority.LOW
     priority = _PRIORITIES.get(value.lower())
     if priority is None:
         raise InvalidRequest("Invalid 'X-Gateway-Priority': expected low, normal or high.", param="X-Gateway-Priority")
-    return priority
+    return min(priority, caller.max_priority)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from actors.letters import Attempt, Call
 from gateway.exchange import Headers
+from gateway.face.rate_limit_headers import told_by_us
 
 Header = tuple[bytes, bytes]
 
@@ -25,9 +26,12 @@ def without_ours(upstream: Headers) -> Headers:
 
 
 def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
-    """The upstream's headers and ours."""
+    """The upstream's headers and ours; where the client's key has limits, how those stand and not the upstream's."""
     candidate = attempt.candidate
     headers = without_ours(upstream)
+    account = attempt.call.account
+    if account is not None:
+        headers = told_by_us(headers, account.standings(attempt.clock()))
     headers += _who(candidate.provider, candidate.model, len(attempt.call.attempts))
     return headers
 

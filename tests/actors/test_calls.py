@@ -316,7 +316,8 @@ async def test_tokens_are_reserved_then_settled_and_refunded_when_never_sent(aut
 async def test_a_waiting_model_does_not_hold_up_another(autojump_clock: MockClock) -> None:
     """Model m is at its own limit; n, which came later, is served at once."""
     model_limits = {"model_limits": {"m": limits(requests=1)}}
-    async with House({"a": [answers("x")]}, settings={"a": model_limits}).running() as house:
+    patient = Timeouts(queue_s=90)
+    async with House({"a": [answers("x")]}, settings={"a": model_limits}, timeouts=patient).running() as house:
         await house.ask()
         async with trio.open_nursery() as nursery:
             slow = house.call()
@@ -535,7 +536,7 @@ async def test_a_settlement_that_comes_too_late_is_counted_not_delivered(autojum
 
 
 def limits(*, requests: float | None = None, tokens: float | None = None) -> object:
-    from actors.admission import RateLimits
+    from actors.buckets import RateLimits
 
     return RateLimits(requests_per_minute=requests, tokens_per_minute=tokens)
 

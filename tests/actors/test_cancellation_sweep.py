@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors.admission import RateLimits
+from actors.buckets import RateLimits
 from actors.errors import ActorDied, Blame, Failure
 from actors.letters import Timeouts
 from actors.policy.retry_plan import RetrySettings

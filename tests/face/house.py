@@ -224,6 +224,7 @@ class ScriptedVitals:
 class Key:
     label: str
     sha256: bytes
+    max_priority: str = "high"
 
 
 def client_keys(**keys: str) -> ClientKeys:

@@ -37,6 +37,7 @@ TTL_S = 100.0
 @dataclass
 class Key:
     label: str
+    max_priority: str = "high"
 
     @property
     def sha256(self) -> bytes:

@@ -1,0 +1,65 @@
+"""The limits a minute of one key or one model: requests and tokens, taken together and given back together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from actors.policy.bucket import NewBucket, bucket_of
+from actors.policy.standing import Standings, standing
+from actors.shortage import REQUESTS, TOKENS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """Limits a minute; None where there is none."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+
+
+class Short(NamedTuple):
+    """Too little of REQUESTS or TOKENS, and after how many seconds to ask again."""
+
+    what: str
+    wait_s: float
+
+
+class Buckets:
+    """The request and token buckets of one key or one model."""
+
+    __slots__ = ("_limits", "requests", "tokens")
+
+    def __init__(self, name: str, limits: RateLimits, now: float, new_bucket: NewBucket) -> None:
+        self._limits = limits
+        self.requests = bucket_of(f"{name}/requests", limits.requests_per_minute, now, new_bucket)
+        self.tokens = bucket_of(f"{name}/tokens", limits.tokens_per_minute, now, new_bucket)
+
+    def take(self, tokens: float, now: float) -> Short | None:
+        """Takes one request and `tokens`, or neither and says what there is too little of."""
+        if self.requests is not None and not self.requests.take(1.0, now):
+            return Short(REQUESTS, self.requests.wait_s(1.0, now))
+        if self.tokens is not None and not self.tokens.take(tokens, now):
+            if self.requests is not None:
+                self.requests.give_back(1.0, now)
+            return Short(TOKENS, self.tokens.wait_s(tokens, now))
+        return None
+
+    def give_back(self, tokens: float, now: float) -> None:
+        """A request that was never sent: its unit and its tokens."""
+        if self.requests is not None:
+            self.requests.give_back(1.0, now)
+        if self.tokens is not None:
+            self.tokens.give_back(tokens, now)
+
+    def settle(self, reserved: float, used: float, now: float) -> None:
+        """A request that was sent: what it really used is charged, its unit is kept."""
+        if self.tokens is not None:
+            self.tokens.settle(reserved, used, now)
+
+    def standings(self, now: float) -> Standings:
+        """How the limits stand."""
+        return Standings(
+            standing(self._limits.requests_per_minute, self.requests, now),
+            standing(self._limits.tokens_per_minute, self.tokens, now),
+        )
