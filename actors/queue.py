@@ -10,8 +10,8 @@ import math
 from typing import Protocol
 
 from actors.admission import Admission, Hold
-from actors.errors import DeadlineExceeded, Failure, Overloaded
-from actors.letters import Attempt, Clock, Keeper, Stage
+from actors.errors import DeadlineExceeded, Failure, Overloaded, Stage
+from actors.letters import Attempt, Clock, Keeper
 from actors.shortage import HOST, MIN_RETRY_AFTER_S, REQUESTS, TOKENS, Wait, refusal
 from actors.timers import Timer, Timers
 from actors.waiters import Waiters
@@ -83,9 +83,8 @@ class Queue:
         too_long_s = now + forecast_s - self._patient_until(attempt)
         if too_long_s >= 0:
             self._waiters.leave(attempt)
-            self._owner.refuse(
-                attempt, self._refusal(attempt, attempt.waiting_for, "too many wait already", too_long_s)
-            )
+            why = "too many wait already"
+            self._owner.refuse(attempt, self._refusal(attempt, attempt.waiting_for, why, too_long_s))
 
     def serve(self) -> None:
         """Admits whoever can be, in order; one that lacks something of its model only does not hold up the others.

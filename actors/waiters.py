@@ -1,7 +1,6 @@
 """Those who wait for a provider's permits, tokens or bytes: bounded by count and bytes, FIFO within priority.
 
-A lower priority is served when no higher one waits; it may starve, but not for longer
-than it may wait.
+A lower priority is served when no higher one waits; it may starve, but not for longer than it may wait (`queue_s`).
 """
 
 from __future__ import annotations
