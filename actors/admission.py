@@ -19,6 +19,7 @@ from actors.letters import Attempt, Priority
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.policy.concurrency import ConcurrencyLimit
+from actors.policy.gradient import GradientLimit, GradientSettings
 from actors.policy.memory_budget import MemoryBudget
 from actors.policy.standing import Standings, tightest
 from actors.shortage import COOLDOWN, HOST, MEMORY, PERMITS, Wait
@@ -40,6 +41,8 @@ class ProviderSettings:
     model_limits: Mapping[str, RateLimits] = field(default_factory=dict)
     """Of single models, over all keys."""
     max_concurrent: int = 256
+    gradient: GradientSettings | None = None
+    """How the limit of concurrent calls follows what the provider can take; None: it stays at `max_concurrent`."""
     memory_bytes: int = 256 * 1024 * 1024
     stream_bytes: int = 40 * 1024
     """What an open stream is charged beside its request and its relay."""
@@ -113,7 +116,10 @@ class Admission:
     ) -> None:
         self.settings = settings
         self.memory = MemoryBudget(settings.memory_bytes)
-        self.concurrency = ConcurrencyLimit(settings.max_concurrent, kept=settings.kept_for_high)
+        self._gradient = None if settings.gradient is None else GradientLimit(settings.gradient)
+        self.concurrency = ConcurrencyLimit(
+            settings.max_concurrent if self._gradient is None else self._gradient.limit, kept=settings.kept_for_high
+        )
         self._high_until = -math.inf
         self._random = random
         self._on_move = on_move
@@ -189,6 +195,16 @@ class Admission:
                 self._on_move(HOST, move, host.failures)
             if (move := breaker.succeeded(hold.model_permit, now)) is not None:
                 self._on_move(attempt.candidate.model, move, breaker.failures)
+            if self._gradient is not None and attempt.sent_at is not None:
+                streamed = attempt.call.relay is not None
+                self._gradient.answered(now - attempt.sent_at, self.concurrency.used, now, streamed=streamed)
+                self.concurrency.resize(self._gradient.limit)
+
+    def asked_for_less(self) -> None:
+        """The provider said so (429), or was too slow: one concurrent call less where their limit adapts."""
+        if self._gradient is not None:
+            self._gradient.refused()
+            self.concurrency.resize(self._gradient.limit)
 
     def settle(self, hold: Hold, attempt: Attempt, blame: Blame | None, now: float) -> None:
         """Gives back all that is held.
@@ -233,6 +249,11 @@ class Admission:
             "tokens": None if first.tokens is None else first.tokens.available(now),
             "requests": None if first.requests is None else first.requests.available(now),
             "memory": {"used": self.memory.used, "limit": self.memory.limit},
+            "concurrency": {
+                "used": self.concurrency.used,
+                "limit": self.concurrency.limit,
+                "adaptive": self._gradient is not None,
+            },
             "keys": self.keys.view(now),
         }
 

@@ -104,6 +104,8 @@ class ProviderActor(Actor[Attempt]):
             self.admission.content_came(hold, attempt, self._clock())
             assert attempt.call.relay is not None, "only streamed calls commit"
             attempt.call.relay.charge_to(self.admission.account_relay)
+            if self.waiters.count and self.settings.gradient is not None:
+                self._queue.serve()  # the first content may have raised the limit
 
     def withdraw(self, attempt: Attempt) -> None:
         """The asker of a waiting attempt has gone."""
@@ -186,6 +188,8 @@ class ProviderActor(Actor[Attempt]):
         blame: Blame | None = None
         if failure is not None:
             blame = self._blame(attempt, failure, now)
+            if failure.throttled or (blame is Blame.MODEL and isinstance(failure, TimedOut | DeadlineExceeded)):
+                self.admission.asked_for_less()
         elif not left and attempt.outcome is None:
             self.admission.content_came(hold, attempt, now)
         self.admission.settle(hold, attempt, blame, now)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from actors.admission import ProviderSettings
 from actors.buckets import RateLimits
 from actors.plan import ClientLimits
+from actors.policy.gradient import GradientSettings
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings
 from gateway.config import Config
-from gateway.config.settings import MEGABYTE, Rates
+from gateway.config.settings import MEGABYTE, Provider, Rates
 from gateway.providers.catalog import Catalog
 
 
@@ -23,6 +24,7 @@ def provider_settings(config: Config, catalog: Catalog, name: str) -> ProviderSe
         limits=_limits(provider),
         model_limits={model: _limits(rates) for model, rates in models if _limits(rates) != RateLimits()},
         max_concurrent=provider.max_concurrent,
+        gradient=_gradient(provider),
         kept_for_high=provider.kept_for_high,
         memory_bytes=provider.memory_mb * MEGABYTE,
     )
@@ -48,6 +50,12 @@ def router_settings(config: Config) -> RouterSettings:
             for key in config.client_keys
         },
     )
+
+
+def _gradient(provider: Provider) -> GradientSettings | None:
+    if not provider.adaptive_concurrency:
+        return None
+    return GradientSettings(least=provider.min_concurrent, most=provider.max_concurrent)
 
 
 def _limits(rates: Rates) -> RateLimits:

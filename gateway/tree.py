@@ -130,6 +130,7 @@ class ActorTree:
                 in_flight=None if provider is None else provider.in_flight,
                 waiting=None if provider is None else len(provider.waiters),
                 memory_bytes=None if provider is None else provider.admission.memory.used,
+                concurrency_limit=None if provider is None else provider.admission.concurrency.limit,
             )
 
     def _memory(self) -> MemoryMonitor | None:

@@ -25,6 +25,13 @@ def check_retry(reader: Reader, retry: Retry) -> None:
         reader.note(("retry", "budget_cap"), f"at least budget_start ({retry.budget_start:g})", retry.budget_cap)
 
 
+def check_providers(reader: Reader, providers: Mapping[str, Provider]) -> None:
+    for name, provider in providers.items():
+        if provider.adaptive_concurrency and provider.min_concurrent > provider.max_concurrent:
+            expected = f"at most max_concurrent ({provider.max_concurrent})"
+            reader.note(("providers", name, "min_concurrent"), expected, provider.min_concurrent)
+
+
 def check_routes(reader: Reader, routes: tuple[Route, ...], providers: Collection[str]) -> None:
     for position, route in enumerate(routes):
         if route.provider not in providers:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import tomli
 
-from gateway.config.checks import ModelChecks, check_retry, check_routes, check_server
+from gateway.config.checks import ModelChecks, check_providers, check_retry, check_routes, check_server
 from gateway.config.clients import auth_required, read_client_keys, read_secrets
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.overlay import overlay_of
@@ -138,6 +138,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     names = {*providers, *(document["providers"] if isinstance(document.get("providers"), dict) else ())}
     check_server(reader, sections.server)
     check_retry(reader, sections.retry)
+    check_providers(reader, providers)
     check_routes(reader, routes, names)
     ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
     keys = read_client_keys(reader, sections.auth, environ)

@@ -12,12 +12,14 @@ import msgspec
 
 from actors.admission import ProviderSettings
 from actors.letters import DEFAULT_TIMEOUTS
+from actors.policy.gradient import GradientSettings
 from actors.router import RouterSettings
 from gateway.config.secrets import Secrets
 
 MEGABYTE = 1024 * 1024
 
 _ROUTER = RouterSettings()
+_GRADIENT = GradientSettings()
 _PROVIDER = ProviderSettings(name="any")
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -173,6 +175,9 @@ class ProviderBase(Rates, frozen=True, kw_only=True):
 
     kind: Kind
     max_concurrent: Count = _PROVIDER.max_concurrent
+    adaptive_concurrency: bool = False
+    """Whether the limit follows what the provider can take, between the two."""
+    min_concurrent: Count = _GRADIENT.least
     kept_for_high: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = _PROVIDER.kept_for_high
     """The share of its permits and its queue that is kept for high priority."""
     memory_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = _PROVIDER.memory_bytes // MEGABYTE

@@ -60,6 +60,7 @@ DISCONNECTS = (
 )
 IN_FLIGHT = ("gateway_in_flight", "Calls in flight.")
 WAITING = ("gateway_waiting", "Calls that wait for a permit.")
+CONCURRENCY = ("gateway_concurrency_limit", "Calls that may be in flight.")
 MEMORY = ("gateway_memory_bytes", "Bytes charged to the budget.")
 MAILBOX_DEPTHS = ("gateway_actor_mailbox_depth", "Letters not yet read.")
 RESTARTS = ("gateway_actor_restarts_total", "Restarts by the supervisor.")
@@ -89,6 +90,7 @@ class ActorFigures(NamedTuple):
     in_flight: int | None = None
     waiting: int | None = None
     memory_bytes: int | None = None
+    concurrency_limit: int | None = None
 
 
 Snapshot = Callable[[], Iterable[ActorFigures]]
@@ -227,9 +229,9 @@ class _Scrape(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._registry.collect()
-        in_flight, waiting, memory, depth = (
+        in_flight, limit, waiting, memory, depth = (
             GaugeMetricFamily(*name_and_text, labels=("actor",))
-            for name_and_text in (IN_FLIGHT, WAITING, MEMORY, MAILBOX_DEPTHS)
+            for name_and_text in (IN_FLIGHT, CONCURRENCY, WAITING, MEMORY, MAILBOX_DEPTHS)
         )
         restarts = CounterMetricFamily(*RESTARTS, labels=("actor",))
         for figures in self._actors:
@@ -238,9 +240,10 @@ class _Scrape(Collector):
             restarts.add_metric(label, figures.restarts)
             for family, value in (
                 (in_flight, figures.in_flight),
+                (limit, figures.concurrency_limit),
                 (waiting, figures.waiting),
                 (memory, figures.memory_bytes),
             ):
                 if value is not None:
                     family.add_metric(label, value)
-        yield from (in_flight, waiting, memory, depth, restarts)
+        yield from (in_flight, limit, waiting, memory, depth, restarts)

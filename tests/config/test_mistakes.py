@@ -209,3 +209,9 @@ def test_a_vendors_model_at_openrouter_is_not_doubted(tmp_path: Path) -> None:
 def test_an_error_of_many_mistakes_counts_them() -> None:
     mistake = Mistake(source="a", key="b", expected="c", found="d")
     assert str(ConfigError([mistake, mistake])).startswith("2 mistakes in the configuration:\n  a: b: expected c")
+
+
+def test_a_limit_that_adapts_has_room_to_do_so(tmp_path: Path) -> None:
+    text = "[providers.openai]\nadaptive_concurrency = true\nmax_concurrent = 3\n"
+    assert keys_of(refused(text, tmp_path)) == ["providers.openai.min_concurrent"]
+    assert load(written(text + "min_concurrent = 3\n", tmp_path), {}).providers["openai"].min_concurrent == 3

@@ -26,6 +26,7 @@ CONTRACT = {
     "llm_time_to_first_token_seconds": ("histogram", {"provider", "endpoint"}),
     "gateway_overhead_seconds": ("histogram", {"provider", "endpoint"}),
     "gateway_in_flight": ("gauge", {"actor"}),
+    "gateway_concurrency_limit": ("gauge", {"actor"}),
     "gateway_waiting": ("gauge", {"actor"}),
     "gateway_memory_bytes": ("gauge", {"actor"}),
     "gateway_actor_mailbox_depth": ("gauge", {"actor"}),
@@ -68,7 +69,7 @@ def touch_everything(metrics: Metrics) -> None:
 
 def test_names_types_and_labels_are_the_contract() -> None:
     """Exactly the table: nothing missing, nothing beside it."""
-    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5)])
+    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)])
     touch_everything(metrics)
     found = {
         name: (family.type, set().union(*(set(sample.labels) for sample in family.samples)) - {"le"})
