@@ -5,28 +5,23 @@ It sets no timeouts: the caller's cancel scope covers all of a request, and `pro
 
 from __future__ import annotations
 
-import errno
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
-from actors.errors import Overloaded, Stage
+from actors.errors import Stage
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.pool import Connection, OriginPool, PoolStatistics
 from gateway.edge.request_head import RequestHeads
 from gateway.edge.response import UpstreamResponse
 from gateway.edge.response_parser import ResponseParser
 from gateway.edge.tls import client_context, open_tls
+from gateway.edge.unreachable import unreachable
 from gateway.edge.upstream_exchange import Exchange
-from gateway.errors import UpstreamReset, UpstreamUnreachable
+from gateway.errors import UpstreamReset
 from gateway.providers.profile import Origin, RawHeader
 from gateway.world import Connect, Stream
-
-_OUR_OWN_WANTS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Why a socket could not be made here: no provider is to blame."""
 
 Progress = Callable[[Stage], None]
 """Told CONNECTING before a connection is opened, SENDING once there is one, AWAITING when the last byte has gone.
@@ -43,13 +38,6 @@ class ClientLimits:
     """Of an answer, interim ones and trailers counted in."""
     idle_s: float = 60.0
     """A connection unused for longer is not used again."""
-
-
-class Exhausted(Overloaded):
-    """The process has no descriptor or memory left for a connection, to whatever provider."""
-
-    retryable = False
-    elsewhere = False
 
 
 class UpstreamClient:
@@ -165,21 +153,4 @@ async def _open(pool: OriginPool) -> Connection:
     try:
         return await pool.open()
     except (OSError, UnicodeError) as failure:
-        if isinstance(failure, OSError) and failure.errno in _OUR_OWN_WANTS:
-            raise Exhausted("The gateway has no room for another connection.", retry_after=1.0) from failure
-        raise UpstreamUnreachable(f"The provider could not be reached: {_reason(failure)}.") from failure
-
-
-def _reason(failure: OSError | UnicodeError) -> str:
-    """In words that give no address away."""
-    match failure:
-        case ssl.SSLCertVerificationError():
-            return "its certificate was not accepted"
-        case ssl.SSLError():
-            return "the TLS handshake failed"
-        case socket.gaierror() | UnicodeError():
-            return "its name could not be resolved"
-        case ConnectionRefusedError():
-            return "the connection was refused"
-        case _:
-            return "the connection failed"
+        raise unreachable(failure) from failure

@@ -47,13 +47,34 @@ class RequestHeads:
         return b"%b%b\r\n" % (start, fields)
 
     def _compose_start(self, origin: Origin, method: bytes, target: bytes, always: tuple[RawHeader, ...]) -> bytes:
-        if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
-            raise ValueError("a request's method or target carries what does not belong there")
+        _check_start(method, target)
         if len(self._starts) >= _CACHED_STARTS:
             self._starts.clear()
-        start = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (method, target, _host_field(origin), _fields(always))
+        start = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (method, target, host_field(origin), _fields(always))
         self._starts[origin, method, target, always] = start
         return start
+
+
+def check_request(method: bytes, target: bytes, headers: Sequence[RawHeader]) -> None:
+    """Raises ValueError for what could not be sent as it is, as `RequestHeads.compose` does."""
+    _check_start(method, target)
+    _fields(headers)
+
+
+def host_field(origin: Origin) -> bytes:
+    """The value of `host`. Raises ValueError."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if origin.port != _DEFAULT_PORTS.get(origin.scheme):
+        host = f"{host}:{origin.port}"
+    field = host.encode("ascii") if host.isascii() else host.encode("idna")
+    if not _TARGET.fullmatch(field):
+        raise ValueError("a host name carries what does not belong there")
+    return field
+
+
+def _check_start(method: bytes, target: bytes) -> None:
+    if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
+        raise ValueError("a request's method or target carries what does not belong there")
 
 
 def _fields(headers: Sequence[RawHeader]) -> bytes:
@@ -62,13 +83,3 @@ def _fields(headers: Sequence[RawHeader]) -> bytes:
     if not fields.count(b"\r") == fields.count(b"\n") == len(headers) or b"\0" in fields:
         raise ValueError("a request header carries CR, LF or NUL")
     return fields
-
-
-def _host_field(origin: Origin) -> bytes:
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    if origin.port != _DEFAULT_PORTS.get(origin.scheme):
-        host = f"{host}:{origin.port}"
-    field = host.encode("ascii") if host.isascii() else host.encode("idna")
-    if not _TARGET.fullmatch(field):
-        raise ValueError("a host name carries what does not belong there")
-    return field

@@ -14,6 +14,7 @@ from trio.testing import MockClock
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.content_coding import DECODED_PIECE_BYTES
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamTooLarge
+from tests.edge.conftest import on_both_clients
 from tests.edge.upstream import LIMIT_BYTES, OK, Wire, answering, ask, counted, read_answer, upstream
 from tests.memory_network import MemoryNetwork
 
@@ -83,6 +84,7 @@ BOTH_WAYS = pytest.mark.parametrize("read", [read_answer, pass_answer])
 
 
 @BOTH_WAYS
+@on_both_clients
 async def test_an_answer_cut_at_any_byte_is_never_taken_for_whole(
     read: Read, answer: bytes, autojump_clock: MockClock
 ) -> None:
@@ -95,6 +97,7 @@ async def test_an_answer_cut_at_any_byte_is_never_taken_for_whole(
 
 
 @BOTH_WAYS
+@on_both_clients
 async def test_an_answer_reset_at_any_byte_is_never_taken_for_whole(
     read: Read, answer: bytes, autojump_clock: MockClock
 ) -> None:
@@ -114,6 +117,7 @@ async def test_an_answer_reset_at_any_byte_is_never_taken_for_whole(
 
 
 @BOTH_WAYS
+@on_both_clients
 async def test_an_answer_split_at_any_byte_reads_the_same(read: Read, answer: bytes, autojump_clock: MockClock) -> None:
     """And the connection carries another request after each of them."""
     for cut in range(1, len(answer)):
@@ -132,6 +136,7 @@ async def test_an_answer_split_at_any_byte_reads_the_same(read: Read, answer: by
 
 
 @BOTH_WAYS
+@on_both_clients
 async def test_an_answer_that_comes_byte_by_byte_reads_the_same(
     read: Read, answer: bytes, autojump_clock: MockClock
 ) -> None:
@@ -141,11 +146,13 @@ async def test_an_answer_that_comes_byte_by_byte_reads_the_same(
 
 
 @pytest.mark.parametrize("seed", range(10))
+@on_both_clients
 async def test_an_answer_in_random_pieces_reads_the_same(seed: int, answer: bytes, autojump_clock: MockClock) -> None:
     async with upstream(answering(answer), network=MemoryNetwork(random.Random(seed))) as (client, _):
         assert await read_answer(client) == BODY
 
 
+@on_both_clients
 async def test_pieces_come_out_as_they_arrive(autojump_clock: MockClock) -> None:
     """A stream's events are not held back until there are more; gzip's are not either."""
     packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
@@ -180,6 +187,7 @@ async def test_headers_are_lower_case_in_order_and_true_of_the_decoded_body(auto
         response.close()
 
 
+@on_both_clients
 async def test_headers_of_interim_answers_are_not_the_answers(autojump_clock: MockClock) -> None:
     answer = b"HTTP/1.1 103 Early Hints\r\ncontent-length: 9\r\nlink: </a>\r\n\r\n" + OK
     async with upstream(answering(answer)) as (client, _):
@@ -205,6 +213,7 @@ async def test_a_body_without_framing_ends_with_the_connection(autojump_clock: M
         (b"POST", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncontent-encoding: gzip\r\n\r\n"),
     ],
 )
+@on_both_clients
 async def test_answers_without_a_body_end_with_their_head(
     method: bytes, answer: bytes, autojump_clock: MockClock
 ) -> None:
@@ -215,12 +224,9 @@ async def test_answers_without_a_body_end_with_their_head(
 
 
 MALFORMED = {
-    "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "bare line feeds": b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok",
     "a header without a colon": b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok",
     "a length that is no number": b"HTTP/1.1 200 OK\r\ncontent-length: -2\r\n\r\nok",
-    "both framings": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     "a chunk size that is no number": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
     "a chunk longer than it says": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nokay\r\n0\r\n\r\n",
     "another transfer coding": b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -238,7 +244,15 @@ MALFORMED = {
 }
 
 
+STRICT = {
+    "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "bare line feeds": b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok",
+    "both framings": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+}
+
+
 @pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED.keys())
+@on_both_clients
 async def test_what_is_not_a_proper_answer_is_broken(answer: bytes, autojump_clock: MockClock) -> None:
     """The upstream keeps the connection open, so that only what it said can be the reason."""
     async with upstream(answering(answer)) as (client, _):
@@ -247,6 +261,16 @@ async def test_what_is_not_a_proper_answer_is_broken(answer: bytes, autojump_clo
         assert counted(client).busy == 0
 
 
+@pytest.mark.parametrize("answer", STRICT.values(), ids=STRICT.keys())
+async def test_what_is_nearly_a_proper_answer_is_broken_too(answer: bytes, autojump_clock: MockClock) -> None:
+    """h11, below the other client, waits for more of the first and takes the others as they were meant."""
+    async with upstream(answering(answer)) as (client, _):
+        with pytest.raises(UpstreamBroken):
+            await read_answer(client)
+        assert counted(client).busy == 0
+
+
+@on_both_clients
 async def test_a_broken_answer_stays_broken(autojump_clock: MockClock) -> None:
     """Whoever asks for the next piece after a failure must not find a clean end."""
     for answer in (with_length(PACKED[:-1], b"content-encoding: gzip"), in_chunks(BODY)[:-9]):
@@ -288,6 +312,7 @@ async def test_headers_up_to_the_bound_are_well(autojump_clock: MockClock) -> No
         assert await read_answer(client) == b"y" * 9000
 
 
+@on_both_clients
 async def test_a_body_beyond_the_callers_bound_is_refused_and_its_connection_closed(
     autojump_clock: MockClock,
 ) -> None:
@@ -303,6 +328,7 @@ async def test_a_body_beyond_the_callers_bound_is_refused_and_its_connection_clo
         response.close()
 
 
+@on_both_clients
 async def test_a_gzip_bomb_comes_out_in_bounded_pieces(autojump_clock: MockClock) -> None:
     """64 MiB in 64 KB: reading stops at the caller's bound, and no piece is larger than the decoder's."""
     bomb = gzip.compress(bytes(64 * 1024 * 1024), compresslevel=9)
@@ -314,6 +340,7 @@ async def test_a_gzip_bomb_comes_out_in_bounded_pieces(autojump_clock: MockClock
         response.close()
 
 
+@on_both_clients
 async def test_output_that_fits_the_decoders_bound_exactly_is_whole(autojump_clock: MockClock) -> None:
     """zlib may hold output back although it has taken all input."""
     for size in (DECODED_PIECE_BYTES - 1, DECODED_PIECE_BYTES, DECODED_PIECE_BYTES + 1, 3 * DECODED_PIECE_BYTES):
@@ -324,6 +351,7 @@ async def test_output_that_fits_the_decoders_bound_exactly_is_whole(autojump_clo
 
 @pytest.mark.parametrize("surplus", [b"x", OK, b"HTTP/1.1 200 OK\r\n"])
 @pytest.mark.parametrize("answer", [OK, OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"), in_chunks(BODY)])
+@on_both_clients
 async def test_bytes_behind_an_answer_spoil_the_connection_not_the_answer(
     surplus: bytes, answer: bytes, autojump_clock: MockClock
 ) -> None:
@@ -341,6 +369,7 @@ async def test_bytes_behind_an_answer_spoil_the_connection_not_the_answer(
         b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
     ],
 )
+@on_both_clients
 async def test_a_connection_that_the_upstream_will_close_is_not_kept(answer: bytes, autojump_clock: MockClock) -> None:
     async with upstream(answering(answer)) as (client, _):
         assert await read_answer(client) == b"ok"

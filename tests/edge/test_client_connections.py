@@ -14,6 +14,7 @@ from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.response import UpstreamResponse
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable, describe
 from gateway.providers.profile import Origin
+from tests.edge.conftest import on_both_clients
 from tests.edge.upstream import (
     OK,
     ORIGIN,
@@ -41,6 +42,7 @@ async def close_after_one(wire: Wire) -> None:
     wire.stream.close()
 
 
+@on_both_clients
 async def test_the_last_connection_given_back_is_the_first_taken(autojump_clock: MockClock) -> None:
     """So that the others grow old and are closed."""
     delays = iter([3, 1, 2])
@@ -68,6 +70,7 @@ async def ask_at_once(client: UpstreamClient, count: int) -> None:
             nursery.start_soon(read_answer, client)
 
 
+@on_both_clients
 async def test_beyond_the_bound_a_request_is_refused_at_once(autojump_clock: MockClock) -> None:
     """A place is free again as soon as an answer has ended, or was given up."""
     silent_then_ok = (answering(), answering(), answer_for_ever)
@@ -85,6 +88,7 @@ async def test_beyond_the_bound_a_request_is_refused_at_once(autojump_clock: Moc
         assert trio.current_time() == 0
 
 
+@on_both_clients
 async def test_connections_being_made_count_against_the_bound(autojump_clock: MockClock) -> None:
     network = MemoryNetwork()
     network.silence(ORIGIN.host, ORIGIN.port)
@@ -99,6 +103,7 @@ async def test_connections_being_made_count_against_the_bound(autojump_clock: Mo
         assert counted(client).open == 0
 
 
+@on_both_clients
 async def test_a_kept_connection_that_dies_under_a_request_is_replaced_once(autojump_clock: MockClock) -> None:
     """At the bound too, since the dead one's place is free."""
     async with upstream(close_after_one, answer_for_ever, limits=ClientLimits(max_connections=1)) as (client, server):
@@ -107,6 +112,7 @@ async def test_a_kept_connection_that_dies_under_a_request_is_replaced_once(auto
         assert len(server.wires) == 2
 
 
+@on_both_clients
 async def test_a_reset_instead_of_an_answer_replaces_a_kept_connection_too(autojump_clock: MockClock) -> None:
     async def script(wire: Wire) -> None:
         await answering(OK)(wire)
@@ -119,6 +125,7 @@ async def test_a_reset_instead_of_an_answer_replaces_a_kept_connection_too(autoj
         assert len(server.wires) == 2
 
 
+@on_both_clients
 async def test_a_fresh_connection_that_dies_is_not_replaced(autojump_clock: MockClock) -> None:
     """Neither the first one nor the one that replaces a kept one."""
     async with upstream(answering(b"", close=True)) as (client, server):
@@ -133,6 +140,7 @@ async def test_a_fresh_connection_that_dies_is_not_replaced(autojump_clock: Mock
 
 
 @pytest.mark.parametrize("start", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n", OK[:-1]])
+@on_both_clients
 async def test_nothing_is_asked_again_once_any_byte_of_an_answer_came(start: bytes, autojump_clock: MockClock) -> None:
     async with upstream(answering(OK, start, close=True)) as (client, server):
         assert await read_answer(client) == b"ok"
@@ -142,6 +150,7 @@ async def test_nothing_is_asked_again_once_any_byte_of_an_answer_came(start: byt
 
 
 @pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"])
+@on_both_clients
 async def test_a_connection_closed_while_idle_is_not_used(last_words: bytes, autojump_clock: MockClock) -> None:
     """Nor one that has said something meanwhile, which would be taken for the next answer."""
 
@@ -159,6 +168,7 @@ async def test_a_connection_closed_while_idle_is_not_used(last_words: bytes, aut
         assert counted(client).open == 1
 
 
+@on_both_clients
 async def test_a_connection_idle_for_a_minute_is_closed(autojump_clock: MockClock) -> None:
     """When its origin is asked again, or when somebody calls for it."""
     async with upstream(answer_for_ever) as (client, server):
@@ -174,6 +184,7 @@ async def test_a_connection_idle_for_a_minute_is_closed(autojump_clock: MockCloc
         assert len(server.wires) == 3
 
 
+@on_both_clients
 async def test_closing_before_the_end_closes_the_connection_at_once(autojump_clock: MockClock) -> None:
     """The upstream sees a reset, in no time; closing again does nothing."""
     seen = []
@@ -257,6 +268,7 @@ async def test_an_answer_left_before_its_end_gives_way_at_the_bound(autojump_clo
 
 
 @pytest.mark.parametrize("end", [b"nonsense\r\n", b""])
+@on_both_clients
 async def test_an_answer_that_ends_badly_once_it_is_left_harms_nobody(end: bytes, autojump_clock: MockClock) -> None:
     """The next request takes a fresh connection, and this one is closed."""
 
@@ -281,6 +293,7 @@ async def test_a_connection_that_cannot_be_kept_is_closed_by_leaving(framing: by
         assert counted(client).open == 0
 
 
+@on_both_clients
 async def test_a_silent_upstream_is_ended_by_the_callers_scope(autojump_clock: MockClock) -> None:
     """Before the answer and in the middle of it; the place is free at that very moment."""
     async with upstream(answering(OK[:-1])) as (client, _):
@@ -304,6 +317,7 @@ async def test_a_silent_upstream_is_ended_by_the_callers_scope(autojump_clock: M
         (TimeoutError(errno.ETIMEDOUT, "10.0.0.1 timed out"), "the connection failed"),
     ],
 )
+@on_both_clients
 async def test_an_upstream_that_cannot_be_reached(
     failure: OSError | None, reason: str, autojump_clock: MockClock
 ) -> None:
@@ -319,6 +333,7 @@ async def test_an_upstream_that_cannot_be_reached(
 
 
 @pytest.mark.parametrize("want", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+@on_both_clients
 async def test_a_want_of_our_own_blames_no_provider(want: int, autojump_clock: MockClock) -> None:
     """Nor is it worth trying again, here or elsewhere: every provider's connection needs a descriptor."""
     network = MemoryNetwork()
@@ -332,6 +347,7 @@ async def test_a_want_of_our_own_blames_no_provider(want: int, autojump_clock: M
     assert counted(client).open == 0
 
 
+@on_both_clients
 async def test_closing_the_client_breaks_what_is_going_on_and_refuses_more(autojump_clock: MockClock) -> None:
     failures = []
 

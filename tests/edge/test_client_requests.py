@@ -12,6 +12,7 @@ from actors.errors import Stage
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.response import UpstreamResponse
 from gateway.providers.profile import Origin
+from tests.edge.conftest import on_both_clients
 from tests.edge.upstream import OK, ORIGIN, Wire, answer_for_ever, upstream
 from tests.memory_network import MemoryNetwork
 
@@ -68,6 +69,7 @@ async def test_the_host_field_is_the_origins(origin: Origin, host: bytes, autoju
 
 
 @pytest.mark.parametrize("value", [b"a\r\nx-evil: 1", b"a\nb", b"a\rb", b"a\0b", b"\r\n\r\nGET / HTTP/1.1"])
+@on_both_clients
 async def test_a_header_that_could_end_a_line_is_never_sent(value: bytes, autojump_clock: MockClock) -> None:
     async with upstream(answer_for_ever) as (client, server):
         with pytest.raises(ValueError, match="header"):
@@ -95,6 +97,7 @@ async def test_what_is_sent_always_comes_first_and_is_its_own_for_each_key(autoj
     ]
 
 
+@on_both_clients
 async def test_what_is_sent_always_is_checked_every_time(autojump_clock: MockClock) -> None:
     async with upstream(answer_for_ever) as (client, server):
         for _ in range(2):
@@ -104,6 +107,7 @@ async def test_what_is_sent_always_is_checked_every_time(autojump_clock: MockClo
 
 
 @pytest.mark.parametrize("target", [b"", b"/a b", b"/a\r\nx: y", b"/a\0", "/ä".encode()])
+@on_both_clients
 async def test_a_target_that_could_end_a_line_is_never_sent(target: bytes, autojump_clock: MockClock) -> None:
     async with upstream(answer_for_ever) as (client, server):
         with pytest.raises(ValueError, match="target"):

@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from gateway.errors import UpstreamReset
+from tests.edge.conftest import on_both_clients
 from tests.edge.upstream import OK, Wire, answering, ask, counted, read_answer, upstream
 from tests.memory_network import MemoryNetwork
 
@@ -39,6 +40,7 @@ async def test_an_answer_before_the_request_is_sent_may_be_long(autojump_clock: 
         assert counted(client).open == 0
 
 
+@on_both_clients
 async def test_an_interim_answer_does_not_stop_a_request(autojump_clock: MockClock) -> None:
     async def script(wire: Wire) -> None:
         await wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -52,6 +54,7 @@ async def test_an_interim_answer_does_not_stop_a_request(autojump_clock: MockClo
 
 
 @pytest.mark.parametrize("size", [10_000, 65_536, 65_537, 1_000_000])
+@on_both_clients
 async def test_a_slow_reader_gets_the_whole_request(size: int, autojump_clock: MockClock) -> None:
     async def script(wire: Wire) -> None:
         wire.stream.max_receive_bytes = 5000
@@ -64,6 +67,7 @@ async def test_a_slow_reader_gets_the_whole_request(size: int, autojump_clock: M
         assert counted(client).idle == 1
 
 
+@on_both_clients
 async def test_a_connection_lost_while_sending_is_a_reset_and_replaced_if_it_was_kept(
     autojump_clock: MockClock,
 ) -> None:
@@ -90,6 +94,7 @@ async def lose_at_once(wire: Wire) -> None:
     wire.stream.close(abort=True)
 
 
+@on_both_clients
 async def test_an_answer_sent_before_an_orderly_close_is_found_although_sending_fails(
     autojump_clock: MockClock,
 ) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.pool import PoolStatistics
 from gateway.edge.response import UpstreamResponse
+from gateway.httpx_client.client import HttpxClient
 from gateway.providers.profile import Origin
 from tests.memory_network import MemoryListener, MemoryNetwork, MemoryStream
 
@@ -17,6 +19,9 @@ ORIGIN = Origin("http", "upstream.test", 80)
 LIMIT_BYTES = 1024 * 1024
 LONGEST_STORY_S = 3600
 """Virtual seconds: a story in which everybody waits for somebody fails instead of hanging."""
+
+ENGINE = "edge"
+"""Which client is asked: "edge" or "httpx"; the fixture `engine` sets it."""
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -130,11 +135,14 @@ async def upstream(
     """A client, and an upstream that follows `scripts`; afterwards no connection may be busy or half made."""
     network = network or MemoryNetwork()
     listener = await network.listen(ORIGIN.host, ORIGIN.port)
-    client = UpstreamClient(connect=network.connect, clock=trio.current_time, limits=limits or ClientLimits())
+    made_from = {"connect": network.connect, "clock": trio.current_time, "limits": limits or ClientLimits()}
+    client: Any = UpstreamClient(**made_from) if ENGINE == "edge" else HttpxClient(**made_from)
     server = Upstream(network, listener, scripts)
     with trio.fail_after(LONGEST_STORY_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
+            if isinstance(client, HttpxClient):
+                await nursery.start(client.run)
             yield client, server
             nursery.cancel_scope.cancel()
     connections = counted(client)
