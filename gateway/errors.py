@@ -12,6 +12,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── MethodNotAllowed             405
 ├── KeyLimited                   429  the client key's own limits
 ├── MemoryPressure               503
+├── StoreUnavailable             503  what is asked for is in the shared store, and that is out of reach
 ├── UpstreamError                what a provider answered with a status of its own; status and body reach the client
 ├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
 ├── UpstreamReset                502  closed before the first byte of an answer
@@ -107,6 +108,12 @@ class MemoryPressure(GatewayError):
     status, type, code = 503, "server_error", "memory_pressure"
     retryable = True
     elsewhere = True
+
+
+class StoreUnavailable(GatewayError):
+    """What was being done may have been done all the same: to do it again must be harmless."""
+
+    status, type, code = 503, "server_error", "store_unavailable"
 
 
 class UpstreamError(GatewayError):

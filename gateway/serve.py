@@ -24,6 +24,7 @@ from gateway.config.announcement import announcement
 from gateway.edge.read_poll import ReadPoll, open_read_poll
 from gateway.edge.sockets import BACKLOG, SocketListener, connect, listen
 from gateway.ids import new_ids
+from gateway.store.redis_client import in_threads
 from gateway.telemetry.process import MemoryRelief, ResidentMemory
 from gateway.telemetry.sink import BufferedLog
 from gateway.wiring import Gateway, build
@@ -102,6 +103,7 @@ def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None, *
         connect=partial(connect, poll=poll),
         listen=partial(listen, poll=poll),
         run_in_thread=run_in_thread,
+        open_redis=in_threads(),
         memory_bytes=ResidentMemory(),
         free_memory=MemoryRelief(),
         environ=os.environ,

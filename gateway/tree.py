@@ -2,6 +2,8 @@
 
 root (one_for_one)
 ├── memory            the memory monitor
+├── store             carries commands to the shared store, where there is one
+├── leases            rate limits that workers and hosts share
 ├── upstream          closes connections that have been idle for too long
 ├── providers         a supervisor of its own: one actor a provider
 ├── router
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
+from actors.actor import Actor
 from actors.errors import ActorDied
 from actors.letters import Answered, Call, Report
 from actors.look import ActorLook
@@ -121,7 +124,7 @@ class ActorTree:
         """What a scrape shows of each actor."""
         for view in [] if self._root is None else self._root.tree():
             actor = view.child
-            mailbox = actor.mailbox if isinstance(actor, ProviderActor | RouterActor) else None
+            mailbox = actor.mailbox if isinstance(actor, Actor) else None
             provider = actor if isinstance(actor, ProviderActor) else None
             yield ActorFigures(
                 actor=view.name,
@@ -146,7 +149,7 @@ class ActorTree:
 
 def _look(view: ChildView) -> ActorLook:
     actor = view.child
-    talking = actor if isinstance(actor, ProviderActor | RouterActor) else None
+    talking = actor if isinstance(actor, Actor) else None
     state = view.state.value
     return ActorLook(
         name=view.name,

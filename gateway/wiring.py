@@ -50,7 +50,8 @@ from gateway.front import Front, engine_of
 from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
-from gateway.store.memory import MemoryResponseStore
+from gateway.sharing import Sharing
+from gateway.store.actor import StoreReports
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
@@ -88,10 +89,8 @@ class Gateway:
             limits=UpstreamLimits(),
             ssl_context=None if authorities is None else lambda: authorities,
         )
-        store = MemoryResponseStore(
-            clock=world.clock, max_count=config.responses.max_count, max_bytes=config.responses.max_mb * MEGABYTE
-        )
-        self._response_life = ResponseLife(store, ttl_s=config.responses.ttl_s)
+        self.sharing = Sharing(config, world, workers=config.server.workers, observe=lambda: self.observer)
+        self._response_life = ResponseLife(self.sharing.responses, ttl_s=config.responses.ttl_s)
         self._background = BackgroundResponses(
             self._response_life, limit=config.responses.max_background, on_crash=self.observer.request_crashed
         )
@@ -166,6 +165,9 @@ class Gateway:
         grace_s = self.config.server.drain_grace_s + self.config.server.write_stall_s + 1.0
         return [
             ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
+            *self.sharing.children(
+                StoreReports(on_moved=self.observer.store_moved, on_answered=self.observer.store_answered)
+            ),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
@@ -201,6 +203,7 @@ class Gateway:
             clock=self.world.clock,
             random=self.world.random,
             observe=self.observer,
+            new_bucket=self.sharing.new_bucket,
         )
 
     def _router(self) -> RouterActor:
@@ -211,6 +214,7 @@ class Gateway:
             clock=self.world.clock,
             random=self.world.random,
             observe=self.observer,
+            new_bucket=self.sharing.new_bucket,
         )
 
     def _catalogue_keeper(self) -> CatalogueKeeper:

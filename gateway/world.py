@@ -1,4 +1,5 @@
-"""Everything outside the gateway that a simulation swaps: clock, chance, network, threads, memory, environment.
+"""Everything outside the gateway that a simulation swaps: clock, chance, network, threads, Redis, memory,
+environment.
 
 `wiring.build(config, world)` takes everything from a World, so that several gateways live in one process and a whole
 one runs in virtual time from one seed. Production's World is made in `serve.py`.
@@ -7,9 +8,11 @@ one runs in virtual time from one seed. Production's World is made in `serve.py`
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from gateway.config.store_address import StoreAddress
 
 T = TypeVar("T")
 
@@ -84,6 +87,47 @@ class RunInThread(Protocol):
     async def __call__(self, function: Callable[[], T]) -> T: ...
 
 
+Word = str | bytes | int | float
+Words = tuple[Word, ...]
+"""One Redis command."""
+
+
+class RedisDown(Exception):
+    """The store cannot be used now; `reason` in a few words, without addresses and secrets.
+
+    What has become of commands that were under way is unknown.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RedisRefused(NamedTuple):
+    """In a reply's place: the server did not do this one command."""
+
+    reason: str
+
+
+class RedisExecutor(Protocol):
+    """The way to one Redis or Valkey, be it one server, Sentinels' or a cluster. One caller at a time."""
+
+    async def execute(self, commands: Sequence[Words]) -> list[Any]:
+        """All of them in one round trip; each reply, or a RedisRefused. Raises RedisDown.
+
+        Cancelled at once, but then the outcome of the commands is unknown.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class OpenRedis(Protocol):
+    """Makes the way to a store; connects when it is first used."""
+
+    def __call__(self, address: StoreAddress, ca_file: str) -> RedisExecutor: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The outside, as the gateway sees it."""
@@ -98,6 +142,7 @@ class World:
     connect: Connect
     listen: Callable[[str, int], Awaitable[Listener]]
     run_in_thread: RunInThread
+    open_redis: OpenRedis
     memory_bytes: Callable[[], int]
     """The process's resident set."""
     free_memory: Callable[[], None]

@@ -29,9 +29,11 @@ from gateway.config.settings import (
     Retry,
     Section,
     Server,
+    Store,
     TimeoutSettings,
     Upstream,
 )
+from gateway.config.stores import read_store
 from gateway.config.tables import read_models, read_providers, read_routes
 from gateway.config.toml_lines import lines_of
 
@@ -51,6 +53,7 @@ class Sections(Section, frozen=True, kw_only=True):
     midstream: Midstream = Midstream()
     memory: Memory = Memory()
     responses: Responses = Responses()
+    store: Store = Store()
     catalogue: Catalogue = Catalogue()
     upstream: Upstream = Upstream()
     log: Log = Log()
@@ -151,6 +154,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
         auth_required=auth_required(reader, sections.server, sections.auth, keys),
         client_keys=keys,
         secrets=read_secrets(reader, providers, sections.metrics, environ),
+        store_address=read_store(reader, sections.store, environ),
     )
 
 

@@ -15,6 +15,7 @@ from actors.letters import DEFAULT_TIMEOUTS
 from actors.policy.gradient import GradientSettings
 from actors.router import RouterSettings
 from gateway.config.secrets import Secrets
+from gateway.config.store_address import StoreAddress
 
 MEGABYTE = 1024 * 1024
 
@@ -148,6 +149,16 @@ class Responses(Section, frozen=True, kw_only=True):
     max_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 64
     ttl_s: Annotated[float, msgspec.Meta(gt=0, le=31_536_000)] = 86_400.0
     max_background: Count = 256
+
+
+class Store(Section, frozen=True, kw_only=True):
+    """What workers and hosts share; without a store each process has its own."""
+
+    url_env: Variable = "REDIS_URL"
+    prefix: Annotated[
+        str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$", description="at most 64 letters, digits and . _ : -")
+    ] = "llm-gateway"
+    ca_file: str = ""
 
 
 class Catalogue(Section, frozen=True, kw_only=True):
@@ -287,6 +298,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     midstream: Midstream
     memory: Memory
     responses: Responses
+    store: Store
     catalogue: Catalogue
     upstream: Upstream
     log: Log
@@ -299,6 +311,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     client_keys: tuple[ClientKey, ...]
     secrets: Secrets
     """What the variables hold that settings name."""
+    store_address: StoreAddress | None = None
+    """None: nobody said; one at the usual place on this machine is looked for."""
 
     def provider_keys(self, name: str) -> tuple[ProviderKey, ...]:
         """The keys that the environment has for a provider."""

@@ -64,10 +64,17 @@ CONCURRENCY = ("gateway_concurrency_limit", "Calls that may be in flight.")
 MEMORY = ("gateway_memory_bytes", "Bytes charged to the budget.")
 MAILBOX_DEPTHS = ("gateway_actor_mailbox_depth", "Letters not yet read.")
 RESTARTS = ("gateway_actor_restarts_total", "Restarts by the supervisor.")
+STORE_SECONDS = (
+    "gateway_store_seconds",
+    "From a command for the shared store to its reply, or to the knowledge that none comes.",
+    ("operation",),
+)
+STORE_MODE = ("gateway_store_mode", "0 none (memory), 1 connected, 2 degraded.", ())
 
 TOTAL_BOUNDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
 FIRST_TOKEN_BOUNDS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
 OVERHEAD_BOUNDS_S = (5e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1)
+STORE_BOUNDS_S = (2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1)
 DISCONNECT_BOUNDS_S = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
@@ -137,6 +144,8 @@ class Metrics(Collector):
         self._first_tokens = Histograms(*FIRST_TOKENS, FIRST_TOKEN_BOUNDS_S)
         self._overheads = Histograms(*OVERHEADS, OVERHEAD_BOUNDS_S)
         self._disconnects = Histograms(*DISCONNECTS, DISCONNECT_BOUNDS_S)
+        self._store_seconds = Histograms(*STORE_SECONDS, STORE_BOUNDS_S)
+        self._store_mode = Gauges(*STORE_MODE)
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -182,6 +191,13 @@ class Metrics(Collector):
     def observe_disconnect(self, endpoint: str, seconds: float) -> None:
         self._disconnects.child(endpoint).observe(seconds)
 
+    def observe_store(self, operation: str, seconds: float) -> None:
+        self._store_seconds.child(operation).observe(seconds)
+
+    def set_store_mode(self, mode: int) -> None:
+        """0 none, 1 connected, 2 degraded."""
+        self._store_mode.child().value = mode
+
     def model_label(self, model: str) -> str:
         """`model` as a label: a name nobody knows counts as `other`, none at all as `none`."""
         if model in ("*", NOBODY, OTHER) or (model and self._known(model)):
@@ -202,7 +218,14 @@ class Metrics(Collector):
         for counters in (self._requests, self._tokens, self._errors, self._breaker_failures, self._retries):
             yield counters.collect()
         yield self._breaker_states.collect()
-        for histograms in (self._durations, self._first_tokens, self._overheads, self._disconnects):
+        yield self._store_mode.collect()
+        for histograms in (
+            self._durations,
+            self._first_tokens,
+            self._overheads,
+            self._disconnects,
+            self._store_seconds,
+        ):
             yield histograms.collect()
 
     def _make_series(self, labels: RequestLabels) -> RequestSeries:

@@ -34,6 +34,7 @@ from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, 
 HOST = "*"
 DISCONNECTED = "disconnected"
 """A record's outcome where the client went away."""
+STORE_MODES = {"memory": 0, "connected": 1, "degraded": 2}
 BREAKER_STATES = {Phase.CLOSED: 0, Phase.PROBING: 1, Phase.OPEN: 2}
 MALFORMED_EVENT = "malformed_event"
 """The kind of an error that is no attempt's failure."""
@@ -53,6 +54,7 @@ class Observer:
         self._supervisor = logs.get("actors.supervisor")
         self._memory = logs.get("actors.memory_monitor")
         self._catalogue = logs.get("gateway.calls.catalogue_keeper")
+        self._store = logs.get("gateway.store")
         self._own = logs.get(__name__)
         self._leaving: dict[Attempt, tuple[str, float]] = {}
         """Attempts that a client left behind, with the endpoint and when, until they have ended."""
@@ -82,6 +84,15 @@ class Observer:
     def request_crashed(self, bug: Exception, request_id: str) -> None:
         """The face's own code raised what nobody expected while it served this request."""
         self._face.error("request crashed", correlation_id=request_id[:MAX_TEXT], crash=render_crash(bug))
+
+    def store_moved(self, before: str, after: str, because: str) -> None:
+        """The shared store came, went, or is not used at all: one line, and the gauge."""
+        self._metrics.set_store_mode(STORE_MODES[after])
+        say = self._store.warning if after == "degraded" else self._store.info
+        say("store moved", before=before, after=after, because=because)
+
+    def store_answered(self, operation: str, seconds: float) -> None:
+        self._metrics.observe_store(operation, seconds)
 
     def _take(self, event: object) -> None:
         match event:

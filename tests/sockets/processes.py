@@ -41,7 +41,7 @@ class GatewayProcess:
     def spawn(cls, folder: Path, *, settings: str = "", environ: Mapping[str, str] | None = None) -> GatewayProcess:
         """Starts it with `settings` as its gateway.toml, in an environment that holds nothing else of ours."""
         (folder / "gateway.toml").write_text(settings)
-        variables = {"PATH": os.environ["PATH"], "LLM_GATEWAY_PORT": "0", **(environ or {})}
+        variables = {"PATH": os.environ["PATH"], "LLM_GATEWAY_PORT": "0", "REDIS_URL": "memory://", **(environ or {})}
         with (folder / "log").open("wb") as log, (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
                 COMMAND, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=stderr

@@ -32,6 +32,8 @@ CONTRACT = {
     "gateway_actor_mailbox_depth": ("gauge", {"actor"}),
     "gateway_actor_restarts": ("counter", {"actor"}),
     "gateway_disconnect_to_upstream_closed_seconds": ("histogram", {"endpoint"}),
+    "gateway_store_seconds": ("histogram", {"operation"}),
+    "gateway_store_mode": ("gauge", set()),
 }
 """The table that dashboards rely on; the parser takes `_total` off a counter's name."""
 
@@ -65,6 +67,8 @@ def touch_everything(metrics: Metrics) -> None:
     metrics.count_breaker_failure("openai", "gpt-4o")
     metrics.set_breaker("openai", "gpt-4o", 2)
     metrics.observe_disconnect("chat/completions", 0.001)
+    metrics.observe_store("lease", 0.001)
+    metrics.set_store_mode(1)
 
 
 def test_names_types_and_labels_are_the_contract() -> None:

@@ -25,8 +25,9 @@ from actors.events import AttemptEnded, Retried
 from actors.letters import Attempt
 from actors.provider import ProviderActor
 from gateway.config import Config, load
+from gateway.config.store_address import StoreAddress
 from gateway.wiring import build
-from gateway.world import World
+from gateway.world import OpenRedis, RedisExecutor, World
 from tests.face.http_client import Client, Reply
 from tests.memory_network import MemoryListener, MemoryNetwork
 from tests.whole.upstream import Upstream
@@ -48,6 +49,7 @@ ENVIRON = {
     "OPENAI_BASE_URL": "http://openai.test/v1",
     "DEEPSEEK_API_KEY": "sk-deepseek",
     "DEEPSEEK_BASE_URL": "http://deepseek.test",
+    "REDIS_URL": "memory://",
 }
 SETTINGS = """
 [models."gpt-4o"]
@@ -65,6 +67,11 @@ refresh_s = 0
 """Providers are asked for nothing but what a story asks, unless it has a [catalogue] of its own."""
 
 T = TypeVar("T")
+
+
+def no_redis(address: StoreAddress, ca_file: str) -> RedisExecutor:
+    """For stories without a shared store."""
+    raise AssertionError("nobody has a store here")
 
 
 class Memory:
@@ -89,7 +96,16 @@ class Memory:
 class Running:
     """One gateway that runs, and everything around it."""
 
-    def __init__(self, config: Config, network: MemoryNetwork, address: tuple[str, int], *, seed: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        network: MemoryNetwork,
+        address: tuple[str, int],
+        *,
+        seed: int,
+        open_redis: OpenRedis = no_redis,
+    ) -> None:
+        self.open_redis = open_redis
         self.network = network
         self.address = address
         self.memory = Memory()
@@ -118,6 +134,7 @@ class Running:
             connect=self.network.connect,
             listen=self.network.listen,
             run_in_thread=run_inline,
+            open_redis=self.open_redis,
             memory_bytes=self.memory,
             free_memory=self.memory.give_back,
             environ={},
@@ -277,10 +294,11 @@ async def running(
     seed: int = 0,
     network: MemoryNetwork | None = None,
     troubled: bool = False,
+    open_redis: OpenRedis = no_redis,
 ) -> AsyncIterator[Running]:
     """A gateway that is ready. Afterwards it has logged no error, unless it is `troubled` on purpose."""
     network = network or MemoryNetwork()
-    it = Running(configured(engine, settings, environ), network, ADDRESS, seed=seed)
+    it = Running(configured(engine, settings, environ), network, ADDRESS, seed=seed, open_redis=open_redis)
     async with trio.open_nursery() as nursery:
         nursery.cancel_scope.deadline = trio.current_time() + DEADLOCK_S
         await nursery.start(it.openai.run)

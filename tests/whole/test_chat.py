@@ -15,6 +15,8 @@ from tests.whole.upstream import answers, fails, is_cut, resets, stalls, streams
 TREE = [
     ("root", "supervisor", None),
     ("memory", "monitor", "root"),
+    ("store", "store", "root"),
+    ("leases", "limits", "root"),
     ("upstream", "client", "root"),
     ("providers", "supervisor", "root"),
     ("openai", "provider", "providers"),

@@ -35,6 +35,8 @@ async def test_the_actors_are_a_tree_with_one_root(autojump_clock: MockClock) ->
             seen.append(actor["name"])
         assert [actor["name"] for actor in others if actor["parent"] == "root"] == [
             "memory",
+            "store",
+            "leases",
             "upstream",
             "providers",
             "router",

@@ -1,0 +1,194 @@
+"""A limit that all workers share: each draws from leases of tokens that it asks for in advance.
+
+Nobody waits for an answer. What a lease has granted is `left`; it may go below zero by one lease (credit), so that
+a burst or a silent store stops nobody, and what was drawn on credit is owed with the next question. So all workers
+together pass the limit by at most one lease each, and whatever was passed is paid before anything else is granted.
+
+Without the store (`lost`) this worker keeps to its own share, the limit divided by the workers; it begins with what
+was left of its leases, so that losing the store creates nothing. All it uses meanwhile is owed as well, and the first
+answer after that makes the limit a shared one again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from actors.policy.token_bucket import TokenBucket
+
+LEASE_S = 1.0
+"""A lease is what the limit allows in this time, at least 1, and never more than the burst."""
+ASK_AGAIN_S = 0.01
+"""How soon a take is worth trying while a question is under way."""
+
+
+class Question(NamedTuple):
+    """What a worker tells and asks the shared bucket."""
+
+    owed: float
+    """Used without a lease; below zero: given back."""
+    want: float
+    """The lease that it would like; less is fine."""
+    least: float
+    """A smaller grant than this would be of no use."""
+
+
+class Grant(NamedTuple):
+    """The shared bucket's answer."""
+
+    granted: float
+    remaining: float
+    """What others could still be granted."""
+    wait_s: float
+    """Where nothing was granted: after how many seconds it would be."""
+
+
+class LeasedBucket:
+    """A Bucket. `ask` is told, now and then within a take, that `question` has something to say; it must not call back.
+
+    One question is under way at a time. Whoever carries it calls `answered` or, once there is no store, `lost`.
+    """
+
+    __slots__ = (
+        "_alone",
+        "_ask",
+        "_asking",
+        "_dry_until",
+        "_lease",
+        "_left",
+        "_low",
+        "_missed",
+        "_remaining",
+        "_share",
+        "_used",
+        "burst",
+        "rate_per_s",
+    )
+
+    def __init__(
+        self, rate_per_s: float, burst: float, now: float, *, share: float, ask: Callable[[LeasedBucket], None]
+    ) -> None:
+        """`share` of the limit is this worker's own where there is no store; it begins without one."""
+        self.rate_per_s = rate_per_s
+        self.burst = burst
+        self._share = share
+        self._ask = ask
+        self._lease = min(burst, max(1.0, rate_per_s * LEASE_S))
+        self._low = self._lease / 2
+        self._left: float = 0
+        """Granted and not used; below zero: used and not granted."""
+        self._alone: TokenBucket | None = TokenBucket(rate_per_s * share, burst * share, now)
+        self._asking = False
+        self._dry_until = now
+        """The shared bucket has nothing before this time."""
+        self._missed: float = 0
+        """The largest take that was refused since the last question."""
+        self._remaining: float = 0
+        self._used = False
+        """Since the last `rest`."""
+
+    @property
+    def is_shared(self) -> bool:
+        """The store's answers hold; else this worker keeps to its own share."""
+        return self._alone is None
+
+    # A Bucket.
+
+    def take(self, amount: float, now: float) -> bool:
+        if amount > self.burst:
+            amount = self.burst
+        left = self._left - amount
+        if self._alone is not None:
+            if not self._alone.take(amount, now):
+                return False
+        elif left < 0 and (now < self._dry_until or left < -self._credit(amount)):
+            self._missed = max(self._missed, amount)
+            self._want_more(now)
+            return False
+        self._left = left
+        self._used = True
+        if left < self._low:
+            self._want_more(now)
+        return True
+
+    def give_back(self, amount: float, now: float) -> None:
+        if self._alone is not None:
+            self._alone.give_back(amount, now)
+        self._charge(-min(amount, self.burst), now)
+
+    def settle(self, reserved: float, used: float, now: float) -> None:
+        if self._alone is not None:
+            self._alone.settle(reserved, used, now)
+        self._charge(used - min(reserved, self.burst), now)
+
+    def wait_s(self, amount: float, now: float) -> float:
+        if self._alone is not None:
+            return self._alone.wait_s(amount, now)
+        amount = min(amount, self.burst)
+        left = self._left - amount
+        if left >= 0:
+            return 0.0
+        if now < self._dry_until:
+            return self._dry_until - now
+        return 0.0 if left >= -self._credit(amount) else ASK_AGAIN_S
+
+    def available(self, now: float) -> float:
+        return self._left + self._remaining if self._alone is None else self._alone.available(now)
+
+    # Towards the store.
+
+    def question(self) -> Question:
+        """What is to be asked now; it counts as asked."""
+        self._asking = True
+        left, self._missed, missed = self._left, 0.0, self._missed
+        if left > 2 * self._lease:
+            self._left = self._lease
+            return Question(self._lease - left, 0.0, 0.0)
+        owed = max(0.0, -left)
+        want = max(0.0, min(self.burst, max(self._lease, missed)) - max(0.0, left))
+        return Question(owed, want, min(want, max(1.0, missed)))
+
+    def leftovers(self) -> Question:
+        """Gives back all that is left, or tells what is owed; for whoever ends, or has been idle."""
+        self._asking = True
+        left, self._left = self._left, min(self._left, 0.0)
+        return Question(-left, 0.0, 0.0)
+
+    def answered(self, question: Question, grant: Grant, now: float) -> None:
+        """The store has done what `question` said."""
+        self._asking = False
+        self._left += grant.granted + max(0.0, question.owed)
+        if self._left >= -self._lease:  # else more was used meanwhile: that is told first
+            self._alone = None
+        self._remaining = grant.remaining
+        self._dry_until = now + grant.wait_s if grant.wait_s > 0 else now
+        if self._left < 0 and now >= self._dry_until:
+            self._want_more(now)
+
+    def lost(self, now: float) -> None:
+        """There is no store for now. What is under way stays so: it is to be asked again, under the same id."""
+        if self._alone is None:
+            burst = self.burst * self._share
+            self._alone = TokenBucket(self.rate_per_s * self._share, burst, now)
+            self._alone.settle(0.0, burst - min(self._left, burst), now)
+            self._remaining = 0.0
+            self._dry_until = now
+
+    def rest(self) -> bool:
+        """Whether nothing was taken since this was asked last, and there is something to give back."""
+        idle, self._used = not self._used, False
+        return idle and self._left > 0 and not self._asking
+
+    def _credit(self, amount: float) -> float:
+        """How far below zero a take may go: one lease, or one request that needs more than that."""
+        return max(self._lease, amount if self._left >= 0 else 0.0)
+
+    def _charge(self, amount: float, now: float) -> None:
+        self._left -= amount
+        if self._left < 0 or self._left > 2 * self._lease:
+            self._want_more(now)
+
+    def _want_more(self, now: float) -> None:
+        if not self._asking and now >= self._dry_until:
+            self._asking = True
+            self._ask(self)

@@ -1,0 +1,71 @@
+"""What workers and hosts share, put together: the store's actor and those who use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from actors.events import Observe
+from actors.policy.bucket import NewBucket
+from actors.supervisor import ChildSpec
+from gateway.config import Config
+from gateway.config.settings import MEGABYTE
+from gateway.store.actor import StoreActor, StoreReports
+from gateway.store.leases import LeaseDesk
+from gateway.store.line import StoreLine
+from gateway.store.memory import MemoryResponseStore
+from gateway.store.responses import ResponseStore
+from gateway.store.search import StoreSearch
+from gateway.store.shared_responses import ChosenResponseStore, SharedResponseStore
+from gateway.world import World
+
+STORE, LEASES = "store", "leases"
+LEAVING_S = 0.5
+"""What the store gets to take leases back at the end."""
+
+
+class Sharing:
+    """Everything of one gateway's that goes through the store; it outlives the actors that `children` names."""
+
+    def __init__(self, config: Config, world: World, *, workers: int, observe: Callable[[], Observe]) -> None:
+        """`workers` is how many share each limit: a worker without the store keeps to that share of it."""
+        settings, responses = config.store, config.responses
+        self._world = world
+        self._observe = observe
+        self._ca_file = settings.ca_file
+        self._probe_key = f"{settings.prefix}:probe"
+        self._search = StoreSearch(config.store_address, world.connect, variable=settings.url_env)
+        self.line = StoreLine(world.clock)
+        self.leases = LeaseDesk(
+            self.line, prefix=settings.prefix, workers=workers, clock=world.clock, new_id=world.new_id
+        )
+        max_bytes = responses.max_mb * MEGABYTE
+        self.responses: ResponseStore = ChosenResponseStore(
+            self.line,
+            shared=SharedResponseStore(self.line, prefix=settings.prefix, max_bytes=max_bytes),
+            memory=MemoryResponseStore(clock=world.clock, max_count=responses.max_count, max_bytes=max_bytes),
+        )
+
+    @property
+    def new_bucket(self) -> NewBucket:
+        return self.leases.new_bucket
+
+    def children(self, reports: StoreReports) -> list[ChildSpec]:
+        """The store's actor and those who have a rhythm of their own, in the order in which they start."""
+        return [
+            ChildSpec(STORE, partial(self._store, reports), kind="store", grace_s=LEAVING_S),
+            ChildSpec(LEASES, lambda: self.leases, kind="limits"),
+        ]
+
+    def _store(self, reports: StoreReports) -> StoreActor:
+        world = self._world
+        return StoreActor(
+            self.line,
+            self._search,
+            lambda address: world.open_redis(address, self._ca_file),
+            probe_key=self._probe_key,
+            clock=world.clock,
+            random=world.random,
+            observe=self._observe(),
+            reports=reports,
+        )

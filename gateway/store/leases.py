@@ -1,0 +1,151 @@
+"""The shared limits of one worker: makes its leased buckets, and carries their questions to the store and back.
+
+Each question has an id, under which the store remembers its answer: one whose outcome is unknown is asked again under
+the same id, and charges once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
+from typing import Any, Final
+
+import trio
+
+from actors.letters import Clock
+from actors.policy.bucket import Bucket
+from actors.policy.leased_bucket import Grant, LeasedBucket, Question
+from actors.policy.token_bucket import TokenBucket
+from gateway.errors import StoreUnavailable
+from gateway.store.line import Mode, StoreLine
+from gateway.world import Words
+
+OPERATION: Final = "lease"
+REMEMBER_S: Final = 300
+"""How long the store knows an answer: longer than most outages, after which a question is asked again."""
+REST_EVERY_S: Final = 2.0
+"""A bucket that nobody has drawn from for so long gives its lease back to the others."""
+
+
+class _Account:
+    """One bucket, and the question of its that is under way."""
+
+    __slots__ = ("bucket", "id", "name", "question", "sent")
+
+    def __init__(self, name: str, bucket: LeasedBucket) -> None:
+        self.name = name
+        self.bucket = bucket
+        self.id = ""
+        self.question: Question | None = None
+        self.sent = False
+        """The question has been sent, and nobody has said yet that it was lost."""
+
+
+class LeaseDesk:
+    """Also a supervised child: it looks for buckets at rest."""
+
+    def __init__(self, line: StoreLine, *, prefix: str, workers: int, clock: Clock, new_id: Callable[[], str]) -> None:
+        """`workers` is how many share each limit; a worker without the store keeps to that share of it."""
+        self._line = line
+        self._prefix = prefix
+        self._workers = workers
+        self._clock = clock
+        self._new_id = new_id
+        self._script = files("gateway.store").joinpath("gcra.lua").read_text(encoding="ascii")
+        self._accounts: dict[str, _Account] = {}
+        line.on_move(self._store_moved)
+        line.on_leave(self._give_all_back)
+
+    def new_bucket(self, name: str, per_minute: float, now: float) -> Bucket:
+        """A NewBucket. One of the same name takes the place of another, whose actor has died."""
+        rate_per_s, share = per_minute / 60.0, 1.0 / self._workers
+        if self._line.mode is Mode.MEMORY:
+            return TokenBucket(rate_per_s * share, per_minute * share, now)
+        before = self._accounts.get(name)
+        if before is not None:
+            self._return(before)
+        bucket = LeasedBucket(rate_per_s, per_minute, now, share=share, ask=lambda _: self._ask(account))
+        account = self._accounts[name] = _Account(name, bucket)
+        return bucket
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Looks after the buckets for ever."""
+        task_status.started()
+        if self._line.mode is Mode.MEMORY:
+            await trio.sleep_forever()
+        while True:
+            await trio.sleep(REST_EVERY_S)
+            for account in [*self._accounts.values()]:
+                if account.question is not None and not account.sent:
+                    self._send(account)
+                elif account.bucket.rest():
+                    self._return(account)
+
+    def view(self) -> dict[str, Any]:
+        """This child's detail in /admin/actors."""
+        now = self._clock()
+        return {
+            "workers": self._workers,
+            "limits": {
+                account.name: {"available": account.bucket.available(now), "shared": account.bucket.is_shared}
+                for account in self._accounts.values()
+            },
+        }
+
+    # Questions.
+
+    def _ask(self, account: _Account) -> None:
+        self._put(account, account.bucket.question())
+
+    def _return(self, account: _Account) -> None:
+        if account.question is None:
+            self._put(account, account.bucket.leftovers())
+
+    def _put(self, account: _Account, question: Question) -> None:
+        account.question, account.id = question, self._new_id()
+        self._send(account)
+
+    def _send(self, account: _Account) -> None:
+        """Sends the question under way; where that cannot be, it is sent when the store is back."""
+        question, bucket = account.question, account.bucket
+        assert question is not None
+        place = f"{self._prefix}:limit:{{{account.name}}}"
+        words: Words = (
+            *("EVAL", self._script, 2, place, f"{place}:{account.id}"),
+            *(repr(float(bucket.rate_per_s)), repr(float(bucket.burst)), *map(repr, map(float, question))),
+            REMEMBER_S,
+        )
+        try:
+            self._line.send(OPERATION, words, partial(self._answered, account, account.id))
+        except StoreUnavailable:
+            bucket.lost(self._clock())
+        else:
+            account.sent = True
+
+    def _answered(self, account: _Account, id: str, reply: object) -> None:
+        question = account.question
+        if question is None or account.id != id:
+            return
+        account.sent = False
+        if not isinstance(reply, bytes):
+            account.bucket.lost(self._clock())
+            return
+        granted, remaining, wait_s, _ = map(float, reply.split())
+        account.question = None
+        account.bucket.answered(question, Grant(granted, remaining, wait_s), self._clock())
+
+    # The store comes and goes.
+
+    def _store_moved(self, mode: Mode) -> None:
+        for account in [*self._accounts.values()]:
+            if mode is not Mode.CONNECTED:
+                account.bucket.lost(self._clock())
+            elif account.question is not None:
+                self._send(account)
+            else:
+                self._ask(account)
+
+    def _give_all_back(self) -> None:
+        for account in self._accounts.values():
+            self._return(account)
