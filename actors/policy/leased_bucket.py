@@ -66,9 +66,16 @@ class LeasedBucket:
     )
 
     def __init__(
-        self, rate_per_s: float, burst: float, now: float, *, share: float, ask: Callable[[LeasedBucket], None]
+        self,
+        rate_per_s: float,
+        burst: float,
+        now: float,
+        *,
+        share: float,
+        is_shared: bool,
+        ask: Callable[[LeasedBucket], None],
     ) -> None:
-        """`share` of the limit is this worker's own where there is no store; it begins without one."""
+        """`share` of the limit is this worker's own where there is no store; `is_shared`: there is one now."""
         self.rate_per_s = rate_per_s
         self.burst = burst
         self._share = share
@@ -77,7 +84,7 @@ class LeasedBucket:
         self._low = self._lease / 2
         self._left: float = 0
         """Granted and not used; below zero: used and not granted."""
-        self._alone: TokenBucket | None = TokenBucket(rate_per_s * share, burst * share, now)
+        self._alone: TokenBucket | None = None if is_shared else TokenBucket(rate_per_s * share, burst * share, now)
         self._asking = False
         self._dry_until = now
         """The shared bucket has nothing before this time."""

@@ -30,7 +30,8 @@ BATCH: Final = 256
 """Commands in one round trip."""
 CAPACITY: Final = 4096
 CAPACITY_BYTES: Final = 64 * 1024 * 1024
-ROUND_TRIP_S: Final = 0.1
+ROUND_TRIP_S: Final = 0.09
+"""Less than what a command may take: who asks into a silence is to find the others warned already."""
 FIRST_PROBE_S: Final = 2.0
 """What connecting at the start may take: a cluster is asked for its slots, and redis-py is imported."""
 PROBE_S: Final = 2.0

@@ -65,7 +65,14 @@ class LeaseDesk:
         before = self._accounts.get(name)
         if before is not None:
             self._return(before)
-        bucket = LeasedBucket(rate_per_s, per_minute, now, share=share, ask=lambda _: self._ask(account))
+        bucket = LeasedBucket(
+            rate_per_s,
+            per_minute,
+            now,
+            share=share,
+            is_shared=self._line.mode is Mode.CONNECTED,
+            ask=lambda _: self._ask(account),
+        )
         account = self._accounts[name] = _Account(name, bucket)
         return bucket
 
