@@ -19,20 +19,26 @@ class ResponsesWay:
 
     translates = False
 
+    def __init__(self, *, terminated: bool = False) -> None:
+        """`terminated` where the provider's streams end with `[DONE]`."""
+        self._terminated = terminated
+
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ResponsesPassage:
         read: ResponsesRequest = request.decoded
-        return ResponsesPassage(rewrite_request(request.body, read, model=model, parameters=request.parameters))
+        body = rewrite_request(request.body, read, model=model, parameters=request.parameters)
+        return ResponsesPassage(body, terminated=self._terminated)
 
 
 class ResponsesPassage:
     """One request on its way."""
 
-    __slots__ = ("body",)
+    __slots__ = ("_terminated", "body")
 
     path = RESPONSES_PATH
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, *, terminated: bool = False) -> None:
         self.body = body
+        self._terminated = terminated
 
     def read(self, body: bytes) -> WholeAnswer:
         """Raises ValueError where the body is no answer."""
@@ -40,7 +46,7 @@ class ResponsesPassage:
         return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
 
     def stream(self) -> ResponsesStream:
-        return ResponsesStream()
+        return ResponsesStream(terminated=self._terminated)
 
     def as_stream(self, body: bytes) -> bytes:
         """Raises ValueError: nobody has seen a provider that answers a stream of responses with a whole one."""

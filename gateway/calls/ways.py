@@ -91,5 +91,5 @@ def _openai_ways(profile: Profile, its: Flavour) -> dict[str, Way]:
     ways[CHAT] = ChatWay(sends_usage_unasked=profile.sends_usage_unasked)
     ways[EMBEDDINGS] = EmbeddingsWay()
     if profile.offers_responses:
-        ways[RESPONSES] = ResponsesWay()
+        ways[RESPONSES] = ResponsesWay(terminated=profile.terminates_responses)
     return ways

@@ -14,6 +14,7 @@ def profile(name: str, base_url: str) -> Profile:
         base_path=base_path,
         sends_usage_unasked=True,
         offers_responses=True,
+        terminates_responses=True,
         resets_in_metadata=True,
         window_phrases=("maximum context length",),
     )

@@ -34,6 +34,8 @@ class Profile:
     """Streams carry usage whether asked for or not, so that the gateway neither asks for it nor hides it."""
     offers_responses: bool = False
     """It has OpenAI's /responses beside /chat/completions."""
+    terminates_responses: bool = False
+    """Streams of responses end with `[DONE]`, which OpenAI's own do not have."""
     retries_conflicts: bool = False
     """A 409 means "busy, ask again" here."""
     exhausted_codes: frozenset[str] = frozenset()

@@ -13,7 +13,6 @@ from actors.errors import Failure, Left, Stage, TimedOut
 from actors.letters import Attempt, Call, Candidate, Timeouts, Work
 from actors.relay import Relay
 from actors.timers import Timers
-from gateway.calls.chat_passage import ChatWay
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.upstream import Progress
@@ -30,7 +29,11 @@ BASE_URLS = {
     "azure": "https://azure.example/openai/v1",
     "deepseek": "https://api.deepseek.com",
     "openrouter": "https://openrouter.ai/api/v1",
+    "anthropic": "https://api.anthropic.com",
+    "google": "https://generativelanguage.googleapis.com",
 }
+KINDS = {"anthropic": "anthropic", "google": "gemini"}
+"""Those that do not speak OpenAI's dialect."""
 WALL_CLOCK_S = 1_754_667_655.0
 USER_AGENT = "llm-gateway/test"
 KEY = "sk-the-providers-own"
@@ -154,11 +157,12 @@ def upstream(
 
 
 def http_calls(client: FakeClient, provider: str = "openai", *, passthrough: bool = False) -> HttpCalls:
-    profile = profile_of("openai", provider, BASE_URLS[provider])
+    kind = KINDS.get(provider, "openai")
+    profile = profile_of(kind, provider, BASE_URLS[provider])
     return HttpCalls(
         profile,
         client,
-        {"openai_chat": ChatWay(sends_usage_unasked=profile.sends_usage_unasked)},
+        ways_of(kind, profile, lambda model: None),
         secrets={"KEY_1": KEY},
         user_agent=USER_AGENT,
         clock=trio.current_time,

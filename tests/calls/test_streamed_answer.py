@@ -13,6 +13,7 @@ from gateway.dialects.envelope import Usage
 from gateway.dialects.openai_chat import decode_request, estimate_prompt
 from gateway.dialects.openai_stream import DONE
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamReset
+from gateway.face.response_calls import ResponsesDialect
 from tests.calls.asking import WALL_CLOCK_S, ask, http_calls, upstream
 from tests.shared_material import Recording, recordings
 
@@ -134,6 +135,39 @@ async def test_an_answer_that_has_its_finish_reason_ends_well_whatever_follows(
     assert told.failure is None
     assert told.body == TEXT + STOP + passed
     assert told.ended_at == at
+
+
+GEMINI_WORDS = b'data: {"candidates":[{"content":{"parts":[{"text":"Salve"}]}}],"usageMetadata":%b}\r\n\r\n'
+GEMINI_END = b'data: {"candidates":[{"finishReason":"STOP"}],"usageMetadata":%b}\r\n\r\n'
+GEMINI_COUNT = b'{"promptTokenCount":7,"candidatesTokenCount":3,"totalTokenCount":10}'
+
+
+async def test_geminis_answer_ends_with_its_last_chunk(autojump_clock: trio.testing.MockClock) -> None:
+    """It has no terminator; nobody waits for the connection's end."""
+    client = upstream(GEMINI_WORDS % GEMINI_COUNT, 1.0, GEMINI_END % GEMINI_COUNT, 999.0)
+    told = await ask(http_calls(client, "google"), PLAIN, model="gemini-2.5-flash")
+    assert (told.failure, told.ended_at) == (None, 1)
+    assert told.body.endswith(DONE)
+    assert told.notes.usage == Usage(prompt=7, completion=3)
+    assert client.response.kept
+
+
+RESPONSES = b'{"model":"gpt-4o","input":"Hi","stream":true}'
+RESPONSE_WORDS = b'data: {"type":"response.output_text.delta","delta":"Salve"}\n\n'
+RESPONSE_END = b'data: {"type":"response.%b","response":{"status":"%b","output":[]}}\n\n'
+
+
+@pytest.mark.parametrize("status", [b"completed", b"incomplete"])
+@pytest.mark.parametrize(("provider", "trailer", "at"), [("openai", b"", 1), ("openrouter", DONE, 2)])
+async def test_a_response_ends_with_its_last_event_and_openrouters_with_the_terminator_after_it(
+    autojump_clock: trio.testing.MockClock, provider: str, trailer: bytes, at: float, status: bytes
+) -> None:
+    end = RESPONSE_END % (status, status)
+    client = upstream(RESPONSE_WORDS, 1.0, end, 1.0, DONE, 999.0)
+    told = await ask(http_calls(client, provider), RESPONSES, dialect=ResponsesDialect())
+    assert (told.failure, told.ended_at) == (None, at)
+    assert told.body == RESPONSE_WORDS + end + trailer
+    assert client.response.kept
 
 
 async def test_silence_before_the_content_and_within_it_have_limits_of_their_own(

@@ -17,7 +17,7 @@ _ALLOWED: Final = (None, "", 0, "BLOCKED_REASON_UNSPECIFIED")
 class AnswerReader:
     """Reads one answer, chunk by chunk."""
 
-    __slots__ = ("_asked", "_candidates", "_cost", "_ended", "_response_id", "_started", "_usage")
+    __slots__ = ("_asked", "_candidates", "_cost", "_ended", "_response_id", "_started", "_usage", "complete")
 
     def __init__(self, asked: int = 1) -> None:
         """With fewer candidates than `asked` the answer is not whole; a whole body says itself how many there are."""
@@ -29,6 +29,8 @@ class AnswerReader:
         self._usage = NULL
         """The latest count, unread: every chunk of a stream has one."""
         self._cost: Cost | None = None
+        self.complete = False
+        """It is whole, and what it cost was told with its end or after it: nothing more is to come."""
 
     @property
     def whole(self) -> bool:
@@ -42,7 +44,8 @@ class AnswerReader:
 
     def read(self, chunk: Chunk) -> list[Event]:
         """What the chunk adds. Raises UpstreamBroken for an answer that the model failed to write."""
-        if chunk.usage_metadata is not NULL and counts(chunk.usage_metadata):
+        counted = chunk.usage_metadata is not NULL and counts(chunk.usage_metadata)
+        if counted:
             self._usage, self._cost = chunk.usage_metadata, None
         events: list[Event] = []
         if not self._started:
@@ -54,6 +57,7 @@ class AnswerReader:
             self._read_refusal(chunk.prompt_feedback.block_reason, events)
         if self.whole and self._usage is not NULL and (cost := self._read_cost()) is not None:
             events.append(Counted(cost.usage, cost.service_tier))
+            self.complete = counted
         return events
 
     def _start(self, chunk: Chunk, events: list[Event]) -> None:

@@ -1,6 +1,7 @@
 """A streamed answer of Gemini's: server-sent events, or what comes where they were asked for and something is wrong.
 
-There are no `event:` lines and no terminator; the answer is whole with the finishReason of every candidate.
+There are no `event:` lines and no terminator; the answer is whole with the finishReason of every candidate, and at its
+end once what it cost has come with the last of them.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class GeminiStream:
             self.error = envelop(bytes(chunk.error))
         else:
             events += self._answer.read(chunk)
+            self.done = self._answer.complete
 
     def _read_json(self, body: bytes) -> list[Event]:
         events: list[Event] = []

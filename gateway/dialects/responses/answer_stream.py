@@ -1,7 +1,7 @@
 """Responses, a provider's own streamed answer: what to hold back, what to pass on, what to count.
 
-https://platform.openai.com/docs/api-reference/responses-streaming. OpenAI ends with the event that carries the whole
-response, OpenRouter with `[DONE]` after it.
+https://platform.openai.com/docs/api-reference/responses-streaming. OpenAI's last event carries the whole response;
+OpenRouter sends `[DONE]` after it.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class ResponsesStream:
     __slots__ = (
         "_held",
         "_splitter",
+        "_terminated",
         "characters",
         "done",
         "error",
@@ -68,15 +69,17 @@ class ResponsesStream:
         "whole",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, terminated: bool = False) -> None:
+        """`terminated` where `[DONE]` follows the last event."""
         self._splitter = SseSplitter()
+        self._terminated = terminated
         self._held: list[bytes] = []
         self.started = False
         """The first content has come."""
         self.whole = False
         """The event with the whole response has come."""
         self.done = False
-        """Nothing more follows: `[DONE]`, or the connection's end after a whole answer."""
+        """Nothing more follows: the last event has come, `[DONE]`, or the connection's end after a whole answer."""
         self.error: bytes | None = None
         """An error that the provider sent in place of the answer, as an error answer's body."""
         self.settled = False
@@ -171,6 +174,7 @@ class ResponsesStream:
         self.usage = answer.counted
         self.finish_reason = answer.finish_reason
         self.started = self.whole = self.settled = True
+        self.done = not self._terminated
 
     def _fail(self, event: _Event, data: bytes) -> None:
         error = event.error

@@ -27,6 +27,7 @@ from gateway.errors import UpstreamBroken
 from tests.dialects.gemini.answers import (
     OTHER_SIGNATURE,
     SIGNATURE,
+    USAGE,
     as_events,
     as_json,
     call,
@@ -82,9 +83,8 @@ def test_an_answer_event_by_event() -> None:
             Counted(Usage(prompt=5, completion=7)),
         ],
     ]
-    assert (stream.whole, stream.done) == (True, False)
+    assert (stream.whole, stream.done) == (True, True)
     assert stream.end() == []
-    assert stream.done
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))
@@ -246,9 +246,20 @@ def test_arguments_nested_deeply_are_read_or_refused_and_never_crash_anything(de
 
 def test_what_cannot_be_read_after_the_answer_harms_nobody() -> None:
     stream = GeminiProvider().stream()
-    events = stream.feed(STREAM + b"data: {\r\n\r\n: comment\r\n\r\n")
-    assert events == read_stream(STREAM)
-    assert (stream.malformed, stream.whole) == (1, True)
+    uncounted = as_events(chunk(text("Salve"), finish="STOP") | {"usageMetadata": None})
+    events = stream.feed(uncounted + b"data: {\r\n\r\n: comment\r\n\r\n")
+    assert events == read_stream(uncounted)
+    assert (stream.malformed, stream.whole, stream.done) == (1, True, False)
+
+
+def test_the_end_has_come_once_the_cost_is_told_with_the_last_finish_or_after_it() -> None:
+    """What it cost so far stands in every chunk; the last is what comes when all candidates have ended."""
+    begun = as_events(chunk(text("Re")), chunk(text("d"), finish="STOP") | {"usageMetadata": None})
+    stream = GeminiProvider().stream()
+    stream.feed(begun)
+    assert (stream.whole, stream.done) == (True, False)
+    assert stream.feed(as_events({"usageMetadata": USAGE})) == [Counted(Usage(prompt=5, completion=7))]
+    assert stream.done
 
 
 def test_events_of_a_kind_that_nobody_knows_are_passed_over() -> None:

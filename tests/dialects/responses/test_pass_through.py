@@ -67,16 +67,16 @@ def test_the_last_event_settles_the_answer_and_counts_it() -> None:
     stream.feed(CREATED + DELTA)
     assert stream.delivered_tokens == 2
     assert stream.feed(COMPLETED) == COMPLETED
-    assert (stream.settled, stream.whole, stream.done) == (True, True, False)
+    assert (stream.settled, stream.whole, stream.done) == (True, True, True)
     assert stream.end() == b""
-    assert stream.done
     assert stream.usage == Usage(10, 7, cached=4, reasoning=3, written=2)
     assert (stream.finish_reason, stream.delivered_tokens) == ("stop", 7)
 
 
 def test_openrouters_terminator_is_passed_on_and_ends_the_stream() -> None:
-    stream = ResponsesStream()
+    stream = ResponsesStream(terminated=True)
     stream.feed(CREATED + DELTA + COMPLETED)
+    assert (stream.settled, stream.done) == (True, False)
     assert stream.feed(b"data: [DONE]\n\n") == b"data: [DONE]\n\n"
     assert stream.done
 
@@ -139,10 +139,10 @@ def test_an_incomplete_answer_is_a_whole_one() -> None:
 @pytest.mark.parametrize("recording", recordings(*PROVIDERS, api="responses", where=streams))
 @given(data=st.data())
 def test_recorded_streams_pass_unchanged_however_they_are_split(recording: Recording, data: st.DataObject) -> None:
-    """All but what comes before the first content and is no event."""
+    """All but what comes before the first content and is no event. One of them is several streams in a row."""
     sent = recording.response
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=6)))
-    stream = ResponsesStream()
+    stream = ResponsesStream(terminated=True)
     got = b"".join(stream.feed(sent[a:b]) for a, b in zip([0, *cuts], [*cuts, len(sent)], strict=True)) + stream.end()
     assert got == b"".join(each.raw for each in SseSplitter().feed(sent) if each.data is not None)
     assert (stream.whole, stream.done, stream.error, stream.malformed) == (True, True, None, 0)
