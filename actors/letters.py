@@ -63,6 +63,8 @@ class Candidate:
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     resumes: bool = False
     """May be asked to go on with an answer that broke in the middle."""
+    yields: bool = False
+    """What it will not answer goes to the next candidate: the work may fail with that."""
 
 
 class Outcome(enum.Enum):
@@ -208,6 +210,7 @@ class Attempt:
         "outcome",
         "progress",
         "recoverable",
+        "replaceable",
         "scope",
         "sent_at",
         "spent_tokens",
@@ -228,8 +231,8 @@ class Attempt:
         """Why it was started: first, retry, rotate, fallback, hedge or resume."""
         self.progress = progress
         """What the client already has of this answer, where a broken stream is to go on; else None."""
-        self.recoverable = False
-        """Another candidate could go on with its answer: the work keeps what the client has of it."""
+        self.recoverable = self.replaceable = False
+        """Another candidate could go on with its answer if that breaks; could answer where its own one `yields`."""
         self.number = len(call.attempts) + 1
         self.epoch = self.number
         self.scope: trio.CancelScope | None = None

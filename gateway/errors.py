@@ -14,6 +14,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── MemoryPressure               503
 ├── StoreUnavailable             503  what is asked for is in the shared store, and that is out of reach
 ├── UpstreamError                what a provider answered with a status of its own; status and body reach the client
+├── ContentFiltered              400  a provider's content filter will not have it; somebody else may
 ├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
 ├── UpstreamReset                502  closed before the first byte of an answer
 ├── UpstreamBroken               502  closed, stalled or malformed in the middle of an answer
@@ -140,6 +141,8 @@ class UpstreamError(GatewayError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, retry_after=retry_after)
+        self.filtered = False
+        """A content filter will not have the request."""
         self.status = status
         self.body = body
         self.headers = headers
@@ -149,6 +152,14 @@ class UpstreamError(GatewayError):
         self.throttled = throttled
         self.key_fault = key_fault
         self.wants_window = wants_window
+
+
+class ContentFiltered(GatewayError):
+    """Only where a fallback stands by: else the refusal is the answer."""
+
+    status, type, code = 400, "invalid_request_error", "content_filter"
+    retryable = True
+    elsewhere = True
 
 
 class UpstreamUnreachable(GatewayError):

@@ -209,7 +209,7 @@ class Gateway:
     def _router(self) -> RouterActor:
         return RouterActor(
             router_settings(self.config),
-            resolve=lambda call: self.catalog.resolve(call.model),
+            resolve=lambda call: self.catalog.resolve(call.model, call.payload.fallbacks),
             provider=self.actors.provider,
             clock=self.world.clock,
             random=self.world.random,
@@ -292,6 +292,7 @@ class Gateway:
                 client_keys=client_keys,
                 ingress=Ingress(PressedBudget(self.ingress, self.actors), config.server.body_bytes),
                 terms=self.catalog.resolution,
+                request_fallbacks=config.retry.request_fallbacks,
                 reporting=reporting,
             ),
             kind_of=self._kind_of,

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from actors.errors import Stage
+from typing import Final
+
+from actors.errors import Failure, Stage
 from actors.letters import Attempt
+from gateway.dialects.conversation import Finish
 from gateway.dialects.envelope import CallNotes, Usage
+from gateway.errors import ContentFiltered, UpstreamError
+
+_FILTERED: Final = frozenset({Finish.CONTENT_FILTER.value, Finish.REFUSAL.value})
 
 
 class Course:
@@ -28,7 +34,7 @@ class Course:
             attempt.enter(stage, attempt.candidate.timeouts.connect_s)
             return
         # A whole answer may take as long as the call; a stream has to show a sign of life.
-        allowed_s = None if attempt.call.relay is None else attempt.candidate.timeouts.first_token_s
+        allowed_s = None if attempt.call.relay is None else self.within(attempt.candidate.timeouts.first_token_s)
         if stage is Stage.SENDING:
             self._has_connection()
             attempt.enter(stage, allowed_s)
@@ -37,6 +43,11 @@ class Course:
         else:
             attempt.enter(stage, allowed_s)
 
+    def within(self, silence_s: float) -> float:
+        """How long a stream may be silent: no longer than its client waits."""
+        gap_s: float | None = self.attempt.call.payload.read_gap_s
+        return silence_s if gap_s is None else min(gap_s, silence_s)
+
     def _has_connection(self) -> None:
         """The provider may see the request from now on."""
         since = self._connecting_since
@@ -44,6 +55,18 @@ class Course:
         self.notes.connect_s = 0.0 if since is None else attempt.clock() - since
         attempt.sent()
         attempt.spent_tokens = self.prompt_tokens
+
+    def refused(self, refusal: Failure) -> Failure:
+        """What a provider's error answer means: another candidate may answer what a content filter will not have."""
+        if self.attempt.replaceable and isinstance(refusal, UpstreamError) and refusal.filtered:
+            refusal.retryable = refusal.elsewhere = True
+        return refusal
+
+    def check_filter(self, finish_reason: str | None) -> None:
+        """Raises ContentFiltered for an answer that nobody has heard of yet and that another candidate may give."""
+        if self.attempt.replaceable and finish_reason in _FILTERED:
+            candidate = self.attempt.candidate
+            raise ContentFiltered(f"The content filter of {candidate.model} at {candidate.provider} refused to answer.")
 
     def used(self, usage: Usage | None, finish_reason: str | None) -> None:
         """What the answer cost and how it ended, as far as is known."""

@@ -95,7 +95,7 @@ class HttpCalls:
             course.notes.upstream_request_id = _request_id(response.headers)
             judge = partial(self._judge, request, way)
             if not 200 <= response.status < 300:
-                refusal = await self._refusal(request, way, response)
+                refusal = course.refused(await self._refusal(request, way, response))
                 raise passage.refused(refusal) if isinstance(passage, ResumedPassage) else refusal
             attempt.accepted()
             if not streamed:
@@ -138,6 +138,7 @@ class HttpCalls:
         if answer.error is not None:
             raise judge(response.headers, answer.error)
         course.used(answer.usage, answer.finish_reason)
+        course.check_filter(answer.finish_reason)
         headers = useful_headers(response.headers, content_type=json_content_type(response.headers))
         return ModelReply(response.status, headers, answer.body)
 

@@ -35,7 +35,7 @@ class StreamedAnswer:
         self._passage = passage
         self._judge = judge
         self._stream = passage.stream()
-        self._idle_s = course.attempt.candidate.timeouts.idle_s
+        self._idle_s = course.within(course.attempt.candidate.timeouts.idle_s)
         relay = course.attempt.call.relay
         assert relay is not None, "a streamed call has one"
         self._write_nowait: Callable[[bytes], bool] = partial(relay.write_nowait, course.attempt.epoch)
@@ -129,6 +129,7 @@ class StreamedAnswer:
         self._attempt.hold(told.text.characters - before)
 
     def _commit(self) -> None:
+        self._course.check_filter(self._stream.finish_reason)
         head = ModelReply(200, useful_headers(self._response.headers, content_type=CONTENT_TYPE))
         self._attempt.commit(head)
 

@@ -131,6 +131,7 @@ class Retry(Section, frozen=True, kw_only=True):
     budget_cap: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget_cap
     backoff_base_s: Seconds = _ROUTER.retry.backoff_base_s
     backoff_max_s: Seconds = _ROUTER.retry.backoff_max_s
+    request_fallbacks: bool = False
 
 
 class Midstream(Section, frozen=True, kw_only=True):
@@ -260,6 +261,7 @@ class Model(Rates, frozen=True, kw_only=True):
     target: Text | None = None
     """Another name; left out: this one, resolved by the routes."""
     fallbacks: tuple[Text, ...] = ()
+    fallback_on_content_filter: bool = False
     context_window: Tokens | None = None
     prices: ModelPrices = ModelPrices()
     parameters: Parameters = Parameters()

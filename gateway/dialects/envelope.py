@@ -60,6 +60,10 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     """Writes an error's body in the client's dialect."""
     parameters: Mapping[str, Any] = NO_PARAMETERS
     """What the configuration asks for where the client does not; see `gateway.dialects.parameters`."""
+    fallbacks: tuple[str, ...] | None = None
+    """The models to ask when its own fails, where the request names them itself."""
+    read_gap_s: float | None = None
+    """How long the client waits between two reads of a stream."""
 
 
 class ModelReply(msgspec.Struct, frozen=True, eq=False):

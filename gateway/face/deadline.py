@@ -29,14 +29,18 @@ def allowed_s(request: Request, total_s: float, *, stream: bool) -> float:
     """Seconds from the request's arrival to its deadline: `total_s`, or less where the client says so.
 
     The OpenAI SDK's read timeout is a gap between two reads. A unary answer comes in one read, so it bounds the whole;
-    a stream's gaps have limits of their own. Raises InvalidRequest for an X-Gateway-Timeout that is no duration.
+    of a stream it bounds each gap (`read_gap_s`). Raises InvalidRequest for an X-Gateway-Timeout that is no duration.
     """
     total_s = min(total_s, own_limit_s(request))
-    if not stream:
-        gap = request.fields.get(READ_TIMEOUT_HEADER)
-        if gap is not None and (seconds := _seconds(gap)) is not None:
-            total_s = min(total_s, seconds)
+    if not stream and (gap_s := read_gap_s(request)) is not None:
+        total_s = min(total_s, gap_s)
     return total_s
+
+
+def read_gap_s(request: Request) -> float | None:
+    """Seconds that the client waits between two reads, where it says so as OpenAI's SDK does."""
+    gap = request.fields.get(READ_TIMEOUT_HEADER)
+    return None if gap is None else _seconds(gap)
 
 
 def _seconds(value: bytes) -> float | None:

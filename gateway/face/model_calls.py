@@ -14,13 +14,14 @@ import msgspec
 from actors.letters import Call, Priority
 from actors.relay import Relay
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.request_fallbacks import take_fallbacks
 from gateway.errors import Description, InvalidRequest
 from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import Caller, ClientKeys
 from gateway.face.correlation import trace_context
-from gateway.face.deadline import allowed_s, own_limit_s
+from gateway.face.deadline import allowed_s, own_limit_s, read_gap_s
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
@@ -95,9 +96,14 @@ class ModelServices:
     new_relay: Callable[[], Relay]
     client_keys: ClientKeys
     ingress: Ingress
-    terms: Callable[[str], Terms]
-    """On what terms a model is asked. Raises GatewayError where nobody serves it."""
+    terms: Callable[[str, Sequence[str] | None], Terms]
+    """On what terms a model is asked, with its own fallbacks or those named here.
+
+    Raises GatewayError where nobody serves it.
+    """
     reporting: Reporting
+    request_fallbacks: bool = False
+    """A request may name its own fallbacks."""
 
 
 def model_endpoint(dialect: ClientDialect, services: ModelServices) -> ApiEndpoint:
@@ -109,7 +115,16 @@ def model_endpoint(dialect: ClientDialect, services: ModelServices) -> ApiEndpoi
 class ModelCalls:
     """The work of such an endpoint: who asks, what, until when; then the router has it."""
 
-    __slots__ = ("_dialect", "_ingress", "_keys", "_new_relay", "_reporting", "_router", "_terms")
+    __slots__ = (
+        "_dialect",
+        "_ingress",
+        "_keys",
+        "_new_relay",
+        "_reporting",
+        "_router",
+        "_takes_fallbacks",
+        "_terms",
+    )
 
     def __init__(self, dialect: ClientDialect, services: ModelServices) -> None:
         self._dialect = dialect
@@ -118,6 +133,7 @@ class ModelCalls:
         self._keys = services.client_keys
         self._ingress = services.ingress
         self._terms = services.terms
+        self._takes_fallbacks = services.request_fallbacks
         self._reporting = services.reporting
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
@@ -149,10 +165,13 @@ class ModelCalls:
 
     def call(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Call:
         """The question as the router takes it. Raises GatewayError."""
+        fallbacks = None
+        if self._takes_fallbacks:
+            body, fallbacks = take_fallbacks(self._dialect.name, body)
         asked = self._dialect.read(body)
         record.model = asked.model
         record.stream = asked.stream
-        terms = self._terms(asked.model)
+        terms = self._terms(asked.model, fallbacks)
         record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,
@@ -170,6 +189,8 @@ class ModelCalls:
                 prompt_tokens=asked.prompt_tokens,
                 compose_error=self._dialect.error_body,
                 parameters=terms.parameters,
+                fallbacks=fallbacks,
+                read_gap_s=read_gap_s(request) if asked.stream else None,
             ),
             size_bytes=len(body),
             tokens=asked.prompt_tokens + asked.output_tokens,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from gateway.config import Config, Model
 from gateway.config.routing import Place
 from gateway.config.settings import ModelPrices
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, InvalidRequest
 from gateway.providers.prices import Prices
 from gateway.providers.reach import Reach
 
@@ -35,11 +35,23 @@ class Aliases:
 
     def steps(self, name: str) -> list[Step]:
         """The target and its fallbacks, but for those without a key. Raises the first one's error if none is left."""
-        last, entries = self.follow(name)
+        entries = self.follow(name)[1]
         fallbacks = next((entry.fallbacks for entry in entries if entry.fallbacks), ())
+        return self._steps([name, *fallbacks])
+
+    def chain(self, name: str, fallbacks: Sequence[str]) -> list[Step]:
+        """As `steps`, with the fallbacks that a request names. Raises InvalidRequest for one that nobody serves."""
+        for position, fallback in enumerate(fallbacks):
+            try:
+                self._reach.place(self.follow(fallback)[0])
+            except GatewayError as missing:
+                raise InvalidRequest(missing.message, param=f"fallbacks[{position}]") from missing
+        return self._steps([name, *fallbacks])
+
+    def _steps(self, names: Iterable[str]) -> list[Step]:
         steps: dict[tuple[str, str], Step] = {}
         refusal: GatewayError | None = None
-        for target, through in ((last, entries), *(self.follow(fallback) for fallback in fallbacks)):
+        for target, through in map(self.follow, names):
             try:
                 place = self._reach.place(target)
             except GatewayError as missing:

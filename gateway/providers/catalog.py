@@ -10,7 +10,7 @@ Providers' own lists of models only add to what is known: a name that is in none
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from actors.letters import Candidate
@@ -67,14 +67,22 @@ class Catalog:
         self._remembered.clear()
         self._listing.renew(provider)
 
-    def resolve(self, name: str) -> tuple[Candidate, ...]:
-        """Who can serve `name`, best first, never empty. Raises ModelNotFound, ProviderMissing."""
-        return self.resolution(name).candidates
+    def resolve(self, name: str, fallbacks: Sequence[str] | None = None) -> tuple[Candidate, ...]:
+        """Who can serve `name`, best first, never empty; `fallbacks` go before the configured ones.
 
-    def resolution(self, name: str) -> Resolution:
-        """As `resolve`, with the limits of the whole call. Raises ModelNotFound, ProviderMissing."""
+        Raises ModelNotFound, ProviderMissing; InvalidRequest for a fallback that nobody serves.
+        """
+        return self.resolution(name, fallbacks).candidates
+
+    def resolution(self, name: str, fallbacks: Sequence[str] | None = None) -> Resolution:
+        """As `resolve`, with the limits of the whole call. Raises as `resolve` does."""
+        if fallbacks is not None:
+            return self._resolve(name, self._aliases.chain(name, fallbacks))
         known = self._remembered.get(name)
-        return self._resolve(name) if known is None else known
+        if known is None:
+            known = self._resolve(name, self._aliases.steps(name))
+            self._remember(name, known)
+        return known
 
     def places(self, name: str) -> list[Place]:
         """As `resolve`, without what is known of the models. Raises ModelNotFound, ProviderMissing."""
@@ -104,18 +112,15 @@ class Catalog:
         """Whether `model` is configured, the sandbox's, or listed by a provider exactly so."""
         return model in self._own_names or self._known.lists(model)
 
-    def _resolve(self, name: str) -> Resolution:
-        steps = self._aliases.steps(name)
+    def _resolve(self, name: str, steps: Sequence[Step]) -> Resolution:
         place, entries = steps[0]
         provider = self._config.providers[place.provider]
-        resolution = Resolution(
+        return Resolution(
             tuple(self._candidate(step) for step in steps),
             total_for(entries, provider.timeouts, self._config.timeouts),
             # The name's own, also where its fallback is the first that can be asked.
             parameters_of(self._aliases.follow(name)[1]),
         )
-        self._remember(name, resolution)
-        return resolution
 
     def _remember(self, name: str, resolution: Resolution) -> None:
         """Keeps the newest names only: clients choose them."""
@@ -135,4 +140,5 @@ class Catalog:
             window=window,
             timeouts=timeouts_for(model, entries, provider.timeouts, self._config.timeouts),
             resumes=provider.kind in self._resuming,
+            yields=any(entry.fallback_on_content_filter for entry in entries),
         )

@@ -19,6 +19,9 @@ _UNPAID: Final = 402
 _FORBIDDEN: Final = 403
 _CONFLICT: Final = 409
 _TOO_MANY: Final = 429
+_REFUSALS: Final = frozenset({400, 403, 422})
+_FILTERS: Final = frozenset({"content_filter", "content_policy_violation", "data_inspection_failed"})
+"""Error codes of content filters: Azure's, OpenAI's, and that of models hosted in China."""
 
 Compose = Callable[[Description], bytes]
 """How an error's body is written in the client's dialect."""
@@ -80,6 +83,7 @@ def upstream_error(
         wants_window=too_long,
         retry_after=_retry_after(profile, headers, said, now),
     )
+    failure.filtered = status in _REFUSALS and bool(_FILTERS & {said.code, said.type})
     if translated or not explained:
         failure.type, failure.code = _words(failure, exhausted=exhausted, explained=explained)
         failure.body = compose(Description(status, failure.type, failure.code, failure.message))

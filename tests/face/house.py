@@ -295,7 +295,7 @@ class House:
         self._ids += 1
         return f"{self._ids:032x}"
 
-    def _terms(self, model: str) -> ScriptedTerms:
+    def _terms(self, model: str, fallbacks: object) -> ScriptedTerms:
         if model == "nobody-knows":
             raise ModelNotFound(f"The model '{model}' does not exist here.", param="model")
         return ScriptedTerms(TOTAL_S, PARAMETERS.get(model, {}))
