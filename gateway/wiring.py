@@ -130,10 +130,14 @@ class Gateway:
     def drain(self) -> None:
         """No new connections; `run` returns when the last request is over or the grace is."""
         self._draining = True
+        root = self.actors.root
+        front = None if root is None else root.current(FACE)
+        if isinstance(front, Front):
+            front.stop()  # before its listeners are closed: who waits there is still let in
         for listener in self._listeners:
             listener.close()
-        if self.actors.root is not None:
-            self.actors.root.stop()
+        if root is not None:
+            root.stop()
 
     # Vitals, for /health.
 

@@ -70,6 +70,10 @@ class Listener(Protocol):
         """The next connection. Raises OSError (EMFILE, ECONNABORTED, ...), trio.ClosedResourceError."""
         ...
 
+    def accept_nowait(self) -> Stream:
+        """One that waits already. Raises trio.WouldBlock, and what `accept` raises."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -125,11 +125,18 @@ class MemoryListener:
 
     async def accept(self) -> MemoryStream:
         await trio.lowlevel.checkpoint()
-        while not self._closed:
-            if self.waiting:
-                return self.waiting.popleft()
-            await self._arrived.wait()
-        raise trio.ClosedResourceError("this listener is closed")
+        while True:
+            try:
+                return self.accept_nowait()
+            except trio.WouldBlock:
+                await self._arrived.wait()
+
+    def accept_nowait(self) -> MemoryStream:
+        if self._closed:
+            raise trio.ClosedResourceError("this listener is closed")
+        if not self.waiting:
+            raise trio.WouldBlock
+        return self.waiting.popleft()
 
     def close(self) -> None:
         """Resets the connections that nobody has accepted."""

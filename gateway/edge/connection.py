@@ -103,10 +103,22 @@ class Connection:
     def drain(self, deadline: float) -> None:
         """Ends an idle connection now, any other after its answer or at `deadline`."""
         self._draining = True
-        if self in self._service.idle:
+        if self._is_idle():
             self.close()
         else:
             self._calls.deadline = deadline
+
+    def _is_idle(self) -> bool:
+        """It waits for a request of which nothing has come, also not to where only the kernel knows of it."""
+        is_new = self._fresh and self._refusal is None
+        if not (is_new or self in self._service.idle) or self._has_input():
+            return False
+        self._take_what_came()
+        return not self._has_input()
+
+    def _has_input(self) -> bool:
+        parser = self._parser
+        return bool(self._held or parser.ready or parser.midway or parser.rejection is not None)
 
     def close(self) -> None:
         """Ends the connection in order."""

@@ -18,5 +18,8 @@ class KeptListener:
     async def accept(self) -> Stream:
         return await self._listener.accept()
 
+    def accept_nowait(self) -> Stream:
+        return self._listener.accept_nowait()
+
     def close(self) -> None:
         """The owner's to do."""

@@ -11,7 +11,7 @@ from gateway.edge.answer_head import FieldLines
 from gateway.edge.asgi import ASGIApp
 from gateway.edge.connection import Connection, OnCrash, Service
 from gateway.edge.limits import ServerLimits
-from gateway.world import Listener
+from gateway.world import Listener, Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,8 @@ class EdgeServer:
         self._room = trio.lowlevel.ParkingLot()
         self._accepting = trio.CancelScope()
         self._failed_accepts = 0
+        self._listeners: Sequence[Listener] = ()
+        self._nursery: trio.Nursery | None = None
 
     async def serve(
         self,
@@ -57,6 +59,7 @@ class EdgeServer:
     ) -> None:
         """Serves until `drain` has been called and the last connection has ended; closes the listeners."""
         async with trio.open_nursery() as connections:
+            self._listeners, self._nursery = listeners, connections
             try:
                 with self._accepting:
                     async with trio.open_nursery() as acceptors:
@@ -68,8 +71,13 @@ class EdgeServer:
                     listener.close()
 
     def drain(self, grace_s: float) -> None:
-        """Stops accepting; closes idle connections now, others after their answer or when the grace is over."""
+        """Stops accepting; closes idle connections now, others after their answer or when the grace is over.
+
+        Idle are those on which no byte of a request has arrived, and who has connected by now is still let in.
+        """
         deadline = self._service.clock() + grace_s
+        if not self._accepting.cancel_called and self._nursery is not None:
+            self._accept_those_waiting(self._nursery)
         self._accepting.cancel()
         for connection in list(self._connections):
             connection.drain(deadline)
@@ -95,10 +103,23 @@ class EdgeServer:
                 self._failed_accepts += 1
                 await trio.sleep(self._service.limits.accept_pause_s)
                 continue
-            connection = Connection(self._service, stream, listener.address)
-            self._connections[connection] = None
-            connections.start_soon(self._run, connection)
+            self._let_in(stream, listener, connections)
             await self._make_room()
+
+    def _accept_those_waiting(self, connections: trio.Nursery) -> None:
+        room = self._service.limits.max_connections - len(self._connections)
+        for listener in self._listeners:
+            try:
+                while room > 0:
+                    self._let_in(listener.accept_nowait(), listener, connections)
+                    room -= 1
+            except (trio.WouldBlock, trio.ClosedResourceError, OSError):
+                continue
+
+    def _let_in(self, stream: Stream, listener: Listener, connections: trio.Nursery) -> None:
+        connection = Connection(self._service, stream, listener.address)
+        self._connections[connection] = None
+        connections.start_soon(self._run, connection)
 
     async def _run(self, connection: Connection) -> None:
         try:

@@ -118,10 +118,18 @@ class SocketListener:
             # Waiting first makes every accept a checkpoint: a flood of connections cannot hold up the rest.
             await trio.lowlevel.wait_readable(self._fd)
             try:
-                connected, address = self._socket.accept()
-            except BlockingIOError:
+                return self.accept_nowait()
+            except trio.WouldBlock:
                 continue  # another process that shares the socket was faster
-            return _adopt(connected, address, self._poll)
+
+    def accept_nowait(self) -> SocketStream:
+        if self._closed:
+            raise trio.ClosedResourceError("this listener is closed")
+        try:
+            connected, address = self._socket.accept()
+        except BlockingIOError:
+            raise trio.WouldBlock from None
+        return _adopt(connected, address, self._poll)
 
     def close(self) -> None:
         if self._closed:

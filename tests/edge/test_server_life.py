@@ -50,6 +50,25 @@ async def test_requests_within_the_grace_end_well(autojump_clock):
         assert house.ended_at == 3
 
 
+async def test_a_request_that_has_arrived_unseen_is_answered_all_the_same(autojump_clock):
+    """On a connection that is kept, on one that is new, and on one that nobody has accepted yet."""
+    async with serving() as house:
+        kept, new = await house.client(), await house.client()
+        await house.hello(kept)
+        await trio.testing.wait_all_tasks_blocked()
+        waiting = await house.client()
+        for client in (kept, new, waiting):
+            client.stream.send_nowait(get("/second"))
+        house.server.drain(25)
+        for client in (kept, new, waiting):
+            answer = await client.answer()
+            assert (answer.body, answer.at, answer.headers["connection"]) == (b"after a second", 1, "close")
+            assert await client.end() == 1
+            client.close()
+        await house.ended.wait()
+        assert house.ended_at == 1
+
+
 async def test_a_pipelined_request_behind_the_last_answer_is_not_answered(autojump_clock):
     """The answer in front of it said that the connection ends: the client knows to ask elsewhere."""
     async with serving() as house:
@@ -185,6 +204,7 @@ class Exhausted:
         self._listener = listener
         self._failures = failures
         self.address = listener.address
+        self.accept_nowait = listener.accept_nowait
         self.close = listener.close
 
     async def accept(self):
