@@ -47,11 +47,13 @@ class Actor(ABC, Generic[L]):
         self._timers = Timers(clock)
         self._draining: list[Drain] = []
         self._accepting = True
+        self._leaving = False
+        """Nobody sends it anything any more: it ends when all that it has been sent is answered."""
         self._nursery: trio.Nursery | None = None
 
     @property
     def state(self) -> str:
-        return "running" if self._accepting else "draining"
+        return "running" if self._accepting and not self._leaving else "draining"
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serves until cancelled or stopped; what its own loops raise climbs to the supervisor."""
@@ -94,6 +96,8 @@ class Actor(ABC, Generic[L]):
                     if letter is None:
                         break
                     handle(letter)
+                if self._leaving:
+                    self._end_if_idle()
 
     async def _keep_time(self) -> None:
         with self._last_words():
@@ -130,6 +134,14 @@ class Actor(ABC, Generic[L]):
 
     # The end.
 
+    def _leave(self) -> None:
+        self._leaving = True
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._nursery is not None and self._is_empty() and not self.mailbox.statistics().depth:
+            self._nursery.cancel_scope.cancel()
+
     @contextmanager
     def _last_words(self) -> Iterator[None]:
         try:
@@ -150,7 +162,7 @@ class Actor(ABC, Generic[L]):
             command.reply.fail(ActorDied(f"{self.name} is not running"))
         for drain in self._draining:
             drain.reply.settle(None)
-        self._observe(ActorBuried(self.name, told.queued, told.in_flight, self._clock()))
+        self._observe(ActorBuried(self.name, told.queued, told.in_flight, self._clock(), self._leaving))
 
     def _death(self) -> ActorDied:
         return ActorDied(f"{self.name} was stopped while it held this request")

@@ -90,6 +90,8 @@ class ActorBuried(NamedTuple):
     queued: int
     in_flight: int
     at: float
+    replaced: bool = False
+    """Another one had taken its place before."""
 
 
 Event = (

@@ -89,6 +89,10 @@ class ProviderActor(Actor[Attempt]):
         """Puts an attempt into the mailbox. Raises Overloaded, ActorDied."""
         self.mailbox.post(attempt, attempt.call.size_bytes)
 
+    def stop(self) -> None:
+        """Another one takes its place: it answers all that it has been sent, then `run` returns."""
+        self._leave()
+
     # The Keeper of those that wait or work here.
 
     def grow(self, attempt: Attempt, more_bytes: int) -> None:
@@ -111,6 +115,8 @@ class ProviderActor(Actor[Attempt]):
         """The asker of a waiting attempt has gone."""
         if self.waiters.leave(attempt):
             self._finish(attempt, Outcome.LEFT)
+            if self._leaving:
+                self._end_if_idle()
 
     # Admission.
 
@@ -136,6 +142,8 @@ class ProviderActor(Actor[Attempt]):
         """There is no room for this one."""
         self._observe(Refused(self.name, attempt.call, failure))
         self._fail(attempt, failure)
+        if self._leaving:
+            self._end_if_idle()
 
     # Calls in flight.
 
@@ -181,6 +189,8 @@ class ProviderActor(Actor[Attempt]):
             self._queue.serve()
         if self._draining:
             self._tell_drained()
+        if self._leaving:
+            self._end_if_idle()
 
     def _settle(self, attempt: Attempt, hold: Hold, failure: Failure | None, left: bool) -> None:
         """Permits, tokens, bytes and breakers; no await in here."""

@@ -86,11 +86,29 @@ class RouterActor(Actor[Call | Report]):
         self._random = random
         self._calls: dict[Call, Plan] = {}
         self._budgets: dict[str, RetryBudget] = {}
+        self._new_bucket = new_bucket
         self._clients = {
             label: ClientAccount(label, limits, clock(), new_bucket)
             for label, limits in settings.clients.items()
             if limits != ClientLimits()  # who has none needs no account, and most have none
         }
+
+    def configure(self, settings: RouterSettings) -> None:
+        """From here on these hold; a client whose limits stay as they are keeps its account."""
+        now = self._clock()
+        kept = {
+            label: account
+            for label, account in self._clients.items()
+            if settings.clients.get(label) == self.settings.clients[label]
+        }
+        self._clients = {
+            label: kept.get(label) or ClientAccount(label, limits, now, self._new_bucket)
+            for label, limits in settings.clients.items()
+            if limits != ClientLimits()
+        }
+        if _budget_terms(settings) != _budget_terms(self.settings):
+            self._budgets.clear()
+        self.settings = settings
 
     # The askers' side.
 
@@ -331,6 +349,10 @@ class RouterActor(Actor[Call | Report]):
             "retry_budgets": {name: budget.balance for name, budget in self._budgets.items()},
             "clients": {label: account.view(now) for label, account in self._clients.items()},
         }
+
+
+def _budget_terms(settings: RouterSettings) -> tuple[float, float, float]:
+    return settings.budget_deposit, settings.budget_start, settings.budget_cap
 
 
 def give_up(call: Call, failure: Failure) -> None:

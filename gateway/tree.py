@@ -50,6 +50,11 @@ class ActorTree:
         self._monitor: MemoryMonitor | None = None
 
     @property
+    def providers(self) -> Supervisor | None:
+        found = self._child(PROVIDERS)
+        return found if isinstance(found, Supervisor) else None
+
+    @property
     def root(self) -> Supervisor | None:
         return self._root
 
@@ -63,12 +68,16 @@ class ActorTree:
         """The provider actor of that name, None while there is none."""
         actor = self._providers.get(name)
         if actor is None or actor.buried:
-            providers = self._child(PROVIDERS)
-            found = providers.current(name) if isinstance(providers, Supervisor) else None
+            providers = self.providers
+            found = None if providers is None else providers.current(name)
             if not isinstance(found, ProviderActor):
                 return None
             actor = self._providers[name] = found
         return actor
+
+    def forget(self, name: str) -> None:
+        """The provider of that name has been replaced or taken away."""
+        self._providers.pop(name, None)
 
     def router(self) -> RouterActor | None:
         router = self._router

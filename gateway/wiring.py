@@ -6,50 +6,37 @@ run in one process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import trio
 
-from actors.letters import Work
 from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
 from actors.policy.memory_budget import MemoryBudget
 from actors.provider import ProviderActor
-from actors.relay import Relay
 from actors.router import RouterActor
 from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
 from gateway.actor_settings import provider_settings, router_settings
-from gateway.admin.actors import ActorsPage
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
-from gateway.calls.http_calls import HttpCalls
-from gateway.calls.sandbox import SandboxClient, SandboxSettings
-from gateway.calls.upstream import UpstreamClient as AnyClient
-from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
-from gateway.config.settings import MEGABYTE, Provider
+from gateway.config.settings import MEGABYTE
 from gateway.edge.client import ClientLimits as UpstreamLimits
 from gateway.edge.client import UpstreamClient
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.tls import client_context
 from gateway.edge.upstream_keeper import UpstreamKeeper
-from gateway.face.api import Reporting
-from gateway.face.app import create_app
-from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
 from gateway.face.health import Phase
 from gateway.face.hypercorn_engine import tls_context
-from gateway.face.ingress import Ingress
-from gateway.face.model_calls import ModelServices
-from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
-from gateway.face.services import Services
 from gateway.front import Front, engine_of
-from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
-from gateway.providers.directory import profile_of
+from gateway.providers.known_models import KnownModels
+from gateway.providers.model_data import ModelData
+from gateway.settled import USER_AGENT, Ground, Settled
 from gateway.sharing import Sharing
 from gateway.store.actor import StoreReports
 from gateway.telemetry.logs import Logs
@@ -58,18 +45,14 @@ from gateway.telemetry.observer import Observer
 from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, ROUTER, UPSTREAM, ActorTree
 from gateway.world import Listener, World
 
-USER_AGENT = f"llm-gateway/{__version__}"
-
 
 class Gateway:
     """One gateway: an ASGI app, and the actors behind it. Raises OSError, ssl.SSLError for TLS files it cannot read."""
 
     def __init__(self, config: Config, world: World, worker: str = "0") -> None:
-        self.config = config
         self.world = world
         self.worker = worker
         self.actors = ActorTree()
-        self.catalog = Catalog(config, resuming=RESUMING, wall_clock=world.wall_clock)
         self.logs = Logs(
             world.write_log,
             world.wall_clock,
@@ -77,12 +60,12 @@ class Gateway:
             levels=config.log.levels,
             worker=worker if config.server.workers > 1 else None,
         )
-        self.metrics = Metrics(self.catalog.known, self.actors.figures)
+        self.metrics = Metrics(lambda model: self.catalog.known(model), self.actors.figures)
         self.observer = Observer(self.logs, self.metrics)
         self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
         # Files are read now, so that one that is not there is told at once and not to the first client.
         self._tls = tls_context(config.server.tls_cert, config.server.tls_key) if config.server.tls_cert else None
-        authorities = client_context(config.upstream.ca_file or None) if self._asks_over_tls() else None
+        authorities = client_context(config.upstream.ca_file or None) if asks_over_tls(config) else None
         self.upstream = UpstreamClient(
             connect=world.connect,
             clock=world.clock,
@@ -90,15 +73,40 @@ class Gateway:
             ssl_context=None if authorities is None else lambda: authorities,
         )
         self.sharing = Sharing(config, world, workers=config.server.workers, observe=lambda: self.observer)
-        self._response_life = ResponseLife(self.sharing.responses, ttl_s=config.responses.ttl_s)
+        life = ResponseLife(self.sharing.responses, ttl_s=config.responses.ttl_s)
         self._background = BackgroundResponses(
-            self._response_life, limit=config.responses.max_background, on_crash=self.observer.request_crashed
+            life, limit=config.responses.max_background, on_crash=self.observer.request_crashed
         )
-        self._works = {name: self._work(name, provider) for name, provider in config.providers.items()}
+        self._ground = Ground(
+            world=world,
+            worker=worker,
+            actors=self.actors,
+            known=KnownModels(ModelData()),
+            metrics=self.metrics,
+            observer=self.observer,
+            ingress=self.ingress,
+            upstream=self.upstream,
+            response_life=life,
+            background=self._background,
+            vitals=self,
+        )
+        self.settled = Settled(config, self._ground)
+        """As requests that come now find it."""
         self._listeners: Sequence[Listener] = ()
         self._draining = False
         self._started_at = world.clock()
-        self.app = create_app(self._services())
+
+    @property
+    def config(self) -> Config:
+        return self.settled.config
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.settled.catalog
+
+    def app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """The ASGI app; each request is served by what is settled when it comes."""
+        return self.settled.app(scope, receive, send)
 
     # Life.
 
@@ -202,7 +210,7 @@ class Gateway:
     def _provider(self, name: str) -> ProviderActor:
         return ProviderActor(
             provider_settings(self.config, self.catalog, name),
-            work=self._works[name],
+            work=self.settled.works[name],
             report=self.actors.report,
             clock=self.world.clock,
             random=self.world.random,
@@ -225,7 +233,7 @@ class Gateway:
         return CatalogueKeeper(
             list_sources(self.config),
             self.upstream,
-            self.catalog.learn,
+            lambda provider, models: self.catalog.learn(provider, models),
             refresh_s=self.config.catalogue.refresh_s,
             user_agent=USER_AGENT,
             clock=self.world.clock,
@@ -242,101 +250,15 @@ class Gateway:
         if isinstance(bug, Exception):
             self.observer.request_crashed(bug, "")
 
-    # What they are made from.
 
-    def _asks_over_tls(self) -> bool:
-        return any(
-            not isinstance(provider, SandboxProvider)
-            and provider.base_url.startswith("https:")
-            and not self.config.missing_keys(name)
-            for name, provider in self.config.providers.items()
-        )
-
-    def _work(self, name: str, provider: Provider) -> Work:
-        world, asks_with_clients_key = self.world, False
-        client: AnyClient = self.upstream
-        if isinstance(provider, SandboxProvider):
-            profile, client = sandbox.profile(name), self._sandbox(name, provider)
-        else:
-            profile = profile_of(provider.kind, name, provider.base_url)
-            asks_with_clients_key = provider.auth == "passthrough"
-        output_limit = partial(self.catalog.output_limit, name)
-        return HttpCalls(
-            profile,
-            client,
-            ways_of(provider.kind, profile, output_limit),
-            resumptions=resumptions_of(provider.kind, profile, output_limit),
-            secrets={key.label: key.value for key in self.config.provider_keys(name)},
-            user_agent=USER_AGENT,
-            clock=world.clock,
-            wall_clock=world.wall_clock,
-            passthrough=asks_with_clients_key,
-        )
-
-    def _sandbox(self, name: str, provider: SandboxProvider) -> SandboxClient:
-        settings = SandboxSettings(
-            latency_s=provider.latency_ms / 1000.0, tokens_per_s=provider.tokens_per_s, fail=provider.fail
-        )
-        return SandboxClient(name, settings, new_id=self.world.new_id, wall_clock=self.world.wall_clock)
-
-    def _services(self) -> Services:
-        config, world = self.config, self.world
-        reporting = Reporting(
-            clock=world.clock,
-            new_id=world.new_id,
-            on_finished=self.observer.request_ended,
-            on_crash=self.observer.request_crashed,
-        )
-        client_keys = ClientKeys(config.client_keys if config.auth_required else None)
-        actors_page = ActorsPage(self.actors.looks, worker=self.worker, version=__version__)
-        return Services(
-            models=ModelServices(
-                router=self.actors,
-                new_relay=Relay,
-                client_keys=client_keys,
-                ingress=Ingress(PressedBudget(self.ingress, self.actors), config.server.body_bytes),
-                terms=self.catalog.resolution,
-                request_fallbacks=config.retry.request_fallbacks,
-                reporting=reporting,
-            ),
-            kind_of=self._kind_of,
-            response_life=self._response_life,
-            background=self._background,
-            catalogue=self.catalog,
-            providers=self._listed_providers,
-            vitals=self,
-            scrape=self.metrics.scrape,
-            run_in_thread=world.run_in_thread,
-            wall_clock=world.wall_clock,
-            metrics_door=TokenDoor(config.metrics_token),
-            admin_door=AdminDoor(config.admin_token),
-            admin={"/admin/actors": actors_page},
-            body_limit_bytes=config.server.body_bytes,
-            body_progress_s=config.server.body_progress_s,
-            hot_routes=config.server.hot_routes,
-        )
-
-    def _kind_of(self, model: str) -> str:
-        return self.config.providers[self.catalog.places(model)[0].provider].kind
-
-    def _listed_providers(self) -> list[ListedProvider]:
-        return [
-            ListedProvider(name, provider.kind, self.config.missing_keys(name))
-            for name, provider in self.config.providers.items()
-        ]
-
-
-class PressedBudget:
-    """The ingress budget, shut while the memory monitor says that there is no room at all."""
-
-    def __init__(self, budget: MemoryBudget, tree: ActorTree) -> None:
-        self._budget = budget
-        self._tree = tree
-        self.release = budget.release
-
-    def reserve(self, size_bytes: int) -> bool:
-        """Takes `size_bytes` if they fit, and if the process has room."""
-        return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)
+def asks_over_tls(config: Config) -> bool:
+    """Whether any provider that can be asked is reached by https."""
+    return any(
+        not isinstance(provider, SandboxProvider)
+        and provider.base_url.startswith("https:")
+        and not config.missing_keys(name)
+        for name, provider in config.providers.items()
+    )
 
 
 def build(config: Config, world: World, *, worker: str = "0") -> Gateway:

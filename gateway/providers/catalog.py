@@ -41,8 +41,8 @@ class Resolution(NamedTuple):
 class Catalog:
     """The routing table of one configuration, with what is known of its models.
 
-    `resuming` are the kinds of provider whose call tasks can go on with an answer that broke in the middle. Prices are
-    those that `wall_clock` (seconds since the epoch) makes them.
+    `resuming` are the kinds of provider whose call tasks can go on with an answer that broke in the middle, `known` is
+    what an earlier catalog has learned. Prices are those that `wall_clock` (seconds since the epoch) makes them.
     """
 
     def __init__(
@@ -50,11 +50,12 @@ class Catalog:
         config: Config,
         *,
         data: ModelData | None = None,
+        known: KnownModels | None = None,
         resuming: Collection[str] = (),
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._known = KnownModels(ModelData() if data is None else data)
+        self._known = known or KnownModels(ModelData() if data is None else data)
         self._resuming = frozenset(resuming)
         self._aliases = Aliases(config)
         self._listing = Listing(config, self._aliases, self._known, wall_clock)

@@ -47,8 +47,12 @@ class Logs:
         self._renderer = _Renderer(wall_clock)
         self._processors = (self._renderer,)
         self._whose = {} if worker is None else {"worker": worker}
+        self.set_levels(level, levels or {})
+
+    def set_levels(self, level: str, levels: Mapping[str, str]) -> None:
+        """For loggers that are made from here on. Raises ValueError."""
         self._level = _checked(level)
-        self._levels = {module: _checked(name) for module, name in (levels or {}).items()}
+        self._levels = {module: _checked(name) for module, name in levels.items()}
 
     def get(self, module: str) -> FilteringBoundLogger:
         """The logger of `module`; calls below its level cost next to nothing.

@@ -47,6 +47,12 @@ class Observer:
 
     def __init__(self, logs: Logs, metrics: Metrics) -> None:
         self._metrics = metrics
+        self.speak_through(logs)
+        self._leaving: dict[Attempt, tuple[str, float]] = {}
+        """Attempts that a client left behind, with the endpoint and when, until they have ended."""
+
+    def speak_through(self, logs: Logs) -> None:
+        """From here on its lines keep to the levels of `logs` as they are now."""
         self._face = logs.get("gateway.face")
         self._log_fields = logs.often("gateway.face", "request")
         self._provider = logs.get("actors.provider")
@@ -56,8 +62,6 @@ class Observer:
         self._catalogue = logs.get("gateway.calls.catalogue_keeper")
         self._store = logs.get("gateway.store")
         self._own = logs.get(__name__)
-        self._leaving: dict[Attempt, tuple[str, float]] = {}
-        """Attempts that a client left behind, with the endpoint and when, until they have ended."""
 
     @property
     def abandoned(self) -> int:
@@ -121,8 +125,9 @@ class Observer:
                 self._provider.debug(
                     "refused", actor=actor, correlation_id=_correlation_id(call), because=kind_of(failure)
                 )
-            case ActorBuried(actor, queued, in_flight, _):
-                self._metrics.close_breakers(actor)
+            case ActorBuried(actor, queued, in_flight, replaced=replaced):
+                if not replaced:
+                    self._metrics.close_breakers(actor)
                 self._supervisor.info("actor gone", actor=actor, queued=queued, in_flight=in_flight)
             case PressureMoved(before, after, used_bytes, threshold_bytes, _):
                 say = self._memory.warning if after > before else self._memory.info

@@ -28,7 +28,7 @@ async def test_a_gateway_that_gives_up_says_why_and_ends_with_an_error(autojump_
     codes: list[int] = []
 
     async def live() -> None:
-        codes.append(await serve._serve(it.gateway.config, it.world))
+        codes.append(await serve.serve_alone(it.gateway.config, it.world))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(live)
@@ -50,7 +50,7 @@ async def test_an_address_that_is_taken_is_said_in_one_line(
     it = Running(configured("edge"), MemoryNetwork(), ADDRESS, seed=0)
     await it.network.listen(*ADDRESS)
 
-    assert await serve._serve(it.gateway.config, it.world) == serve.GAVE_UP
+    assert await serve.serve_alone(it.gateway.config, it.world) == serve.GAVE_UP
 
     assert capsys.readouterr().err == "llm-gateway cannot listen on 127.0.0.1:8080: 127.0.0.1:8080 is taken\n"
 
@@ -67,7 +67,7 @@ def test_told_to_stop_at_any_step_of_its_start_it_ends_in_order(engine: str, mon
             said.append(announced(it))
             it.gateway.drain()
 
-        def build(config: Config, world: World) -> Gateway:
+        def build(config: Config, world: World, *, worker: str) -> Gateway:
             disturb.arm(stop)
             return it.gateway
 
@@ -80,7 +80,7 @@ def test_told_to_stop_at_any_step_of_its_start_it_ends_in_order(engine: str, mon
         monkeypatch.setattr(serve, "build", build)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_when_ready)
-            assert await serve._serve(it.gateway.config, it.world) == serve.SERVED
+            assert await serve.serve_alone(it.gateway.config, it.world) == serve.SERVED
 
         assert announced(it) == [*said[0], "gateway stopped"]
         assert it.troubles() == []

@@ -1,0 +1,162 @@
+"""What one configuration comes to: routing table, call tasks' work, and the app. A reload makes another and swaps it.
+
+Nothing in here lives or keeps state of its own; what does is the Ground, which outlasts every configuration. A request
+that has begun keeps the app, and with it the Settled, that it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from actors.letters import Work
+from actors.memory_monitor import Pressure
+from actors.policy.memory_budget import MemoryBudget
+from actors.relay import Relay
+from gateway import __version__
+from gateway.admin.actors import ActorsPage
+from gateway.calls.http_calls import HttpCalls
+from gateway.calls.sandbox import SandboxClient, SandboxSettings
+from gateway.calls.upstream import UpstreamClient as AnyClient
+from gateway.calls.ways import RESUMING, resumptions_of, ways_of
+from gateway.config import Config, SandboxProvider
+from gateway.config.settings import Provider
+from gateway.edge.client import UpstreamClient
+from gateway.face.api import Reporting
+from gateway.face.app import create_app
+from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.background import BackgroundResponses
+from gateway.face.health import Vitals
+from gateway.face.ingress import Ingress
+from gateway.face.model_calls import ModelServices
+from gateway.face.models import ListedProvider
+from gateway.face.response_life import ResponseLife
+from gateway.face.services import Services
+from gateway.providers import sandbox
+from gateway.providers.catalog import Catalog
+from gateway.providers.directory import profile_of
+from gateway.providers.known_models import KnownModels
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.observer import Observer
+from gateway.tree import ActorTree
+from gateway.world import World
+
+USER_AGENT = f"llm-gateway/{__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What outlasts a configuration, and all that is settled stands on."""
+
+    world: World
+    worker: str
+    actors: ActorTree
+    known: KnownModels
+    metrics: Metrics
+    observer: Observer
+    ingress: MemoryBudget
+    upstream: UpstreamClient
+    response_life: ResponseLife
+    background: BackgroundResponses
+    vitals: Vitals
+
+
+class Settled:
+    """Everything that follows from one configuration."""
+
+    def __init__(self, config: Config, ground: Ground) -> None:
+        self.config = config
+        self._ground = ground
+        self.catalog = Catalog(config, known=ground.known, resuming=RESUMING, wall_clock=ground.world.wall_clock)
+        self.works: Mapping[str, Work] = {
+            name: self._work(name, provider) for name, provider in config.providers.items()
+        }
+        self.app = create_app(self._services())
+
+    def _work(self, name: str, provider: Provider) -> Work:
+        world, asks_with_clients_key = self._ground.world, False
+        client: AnyClient = self._ground.upstream
+        if isinstance(provider, SandboxProvider):
+            profile, client = sandbox.profile(name), self._sandbox(name, provider)
+        else:
+            profile = profile_of(provider.kind, name, provider.base_url)
+            asks_with_clients_key = provider.auth == "passthrough"
+        output_limit = partial(self.catalog.output_limit, name)
+        return HttpCalls(
+            profile,
+            client,
+            ways_of(provider.kind, profile, output_limit),
+            resumptions=resumptions_of(provider.kind, profile, output_limit),
+            secrets={key.label: key.value for key in self.config.provider_keys(name)},
+            user_agent=USER_AGENT,
+            clock=world.clock,
+            wall_clock=world.wall_clock,
+            passthrough=asks_with_clients_key,
+        )
+
+    def _sandbox(self, name: str, provider: SandboxProvider) -> SandboxClient:
+        settings = SandboxSettings(
+            latency_s=provider.latency_ms / 1000.0, tokens_per_s=provider.tokens_per_s, fail=provider.fail
+        )
+        return SandboxClient(name, settings, new_id=self._ground.world.new_id, wall_clock=self._ground.world.wall_clock)
+
+    def _services(self) -> Services:
+        config, ground = self.config, self._ground
+        world = ground.world
+        reporting = Reporting(
+            clock=world.clock,
+            new_id=world.new_id,
+            on_finished=ground.observer.request_ended,
+            on_crash=ground.observer.request_crashed,
+        )
+        client_keys = ClientKeys(config.client_keys if config.auth_required else None)
+        actors_page = ActorsPage(ground.actors.looks, worker=ground.worker, version=__version__)
+        return Services(
+            models=ModelServices(
+                router=ground.actors,
+                new_relay=Relay,
+                client_keys=client_keys,
+                ingress=Ingress(PressedBudget(ground.ingress, ground.actors), config.server.body_bytes),
+                terms=self.catalog.resolution,
+                request_fallbacks=config.retry.request_fallbacks,
+                reporting=reporting,
+            ),
+            kind_of=self._kind_of,
+            response_life=ground.response_life,
+            background=ground.background,
+            catalogue=self.catalog,
+            providers=self._listed_providers,
+            vitals=ground.vitals,
+            scrape=ground.metrics.scrape,
+            run_in_thread=world.run_in_thread,
+            wall_clock=world.wall_clock,
+            metrics_door=TokenDoor(config.metrics_token),
+            admin_door=AdminDoor(config.admin_token),
+            admin={"/admin/actors": actors_page},
+            body_limit_bytes=config.server.body_bytes,
+            body_progress_s=config.server.body_progress_s,
+            hot_routes=config.server.hot_routes,
+        )
+
+    def _kind_of(self, model: str) -> str:
+        return self.config.providers[self.catalog.places(model)[0].provider].kind
+
+    def _listed_providers(self) -> list[ListedProvider]:
+        return [
+            ListedProvider(name, provider.kind, self.config.missing_keys(name))
+            for name, provider in self.config.providers.items()
+        ]
+
+
+class PressedBudget:
+    """The ingress budget, shut while the memory monitor says that there is no room at all."""
+
+    def __init__(self, budget: MemoryBudget, tree: ActorTree) -> None:
+        self._budget = budget
+        self._tree = tree
+        self.release = budget.release
+
+    def reserve(self, size_bytes: int) -> bool:
+        """Takes `size_bytes` if they fit, and if the process has room."""
+        return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)
