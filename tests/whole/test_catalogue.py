@@ -122,6 +122,7 @@ async def test_a_provider_that_says_nothing_delays_neither_the_start_nor_anybody
 
 async def test_a_list_that_does_not_come_is_told_once_and_asked_for_again_sooner(autojump_clock: MockClock) -> None:
     async with listing() as (it, openai):
+        await trio.sleep(0.001)  # the first list has come
         openai.plays_lists(stalls, fails(401), fails(500), lists("gpt-6"))
         await trio.sleep(920)
 

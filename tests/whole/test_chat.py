@@ -225,6 +225,7 @@ async def test_health_tells_who_is_there(autojump_clock: MockClock, engine: str)
         assert health.json == {
             "status": "ok",
             "version": __version__,
+            "worker": "0",
             "uptime_s": 5,
             "providers": dict.fromkeys(providers, "running"),
         }
