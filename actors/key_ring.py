@@ -30,6 +30,8 @@ class KeyPauses:
     """After a 429 that does not say for how long."""
     wait_for_cooldown_s: float = 5.0
     """A shorter cooldown is waited out, a longer one sends the call elsewhere."""
+    cooldown_max_s: float = 300.0
+    """However long a 429 says: then it is asked again, for it may have been wrong. Envoy's bound for the same."""
     refused_s: float = 5.0
     """After the first refusal; it doubles with each further one."""
     refused_max_s: float = 600.0
@@ -64,6 +66,8 @@ class KeyRing:
         self._pauses = pauses
         self._cooldowns: dict[Place, float] = {}
         """Until when a key and model are left alone."""
+        self._unsaid: set[Place] = set()
+        """Those of them whose 429 did not say for how long."""
         self._aside: dict[Place, _Aside] = {}
 
     def choose(self, attempt: Attempt, now: float, requests_left: Callable[[str], float]) -> str | float:
@@ -79,7 +83,7 @@ class KeyRing:
         if ready:
             spent = _spent_on(attempt)
             return max([label for label in ready if label not in spent] or ready, key=requests_left)
-        return self._least_bad(model, now, attempt.call.deadline)
+        return self._least_bad(attempt, model, now)
 
     def begin(self, label: str, model: str) -> tuple[Place, ...]:
         """A call goes out with the key of `label`. What it tries of that which was set aside goes to `settle`."""
@@ -97,8 +101,12 @@ class KeyRing:
 
     def cool_down(self, label: str, model: str, failure: Failure, now: float) -> float:
         """A 429: this key and model are left alone for as long as the provider said. Returns those seconds."""
+        unsaid = failure.retry_after is None
         seconds = self._pauses.cooldown_s if failure.retry_after is None else failure.retry_after
+        seconds = min(seconds, self._pauses.cooldown_max_s)
         self._cooldowns = {place: until for place, until in self._cooldowns.items() if until > now}
+        self._unsaid &= self._cooldowns.keys()
+        (self._unsaid.add if unsaid else self._unsaid.discard)((label, model))
         self._cooldowns[label, model] = max(now + seconds, self._cooldowns.get((label, model), now))
         return seconds
 
@@ -146,8 +154,11 @@ class KeyRing:
         places = (self._aside.get((label, ANY_MODEL)), self._aside.get((label, model)))
         return any(aside is not None and (aside.is_tried or aside.until > now) for aside in places)
 
-    def _least_bad(self, model: str, now: float, deadline: float) -> str | float:
-        """No key is ready: the end of a cooldown is waited for; where all are set aside, one is tried all the same."""
+    def _least_bad(self, attempt: Attempt, model: str, now: float) -> str | float:
+        """No key is ready: the end of a cooldown is waited for; where all are set aside, one is tried all the same.
+
+        Where nobody knows how long it will be and a fallback stands by, it is not.
+        """
         cooling = [
             self._cooldowns[label, model]
             for label in self._labels
@@ -156,7 +167,8 @@ class KeyRing:
         if not cooling:
             return min(self._labels, key=lambda label: self._aside_until(label, model))
         until = min(cooling)
-        if until - now > self._pauses.wait_for_cooldown_s or until >= deadline:
+        in_vain = attempt.backed and not self._unsaid.isdisjoint((label, model) for label in self._labels)
+        if in_vain or until - now > self._pauses.wait_for_cooldown_s or until >= attempt.call.deadline:
             raise RateLimited(
                 f"{self._provider} asks for less for {model}: it is left alone for now", retry_after=until - now
             )

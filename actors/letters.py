@@ -191,6 +191,7 @@ class Attempt:
 
     __slots__ = (
         "accepted_at",
+        "backed",
         "began_at",
         "call",
         "candidate",
@@ -210,7 +211,6 @@ class Attempt:
         "outcome",
         "progress",
         "recoverable",
-        "replaceable",
         "scope",
         "sent_at",
         "spent_tokens",
@@ -231,8 +231,8 @@ class Attempt:
         """Why it was started: first, retry, rotate, fallback, hedge or resume."""
         self.progress = progress
         """What the client already has of this answer, where a broken stream is to go on; else None."""
-        self.recoverable = self.replaceable = False
-        """Another candidate could go on with its answer if that breaks; could answer where its own one `yields`."""
+        self.backed = self.recoverable = False
+        """Another candidate could be asked in its place; could go on with its answer if that breaks."""
         self.number = len(call.attempts) + 1
         self.epoch = self.number
         self.scope: trio.CancelScope | None = None

@@ -197,7 +197,7 @@ class RouterActor(Actor[Call | Report]):
         candidate = plan.candidate
         attempt = Attempt(call, candidate, clock=self._clock, operation=operation, progress=plan.delivered)
         attempt.recoverable = call.relay is not None and self.settings.resume and plan.has_successor
-        attempt.replaceable = candidate.yields and plan.has_next(None)
+        attempt.backed = len(plan.candidates) > 1 and plan.has_next(None)
         call.attempts.append(attempt)
         if operation != ROTATE:
             plan.tries += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors.admission import ProviderSettings
 from actors.buckets import RateLimits
+from actors.key_ring import KeyPauses
 from actors.plan import ClientLimits
 from actors.policy.gradient import GradientSettings
 from actors.policy.retry_plan import RetrySettings
@@ -27,6 +28,7 @@ def provider_settings(config: Config, catalog: Catalog, name: str) -> ProviderSe
         gradient=_gradient(provider),
         kept_for_high=provider.kept_for_high,
         memory_bytes=provider.memory_mb * MEGABYTE,
+        key_pauses=KeyPauses(cooldown_max_s=config.retry.cooldown_max_s),
     )
 
 

@@ -56,15 +56,20 @@ class Course:
         attempt.sent()
         attempt.spent_tokens = self.prompt_tokens
 
+    @property
+    def _yields(self) -> bool:
+        """What is refused here is to be asked elsewhere, and can be."""
+        return self.attempt.candidate.yields and self.attempt.backed
+
     def refused(self, refusal: Failure) -> Failure:
         """What a provider's error answer means: another candidate may answer what a content filter will not have."""
-        if self.attempt.replaceable and isinstance(refusal, UpstreamError) and refusal.filtered:
+        if self._yields and isinstance(refusal, UpstreamError) and refusal.filtered:
             refusal.retryable = refusal.elsewhere = True
         return refusal
 
     def check_filter(self, finish_reason: str | None) -> None:
         """Raises ContentFiltered for an answer that nobody has heard of yet and that another candidate may give."""
-        if self.attempt.replaceable and finish_reason in _FILTERED:
+        if self._yields and finish_reason in _FILTERED:
             candidate = self.attempt.candidate
             raise ContentFiltered(f"The content filter of {candidate.model} at {candidate.provider} refused to answer.")
 

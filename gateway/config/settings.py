@@ -131,6 +131,7 @@ class Retry(Section, frozen=True, kw_only=True):
     budget_cap: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget_cap
     backoff_base_s: Seconds = _ROUTER.retry.backoff_base_s
     backoff_max_s: Seconds = _ROUTER.retry.backoff_max_s
+    cooldown_max_s: Seconds = _PROVIDER.key_pauses.cooldown_max_s
     request_fallbacks: bool = False
 
 
