@@ -178,7 +178,7 @@ def _judged(reply: Any) -> Any:
 
 
 _REASONS: Final = {
-    "AuthenticationError": "wrong password",
+    "AuthenticationError": "wrong password, or none",
     "AuthorizationError": "not allowed",
     "BusyLoadingError": "still loading its data",
     "ClusterDownError": "the cluster is down",

@@ -1,0 +1,166 @@
+"""Against real Valkey servers: every way to reach one, and the script that grants leases against its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.config.store_address import read_store_address
+from gateway.store.redis_client import in_threads
+from gateway.world import RedisDown, Words
+from tests.certificates import certify
+from tests.store.fake_redis import GCRA
+from tests.store.gcra_model import gcra
+from tests.store.tls_forwarder import tls_in_front_of
+from tests.store.valkeys import HOST, Valkey, cluster, valkey, watched
+
+LEASES: list[Words] = [
+    ("EVAL", GCRA, 2, f"p:limit:{{{name}}}", f"p:limit:{{{name}}}:id", "10.0", "600.0", "0.0", "10.0", "1.0", 60)
+    for name in ("provider/openai/key/A/requests", "client/team-a/tokens", "provider/x/model/a}b{c/tokens")
+]
+QUESTIONS: list[Words] = [
+    ("SET", "key", b"\x00\xff", "PX", 60_000),
+    ("GET", "key"),
+    (
+        "DEL",
+        "key",
+    ),
+    *LEASES,
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    with valkey(tmp_path_factory.mktemp("valkey")) as one:
+        yield one
+
+
+async def asked(url: str, commands: list[Words] = QUESTIONS, *, ca_file: str = "") -> list[Any]:
+    """The replies of a store at `url`, each command asked twice: by a fresh connection, and by a used one."""
+    redis = in_threads()(read_store_address(url), ca_file)
+    try:
+        await redis.execute(commands)
+        return await redis.execute(commands)
+    finally:
+        await redis.close()
+
+
+def assert_served(replies: list[Any]) -> None:
+    assert replies[:3] == [True, b"\x00\xff", 1]
+    for reply in replies[3:]:
+        granted, remaining, wait_s, _ = map(float, reply.split())
+        assert (granted, remaining, wait_s) == (10, 590, 0), "asked twice under one id, charged once"
+
+
+async def test_one_server(server: Valkey) -> None:
+    assert_served(await asked(f"{server.url}/3"))
+
+
+async def test_a_unix_socket(tmp_path: Path) -> None:
+    with valkey(tmp_path, f"unixsocket {tmp_path / 'socket'}"):
+        assert_served(await asked(f"unix://{tmp_path / 'socket'}"))
+
+
+async def test_a_password_with_odd_characters_and_a_wrong_one(tmp_path: Path) -> None:
+    with valkey(tmp_path, 'requirepass "p@ss:w/rd"') as one:
+        assert_served(await asked(f"redis://:p%40ss%3Aw%2Frd@{HOST}:{one.port}"))
+        for url in (f"redis://:wrong@{HOST}:{one.port}", one.url):
+            with pytest.raises(RedisDown, match="wrong password, or none") as down:
+                await asked(url)
+            assert "wrong@" not in str(down.value)
+
+
+async def test_tls_with_our_authority_and_not_without(tmp_path: Path, server: Valkey) -> None:
+    certificate = certify(tmp_path)
+    with tls_in_front_of(server.port, certificate) as port:
+        assert_served(await asked(f"rediss://localhost:{port}/4", ca_file=str(certificate.file)))
+        with pytest.raises(RedisDown):
+            await asked(f"rediss://localhost:{port}/4")
+
+
+async def test_a_cluster_keeps_a_limit_and_its_answers_together_and_loses_a_node(tmp_path: Path) -> None:
+    with cluster(tmp_path) as nodes:
+        url = f"redis+cluster://{HOST}:{nodes[0].port},{HOST}:{nodes[1].port}"
+        assert_served(await asked(url))
+        nodes[2].kill()
+        with pytest.raises(RedisDown):
+            await asked(url, [("SET", f"key {number}", "1") for number in range(20)])
+        nodes[2].start()
+        redis = in_threads()(read_store_address(url), "")
+        with trio.fail_after(10):
+            while True:
+                try:
+                    await redis.execute([("SET", f"key {number}", "1") for number in range(20)])
+                    break
+                except RedisDown:
+                    await trio.sleep(0.05)
+        await redis.close()
+
+
+async def test_sentinels_lead_to_the_next_master(tmp_path: Path) -> None:
+    with watched(tmp_path) as (master, replica, sentinels):
+        url = "redis+sentinel://" + ",".join(f"{HOST}:{sentinel.port}" for sentinel in sentinels) + "/gateway"
+        assert_served(await asked(url))
+        redis = in_threads()(read_store_address(url), "")
+        await redis.execute([("SET", "key", "1")])
+        master.kill()
+        with trio.fail_after(10):
+            while True:
+                try:
+                    await redis.execute([("SET", "key", "2")])
+                    break
+                except RedisDown:
+                    await trio.sleep(0.05)
+        await redis.close()
+        with replica.client() as client:
+            assert client.get("key") == b"2"
+
+
+amounts = st.integers(0, 700)
+steps = st.lists(st.tuples(st.integers(-300, 300), amounts, amounts), min_size=1, max_size=12)
+names = count()
+
+
+@settings(max_examples=60, deadline=None)
+@given(rate=st.floats(0.01, 1e6), burst=st.integers(1, 10**7), steps=steps)
+def test_the_script_does_what_its_model_says(
+    server: Valkey, rate: float, burst: int, steps: list[tuple[int, int, int]]
+) -> None:
+    """To the last bit, at the times that the server's own clock had."""
+    place = f"m:{{{next(names)}}}"
+    full_at = None
+    with server.client() as client:
+        for number, (owed, want, least) in enumerate(steps):
+            least = min(want, least)
+            reply: Any = client.eval(
+                GCRA,
+                2,
+                place,
+                f"{place}:{number}",
+                repr(rate),
+                burst,
+                owed,
+                want,
+                least,
+                60,  # type: ignore[arg-type]
+            )
+            granted, remaining, wait_s, now = map(float, reply.split())
+            verdict = gcra(full_at, now, rate=rate, burst=burst, owed=owed, want=want, least=least)
+            assert (granted, remaining, wait_s) == verdict[:3]
+            full_at = verdict.full_at
+            again: Any = client.eval(GCRA, 2, place, f"{place}:{number}", repr(rate), burst, owed, want, least, 60)  # type: ignore[arg-type]
+            assert again == reply
+
+
+def test_what_the_script_leaves_behind_goes_by_itself(server: Valkey) -> None:
+    with server.client() as client:
+        client.eval(GCRA, 2, "{ttl}", "{ttl}:id", "10.0", "600.0", "100", "0", "0", 60)  # type: ignore[arg-type]
+        assert 10_000 < int(client.pttl("{ttl}")) <= 11_001  # type: ignore[arg-type]
+        assert 59_000 < int(client.pttl("{ttl}:id")) <= 60_000  # type: ignore[arg-type]
