@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import trio
 
-from actors.control import Command, Drain, Resume, Status, Stop, control_mailbox
+from actors.control import Command, Drain, Heed, Resume, Status, Stop, control_mailbox
 from actors.errors import ActorDied
 from actors.events import ActorBuried, Observe
 from actors.letters import Clock
@@ -159,7 +159,8 @@ class Actor(ABC, Generic[L]):
         self._accepting = False
         told = self._tell_all(self.mailbox.close_and_drain())
         for command in self.control.close_and_drain():
-            command.reply.fail(ActorDied(f"{self.name} is not running"))
+            if not isinstance(command, Heed):
+                command.reply.fail(ActorDied(f"{self.name} is not running"))
         for drain in self._draining:
             drain.reply.settle(None)
         self._observe(ActorBuried(self.name, told.queued, told.in_flight, self._clock(), self._leaving))

@@ -200,6 +200,16 @@ class Admission:
                 self._gradient.answered(now - attempt.sent_at, self.concurrency.used, now, streamed=streamed)
                 self.concurrency.resize(self._gradient.limit)
 
+    def heed(self, model: str, for_s: float, now: float) -> Move | None:
+        """Another worker's breaker of `model` ("*": of the host) has opened: whether this one has moved with it."""
+        breaker = self._host if model == HOST else self._models.get(model) or self._new_breaker(model)
+        return breaker.hinted(for_s, now)
+
+    def opens_in_s(self, model: str, now: float) -> float:
+        """Seconds until the breaker of `model` ("*": of the host) lets a probe through; 0 where it is not open."""
+        breaker = self._host if model == HOST else self._models.get(model)
+        return 0.0 if breaker is None else breaker.opens_in_s(now)
+
     def asked_for_less(self) -> None:
         """The provider said so (429), or was too slow: one concurrent call less where their limit adapts."""
         if self._gradient is not None:

@@ -40,7 +40,15 @@ class Stop:
     reply: Reply[None] = field(default_factory=Reply)
 
 
-Command = Status | Drain | Resume | Stop
+@dataclass(frozen=True, slots=True)
+class Heed:
+    """Tells a provider's actor that another worker's breaker of `model` ("*": of the host) is open for `for_s` more."""
+
+    model: str
+    for_s: float
+
+
+Command = Status | Drain | Resume | Stop | Heed
 
 
 def control_mailbox(owner: str, clock: Callable[[], float]) -> Mailbox[Command]:

@@ -16,6 +16,7 @@ import trio
 
 from actors.actor import Actor, Told
 from actors.admission import Admission, Hold, ProviderSettings
+from actors.control import Command, Heed
 from actors.crew import Crew
 from actors.errors import (
     Blame,
@@ -39,10 +40,17 @@ from actors.events import (
 )
 from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Report, Rotated, Work
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
-from actors.policy.breaker import Move
+from actors.policy.breaker import Move, Phase
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.queue import Queue
 from actors.waiters import Waiters
+
+Warn = Callable[[str, str, float], None]
+"""Takes (provider, model or "*", seconds for which its breaker is open now)."""
+
+
+def keep_to_oneself(provider: str, model: str, for_s: float) -> None:
+    """For a worker that shares nothing."""
 
 
 class ProviderActor(Actor[Attempt]):
@@ -58,10 +66,11 @@ class ProviderActor(Actor[Attempt]):
         random: random.Random,
         observe: Observe,
         new_bucket: NewBucket = local_bucket,
+        warn: Warn = keep_to_oneself,
         mailbox_capacity: int = DEFAULT_CAPACITY,
         mailbox_bytes: int = DEFAULT_CAPACITY_BYTES,
     ) -> None:
-        """`report` takes what comes back to the router; it must not raise and must not block."""
+        """`report` takes what comes back to the router, `warn` whose breaker has opened; neither may raise or block."""
         mailbox: Mailbox[Attempt] = Mailbox(
             settings.name, clock=clock, capacity=mailbox_capacity, capacity_bytes=mailbox_bytes
         )
@@ -78,6 +87,7 @@ class ProviderActor(Actor[Attempt]):
         self._queue = Queue(self, self.waiters, self.admission, self._timers, clock)
         self._work = work
         self._report = report
+        self._warn = warn
         self._in_flight: dict[Attempt, Hold] = {}
         self._crew = Crew(self._serve)
 
@@ -314,4 +324,16 @@ class ProviderActor(Actor[Attempt]):
         }
 
     def _breaker_moved(self, model: str, move: Move, failures: int) -> None:
-        self._observe(BreakerMoved(self.name, model, move.before, move.after, failures, self._clock()))
+        now = self._clock()
+        self._observe(BreakerMoved(self.name, model, move.before, move.after, failures, now))
+        if move.after is Phase.OPEN and (for_s := self.admission.opens_in_s(model, now)) > 0:
+            self._warn(self.name, model, for_s)
+
+    def _carry_out(self, command: Command) -> None:
+        if not isinstance(command, Heed):
+            super()._carry_out(command)
+            return
+        now = self._clock()
+        move = self.admission.heed(command.model, command.for_s, now)
+        if move is not None:  # known from another worker: those have heard of it
+            self._observe(BreakerMoved(self.name, command.model, move.before, move.after, 0, now))

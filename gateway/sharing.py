@@ -11,6 +11,7 @@ from actors.supervisor import ChildSpec
 from gateway.config import Config
 from gateway.config.settings import MEGABYTE
 from gateway.store.actor import StoreActor, StoreReports
+from gateway.store.hints import Deliver, HintBoard
 from gateway.store.leases import LeaseDesk
 from gateway.store.line import StoreLine
 from gateway.store.memory import MemoryResponseStore
@@ -19,7 +20,7 @@ from gateway.store.search import StoreSearch
 from gateway.store.shared_responses import ChosenResponseStore, SharedResponseStore
 from gateway.world import World
 
-STORE, LEASES = "store", "leases"
+STORE, LEASES, HINTS = "store", "leases", "hints"
 LEAVING_S = 0.5
 """What the store gets to take leases back at the end."""
 
@@ -27,8 +28,13 @@ LEAVING_S = 0.5
 class Sharing:
     """Everything of one gateway's that goes through the store; it outlives the actors that `children` names."""
 
-    def __init__(self, config: Config, world: World, *, workers: int, observe: Callable[[], Observe]) -> None:
-        """`workers` is how many share each limit: a worker without the store keeps to that share of it."""
+    def __init__(
+        self, config: Config, world: World, *, workers: int, observe: Callable[[], Observe], heed: Deliver
+    ) -> None:
+        """`workers` is how many share each limit: a worker without the store keeps to that share of it.
+
+        `heed` is told of breakers that have opened elsewhere.
+        """
         settings, responses = config.store, config.responses
         self._world = world
         self._observe = observe
@@ -39,6 +45,7 @@ class Sharing:
         self.leases = LeaseDesk(
             self.line, prefix=settings.prefix, workers=workers, clock=world.clock, new_id=world.new_id
         )
+        self.hints = HintBoard(self.line, heed, prefix=settings.prefix, clock=world.clock, new_id=world.new_id)
         max_bytes = responses.max_mb * MEGABYTE
         self.responses: ResponseStore = ChosenResponseStore(
             self.line,
@@ -55,6 +62,7 @@ class Sharing:
         return [
             ChildSpec(STORE, partial(self._store, reports), kind="store", grace_s=LEAVING_S),
             ChildSpec(LEASES, lambda: self.leases, kind="limits"),
+            ChildSpec(HINTS, lambda: self.hints, kind="breakers"),
         ]
 
     def _store(self, reports: StoreReports) -> StoreActor:

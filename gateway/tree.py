@@ -4,6 +4,7 @@ root (one_for_one)
 ├── memory            the memory monitor
 ├── store             carries commands to the shared store, where there is one
 ├── leases            rate limits that workers and hosts share
+├── hints             breakers that have opened on other workers and hosts
 ├── upstream          closes connections that have been idle for too long
 ├── providers         a supervisor of its own: one actor a provider
 ├── router
@@ -17,10 +18,12 @@ Actors come and go with restarts, so nobody keeps one: whoever needs the router 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
 from actors.actor import Actor
-from actors.errors import ActorDied
+from actors.control import Heed
+from actors.errors import ActorDied, Failure
 from actors.letters import Answered, Call, Report
 from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
@@ -120,6 +123,13 @@ class ActorTree:
             router.report(report)
         else:
             give_up(report.attempt.call, report.failure)
+
+    def heed(self, provider: str, model: str, for_s: float) -> None:
+        """Another worker's breaker has opened: the provider's actor is told, where there is one that has room."""
+        actor = self.provider(provider)
+        if actor is not None:
+            with suppress(Failure):
+                actor.control.post(Heed(model, for_s))
 
     # How they look.
 

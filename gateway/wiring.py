@@ -72,7 +72,9 @@ class Gateway:
             limits=UpstreamLimits(),
             ssl_context=None if authorities is None else lambda: authorities,
         )
-        self.sharing = Sharing(config, world, workers=config.server.workers, observe=lambda: self.observer)
+        self.sharing = Sharing(
+            config, world, workers=config.server.workers, observe=lambda: self.observer, heed=self.actors.heed
+        )
         life = ResponseLife(self.sharing.responses, ttl_s=config.responses.ttl_s)
         self._background = BackgroundResponses(
             life, limit=config.responses.max_background, on_crash=self.observer.request_crashed
@@ -216,6 +218,7 @@ class Gateway:
             random=self.world.random,
             observe=self.observer,
             new_bucket=self.sharing.new_bucket,
+            warn=self.sharing.hints.warn,
         )
 
     def _router(self) -> RouterActor:

@@ -39,10 +39,12 @@ class Signal(enum.Enum):
     PROBE_OK = "probe_ok"
     PROBE_BAD = "probe_bad"
     PROBE_LOST = "probe_lost"
+    HINTED = "hinted"
 
 
 MOVES = {  # every legal move; only an operator's `force` goes past it
     (Phase.CLOSED, Signal.TRIPPED): Phase.OPEN,
+    (Phase.CLOSED, Signal.HINTED): Phase.OPEN,  # another worker's has opened; nothing that others say closes one
     (Phase.OPEN, Signal.COOLED): Phase.PROBING,
     (Phase.PROBING, Signal.PROBE_OK): Phase.CLOSED,
     (Phase.PROBING, Signal.PROBE_BAD): Phase.OPEN,
@@ -180,6 +182,14 @@ class Breaker:
             return None
         permit.era = SPENT
         return self._move(Signal.PROBE_LOST, now) if self.phase is Phase.PROBING else None
+
+    def hinted(self, for_s: float, now: float) -> Move | None:
+        """Another worker's breaker of the same is open for `for_s` more seconds: so is this one, if it was shut."""
+        if self.phase is not Phase.CLOSED or for_s <= 0:
+            return None
+        move = self._move(Signal.HINTED, now)
+        self._open_until = now + min(for_s, self._settings.open_max_s)
+        return move
 
     def force(self, phase: Phase, now: float) -> Move | None:
         """An operator's decision: shut as if nothing had happened, open for `open_s`, or let the next caller probe."""

@@ -5,8 +5,9 @@ a burst or a silent store stops nobody, and what was drawn on credit is owed wit
 together pass the limit by at most one lease each, and whatever was passed is paid before anything else is granted.
 
 Without the store (`lost`) this worker keeps to its own share, the limit divided by the workers; it begins with what
-was left of its leases, so that losing the store creates nothing. All it uses meanwhile is owed as well, and the first
-answer after that makes the limit a shared one again.
+was left of its lease and its share of what the limit had left when it last heard of it, so that losing the store
+creates nothing but what others have used since then. All it uses meanwhile is owed as well, and the first answer after
+that makes the limit a shared one again.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class LeasedBucket:
         "_ask",
         "_asking",
         "_dry_until",
+        "_heard_at",
         "_lease",
         "_left",
         "_low",
@@ -90,7 +92,9 @@ class LeasedBucket:
         """The shared bucket has nothing before this time."""
         self._missed: float = 0
         """The largest take that was refused since the last question."""
-        self._remaining: float = 0
+        self._remaining = burst
+        """What others could still be granted when the store was heard of last."""
+        self._heard_at = now
         self._used = False
         """Since the last `rest`."""
 
@@ -140,7 +144,10 @@ class LeasedBucket:
         return 0.0 if left >= -self._credit(amount) else ASK_AGAIN_S
 
     def available(self, now: float) -> float:
-        return self._left + self._remaining if self._alone is None else self._alone.available(now)
+        if self._alone is not None:
+            return self._alone.available(now)
+        refilled = self.rate_per_s * (now - self._heard_at)
+        return min(self._left + self._remaining + refilled, self.burst)
 
     # Towards the store.
 
@@ -168,6 +175,7 @@ class LeasedBucket:
         if self._left >= -self._lease:  # else more was used meanwhile: that is told first
             self._alone = None
         self._remaining = grant.remaining
+        self._heard_at = now
         self._dry_until = now + grant.wait_s if grant.wait_s > 0 else now
         if self._left < 0 and now >= self._dry_until:
             self._want_more(now)
@@ -175,10 +183,12 @@ class LeasedBucket:
     def lost(self, now: float) -> None:
         """There is no store for now. What is under way stays so: it is to be asked again, under the same id."""
         if self._alone is None:
-            burst = self.burst * self._share
-            self._alone = TokenBucket(self.rate_per_s * self._share, burst, now)
-            self._alone.settle(0.0, burst - min(self._left, burst), now)
-            self._remaining = 0.0
+            share = self._share
+            burst = self.burst * share
+            refilled = self.rate_per_s * (now - self._heard_at)
+            there = self._left + share * min(self._remaining + refilled, self.burst)
+            self._alone = TokenBucket(self.rate_per_s * share, burst, now)
+            self._alone.settle(0.0, burst - min(there, burst), now)
             self._dry_until = now
 
     def rest(self) -> bool:

@@ -25,7 +25,7 @@ from gateway.dialects.responses.kept import (
 )
 from gateway.dialects.responses.recorder import StreamRecorder
 from gateway.dialects.responses.request_notes import ResponsesRequest, decode_request, replace_members
-from gateway.errors import InvalidRequest, NotFound
+from gateway.errors import InvalidRequest, NotFound, StoreUnavailable
 from gateway.face.auth import Caller
 from gateway.store.responses import ResponseStore
 
@@ -91,6 +91,8 @@ class ResponseLife:
             await self.keep(prepared, response)
         except ValueError:
             return reply  # of a shape that nobody knows, but paid for
+        except StoreUnavailable:
+            return bytes(response)  # paid for too; asking for it by its id will say what is wrong
         return bytes(response)
 
     def recorder(self, prepared: Prepared) -> StreamRecorder | None:

@@ -395,3 +395,27 @@ class BreakerAgainstItsBooks(RuleBasedStateMachine):
 
 TestBreakerAgainstItsBooks = BreakerAgainstItsBooks.TestCase
 TestBreakerAgainstItsBooks.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+
+
+def test_a_hint_opens_a_shut_breaker_for_as_long_as_it_says_and_a_probe_closes_it() -> None:
+    breaker = Breaker(BreakerSettings(), Random(0))
+    permit = breaker.admit(0.0)
+    assert breaker.hinted(4.0, 0.0) == (Phase.CLOSED, Phase.OPEN)
+    assert breaker.refuses(3.9) == pytest.approx(0.1)
+    assert permit is not None
+    assert breaker.succeeded(permit, 1.0) is None, "who was admitted before has no say any more"
+    probe = breaker.admit(4.0)
+    assert probe is not None
+    assert breaker.succeeded(probe, 4.0) == (Phase.PROBING, Phase.CLOSED)
+
+
+def test_a_hint_moves_no_breaker_that_is_not_shut_and_none_for_longer_than_its_own_longest_time() -> None:
+    breaker = Breaker(BreakerSettings(), Random(0))
+    assert breaker.hinted(0.0, 0.0) is None
+    assert breaker.hinted(1000.0, 0.0) is not None
+    assert breaker.refuses(0.0) == 15.0
+    assert breaker.hinted(1000.0, 10.0) is None
+    assert breaker.refuses(10.0) == 5.0
+    assert breaker.admit(15.0) is not None
+    assert breaker.hinted(1000.0, 15.0) is None, "a probe is under way: it knows better"
+    assert breaker.phase is Phase.PROBING

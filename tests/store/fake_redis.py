@@ -12,9 +12,10 @@ from typing import Any
 import trio
 
 from gateway.config.store_address import StoreAddress
-from gateway.world import RedisDown, RedisExecutor, Words
+from gateway.world import RedisDown, RedisExecutor, Word, Words
 from tests.store.gcra_model import gcra
 
+HINTS = files("gateway.store").joinpath("hints.lua").read_text(encoding="ascii")
 GCRA = files("gateway.store").joinpath("gcra.lua").read_text(encoding="ascii")
 
 Script = Callable[["FakeServer", list[str], list[str]], Any]
@@ -36,7 +37,7 @@ class FakeServer:
         self.batches: list[list[Words]] = []
         """What it was sent, round trip by round trip; what it refused too."""
         self.opened: list[StoreAddress] = []
-        self.scripts: dict[str, Script] = {GCRA: gcra_script}
+        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script}
 
     def open(self, address: StoreAddress, ca_file: str) -> RedisExecutor:
         """An OpenRedis."""
@@ -62,7 +63,7 @@ class FakeServer:
             case "EVAL":
                 script, count, *rest = arguments
                 keys, values = rest[: int(count)], rest[int(count) :]
-                return self.scripts[str(script)](self, list(map(str, keys)), list(map(str, values)))
+                return self.scripts[str(script)](self, list(map(text_of, keys)), list(map(text_of, values)))
         raise AssertionError(f"{name} is not known here")
 
     def get(self, key: str) -> Any:
@@ -81,6 +82,10 @@ class FakeServer:
     def written(self, operation: str) -> list[Words]:
         """All commands of one kind, in order."""
         return [words for batch in self.batches for words in batch if words[0] == operation]
+
+
+def text_of(word: Word) -> str:
+    return word.decode() if isinstance(word, bytes) else str(word)
 
 
 class _Executor:
@@ -117,3 +122,13 @@ def gcra_script(server: FakeServer, keys: list[str], arguments: list[str]) -> by
     answer = f"{verdict.granted!r} {verdict.remaining!r} {verdict.wait_s!r} {now!r}".encode()
     server.put(question, answer, remember_s)
     return answer
+
+
+def hints_script(server: FakeServer, keys: list[str], arguments: list[str]) -> list[Any]:
+    now = trio.current_time()
+    board: dict[str, float] = server.get(keys[0]) or {}
+    board = {hint: until for hint, until in board.items() if until > now}
+    for hint, for_ms in zip(arguments[::2], arguments[1::2], strict=True):
+        board.setdefault(hint, now + int(for_ms) / 1000)
+    server.values[keys[0]] = (board, None)
+    return [part for hint, until in board.items() for part in (hint.encode(), int((until - now) * 1000))]

@@ -16,7 +16,7 @@ from gateway.config.store_address import read_store_address
 from gateway.store.redis_client import in_threads
 from gateway.world import RedisDown, Words
 from tests.certificates import certify
-from tests.store.fake_redis import GCRA
+from tests.store.fake_redis import GCRA, HINTS
 from tests.store.gcra_model import gcra
 from tests.store.tls_forwarder import tls_in_front_of
 from tests.store.valkeys import HOST, Valkey, cluster, valkey, watched
@@ -149,18 +149,32 @@ def test_the_script_does_what_its_model_says(
                 owed,
                 want,
                 least,
-                60,  # type: ignore[arg-type]
+                60,
             )
             granted, remaining, wait_s, now = map(float, reply.split())
             verdict = gcra(full_at, now, rate=rate, burst=burst, owed=owed, want=want, least=least)
             assert (granted, remaining, wait_s) == verdict[:3]
             full_at = verdict.full_at
-            again: Any = client.eval(GCRA, 2, place, f"{place}:{number}", repr(rate), burst, owed, want, least, 60)  # type: ignore[arg-type]
+            again: Any = client.eval(GCRA, 2, place, f"{place}:{number}", repr(rate), burst, owed, want, least, 60)
             assert again == reply
 
 
 def test_what_the_script_leaves_behind_goes_by_itself(server: Valkey) -> None:
     with server.client() as client:
-        client.eval(GCRA, 2, "{ttl}", "{ttl}:id", "10.0", "600.0", "100", "0", "0", 60)  # type: ignore[arg-type]
-        assert 10_000 < int(client.pttl("{ttl}")) <= 11_001  # type: ignore[arg-type]
-        assert 59_000 < int(client.pttl("{ttl}:id")) <= 60_000  # type: ignore[arg-type]
+        client.eval(GCRA, 2, "{ttl}", "{ttl}:id", "10.0", "600.0", "100", "0", "0", 60)
+        assert 10_000 < int(client.pttl("{ttl}")) <= 11_001
+        assert 59_000 < int(client.pttl("{ttl}:id")) <= 60_000
+
+
+async def test_hints_are_told_to_all_until_their_time_is_over(server: Valkey) -> None:
+    tell: Words = ("EVAL", HINTS, 1, "p:breakers", b"one", 60_000, b"two", 30)
+    hear: Words = ("EVAL", HINTS, 1, "p:breakers")
+    redis = in_threads()(read_store_address(server.url), "")
+    (first,) = await redis.execute([tell])
+    assert first[::2] == [b"one", b"two"]
+    assert 59_900 <= first[1] <= 60_000
+    await trio.sleep(0.05)
+    again, heard = await redis.execute([(*tell[:4], b"one", 90_000), hear])
+    assert again[::2] == heard[::2] == [b"one"]
+    assert heard[1] <= 59_960, "told twice, it holds no longer"
+    await redis.close()

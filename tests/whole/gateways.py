@@ -125,7 +125,7 @@ class Running:
         """When `Gateway.run` returned."""
 
     def _world(self, seed: int) -> World:
-        ids = count(1)
+        ids = count((seed << 64) + 1)
         return World(
             clock=trio.current_time,
             wall_clock=lambda: MONDAY + trio.current_time(),

@@ -17,6 +17,7 @@ TREE = [
     ("memory", "monitor", "root"),
     ("store", "store", "root"),
     ("leases", "limits", "root"),
+    ("hints", "breakers", "root"),
     ("upstream", "client", "root"),
     ("providers", "supervisor", "root"),
     ("openai", "provider", "providers"),

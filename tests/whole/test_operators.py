@@ -37,6 +37,7 @@ async def test_the_actors_are_a_tree_with_one_root(autojump_clock: MockClock) ->
             "memory",
             "store",
             "leases",
+            "hints",
             "upstream",
             "providers",
             "router",
