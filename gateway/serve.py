@@ -17,9 +17,10 @@ from typing import Final, TypeVar
 
 import trio
 
+from actors.errors import ActorDied
 from actors.life import describe
-from actors.supervisor import Escalated
-from gateway.config import Config, Origin
+from actors.supervisor import Escalated, OrderRefused
+from gateway.config import Config, ConfigError, Origin
 from gateway.config.announcement import announcement
 from gateway.edge.read_poll import ReadPoll, open_read_poll
 from gateway.edge.sockets import BACKLOG, SocketListener, connect, listen
@@ -60,9 +61,9 @@ async def serve(config: Config, origin: Origin) -> int:
             station = station_of(origin.environ)
             world = real_world(log.write, poll, number=0 if station is None else station.number)
             if station is None:
-                code = await serve_alone(config, world)
+                code = await serve_alone(config, origin, world)
             else:
-                code = await serve_as_worker(config, world, station, poll)
+                code = await serve_as_worker(config, origin, world, station, poll)
             nursery.cancel_scope.cancel()
     finally:
         log.close()
@@ -111,7 +112,7 @@ def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None, *
     )
 
 
-async def serve_alone(config: Config, world: World) -> int:
+async def serve_alone(config: Config, origin: Origin, world: World) -> int:
     """The gateway as its machine's only process."""
     gateway = _build(config, world, 0)
     if gateway is None:
@@ -126,10 +127,10 @@ async def serve_alone(config: Config, world: World) -> int:
     async def ready() -> None:
         gateway.logs.get(__name__).info("gateway ready", **announcement(config, listener.address))
 
-    return await _live(gateway, listener, ready)
+    return await _live(gateway, origin, listener, ready)
 
 
-async def serve_as_worker(config: Config, world: World, station: Station, poll: ReadPoll | None) -> int:
+async def serve_as_worker(config: Config, origin: Origin, world: World, station: Station, poll: ReadPoll | None) -> int:
     """The gateway in one worker's place; without its parent it drains."""
     line = Line.of(station.line)
     gateway = _build(config, world, station.number)
@@ -140,7 +141,7 @@ async def serve_as_worker(config: Config, world: World, station: Station, poll: 
     listening.listen(BACKLOG)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_leave_with_parent, line, gateway)
-        code = await _live(gateway, SocketListener(listening, poll), partial(line.say, READY))
+        code = await _live(gateway, origin, SocketListener(listening, poll), partial(line.say, READY))
         nursery.cancel_scope.cancel()
     return code
 
@@ -153,7 +154,7 @@ def _build(config: Config, world: World, number: int) -> Gateway | None:
         return None
 
 
-async def _live(gateway: Gateway, listener: Listener, ready: Callable[[], Awaitable[None]]) -> int:
+async def _live(gateway: Gateway, origin: Origin, listener: Listener, ready: Callable[[], Awaitable[None]]) -> int:
     """The gateway's whole life; `ready` is called once it serves."""
     log = gateway.logs.get(__name__)
     try:
@@ -161,6 +162,7 @@ async def _live(gateway: Gateway, listener: Listener, ready: Callable[[], Awaita
             nursery.start_soon(_heed_signals, gateway, nursery.cancel_scope)
             async with trio.open_nursery() as life:
                 await life.start(gateway.run, [listener])
+                await nursery.start(_heed_reloads, gateway, origin)
                 if gateway.phase != "draining":
                     await ready()
             nursery.cancel_scope.cancel()
@@ -182,6 +184,31 @@ async def _heed_signals(gateway: Gateway, scope: trio.CancelScope) -> None:
             asked = True
             gateway.logs.get(__name__).info("gateway draining", signal=signal.Signals(number).name)
             gateway.drain()
+
+
+async def _heed_reloads(
+    gateway: Gateway, origin: Origin, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGHUP) as signals:
+        task_status.started()
+        async for _ in signals:
+            await reload(gateway, origin)
+
+
+async def reload(gateway: Gateway, origin: Origin) -> None:
+    """Reads the settings again; wrong ones change nothing and are told in the log."""
+    log = gateway.logs.get(__name__)
+    try:
+        config = origin.load()
+    except ConfigError as wrong:
+        log.error("configuration refused", mistakes=[str(mistake) for mistake in wrong.mistakes])
+        return
+    try:
+        waiting = await gateway.reload(config)
+    except (ActorDied, OrderRefused) as problem:
+        log.error("configuration not reloaded", because=describe(problem))
+        return
+    gateway.logs.get(__name__).info("configuration reloaded", waiting_for_restart=waiting)
 
 
 async def _leave_with_parent(line: Line, gateway: Gateway) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import trio
 
+from actors.errors import ActorDied
 from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
 from actors.policy.memory_budget import MemoryBudget
@@ -21,6 +22,7 @@ from gateway import __version__
 from gateway.actor_settings import provider_settings, router_settings
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.config import Config, SandboxProvider
+from gateway.config.changes import fixed_changes, with_fixed_of
 from gateway.config.settings import MEGABYTE
 from gateway.edge.client import ClientLimits as UpstreamLimits
 from gateway.edge.client import UpstreamClient
@@ -33,6 +35,7 @@ from gateway.face.health import Phase
 from gateway.face.hypercorn_engine import tls_context
 from gateway.face.response_life import ResponseLife
 from gateway.front import Front, engine_of
+from gateway.provider_changes import provider_changes
 from gateway.providers.catalog import Catalog
 from gateway.providers.known_models import KnownModels
 from gateway.providers.model_data import ModelData
@@ -44,6 +47,9 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
 from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, ROUTER, UPSTREAM, ActorTree
 from gateway.world import Listener, World
+
+LEAVING_S = 86_400.0
+"""For a provider that is replaced: its calls have deadlines of their own, none of which is longer."""
 
 
 class Gateway:
@@ -70,6 +76,7 @@ class Gateway:
             connect=world.connect,
             clock=world.clock,
             limits=UpstreamLimits(),
+            ca_file=config.upstream.ca_file or None,
             ssl_context=None if authorities is None else lambda: authorities,
         )
         self.sharing = Sharing(
@@ -96,6 +103,7 @@ class Gateway:
         """As requests that come now find it."""
         self._listeners: Sequence[Listener] = ()
         self._draining = False
+        self._reloading = trio.Lock()
         self._started_at = world.clock()
 
     @property
@@ -136,6 +144,52 @@ class Gateway:
             self.upstream.close()
             for listener in listeners:
                 listener.close()
+
+    async def reload(self, config: Config) -> list[str]:
+        """Goes over to `config`; what has begun ends as it began. Returns the sections that wait for a new process.
+
+        Raises ActorDied, OrderRefused where the tree is just being restarted: then try again.
+        """
+        async with self._reloading:
+            before, waiting = self.settled, fixed_changes(self.config, config)
+            after = Settled(with_fixed_of(before.config, config), self._ground)
+            changes = provider_changes(before, after)
+            root, providers = self.actors.root, self.actors.providers
+            if root is None or providers is None:
+                raise ActorDied("the providers are not running at the moment")
+            for name in changes.added:
+                await providers.add(self._provider_spec(name, after))
+            self._go_over_to(after)
+            for name in changes.changed:
+                await providers.replace(self._provider_spec(name, after), grace_s=LEAVING_S)
+                self.actors.forget(name)
+            for name in changes.removed:
+                await providers.retire(name, grace_s=LEAVING_S)
+                self.actors.forget(name)
+            await self._renew_keepers(root, before.config, after.config)
+            return waiting
+
+    def _go_over_to(self, settled: Settled) -> None:
+        """All that needs no other actor, at once."""
+        config = settled.config
+        self.settled = settled
+        self.logs.set_levels(config.log.level, config.log.levels)
+        self.observer.speak_through(self.logs)
+        self.ingress.limit = config.memory.ingress_mb * MEGABYTE
+        router = self.actors.router()
+        if router is not None:
+            router.configure(router_settings(config))
+
+    async def _renew_keepers(self, root: Supervisor, before: Config, after: Config) -> None:
+        if before.memory != after.memory:
+            await root.restart(MEMORY)
+        asked, ask = list_sources(before), list_sources(after)
+        if (asked, before.catalogue) == (ask, after.catalogue):
+            return
+        if asked:
+            await root.remove(CATALOGUE)
+        if ask:
+            await root.add(self._catalogue_spec())
 
     def drain(self) -> None:
         """No new connections; `run` returns when the last request is over or the grace is."""
@@ -185,7 +239,7 @@ class Gateway:
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
-            *([ChildSpec(CATALOGUE, self._catalogue_keeper, kind="client")] if list_sources(self.config) else []),
+            *([self._catalogue_spec()] if list_sources(self.config) else []),
             ChildSpec(RESPONSES, lambda: self._background, grace_s=grace_s, kind="background"),
             ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
@@ -200,19 +254,26 @@ class Gateway:
     def _providers(self) -> Supervisor:
         return Supervisor(
             PROVIDERS,
-            [
-                ChildSpec(name, lambda name=name: self._provider(name), kind="provider")  # type: ignore[misc]
-                for name in self.config.providers
-            ],
+            [self._provider_spec(name, self.settled) for name in self.config.providers],
             clock=self.world.clock,
             random=self.world.random,
             observe=self.observer,
         )
 
-    def _provider(self, name: str) -> ProviderActor:
+    def _provider_spec(self, name: str, coming: Settled) -> ChildSpec:
+        """A provider of what is settled when it starts; of `coming` where that does not know it yet."""
+        # Ended by its supervisor it is cancelled, as nobody can be waiting for it then; who leaves may take its time.
+        return ChildSpec(
+            name,
+            lambda: self._provider(name, self.settled if name in self.settled.works else coming),
+            grace_s=0.0,
+            kind="provider",
+        )
+
+    def _provider(self, name: str, settled: Settled) -> ProviderActor:
         return ProviderActor(
-            provider_settings(self.config, self.catalog, name),
-            work=self.settled.works[name],
+            provider_settings(settled.config, settled.catalog, name),
+            work=settled.works[name],
             report=self.actors.report,
             clock=self.world.clock,
             random=self.world.random,
@@ -231,6 +292,9 @@ class Gateway:
             observe=self.observer,
             new_bucket=self.sharing.new_bucket,
         )
+
+    def _catalogue_spec(self) -> ChildSpec:
+        return ChildSpec(CATALOGUE, self._catalogue_keeper, kind="client")
 
     def _catalogue_keeper(self) -> CatalogueKeeper:
         return CatalogueKeeper(

@@ -24,12 +24,24 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import msgspec
 import trio
 
+from actors.errors import ActorDied
 from actors.life import describe
-from actors.supervisor import ChildSpec, ChildStarted, ChildStopped, Escalated, Escalating, Restarted, Supervisor
+from actors.supervisor import (
+    ChildSpec,
+    ChildStarted,
+    ChildStopped,
+    Escalated,
+    Escalating,
+    OrderRefused,
+    Restarted,
+    Supervisor,
+)
 from gateway.config import Config, ConfigError, Origin
 from gateway.config.announcement import announcement
+from gateway.config.changes import fixed_changes
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.sink import BufferedLog
 from gateway.workers.line import Line
@@ -42,6 +54,8 @@ WORKERS: Final = "workers"
 SERVED: Final = 0
 GAVE_UP: Final = 1
 STDOUT: Final = 1
+OURS: Final = ("host", "port", "workers")
+"""Settings of [server] that are the parent's own."""
 START_S: Final = 600.0
 """What all workers together may take to be ready."""
 HASTE_S: Final = 2.0
@@ -92,6 +106,8 @@ class Parent:
         self._scope = trio.CancelScope()
         """Around all of it; its deadline is the end of the drain."""
         self._draining = False
+        self._edition = 0
+        """Of the settings that workers find."""
 
     async def run(self) -> int:
         server = self.config.server
@@ -113,6 +129,7 @@ class Parent:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._heed_signals)
+                    nursery.start_soon(self._heed_reloads)
                     await self._live()
                     nursery.cancel_scope.cancel()
         except* Escalated as gave_up:
@@ -151,7 +168,7 @@ class Parent:
     def _worker(self, number: int) -> ChildSpec:
         return ChildSpec(
             str(number),
-            lambda: WorkerProcess(partial(self._spawn, number)),
+            lambda: WorkerProcess(partial(self._spawn, number), lambda: self._edition),
             grace_s=self._patience_s,
             kind="worker",
         )
@@ -166,7 +183,7 @@ class Parent:
         with theirs:
             station = Station(number=number, listener=listener.fileno(), line=theirs.fileno(), folder=str(self._folder))
             command = [sys.executable, "-m", "gateway", "serve", "--config", str(station.config_file)]
-            for option, value in self._origin.options.items():
+            for option, value in {**self._origin.options, "--workers": str(len(self._slots))}.items():
                 command += [option, value]
             environ = {**self._origin.environ, **station.to_environ()}
             process = await spawn(command, environ, listener, theirs.fileno())
@@ -213,6 +230,48 @@ class Parent:
     def _close_slots(self) -> None:
         for slot in self._slots:
             slot.close()
+
+    # New settings.
+
+    async def _heed_reloads(self) -> None:
+        with trio.open_signal_receiver(signal.SIGHUP) as signals:
+            async for _ in signals:
+                await self._reload()
+
+    async def _reload(self) -> None:
+        """Has the workers take over new settings: each within itself, or in turn by successors where that must be."""
+        try:
+            source = self._origin.read()
+            config = self._origin.understand(source)
+        except ConfigError as wrong:
+            self._log.error("configuration refused", mistakes=[str(mistake) for mistake in wrong.mistakes])
+            return
+        waiting = [name for name in OURS if getattr(self.config.server, name) != getattr(config.server, name)]
+        kept = {name: getattr(self.config.server, name) for name in OURS}
+        config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **kept))
+        before, self.config = self.config, config
+        write_settings(self._folder, source.text)
+        self._edition += 1
+        changed = fixed_changes(before, config)
+        self._log.info("configuration reloaded", rolled_for=changed, waiting_for_restart=waiting)
+        if changed:
+            await self._roll()
+        else:
+            for worker in self._processes():
+                worker.send(signal.SIGHUP)
+
+    async def _roll(self) -> None:
+        """One worker after the other: its successor serves before it drains."""
+        workers = self._root.current(WORKERS)
+        if not isinstance(workers, Supervisor):
+            return  # it is being restarted, and its children with the new settings
+        for number in range(len(self._slots)):
+            try:
+                await workers.replace(self._worker(number), grace_s=self._patience_s)
+            except (ActorDied, OrderRefused) as problem:
+                self._log.error("workers not replaced", worker=str(number), because=describe(problem))
+                return
+        self._log.info("workers replaced")
 
     # The log.
 

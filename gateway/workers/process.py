@@ -44,13 +44,17 @@ async def spawn(command: Sequence[str], environ: Mapping[str, str], listener: so
 class WorkerProcess:
     """One life of a worker slot; ends with the process, raises WorkerDied where that was not in order."""
 
-    def __init__(self, spawn: Spawn) -> None:
+    def __init__(self, spawn: Spawn, edition: Callable[[], int] = lambda: 0) -> None:
+        """`edition` counts the settings: one that changes while the process starts is read again once it is ready."""
         self._spawn = spawn
+        self._edition = edition
         self._process: trio.Process | None = None
         self._asked = False
+        self._started_with = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Starts the process and waits for its end; ready when it says so. Cancelled, it kills the process."""
+        self._started_with = self._edition()
         spawned = await self._spawn()
         self._process = process = spawned.process
         try:
@@ -85,3 +89,5 @@ class WorkerProcess:
         async for word in line.words():
             if word == READY:
                 task_status.started()
+                if self._edition() != self._started_with:
+                    self.send(signal.SIGHUP)

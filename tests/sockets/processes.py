@@ -33,6 +33,7 @@ class GatewayProcess:
         self.began_at = time.monotonic()
         self.url = ""
         """Where it listens, once it has said so."""
+        self.folder = folder
         self._process = process
         self._log = folder / "log"
         self._stderr = folder / "stderr"
@@ -99,6 +100,9 @@ class GatewayProcess:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.lines() if line["event"] == event]
+
+    def logged_by_workers(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.logged(event) if "worker" in line]
 
     def troubles(self) -> list[dict[str, Any]]:
         """What it has logged that is worse than a warning."""

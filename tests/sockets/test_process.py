@@ -22,6 +22,22 @@ from tests.sockets.upstream import Asked, Script, Upstream
 STATED_GRACE_S = 0.5
 
 
+def test_new_settings_are_taken_over_by_a_running_process(tmp_path: Path) -> None:
+    """SIGHUP reads the file again; wrong ones are told and the old ones hold."""
+    with running(tmp_path, troubled=True) as gateway:
+        settings = tmp_path / "gateway.toml"
+        assert gateway.get("/v1/models/nick")["error"]["code"] == "model_not_found"
+        settings.write_text('[models.nick]\ntarget = "sandbox/echo"\n[server]\nkeep_alive_s = 5\n')
+        gateway.send(signal.SIGHUP)
+        gateway.wait_for(lambda: gateway.logged("configuration reloaded"), 5)
+        assert gateway.logged("configuration reloaded")[0]["waiting_for_restart"] == ["server"]
+        assert gateway.get("/v1/models/nick")["id"] == "nick"
+        settings.write_text("[models]\nnick = 7\n")
+        gateway.send(signal.SIGHUP)
+        gateway.wait_for(lambda: gateway.logged("configuration refused"), 5)
+        assert gateway.get("/v1/models/nick")["id"] == "nick"
+
+
 @contextmanager
 def streaming(gateway: GatewayProcess, model: str) -> Iterator[Iterator[str]]:
     """The lines of a streamed answer, of which the first word has been read."""

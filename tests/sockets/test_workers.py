@@ -14,16 +14,19 @@ import httpx
 import pytest
 
 from tests.sockets.callers import question
+from tests.sockets.load import under_load
 from tests.sockets.processes import GatewayProcess, running
 
 WORKERS = "[server]\nworkers = 2\n"
+PACED = "[providers.sandbox]\nkind = 'sandbox'\ntokens_per_s = 60\n"
+"""Its streams take a tenth of a second, so that every disturbance meets some."""
 BACK_LIMIT_S = 20.0
 """Ten times what is promised from a worker's death to its successor's first answer."""
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    with running(tmp_path_factory.mktemp("workers"), settings=WORKERS, troubled=True) as gateway:
+    with running(tmp_path_factory.mktemp("workers"), settings=WORKERS + PACED, troubled=True) as gateway:
         yield gateway
 
 
@@ -38,6 +41,11 @@ def worker_pids(gateway: GatewayProcess) -> dict[str, int]:
     return pids
 
 
+def reload(gateway: GatewayProcess, settings: str) -> None:
+    (gateway.folder / "gateway.toml").write_text(settings)
+    gateway.send(signal.SIGHUP)
+
+
 def asked(gateway: GatewayProcess, connection: socket.socket) -> str:
     """The name of the worker that answers on this connection."""
     connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -50,7 +58,8 @@ def connections_to(gateway: GatewayProcess, *names: str) -> list[socket.socket]:
     found: dict[str, socket.socket] = {}
     while not found.keys() >= set(names):
         connection = socket.create_connection(gateway.address, timeout=30)
-        found.setdefault(asked(gateway, connection), connection)
+        if found.setdefault(asked(gateway, connection), connection) is not connection:
+            connection.close()
     return [found[name] for name in names]
 
 
@@ -90,6 +99,81 @@ def test_a_killed_worker_is_back_soon_and_its_siblings_are_untouched(
     ]
 
 
+def test_a_port_that_somebody_else_has_is_not_shared_with_them(gateway: GatewayProcess, tmp_path: Path) -> None:
+    another = GatewayProcess.spawn(tmp_path, settings=WORKERS, environ={"LLM_GATEWAY_PORT": str(gateway.address[1])})
+    try:
+        assert another.wait() == 1
+    finally:
+        another.end()
+    assert another.stderr == f"llm-gateway cannot listen on 127.0.0.1:{gateway.address[1]}: Address already in use\n"
+
+
+def test_a_worker_killed_under_load_takes_only_its_own_requests_along(gateway: GatewayProcess) -> None:
+    """At most the four that it can have been serving."""
+    with under_load(gateway) as tally:
+        time.sleep(0.3)
+        os.kill(worker_pids(gateway)["0"], signal.SIGKILL)
+        gateway.wait_for(lambda: len(gateway.logged("worker died")) == 2, 5)
+        restarts = len(gateway.logged("worker started"))
+        gateway.wait_for(lambda: len(gateway.logged("worker started")) > restarts, BACK_LIMIT_S)
+        at = tally.whole + tally.streamed
+        gateway.wait_for(lambda: tally.whole + tally.streamed > at + 8, 10)
+    assert len(tally.failures) <= 4, tally.failures
+
+
+def test_new_settings_reach_every_worker_without_a_new_process(gateway: GatewayProcess) -> None:
+    before = worker_pids(gateway)
+    reload(gateway, WORKERS + PACED + '[models.nick]\ntarget = "sandbox/echo"\n')
+    gateway.wait_for(lambda: len(gateway.logged_by_workers("configuration reloaded")) == 2, 10)
+    connections = connections_to(gateway, "0", "1")
+    for connection in connections:
+        connection.sendall(b"GET /v1/models/nick HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        connection.close()
+    assert worker_pids(gateway) == before
+
+
+def test_wrong_settings_change_nothing_and_are_told_whole(gateway: GatewayProcess) -> None:
+    before = worker_pids(gateway)
+    reload(gateway, "[server]\nworkers = 0\nport = 'x'\n")
+    gateway.wait_for(lambda: gateway.logged("configuration refused"), 10)
+    (line,) = gateway.logged("configuration refused")
+    assert ["server.workers" in line["mistakes"][1], "server.port" in line["mistakes"][0]] == [True, True]
+    assert worker_pids(gateway) == before
+
+
+def test_workers_are_rolled_under_load_and_nobody_notices(
+    gateway: GatewayProcess, measured: Callable[[str], None]
+) -> None:
+    """A setting of [server] takes new processes: each serves before the one that it follows drains."""
+    before = worker_pids(gateway)
+    with under_load(gateway) as tally:
+        time.sleep(0.2)
+        began_at = time.monotonic()
+        reload(gateway, WORKERS + "max_connections = 1000\n" + PACED)
+        gateway.wait_for(lambda: gateway.logged("workers replaced"), 30)
+        took_s = time.monotonic() - began_at
+        gateway.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in before.values()), 10)
+    assert tally.failures == []
+    assert tally.whole > 0
+    assert tally.streamed > 0
+    assert not set(worker_pids(gateway).values()) & set(before.values())
+    measured(f"two workers rolled in {took_s:.1f} s: {tally.whole + tally.streamed} requests, none failed")
+
+
+def test_told_to_stop_under_load_all_workers_finish_what_they_have(gateway: GatewayProcess) -> None:
+    """The last of these stories: it ends the gateway."""
+    with under_load(gateway) as tally:
+        time.sleep(0.3)
+        told_at = time.monotonic()
+        gateway.send(signal.SIGTERM)
+        assert gateway.wait() == 0
+    assert tally.failed_of_those_sent_before(told_at) == []
+    assert tally.whole > 0
+    assert tally.streamed > 0
+    assert gateway.stderr == ""
+
+
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """And what it listened on becomes free."""
     with running(tmp_path, settings=WORKERS, troubled=True) as gateway:
@@ -99,12 +183,3 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         gateway.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 5)
         with pytest.raises(ConnectionRefusedError), closing(socket.create_connection(gateway.address)):
             pass
-
-
-def test_a_port_that_somebody_else_has_is_not_shared_with_them(gateway: GatewayProcess, tmp_path: Path) -> None:
-    another = GatewayProcess.spawn(tmp_path, settings=WORKERS, environ={"LLM_GATEWAY_PORT": str(gateway.address[1])})
-    try:
-        assert another.wait() == 1
-    finally:
-        another.end()
-    assert another.stderr == f"llm-gateway cannot listen on 127.0.0.1:{gateway.address[1]}: Address already in use\n"

@@ -10,12 +10,14 @@ import trio.testing
 from trio.testing import MockClock
 
 from gateway import serve
-from gateway.config import Config
+from gateway.config import Config, Origin
 from gateway.wiring import Gateway
 from gateway.world import World
 from tests.actors.sweep import DisturbAt, sweep
 from tests.memory_network import MemoryNetwork
 from tests.whole.gateways import ADDRESS, ENGINES, Running, configured
+
+NOWHERE = Origin(path=None, environ={}, options={})
 
 
 def announced(it: Running) -> list[str]:
@@ -28,7 +30,7 @@ async def test_a_gateway_that_gives_up_says_why_and_ends_with_an_error(autojump_
     codes: list[int] = []
 
     async def live() -> None:
-        codes.append(await serve.serve_alone(it.gateway.config, it.world))
+        codes.append(await serve.serve_alone(it.gateway.config, NOWHERE, it.world))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(live)
@@ -50,7 +52,7 @@ async def test_an_address_that_is_taken_is_said_in_one_line(
     it = Running(configured("edge"), MemoryNetwork(), ADDRESS, seed=0)
     await it.network.listen(*ADDRESS)
 
-    assert await serve.serve_alone(it.gateway.config, it.world) == serve.GAVE_UP
+    assert await serve.serve_alone(it.gateway.config, NOWHERE, it.world) == serve.GAVE_UP
 
     assert capsys.readouterr().err == "llm-gateway cannot listen on 127.0.0.1:8080: 127.0.0.1:8080 is taken\n"
 
@@ -80,7 +82,7 @@ def test_told_to_stop_at_any_step_of_its_start_it_ends_in_order(engine: str, mon
         monkeypatch.setattr(serve, "build", build)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_when_ready)
-            assert await serve.serve_alone(it.gateway.config, it.world) == serve.SERVED
+            assert await serve.serve_alone(it.gateway.config, NOWHERE, it.world) == serve.SERVED
 
         assert announced(it) == [*said[0], "gateway stopped"]
         assert it.troubles() == []
