@@ -31,6 +31,7 @@ PrefixOf = Callable[[str], PrefixForm | None]
 _LENGTHS: Final = ("max_tokens", "max_completion_tokens")
 _THOUGHTS: Final = frozenset({"thinking", "reasoning", "reasoning_effort"})
 """A model that is to think begins with that, and not in the middle of an answer."""
+_NO_THOUGHTS: Final[tuple[Any, ...]] = (None, "none", {"type": "disabled"}, {"enabled": False}, {"effort": "none"})
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -148,4 +149,5 @@ def with_prefix(body: bytes, prefix: str, members: dict[str, Any]) -> bytes | No
 
 
 def _thinks(request: dict[str, msgspec.Raw]) -> bool:
-    return any(bytes(request[name]) not in (b"null", b'{"type":"disabled"}') for name in _THOUGHTS & request.keys())
+    wishes = [msgspec.json.decode(request[name]) for name in _THOUGHTS & request.keys()]
+    return any(wish not in _NO_THOUGHTS for wish in wishes)

@@ -169,6 +169,7 @@ class StreamedAnswer:
         except ValueError as problem:
             raise UpstreamBroken("The provider sent something that is neither a stream nor an answer.") from problem
         self._course.used(answer.usage, answer.finish_reason)
+        self._course.check_filter(answer.finish_reason)
         self._commit()
         await self._attempt.write(piece)
 

@@ -278,6 +278,8 @@ class RequestLine(msgspec.Struct, gc=False):
     provider: str | None
     model: str
     attempts: int
+    operation: str | None
+    """Why the attempt that answered was started: first, retry, fallback, hedge, resume or rotate."""
     stream: bool
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -304,6 +306,7 @@ def _line(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, t
         None if candidate is None else candidate.provider,
         (record.model if candidate is None else candidate.model)[:MAX_TEXT],
         0 if call is None else len(call.attempts),
+        None if attempt is None else attempt.operation,
         record.stream,
         None if usage is None else usage.prompt,
         None if usage is None else usage.completion,

@@ -117,6 +117,7 @@ def test_a_request_is_one_line_with_all_that_matters() -> None:
             "provider": "openai",
             "model": "gpt-4o",
             "attempts": 1,
+            "operation": "first",
             "stream": True,
             "prompt_tokens": 10,
             "completion_tokens": 5,

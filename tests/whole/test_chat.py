@@ -67,6 +67,7 @@ async def test_a_plain_question_is_answered_logged_and_counted(autojump_clock: M
                 "provider": "openai",
                 "model": "gpt-4o",
                 "attempts": 1,
+                "operation": "first",
                 "stream": False,
                 "prompt_tokens": 9,
                 "completion_tokens": 3,

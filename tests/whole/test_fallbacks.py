@@ -158,6 +158,7 @@ REFUSALS: dict[str, tuple[Script, dict[str, Any]]] = {
     "an answer": (sends(filtered_chat()), QUESTION),
     "an error": (filtered_error(), QUESTION),
     "a stream": (filtered_stream, STREAMED),
+    "an answer in place of a stream": (sends(filtered_chat()), STREAMED),
 }
 
 

@@ -16,12 +16,14 @@ from tests.whole.upstream import (
     USAGE,
     Asked,
     Script,
+    Upstream,
     answers,
     chunk,
     ends,
     fails,
     is_cut,
     resets,
+    sends,
     stalls,
     streams,
     texts_of,
@@ -104,6 +106,42 @@ async def test_who_comes_during_a_long_pause_hears_of_the_rest_of_it(autojump_cl
         assert within.header("retry-after") == "200"
         assert after.status == 200
         assert [asked.at for asked in it.openai.asked] == [0, 300]
+
+
+FORMS: dict[str, tuple[bytes, float]] = {
+    "seconds": (b"retry-after: 3", 3),
+    "a date": (b"retry-after: Tue, 14 Nov 2023 22:13:24 GMT", 4),
+    "milliseconds": (b"retry-after-ms: 1500", 1.5),
+    "milliseconds before seconds": (b"retry-after-ms: 2500\r\nretry-after: 9", 2.5),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_429_says_how_long_in_any_form(autojump_clock: MockClock, form: str) -> None:
+    header, pause_s = FORMS[form]
+    async with running() as it:
+        it.openai.plays(fails(429, header), answers())
+
+        reply = await it.ask()
+
+        assert trio.current_time() == pause_s
+        assert (reply.status, len(it.openai.asked)) == (200, 2)
+
+
+async def test_geminis_429_says_it_in_its_own_words(autojump_clock: MockClock) -> None:
+    delay = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"}
+    quota = {"error": {"code": 429, "message": "slow", "status": "RESOURCE_EXHAUSTED", "details": [delay]}}
+    answer = {"candidates": [{"content": {"parts": [{"text": "Hello."}]}, "finishReason": "STOP"}]}
+    environ = {"GEMINI_API_KEY": "sk-google", "GEMINI_BASE_URL": "http://google.test"}
+    async with running(environ=environ) as it:
+        google = Upstream(it.network, "google.test")
+        google.plays(sends(quota, status=429), sends(answer))
+        await it.nursery.start(google.run)
+
+        reply = await it.ask({**QUESTION, "model": "gemini-2.0-flash"})
+
+        assert trio.current_time() == 3
+        assert (reply.status, len(google.asked)) == (200, 2)
 
 
 # Errors and connections that end.
@@ -454,7 +492,7 @@ async def check_said(it: Running, *, provider: str, operations: list[str], error
     await trio.testing.wait_all_tasks_blocked()
     (line,) = it.logged("request")
     assert (line["provider"], line["error"]) == (provider, error)
-    assert line["attempts"] == 1 + len(operations)
+    assert (line["attempts"], line["operation"]) == (1 + len(operations), ["first", *operations][-1])
     assert [each["operation"] for each in it.logged("attempt repeated")] == operations
     figures = await it.figures()
     for operation in ("retry", "fallback", "hedge", "resume"):

@@ -161,13 +161,13 @@ def streams(*texts: str, every_s: float = 1.0, then: Script = ends) -> Script:
     return script
 
 
-def sends(document: Any, *, after_s: float = 0.0) -> Script:
+def sends(document: Any, *, status: int = 200, after_s: float = 0.0) -> Script:
     """Any JSON."""
     body = json.dumps(document).encode()
 
     async def script(asked: Asked) -> None:
         await trio.sleep(after_s)
-        await asked.send_head(200, b"content-type: application/json", b"content-length: %d" % len(body))
+        await asked.send_head(status, b"content-type: application/json", b"content-length: %d" % len(body))
         await asked.send(body)
 
     return script
