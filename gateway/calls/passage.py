@@ -26,7 +26,7 @@ class WholeAnswer(msgspec.Struct, frozen=True):
 
 
 class AnswerStream(Protocol):
-    """One streamed answer being read and passed on; see `gateway.dialects.openai_stream.ChatStream`."""
+    """One streamed answer being read and passed on; see `gateway.dialects.passed_stream.PassedStream`."""
 
     @property
     def started(self) -> bool:

@@ -14,19 +14,12 @@ import msgspec
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
+from gateway.dialects.prompt_weight import Media, guess_prompt, reserved_tokens, sum_up
 from gateway.errors import InvalidRequest
 
 NAME: Final = "openai_chat"
 """As in ModelRequest.dialect."""
-DEFAULT_OUTPUT_TOKENS: Final = 1024
-"""Reserved for an answer whose length the client does not limit; settled by what it really took."""
-MEDIA_TOKENS: Final = 1000
-"""Reserved for an image, a sound or a file: what one costs has nothing to do with its bytes."""
-
-_BYTES_PER_TOKEN = 4
-_MOST_OUTPUT_TOKENS = 10_000_000
 _MOST_CHOICES = 128
-_MEDIA_WORTH_A_LOOK_BYTES = 2048
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -131,16 +124,7 @@ def rewrite_request(
 
 def estimate_prompt(request: ChatRequest, body: bytes) -> int:
     """Tokens of the prompt, guessed from its size."""
-    prompt_bytes, media = len(body), 0
-    if prompt_bytes <= _MEDIA_WORTH_A_LOOK_BYTES:
-        return prompt_bytes // _BYTES_PER_TOKEN
-    for message in request.messages:
-        content = memoryview(message.content)
-        if len(content) > _MEDIA_WORTH_A_LOOK_BYTES and content[0] == ord("["):
-            media_bytes, count = _weigh_media(message.content)
-            prompt_bytes -= media_bytes
-            media += count
-    return prompt_bytes // _BYTES_PER_TOKEN + media * MEDIA_TOKENS
+    return guess_prompt(body, (message.content for message in request.messages), _weigh_media)
 
 
 def estimate_tokens(request: ChatRequest, body: bytes) -> int:
@@ -150,9 +134,7 @@ def estimate_tokens(request: ChatRequest, body: bytes) -> int:
 
 def reserved_output(request: ChatRequest) -> int:
     """What of `estimate_tokens` is not the prompt: the most tokens that all answers together may have."""
-    limit = request.output_limit
-    output = DEFAULT_OUTPUT_TOKENS if limit is None else min(max(limit, 0), _MOST_OUTPUT_TOKENS)
-    return output * request.choices
+    return reserved_tokens(request.output_limit) * request.choices
 
 
 def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspec.Raw:
@@ -163,11 +145,6 @@ def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspe
     return msgspec.Raw(_encode(options))
 
 
-def _weigh_media(content: msgspec.Raw) -> tuple[int, int]:
-    """How many of a content's bytes are media, and how many pieces they are."""
-    try:
-        parts = _parts_decoder.decode(content)
-    except (ValueError, RecursionError):
-        return 0, 0  # an unusual content is the provider's to judge; here it only weighs more
-    media = [raw for part in parts for raw in (part.image_url, part.input_audio, part.file) if raw is not _NULL]
-    return sum(memoryview(raw).nbytes for raw in media), len(media)
+def _weigh_media(content: msgspec.Raw) -> Media:
+    parts = _parts_decoder.decode(content)
+    return sum_up(raw for part in parts for raw in (part.image_url, part.input_audio, part.file) if raw is not _NULL)

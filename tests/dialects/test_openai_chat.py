@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects import openai_chat
+from gateway.dialects import openai_chat, prompt_weight
 from gateway.dialects.openai_chat import (
     decode_request,
     estimate_prompt,
@@ -184,14 +184,14 @@ def test_the_reservation_is_the_prompt_by_size_and_the_most_output() -> None:
 
 
 def test_an_unlimited_answer_reserves_a_usual_one() -> None:
-    assert estimate_tokens(decode_request(PLAIN), PLAIN) == len(PLAIN) // 4 + openai_chat.DEFAULT_OUTPUT_TOKENS
+    assert estimate_tokens(decode_request(PLAIN), PLAIN) == len(PLAIN) // 4 + prompt_weight.DEFAULT_OUTPUT_TOKENS
 
 
 def test_a_picture_is_not_weighed_by_its_bytes() -> None:
     """Four megabytes of base64 are no million tokens, and must not be refused for it."""
     picture = b'{"type":"image_url","image_url":{"url":"data:image/png;base64,' + b"A" * 4_000_000 + b'"}}'
     body = b'{"model":"m","max_tokens":0,"messages":[{"role":"user","content":[' + picture + b"]}]}"
-    assert estimate_tokens(decode_request(body), body) == pytest.approx(openai_chat.MEDIA_TOKENS, abs=50)
+    assert estimate_tokens(decode_request(body), body) == pytest.approx(prompt_weight.MEDIA_TOKENS, abs=50)
 
 
 @pytest.mark.parametrize("limit", [b"-5", b"9" * 30])

@@ -31,7 +31,9 @@ from gateway.dialects.sse import SseSplitter
 from gateway.errors import UpstreamBroken
 
 _NULL: Final = msgspec.Raw(b"null")
-_VITAL: Final = (b"content_block", b"message_start", b"message_delta", b"error")
+UNFINISHED: Final = "The provider's stream ended without a stop reason."
+"""Said of message_stop where nobody said how the answer ended: what came of it may be a part."""
+VITAL: Final = (b"content_block", b"message_start", b"message_delta", b"error")
 """Events that an answer cannot do without, by how their names begin."""
 
 
@@ -132,7 +134,7 @@ class MessageStream:
         try:
             event = _decode_event(data)
         except (ValueError, RecursionError) as problem:
-            if name.startswith(_VITAL) or (not name and any(vital in data for vital in _VITAL)):
+            if name.startswith(VITAL) or (not name and any(vital in data for vital in VITAL)):
                 raise UpstreamBroken("The provider sent a piece of the answer that cannot be read.") from problem
             self.malformed += 1
             return
@@ -223,8 +225,8 @@ class MessageStream:
     def _stop(self, events: list[Event]) -> None:
         if not self._started:
             raise UpstreamBroken("The provider's stream ended without an answer.")
-        if not self.whole:  # nobody said how it ended: what came of it may be a part
-            raise UpstreamBroken("The provider's stream ended without a stop reason.")
+        if not self.whole:
+            raise UpstreamBroken(UNFINISHED)
         self.done = True
 
     def _count(self, raw: msgspec.Raw) -> None:

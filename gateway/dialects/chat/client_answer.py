@@ -8,7 +8,6 @@ import msgspec
 
 from gateway.dialects.chat.annotations import annotations_of
 from gateway.dialects.chat.details import details_of
-from gateway.dialects.chat.media import image_url
 from gateway.dialects.chat.usage import write_usage
 from gateway.dialects.chat.words import FINISH_WORDS, tier_of
 from gateway.dialects.codec import Frame
@@ -24,6 +23,7 @@ from gateway.dialects.conversation import (
     Text,
     ToolCall,
 )
+from gateway.dialects.media import image_url
 
 ID_PREFIX: Final = "chatcmpl-"
 

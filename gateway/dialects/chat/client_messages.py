@@ -9,7 +9,6 @@ import msgspec
 from gateway.dialects.chat.content_parts import read_result, read_shown, read_spoken, read_texts
 from gateway.dialects.chat.details import place
 from gateway.dialects.chat.fidelity import judge
-from gateway.dialects.chat.reading import invalid, media_of, read
 from gateway.dialects.chat.request_shapes import (
     AssistantMessage,
     CalledFunction,
@@ -23,6 +22,7 @@ from gateway.dialects.chat.request_shapes import (
 from gateway.dialects.chat.request_shapes import ToolCall as WrittenCall
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Part, Refusal, Text, ToolCall, ToolResult, Turn
+from gateway.dialects.reading import invalid, media_of, read
 
 _message_decoder: Final = msgspec.json.Decoder[Message](Message)
 _object_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

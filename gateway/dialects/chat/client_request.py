@@ -11,11 +11,11 @@ from gateway.dialects import fidelity
 from gateway.dialects.chat import client_settings as settings
 from gateway.dialects.chat.client_messages import read_messages
 from gateway.dialects.chat.fidelity import TABLE
-from gateway.dialects.chat.reading import invalid
 from gateway.dialects.chat.request_shapes import ChatRequest
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Conversation
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.reading import invalid
 
 _request_decoder: Final = msgspec.json.Decoder(ChatRequest)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

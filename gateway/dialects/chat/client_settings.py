@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 import msgspec
 
 from gateway.dialects.chat.fidelity import NAME, judge
-from gateway.dialects.chat.reading import invalid, missing, read
 from gateway.dialects.chat.request_shapes import AllowedTools, ChatRequest, Choice, FunctionTool, Name, Thinking
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
+from gateway.dialects.reading import invalid, missing, read
 
 
 class _Kind(msgspec.Struct, gc=False):

@@ -21,11 +21,11 @@ from gateway.dialects.chat.client_answer import (
     written_logprobs,
 )
 from gateway.dialects.chat.detail_stream import DetailStream
-from gateway.dialects.chat.media import image_url
 from gateway.dialects.chat.usage import write_usage
 from gateway.dialects.chat.words import tier_of
 from gateway.dialects.codec import Frame
 from gateway.dialects.conversation import Conversation, Image, Part, Reasoning, Refusal, Text, ToolCall
+from gateway.dialects.media import image_url
 from gateway.dialects.openai_stream import DONE
 
 _encode: Final = msgspec.json.Encoder().encode

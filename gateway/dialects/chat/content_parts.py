@@ -6,7 +6,6 @@ import mimetypes
 from typing import Any, Final, NoReturn
 
 from gateway.dialects.chat.fidelity import judge
-from gateway.dialects.chat.reading import invalid, media_of
 from gateway.dialects.chat.request_shapes import (
     AudioPart,
     Content,
@@ -18,6 +17,7 @@ from gateway.dialects.chat.request_shapes import (
     TextPart,
 )
 from gateway.dialects.conversation import Audio, Document, Image, Media, Part, Refusal, Text
+from gateway.dialects.reading import invalid, media_of
 
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from gateway.dialects.chat.content_parts import AUDIO_TYPES
 from gateway.dialects.chat.flavour import Flavour
-from gateway.dialects.chat.media import url_of
 from gateway.dialects.chat.provider_refusals import unfit
 from gateway.dialects.conversation import Audio, Document, Image, Media, Part, Refusal, Text, Turn
+from gateway.dialects.media import url_of
 
 _AUDIO_FORMATS: Final = {media_type: name for name, media_type in AUDIO_TYPES.items()} | {"audio/x-wav": "wav"}
 _FILE_NAMES: Final = {"application/pdf": "document.pdf", "text/plain": "document.txt"}

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from gateway.dialects.chat.details import describe, tie, with_calls
 from gateway.dialects.chat.flavour import Flavour
-from gateway.dialects.chat.media import image_url
 from gateway.dialects.chat.provider_content import ContentWriter
 from gateway.dialects.conversation import Image, Maker, Native, Part, Reasoning, Text, ToolCall, ToolResult, Turn
+from gateway.dialects.media import image_url
 
 _ID_DIGITS: Final = 32
 _MAKERS: Final = {

@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from gateway.dialects.chat.media import media_in
 from gateway.dialects.chat.request_shapes import Detail
 from gateway.dialects.conversation import Citation, Image
+from gateway.dialects.media import media_in
 
 T = TypeVar("T")
 

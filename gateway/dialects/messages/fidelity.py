@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.dialects.chat.reading import refuse
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, GEMINI, OPENAI_CHAT, Dropped, Fate, Mapped, Refused, Table
+from gateway.dialects.reading import refuse
 
 NAME: Final = ANTHROPIC_MESSAGES
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 import msgspec
 
 from gateway.dialects import fidelity
-from gateway.dialects.chat.reading import invalid
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Conversation
 from gateway.dialects.messages import request_settings as settings
@@ -16,6 +15,7 @@ from gateway.dialects.messages.fidelity import TABLE
 from gateway.dialects.messages.request_messages import mark_last, read_messages, read_system
 from gateway.dialects.messages.request_shapes import CreateMessage
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.reading import invalid
 
 _request_decoder: Final = msgspec.json.Decoder(CreateMessage)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -7,7 +7,6 @@ from typing import Any, Final
 import msgspec
 
 from gateway.dialects.anthropic.provider_reply import citation_of
-from gateway.dialects.chat.reading import invalid, read, refuse
 from gateway.dialects.conversation import (
     Citation,
     Document,
@@ -43,6 +42,7 @@ from gateway.dialects.messages.request_shapes import (
     ToolUseBlock,
     UrlSource,
 )
+from gateway.dialects.reading import invalid, read, refuse
 from gateway.dialects.stamps import read_whole_stamp
 
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.chat.reading import invalid, missing, read
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Role, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.messages.fidelity import judge
 from gateway.dialects.messages.request_blocks import read_content, read_texts
 from gateway.dialects.messages.request_shapes import Message, TextBlock
+from gateway.dialects.reading import invalid, missing, read
 
 _message_decoder: Final = msgspec.json.Decoder(Message)
 _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}

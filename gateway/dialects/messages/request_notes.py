@@ -14,13 +14,10 @@ import msgspec
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
-from gateway.dialects.openai_chat import MEDIA_TOKENS
 from gateway.dialects.parameters import with_parameters
+from gateway.dialects.prompt_weight import NO_MEDIA, Media, guess_prompt, may_hold_media, reserved_tokens
 from gateway.errors import InvalidRequest
 
-_BYTES_PER_TOKEN: Final = 4
-_MOST_OUTPUT_TOKENS: Final = 10_000_000
-_MEDIA_WORTH_A_LOOK_BYTES: Final = 2048
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -96,14 +93,7 @@ def rewrite_request(
 
 def estimate_prompt(request: MessagesRequest, body: bytes) -> int:
     """Tokens of the prompt, guessed from its size."""
-    size, media = len(body), 0
-    if size <= _MEDIA_WORTH_A_LOOK_BYTES:
-        return size // _BYTES_PER_TOKEN
-    for message in request.messages:
-        media_bytes, count = _weigh_media(message.content)
-        size -= media_bytes
-        media += count
-    return size // _BYTES_PER_TOKEN + media * MEDIA_TOKENS
+    return guess_prompt(body, (message.content for message in request.messages), _weigh_media)
 
 
 def estimate_tokens(request: MessagesRequest, body: bytes) -> int:
@@ -113,7 +103,7 @@ def estimate_tokens(request: MessagesRequest, body: bytes) -> int:
 
 def reserved_output(request: MessagesRequest) -> int:
     """What of `estimate_tokens` is not the prompt."""
-    return min(max(request.max_tokens or 0, 0), _MOST_OUTPUT_TOKENS)
+    return reserved_tokens(request.max_tokens or 0)
 
 
 def count_answer(request: MessagesRequest, body: bytes) -> bytes:
@@ -121,16 +111,11 @@ def count_answer(request: MessagesRequest, body: bytes) -> bytes:
     return b'{"input_tokens":%d}' % max(1, estimate_prompt(request, body))
 
 
-def _weigh_media(content: msgspec.Raw) -> tuple[int, int]:
-    """How many of a content's bytes are media, and how many pieces they are; what a tool returned is content too."""
-    if len(content) <= _MEDIA_WORTH_A_LOOK_BYTES or bytes(memoryview(content)[:1]) != b"[":
-        return 0, 0
-    try:
-        blocks = _blocks_decoder.decode(content)
-        pieces = [_media_bytes(block.source) for block in blocks if block.source is not _NULL]
-        nested = [_weigh_media(block.content) for block in blocks if block.content is not _NULL]
-    except (ValueError, RecursionError):
-        return 0, 0  # an unusual content is the provider's to judge; here it only weighs more
+def _weigh_media(content: msgspec.Raw) -> Media:
+    """What a tool returned is content too."""
+    blocks = _blocks_decoder.decode(content)
+    pieces = [_media_bytes(block.source) for block in blocks if block.source is not _NULL]
+    nested = [_weigh_media(block.content) if may_hold_media(block.content) else NO_MEDIA for block in blocks]
     own = [size for size in pieces if size is not None]
     return sum(own) + sum(size for size, _ in nested), len(own) + sum(count for _, count in nested)
 

@@ -6,11 +6,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from gateway.dialects.chat.reading import invalid, missing, read
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
 from gateway.dialects.messages.fidelity import NAME, judge
 from gateway.dialects.messages.request_shapes import CreateMessage, CustomTool, Thinking
 from gateway.dialects.messages.request_shapes import OutputFormat as WrittenFormat
+from gateway.dialects.reading import invalid, missing, read
 
 
 class _Kind(msgspec.Struct, gc=False):

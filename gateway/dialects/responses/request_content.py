@@ -5,7 +5,6 @@ from __future__ import annotations
 import mimetypes
 from typing import Any, Final
 
-from gateway.dialects.chat.reading import invalid, media_of, missing
 from gateway.dialects.conversation import (
     Audio,
     Citation,
@@ -19,6 +18,7 @@ from gateway.dialects.conversation import (
     Text,
 )
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
+from gateway.dialects.reading import invalid, media_of, missing
 from gateway.dialects.responses.shapes import Annotation, Content, Item
 from gateway.dialects.stamps import read_stamp
 

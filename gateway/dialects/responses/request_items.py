@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dialects.chat.reading import invalid, missing, refuse
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
+from gateway.dialects.reading import invalid, missing, refuse
 from gateway.dialects.responses.request_content import read_content, read_reasoning
 from gateway.dialects.responses.shapes import Item
 from gateway.errors import InvalidRequest

@@ -5,21 +5,18 @@ Members nobody reads here are skipped and travel on as the client wrote them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
-from gateway.dialects.openai_chat import DEFAULT_OUTPUT_TOKENS, MEDIA_TOKENS
 from gateway.dialects.parameters import with_parameters
+from gateway.dialects.prompt_weight import Media, guess_prompt, reserved_tokens, sum_up
 from gateway.dialects.responses.request_settings import NAME
 from gateway.errors import InvalidRequest
 
-_BYTES_PER_TOKEN: Final = 4
-_MOST_OUTPUT_TOKENS: Final = 10_000_000
-_MEDIA_WORTH_A_LOOK_BYTES: Final = 2048
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -98,14 +95,7 @@ def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> byte
 
 def estimate_prompt(request: ResponsesRequest, body: bytes) -> int:
     """Tokens of the prompt, guessed from its size."""
-    size, media = len(body), 0
-    if size <= _MEDIA_WORTH_A_LOOK_BYTES:
-        return size // _BYTES_PER_TOKEN
-    for content in _contents(request.input):
-        media_bytes, count = _weigh_media(content)
-        size -= media_bytes
-        media += count
-    return size // _BYTES_PER_TOKEN + media * MEDIA_TOKENS
+    return guess_prompt(body, _contents(request.input), _weigh_media)
 
 
 def estimate_tokens(request: ResponsesRequest, body: bytes) -> int:
@@ -115,8 +105,7 @@ def estimate_tokens(request: ResponsesRequest, body: bytes) -> int:
 
 def reserved_output(request: ResponsesRequest) -> int:
     """What of `estimate_tokens` is not the prompt."""
-    limit = request.max_output_tokens
-    return DEFAULT_OUTPUT_TOKENS if limit is None else min(max(limit, 0), _MOST_OUTPUT_TOKENS)
+    return reserved_tokens(request.max_output_tokens)
 
 
 def _check_input(request: ResponsesRequest) -> None:
@@ -128,31 +117,23 @@ def _check_input(request: ResponsesRequest) -> None:
         raise InvalidRequest("Missing required parameter: 'input'.", param="input")
 
 
-def _contents(given: msgspec.Raw) -> list[msgspec.Raw]:
-    """The lists of parts in the input that are long enough to hold media."""
+def _contents(given: msgspec.Raw) -> Iterator[msgspec.Raw]:
+    """What may hold media in the input."""
     if _first_byte(given) != b"[":
-        return []
+        return
     try:
         items = _items_decoder.decode(given)
     except (ValueError, RecursionError):
-        return []  # an unusual input is the provider's to judge; here it only weighs more
-    contents = [raw for item in items for raw in (item.content, item.output)]
-    return [raw for raw in contents if len(raw) > _MEDIA_WORTH_A_LOOK_BYTES and _first_byte(raw) == b"["]
+        return  # an unusual input is the provider's to judge; here it only weighs more
+    for item in items:
+        yield item.content
+        yield item.output
 
 
-def _weigh_media(content: msgspec.Raw) -> tuple[int, int]:
-    """How many of a content's bytes are media, and how many pieces they are."""
-    try:
-        parts = _parts_decoder.decode(content)
-    except (ValueError, RecursionError):
-        return 0, 0
-    media = [
-        raw
-        for part in parts
-        for raw in (part.image_url, part.file_data, part.file_url, part.file_id, part.input_audio)
-        if raw != _NULL
-    ]
-    return sum(len(raw) for raw in media), len(media)
+def _weigh_media(content: msgspec.Raw) -> Media:
+    parts = _parts_decoder.decode(content)
+    kinds = ((part.image_url, part.file_data, part.file_url, part.file_id, part.input_audio) for part in parts)
+    return sum_up(raw for kind in kinds for raw in kind if raw != _NULL)
 
 
 def _first_byte(raw: msgspec.Raw) -> bytes:

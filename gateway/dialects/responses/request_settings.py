@@ -6,9 +6,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from gateway.dialects.chat.reading import invalid, missing, refuse
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
+from gateway.dialects.reading import invalid, missing, refuse
 from gateway.dialects.responses import shapes
 
 NAME: Final = "openai_responses"

@@ -14,8 +14,8 @@ from gateway.dialects.envelope import Usage
 from gateway.dialects.messages.answer_notes import read_count, read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.told_message import as_stream
-from gateway.dialects.openai_stream import PREAMBLE_LIMIT_BYTES
 from gateway.dialects.passed_reply import ReplyNotes
+from gateway.dialects.passed_stream import PREAMBLE_LIMIT_BYTES
 from gateway.errors import UpstreamBroken
 from tests.dialects.messages.official import accumulate, read
 from tests.shared_material import Recording, recordings

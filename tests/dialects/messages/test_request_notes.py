@@ -15,7 +15,7 @@ from gateway.dialects.messages.request_notes import (
     estimate_tokens,
     rewrite_request,
 )
-from gateway.dialects.openai_chat import MEDIA_TOKENS
+from gateway.dialects.prompt_weight import MEDIA_TOKENS
 from gateway.errors import InvalidRequest
 from tests.dialects.messages.asking import body
 

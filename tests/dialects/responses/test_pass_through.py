@@ -130,6 +130,25 @@ def test_an_event_that_is_no_json_is_skipped_and_counted() -> None:
     assert stream.malformed == 1
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b'data: {"type":"response.output_text.delta","delta":"Sal\n\n',
+        b"event: response.output_text.delta\ndata: {\n\n",
+        b'event: response.output_item.done\ndata: {"item":\n\n',
+    ],
+)
+def test_a_piece_of_the_answer_that_cannot_be_read_breaks_it(piece: bytes) -> None:
+    """What is left would look whole, and is not; once the answer is whole nothing is missing."""
+    stream = ResponsesStream()
+    assert stream.feed(CREATED + DELTA) == CREATED + DELTA
+    with pytest.raises(UpstreamBroken, match="cannot be read"):
+        stream.feed(piece)
+    whole = ResponsesStream(terminated=True)
+    assert whole.feed(CREATED + DELTA + COMPLETED + piece) == CREATED + DELTA + COMPLETED
+    assert whole.malformed == 1
+
+
 def test_an_incomplete_answer_is_a_whole_one() -> None:
     stream = ResponsesStream()
     stream.feed(event("response.incomplete", response={"status": "incomplete", "incomplete_details": None}))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects.openai_chat import DEFAULT_OUTPUT_TOKENS, MEDIA_TOKENS
+from gateway.dialects.prompt_weight import DEFAULT_OUTPUT_TOKENS, MEDIA_TOKENS
 from gateway.dialects.responses.request_notes import (
     decode_request,
     estimate_prompt,

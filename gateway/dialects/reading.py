@@ -6,9 +6,9 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from gateway.dialects.chat.media import media_in
 from gateway.dialects.conversation import Media
 from gateway.dialects.fidelity import TARGET_NAMES
+from gateway.dialects.media import media_in
 from gateway.dialects.mistakes import unreadable
 from gateway.errors import InvalidRequest
 
@@ -24,7 +24,7 @@ def read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, field: str) -> T:
 
 
 def invalid(field: str, what: str) -> NoReturn:
-    """Raises InvalidRequest for what is no chat request at all."""
+    """Raises InvalidRequest for what is no request of its dialect at all."""
     raise InvalidRequest(f"Invalid '{field}': {what}.", param=field)
 
 
