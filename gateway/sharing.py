@@ -15,6 +15,7 @@ from gateway.store.hints import Deliver, HintBoard
 from gateway.store.leases import LeaseDesk
 from gateway.store.line import StoreLine
 from gateway.store.memory import MemoryResponseStore
+from gateway.store.ownership import Ownership
 from gateway.store.responses import ResponseStore
 from gateway.store.search import StoreSearch
 from gateway.store.shared_responses import ChosenResponseStore, SharedResponseStore
@@ -46,6 +47,7 @@ class Sharing:
             self.line, prefix=settings.prefix, workers=workers, clock=world.clock, new_id=world.new_id
         )
         self.hints = HintBoard(self.line, heed, prefix=settings.prefix, clock=world.clock, new_id=world.new_id)
+        self.ownership = Ownership(self.line, prefix=settings.prefix, clock=world.clock)
         max_bytes = responses.max_mb * MEGABYTE
         self.responses: ResponseStore = ChosenResponseStore(
             self.line,

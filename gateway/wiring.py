@@ -84,7 +84,10 @@ class Gateway:
         )
         life = ResponseLife(self.sharing.responses, ttl_s=config.responses.ttl_s)
         self._background = BackgroundResponses(
-            life, limit=config.responses.max_background, on_crash=self.observer.request_crashed
+            life,
+            self.sharing.ownership,
+            limit=config.responses.max_background,
+            on_crash=self.observer.request_crashed,
         )
         self._ground = Ground(
             world=world,

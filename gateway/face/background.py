@@ -1,23 +1,34 @@
-"""Responses that run in the background: asked for at once, answered into the store, polled by GET."""
+"""Responses that run in the background: asked for at once, answered into the store, polled by GET.
+
+Each is one worker's work. The others know of it from the store alone: that it lives, and how it stands.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import msgspec
 import trio
 
-from actors.errors import CallCrashed, Failure, Overloaded, Unavailable
+from actors.errors import ActorDied, CallCrashed, Failure, Overloaded, Unavailable
 from gateway.dialects.codec import Frame
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.responses.echo import echo_of
 from gateway.dialects.responses.errors import failed_response
-from gateway.dialects.responses.kept import with_members
+from gateway.dialects.responses.kept import Kept, with_members
 from gateway.dialects.responses.output_items import response_object
-from gateway.errors import describe
+from gateway.errors import StoreUnavailable, describe
 from gateway.face.api import OnCrash
 from gateway.face.response_life import Prepared, ResponseLife
+from gateway.store.ownership import BEAT_EVERY_S, Ownership
+
+LOOK_EVERY_S: Final = 0.1
+HEED_LOOKS: Final = 30
+"""Looks for the end of what another worker was asked to stop: three seconds' worth."""
+PATIENCE_S: Final = 120.0
+"""For a store that is away when an answer is there, and paid for."""
 
 Ask = Callable[[], Awaitable[bytes]]
 """Asks the model and returns its whole answer. Raises Failure."""
@@ -39,8 +50,9 @@ class _Work:
 class BackgroundResponses:
     """The responses that run now, each a task in a nursery of its own; at most `limit` at a time."""
 
-    def __init__(self, life: ResponseLife, *, limit: int, on_crash: OnCrash) -> None:
+    def __init__(self, life: ResponseLife, ownership: Ownership, *, limit: int, on_crash: OnCrash) -> None:
         self._life = life
+        self._ownership = ownership
         self._limit = limit
         self._on_crash = on_crash
         self._nursery: trio.Nursery | None = None
@@ -68,7 +80,10 @@ class BackgroundResponses:
         return {"running": len(self._work), "limit": self._limit}
 
     async def start(self, prepared: Prepared, frame: Frame, ask: Ask) -> bytes:
-        """Starts the work and returns the response as it stands: queued. Raises Overloaded, Unavailable."""
+        """Starts the work and returns the response as it stands: queued.
+
+        Raises Overloaded, Unavailable, StoreUnavailable.
+        """
         queued = _queued(prepared, frame)
         if len(self._work) >= self._limit:
             raise Overloaded(f"{self._limit} responses are running in the background already.")
@@ -78,6 +93,7 @@ class BackgroundResponses:
         key = (prepared.owner, str(queued["id"]))
         self._work[key] = work
         try:
+            await self._ownership.beat(key[1], prepared.owner)
             await self._life.keep(prepared, _raw(queued))
             nursery.start_soon(self._run, work, key, prepared, queued, ask, name=f"background {key[1]}")
         except BaseException:
@@ -86,24 +102,58 @@ class BackgroundResponses:
         return _encode(queued)
 
     async def cancel(self, response_id: str, owner: str) -> None:
-        """Stops the work; returns when the store says so. Nothing happens where it has ended or runs elsewhere."""
+        """Stops the work; returns when the store says so, or when the worker that runs it does not heed for 3 s.
+
+        Nothing happens where it has ended. Raises StoreUnavailable.
+        """
         work = self._work.get((owner, response_id))
         if work is not None:
             work.scope.cancel()
             await work.ended.wait()
+        elif await self._runs_elsewhere(response_id, owner):
+            await self._ownership.ask_to_cancel(response_id, owner)
+            for _ in range(HEED_LOOKS):
+                await trio.sleep(LOOK_EVERY_S)
+                if not await self._runs_elsewhere(response_id, owner):
+                    break
+
+    async def standing(self, kept: Kept, owner: str) -> bytes:
+        """The response as it stands: one whose worker has died has failed. Raises StoreUnavailable."""
+        head = kept.head
+        if not _is_under_way(kept) or (owner, head.id) in self._work or await self._ownership.lives(head.id, owner):
+            return bytes(kept.response)
+        gone = ActorDied("The worker that ran this response has gone.")
+        return _encode(failed_response(_members_decoder.decode(kept.response), describe(gone)))
+
+    async def _runs_elsewhere(self, response_id: str, owner: str) -> bool:
+        kept = await self._life.find(response_id, owner)
+        return kept is not None and _is_under_way(kept) and await self._ownership.lives(response_id, owner)
 
     async def _run(
         self, work: _Work, key: tuple[str, str], prepared: Prepared, queued: dict[str, object], ask: Ask
     ) -> None:
         try:
-            outcome = _raw({**queued, "status": "cancelled"})
-            with work.scope:
-                await self._life.keep(prepared, _raw({**queued, "status": "in_progress"}))
-                outcome = await self._outcome(prepared, queued, ask)
-            await self._keep_outcome(prepared, outcome, key[1])
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._beat, work, key)
+                outcome = _raw({**queued, "status": "cancelled"})
+                with work.scope:
+                    with suppress(StoreUnavailable):
+                        await self._life.keep(prepared, _raw({**queued, "status": "in_progress"}))
+                    outcome = await self._outcome(prepared, queued, ask)
+                await self._keep(prepared, outcome, key[1])
+                nursery.cancel_scope.cancel()
         finally:
             del self._work[key]
             work.ended.set()
+
+    async def _beat(self, work: _Work, key: tuple[str, str]) -> None:
+        """Tells the others that this worker is at work, and hears whether somebody wants it to stop."""
+        owner, response_id = key
+        while True:
+            await trio.sleep(BEAT_EVERY_S)
+            with suppress(StoreUnavailable):
+                if await self._ownership.beat(response_id, owner):
+                    work.scope.cancel()
 
     async def _outcome(self, prepared: Prepared, queued: dict[str, object], ask: Ask) -> msgspec.Raw:
         """What became of it, under the name that the client knows."""
@@ -116,12 +166,26 @@ class BackgroundResponses:
             crash = CallCrashed("The gateway failed to handle this response.")
             return _raw(failed_response(queued, describe(crash)))
 
-    async def _keep_outcome(self, prepared: Prepared, outcome: msgspec.Raw, response_id: str) -> None:
-        """A store that fails now costs this response, and nobody else."""
-        try:
-            await self._life.keep(prepared, outcome)
-        except Failure as failure:
-            self._on_crash(failure, response_id)
+    async def _keep(self, prepared: Prepared, response: msgspec.Raw, response_id: str) -> None:
+        """Waits for a store that is away; one that does not come back in time costs this response, and nobody else."""
+        gives_up_at = trio.current_time() + PATIENCE_S
+        while True:
+            try:
+                await self._life.keep(prepared, response)
+                return
+            except StoreUnavailable as failure:
+                if trio.current_time() >= gives_up_at:
+                    self._on_crash(failure, response_id)
+                    return
+            except Failure as failure:
+                self._on_crash(failure, response_id)
+                return
+            await trio.sleep(LOOK_EVERY_S)
+
+
+def _is_under_way(kept: Kept) -> bool:
+    head = kept.head
+    return bool(head.background) and head.status in ("queued", "in_progress")
 
 
 def _queued(prepared: Prepared, frame: Frame) -> dict[str, object]:

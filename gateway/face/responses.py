@@ -41,7 +41,7 @@ class Responses:
         response_id, owner = self._whose(request, record)
         if _query(request).get("stream", "false") == "true":
             raise InvalidRequest("A stored response cannot be streamed here.", param="stream")
-        return _json(bytes((await self._life.get(response_id, owner)).response))
+        return _json(await self._background.standing(await self._life.get(response_id, owner), owner))
 
     async def delete(self, request: Request, record: RequestRecord) -> Answer:
         """DELETE /v1/responses/{id}: one that still runs is stopped. Raises NotFound."""
@@ -56,7 +56,7 @@ class Responses:
         if not (await self._life.get(response_id, owner)).head.background:
             raise InvalidRequest("Only a response that runs in the background can be cancelled.", param="response_id")
         await self._background.cancel(response_id, owner)
-        return _json(bytes((await self._life.get(response_id, owner)).response))
+        return _json(await self._background.standing(await self._life.get(response_id, owner), owner))
 
     async def list_input_items(self, request: Request, record: RequestRecord) -> Answer:
         """GET /v1/responses/{id}/input_items. Raises NotFound, InvalidRequest."""

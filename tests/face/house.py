@@ -29,7 +29,9 @@ from gateway.face.record import RequestRecord
 from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
 from gateway.providers.prices import Prices, Tier
+from gateway.store.line import Mode, StoreLine
 from gateway.store.memory import MemoryResponseStore
+from gateway.store.ownership import Ownership
 
 BODY_LIMIT_BYTES = 100_000
 TOTAL_S = 600.0
@@ -236,6 +238,13 @@ async def run_inline(function: Callable[[], T]) -> T:
     return function()
 
 
+def unshared() -> Ownership:
+    """Work in the background where there is no shared store."""
+    line = StoreLine(trio.current_time)
+    line.move(Mode.MEMORY)
+    return Ownership(line, prefix="p", clock=trio.current_time)
+
+
 class House:
     """One face, its script and its notes; `services` is what the app is made of."""
 
@@ -273,7 +282,7 @@ class House:
             ),
             kind_of=lambda model: "anthropic" if model.startswith("claude") else "openai",
             response_life=life,
-            background=BackgroundResponses(life, limit=8, on_crash=reporting.on_crash),
+            background=BackgroundResponses(life, unshared(), limit=8, on_crash=reporting.on_crash),
             catalogue=ScriptedCatalogue(),
             providers=lambda: [
                 ListedProvider("openai", "openai", ()),

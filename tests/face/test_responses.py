@@ -29,6 +29,7 @@ from gateway.face.response_life import ResponseLife, owner_of
 from gateway.face.responses import Responses
 from gateway.store.memory import MemoryResponseStore
 from tests.face.asking import HandmadeRequest
+from tests.face.house import unshared
 
 FRAME = Frame("0001", 1_700_000_000)
 TTL_S = 100.0
@@ -55,7 +56,7 @@ class House:
         store = MemoryResponseStore(clock=trio.current_time, max_count=100, max_bytes=1_000_000)
         self.life = ResponseLife(store, ttl_s=TTL_S)
         self.background = BackgroundResponses(
-            self.life, limit=self.background_limit, on_crash=lambda bug, _: self.crashes.append(bug)
+            self.life, unshared(), limit=self.background_limit, on_crash=lambda bug, _: self.crashes.append(bug)
         )
         keys = ClientKeys([Key("ann"), Key("bob")])
         self.responses = Responses(self.life, self.background, keys, Ingress(MemoryBudget(1_000_000), 100_000))

@@ -12,6 +12,7 @@ from typing import Any
 import trio
 
 from gateway.config.store_address import StoreAddress
+from gateway.store.ownership import BEAT
 from gateway.world import RedisDown, RedisExecutor, Word, Words
 from tests.store.gcra_model import gcra
 
@@ -37,7 +38,7 @@ class FakeServer:
         self.batches: list[list[Words]] = []
         """What it was sent, round trip by round trip; what it refused too."""
         self.opened: list[StoreAddress] = []
-        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script}
+        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script, BEAT: beat_script}
 
     def open(self, address: StoreAddress, ca_file: str) -> RedisExecutor:
         """An OpenRedis."""
@@ -132,3 +133,9 @@ def hints_script(server: FakeServer, keys: list[str], arguments: list[str]) -> l
         board.setdefault(hint, now + int(for_ms) / 1000)
     server.values[keys[0]] = (board, None)
     return [part for hint, until in board.items() for part in (hint.encode(), int((until - now) * 1000))]
+
+
+def beat_script(server: FakeServer, keys: list[str], arguments: list[str]) -> int:
+    alive, mark = keys
+    server.put(alive, b"1", int(arguments[0]) / 1000)
+    return int(server.get(mark) is not None)

@@ -168,3 +168,75 @@ async def test_a_store_at_the_usual_place_is_found(autojump_clock: MockClock) ->
         async with running(environ={"REDIS_URL": ""}, network=network, open_redis=server.open) as it:
             assert it.logged("store moved")[0]["after"] == "connected"
             assert str(server.opened[0]) == "server localhost:6379"
+
+
+LEISURELY = "[providers.sandbox]\nlatency_ms = 20000\n"
+BACKGROUND = {**RESPONSE, "background": True}
+
+
+async def begun(it: Running) -> str:
+    """The path of a response that runs in the background for 20 s."""
+    made = await it.request("POST", "/v1/responses", json_body=BACKGROUND)
+    assert (made.status, made.json.get("status")) == (200, "queued"), made.json
+    return f"/v1/responses/{made.json['id']}"
+
+
+async def status_of(it: Running, path: str) -> str:
+    status: str = (await it.request("GET", path)).json["status"]
+    return status
+
+
+async def test_work_in_the_background_is_seen_from_everywhere(autojump_clock: MockClock) -> None:
+    async with two(FakeServer(), LEISURELY) as (one, other):
+        path = await begun(one)
+        for _ in range(19):
+            await trio.sleep(1)
+            assert await status_of(other, path) == "in_progress"
+        await trio.sleep(2)
+        assert (await other.request("GET", path)).json["output"][0]["content"][0]["text"] == "Keep this."
+
+
+async def test_work_whose_worker_has_died_has_failed(autojump_clock: MockClock) -> None:
+    server = FakeServer()
+    async with running(LEISURELY, environ=SHARED, open_redis=server.open, seed=1) as other:
+        await trio.sleep(10)
+        async with running(LEISURELY, environ=SHARED, open_redis=server.open, seed=2) as one:
+            path = await begun(one)
+            await trio.sleep(5.5)
+        await trio.sleep(5.4)
+        assert await status_of(other, path) == "in_progress", "its last word was 5.9 s ago"
+        await trio.sleep(0.2)
+        reply = (await other.request("GET", path)).json
+        assert (reply["status"], reply["error"]["code"]) == ("failed", "server_error")
+        assert (await other.request("POST", f"{path}/cancel")).json["status"] == "failed"
+
+
+async def test_a_cancel_reaches_the_worker_that_does_the_work(autojump_clock: MockClock) -> None:
+    async with two(FakeServer(), LEISURELY) as (one, other):
+        path = await begun(one)
+        await trio.sleep(0.3)
+        began = trio.current_time()
+        assert (await other.request("POST", f"{path}/cancel")).json["status"] == "cancelled"
+        assert trio.current_time() - began <= 1.1
+        assert (await one.actors())["responses"]["detail"]["running"] == 0
+        one.assert_at_rest()
+
+
+async def test_a_delete_stops_the_work_wherever_it_is(autojump_clock: MockClock) -> None:
+    async with two(FakeServer(), LEISURELY) as (one, other):
+        path = await begun(one)
+        assert (await other.request("DELETE", path)).status == 200
+        assert (await one.actors())["responses"]["detail"]["running"] == 0
+        assert (await one.request("GET", path)).status == 404
+
+
+async def test_an_answer_that_finds_the_store_away_waits_for_it(autojump_clock: MockClock) -> None:
+    server = FakeServer()
+    async with two(server, LEISURELY) as (one, other):
+        path = await begun(one)
+        await trio.sleep(15)
+        server.fault = "no connection"
+        await trio.sleep(30)
+        server.fault = ""
+        await trio.sleep(5.2)
+        assert await status_of(other, path) == "completed"

@@ -1,0 +1,169 @@
+"""A real Valkey under real gateways: stopped, killed, full and read-only under load; one limit and one work for two."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sockets.processes import GatewayProcess, running
+from tests.store.valkeys import Valkey, valkey
+
+FIRST_LIMIT_S = 1.0
+"""Ten times what is promised of the first request that meets a store which is away."""
+KNOWN_LIMIT_S = 0.1
+"""A hundred times what is promised of the others: the machine is shared."""
+SLOW = "[providers.sandbox]\nlatency_ms = 60000\n"
+LIMITED = """
+[auth]
+mode = "keys"
+[[auth.keys]]
+label = "team"
+env = "TEAM_KEY"
+requests_per_minute = 60
+"""
+RESPONSE = {"model": "sandbox/echo", "input": "Hello."}
+FIRST: dict[str, tuple[str, str, Any, int]] = {
+    "full": ("POST", "/v1/responses", RESPONSE, 200),
+    "read-only": ("DELETE", "", None, 503),
+}
+"""Who meets the fault: a server that is full or read-only still lets others read."""
+QUESTION = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hello."}]}
+
+
+class Asker:
+    """One client on one connection, which keeps time."""
+
+    def __init__(self, gateway: GatewayProcess, key: str = "") -> None:
+        self._connection = http.client.HTTPConnection(*gateway.address, timeout=20.0)
+        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self.took_s = 0.0
+
+    def __enter__(self) -> Asker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        began = time.monotonic()
+        self._connection.request(method, path, None if body is None else json.dumps(body), self._headers)
+        reply = self._connection.getresponse()
+        document = json.loads(reply.read())
+        self.took_s = time.monotonic() - began
+        return reply.status, document
+
+    def chat(self) -> int:
+        return self.ask("POST", "/v1/chat/completions", QUESTION)[0]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Valkey]:
+    with valkey(tmp_path) as one:
+        yield one
+
+
+def mode_of(asker: Asker) -> str:
+    """As /admin/actors has it."""
+    _, page = asker.ask("GET", "/admin/actors")
+    return next(str(actor["detail"]["mode"]) for actor in page["actors"] if actor["name"] == "store")
+
+
+def test_whatever_becomes_of_the_store_only_stored_responses_notice(
+    tmp_path: Path, server: Valkey, measured: Callable[[str], None]
+) -> None:
+    def full(client: Any) -> None:
+        client.config_set("maxmemory", "1mb")
+
+    def read_only(client: Any) -> None:
+        client.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+    def well_again(client: Any) -> None:
+        client.config_set("maxmemory", "0")
+        client.execute_command("REPLICAOF", "NO", "ONE")
+
+    def tell(order: Callable[[Any], None]) -> Callable[[], None]:
+        def do() -> None:
+            with server.client() as client:
+                order(client)
+
+        return do
+
+    faults: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {
+        "stopped": (lambda: server.send(signal.SIGSTOP), lambda: server.send(signal.SIGCONT)),
+        "killed": (server.kill, server.start),
+        "full": (tell(full), tell(well_again)),
+        "read-only": (tell(read_only), tell(well_again)),
+    }
+    environ = {"REDIS_URL": server.url, "TEAM_KEY": "sk-team"}
+    limited = LIMITED.replace("60", "60000")
+    with running(tmp_path, environ=environ, settings=limited) as gateway, Asker(gateway, "sk-team") as asker:
+        for fault, (begin, end) in faults.items():
+            status, made = asker.ask("POST", "/v1/responses", RESPONSE)
+            assert status == 200
+            path = f"/v1/responses/{made['id']}"
+            begin()
+            method, first_path, body, expected = FIRST.get(fault, ("GET", path, None, 503))
+            status, _ = asker.ask(method, first_path or path, body)
+            first_s = asker.took_s
+            assert status == expected, fault
+            assert first_s <= FIRST_LIMIT_S, fault
+            slowest_s = 0.0
+            for _ in range(100):
+                assert asker.chat() == 200, fault
+                slowest_s = max(slowest_s, asker.took_s)
+            status, _ = asker.ask("GET", path)
+            known_s = asker.took_s
+            assert status == 503, fault
+            assert max(slowest_s, known_s) <= KNOWN_LIMIT_S, fault
+            assert asker.ask("POST", "/v1/responses", RESPONSE)[0] == 200, "made all the same, only not kept"
+            measured(
+                f"store {fault}: first request that meets it {first_s * 1000:.1f} ms, "
+                f"once known {known_s * 1000:.1f} ms, slowest of 100 others {slowest_s * 1000:.1f} ms"
+            )
+            end()
+            gateway.wait_for(lambda: mode_of(asker) == "connected", 10.0)
+        expected_moves = ["connected", *["degraded", "connected"] * len(faults)]
+        gateway.wait_for(lambda: len(gateway.logged("store moved")) >= len(expected_moves), 1.0)
+        moves = [line["after"] for line in gateway.logged("store moved")]
+        assert moves == expected_moves, "one line a change"
+
+
+def test_down_at_the_start_it_delays_nobody_and_is_found_later(tmp_path: Path, server: Valkey) -> None:
+    server.kill()
+    with running(tmp_path, environ={"REDIS_URL": server.url}) as gateway, Asker(gateway) as asker:
+        assert asker.chat() == 200
+        assert asker.ask("GET", "/v1/responses/resp_1")[0] == 503
+        server.start()
+        gateway.wait_for(lambda: mode_of(asker) == "connected", 10.0)
+        assert asker.ask("GET", "/v1/responses/resp_1")[0] == 404
+
+
+def test_two_gateways_keep_one_limit_and_one_breaks_off_the_others_work(tmp_path: Path, server: Valkey) -> None:
+    environ = {"REDIS_URL": server.url, "TEAM_KEY": "sk-team"}
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    with (
+        running(folders[0], environ=environ, settings=LIMITED + SLOW) as one,
+        running(folders[1], environ=environ, settings=LIMITED + SLOW.replace("60000", "0")) as other,
+        Asker(one, "sk-team") as here,
+        Asker(other, "sk-team") as there,
+    ):
+        work = [here.ask("POST", "/v1/responses", {**RESPONSE, "background": True})[1] for _ in range(2)]
+        path, doomed = (f"/v1/responses/{response['id']}" for response in work)
+        assert there.ask("GET", path)[1]["status"] == "in_progress"
+        assert there.ask("POST", f"{path}/cancel")[1]["status"] == "cancelled"
+        assert here.ask("GET", path)[1]["status"] == "cancelled"
+
+        one.send(signal.SIGKILL)
+        began = time.monotonic()
+        granted = sum(there.chat() == 200 for _ in range(100))
+        assert 50 <= granted <= 60 + 2 + (time.monotonic() - began), "two were taken by the other"
+        other.wait_for(lambda: there.ask("GET", doomed)[1]["status"] == "failed", 15.0)
