@@ -8,7 +8,8 @@ import pytest
 from trio.testing import MockClock
 
 from gateway.providers.sandbox_embeddings import DEFAULT_DIMENSIONS
-from tests.whole.gateways import ENGINES, running
+from tests.whole.gateways import CHAT, ENGINES, data_of, running
+from tests.whole.upstream import texts_of
 
 HELLO = [{"role": "user", "content": "Salve!"}]
 NO_KEYS = {"OPENAI_API_KEY": "", "DEEPSEEK_API_KEY": ""}
@@ -51,3 +52,26 @@ async def test_a_failing_sandbox_fails_in_the_clients_own_dialect(
     assert reply.status == 500
     assert reply.json.get("type") == ("error" if path == "/v1/messages" else None)
     assert reply.json["error"]["message"] == "The sandbox answers with status 500, as it was told to."
+
+
+async def test_a_stream_that_the_sandbox_cuts_goes_on_with_another_one(autojump_clock: MockClock) -> None:
+    """What the README shows: without any key, one sees an answer survive its model."""
+    settings = """
+[providers.flaky]
+kind = "sandbox"
+fail = "cut"
+[models.demo]
+target = "flaky/lorem"
+fallbacks = ["sandbox/lorem"]
+"""
+    async with running(settings) as it:
+        question = {"messages": HELLO, "stream": True}
+
+        whole, recovered, cut = [
+            await it.request("POST", CHAT, json_body={**question, "model": model})
+            for model in ("sandbox/lorem", "demo", "flaky/lorem")
+        ]
+
+        assert recovered.body.endswith(b"data: [DONE]\n\n")
+        assert texts_of(list(data_of(recovered.body))[:-1]) == texts_of(list(data_of(whole.body))[:-1])
+        assert list(data_of(cut.body))[-1]["error"]["code"] == "upstream_error"

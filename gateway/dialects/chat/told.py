@@ -95,8 +95,11 @@ class ChatTold:
         return self.text.plain and self.text.characters > 0 and not self._finished
 
     def hear(self, piece: bytes) -> None:
+        if (sole := self._splitter.sole_event(piece)) is not None:
+            self._take(sole)
+            return
         for event in self._splitter.feed(piece):
-            if event.data is not None and event.data != b"[DONE]":
+            if event.data is not None:
                 self._take(event.data)
 
     def sequel(self, model: str) -> ChatSequel:
@@ -106,21 +109,28 @@ class ChatTold:
         try:
             chunk = _decode_chunk(data)
         except (ValueError, RecursionError):
-            self.text.spoil()
+            if data != b"[DONE]":
+                self.text.spoil()
             return
-        self._id = chunk.id or self._id
-        self._created = chunk.created or self._created
+        if chunk.id:
+            self._id = chunk.id
+        if chunk.created:
+            self._created = chunk.created
         if chunk.error is not _NULL and bytes(chunk.error) != b"null":
             self.text.spoil()
         for choice in chunk.choices or ():
-            self._finished = self._finished or choice.finish_reason is not None
-            if choice.index or (choice.logprobs or {}).get("content"):
+            self._take_choice(choice)
+
+    def _take_choice(self, choice: _Choice) -> None:
+        if choice.finish_reason is not None:
+            self._finished = True
+        if choice.index or (choice.logprobs is not None and choice.logprobs.get("content")):
+            self.text.spoil()
+        for member, value in (choice.delta or {}).items():
+            if member == "content" and isinstance(value, str):
+                self.text.add(value)
+            elif value and member not in _SILENT:
                 self.text.spoil()
-            for member, value in (choice.delta or {}).items():
-                if member == "content" and isinstance(value, str):
-                    self.text.add(value)
-                elif value and member not in _SILENT:
-                    self.text.spoil()
 
 
 class ChatSequel:
