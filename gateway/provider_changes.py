@@ -34,5 +34,6 @@ def _what_it_is(settled: Settled, name: str) -> tuple[object, ...]:
     return (
         msgspec.structs.replace(config.providers[name], timeouts=ProviderTimeouts()),
         config.provider_keys(name),
+        config.transport(name),
         provider_settings(config, settled.catalog, name),
     )

@@ -18,11 +18,9 @@ from gateway import __version__
 from gateway.admin.actors import ActorsPage
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.sandbox import SandboxClient, SandboxSettings
-from gateway.calls.upstream import UpstreamClient as AnyClient
 from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.settings import Provider
-from gateway.edge.client import UpstreamClient
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
@@ -40,6 +38,7 @@ from gateway.providers.known_models import KnownModels
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
 from gateway.tree import ActorTree
+from gateway.upstream_clients import UpstreamClients
 from gateway.world import World
 
 USER_AGENT = f"llm-gateway/{__version__}"
@@ -56,7 +55,7 @@ class Ground:
     metrics: Metrics
     observer: Observer
     ingress: MemoryBudget
-    upstream: UpstreamClient
+    upstream: UpstreamClients
     response_life: ResponseLife
     background: BackgroundResponses
     vitals: Vitals
@@ -76,7 +75,7 @@ class Settled:
 
     def _work(self, name: str, provider: Provider) -> Work:
         world, asks_with_clients_key = self._ground.world, False
-        client: AnyClient = self._ground.upstream
+        client = self._ground.upstream.of(self.config.transport(name))
         if isinstance(provider, SandboxProvider):
             profile, client = sandbox.profile(name), self._sandbox(name, provider)
         else:

@@ -21,13 +21,10 @@ from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
 from gateway.actor_settings import provider_settings, router_settings
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
-from gateway.config import Config, SandboxProvider
+from gateway.config import Config
 from gateway.config.changes import fixed_changes, with_fixed_of
 from gateway.config.settings import MEGABYTE
-from gateway.edge.client import ClientLimits as UpstreamLimits
-from gateway.edge.client import UpstreamClient
 from gateway.edge.kept_listener import KeptListener
-from gateway.edge.tls import client_context
 from gateway.edge.upstream_keeper import UpstreamKeeper
 from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
@@ -46,6 +43,7 @@ from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
 from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, ROUTER, UPSTREAM, ActorTree
+from gateway.upstream_clients import UpstreamClients
 from gateway.world import Listener, World
 
 LEAVING_S = 86_400.0
@@ -71,14 +69,7 @@ class Gateway:
         self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
         # Files are read now, so that one that is not there is told at once and not to the first client.
         self._tls = tls_context(config.server.tls_cert, config.server.tls_key) if config.server.tls_cert else None
-        authorities = client_context(config.upstream.ca_file or None) if asks_over_tls(config) else None
-        self.upstream = UpstreamClient(
-            connect=world.connect,
-            clock=world.clock,
-            limits=UpstreamLimits(),
-            ca_file=config.upstream.ca_file or None,
-            ssl_context=None if authorities is None else lambda: authorities,
-        )
+        self.upstream = UpstreamClients(config, world)
         self.sharing = Sharing(
             config, world, workers=config.server.workers, observe=lambda: self.observer, heed=self.actors.heed
         )
@@ -302,7 +293,7 @@ class Gateway:
     def _catalogue_keeper(self) -> CatalogueKeeper:
         return CatalogueKeeper(
             list_sources(self.config),
-            self.upstream,
+            lambda provider: self.upstream.of(self.config.transport(provider)),
             lambda provider, models: self.catalog.learn(provider, models),
             refresh_s=self.config.catalogue.refresh_s,
             user_agent=USER_AGENT,
@@ -319,16 +310,6 @@ class Gateway:
     def _engine_crashed(self, bug: BaseException, scope: Mapping[str, Any] | None) -> None:
         if isinstance(bug, Exception):
             self.observer.request_crashed(bug, "")
-
-
-def asks_over_tls(config: Config) -> bool:
-    """Whether any provider that can be asked is reached by https."""
-    return any(
-        not isinstance(provider, SandboxProvider)
-        and provider.base_url.startswith("https:")
-        and not config.missing_keys(name)
-        for name, provider in config.providers.items()
-    )
 
 
 def build(config: Config, world: World, *, worker: str = "0") -> Gateway:

@@ -61,12 +61,12 @@ class _State:
 
 
 class CatalogueKeeper:
-    """One task a provider; `learn` takes the lists."""
+    """One task a provider, which is asked by the client that `client_of` gives; `learn` takes the lists."""
 
     def __init__(
         self,
         sources: Sequence[ListSource],
-        client: UpstreamClient,
+        client_of: Callable[[str], UpstreamClient],
         learn: Learn,
         *,
         refresh_s: float,
@@ -76,7 +76,7 @@ class CatalogueKeeper:
         observe: Callable[[object], None],
     ) -> None:
         self._states = {source: _State() for source in sources}
-        self._client = client
+        self._client_of = client_of
         self._learn = learn
         self._refresh_s = refresh_s
         self._user_agent = (b"user-agent", user_agent.encode())
@@ -164,7 +164,7 @@ class CatalogueKeeper:
         headers: list[RawHeader] = [self._user_agent, (b"accept", b"application/json"), *profile.headers]
         if source.key is not None:
             headers.append(profile.authorize(source.key.value))
-        response = await self._client.request(
+        response = await self._client_of(profile.name).request(
             profile.origin, b"GET", profile.target(path), headers, b"", always=(), progress=_unwatched
         )
         try:

@@ -25,6 +25,19 @@ def normal_base_url(text: str, kind: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
+def is_proxy(text: str, *, with_user: bool) -> bool:
+    """Whether `text` is a proxy's address; only `with_user` may it hold a user and a password."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment
+    has_user = parts.username is not None or parts.password is not None
+    is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+    return is_address and is_bare and (with_user or not has_user)
+
+
 def _split(text: str) -> SplitResult:
     # urlsplit strips control characters silently, and a host name beyond ASCII needs its xn-- form.
     if not text.isascii() or not text.isprintable() or " " in text:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from gateway.config.addresses import is_proxy
 from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
 from gateway.config.mistakes import Path
 from gateway.config.reader import Reader
 from gateway.config.routing import RoutingTable
-from gateway.config.settings import Model, ModelPrices, Provider, Retry, Route, SandboxProvider, Server
+from gateway.config.secrets import HIDDEN
+from gateway.config.settings import (
+    CloudProvider,
+    Model,
+    ModelPrices,
+    Provider,
+    ProviderUpstream,
+    Retry,
+    Route,
+    SandboxProvider,
+    Server,
+    Upstream,
+)
 
 
 def check_server(reader: Reader, server: Server) -> None:
@@ -30,6 +43,24 @@ def check_providers(reader: Reader, providers: Mapping[str, Provider]) -> None:
         if provider.adaptive_concurrency and provider.min_concurrent > provider.max_concurrent:
             expected = f"at most max_concurrent ({provider.max_concurrent})"
             reader.note(("providers", name, "min_concurrent"), expected, provider.min_concurrent)
+
+
+def check_transports(reader: Reader, upstream: Upstream, providers: Mapping[str, Provider]) -> None:
+    """A proxy and HTTP/2 are the httpx engine's; with the other one they would do nothing."""
+    places: dict[Path, Upstream | ProviderUpstream] = {("upstream",): upstream}
+    for name, provider in providers.items():
+        if isinstance(provider, CloudProvider):
+            places["providers", name, "upstream"] = provider.upstream
+    for path, place in places.items():
+        for setting in ("proxy", "proxy_env", "http2"):
+            if getattr(place, setting) and (place.engine or upstream.engine) == "edge":
+                reader.note((*path, setting), 'engine = "httpx", which this setting is for', None, shown='"edge"')
+        if place.proxy and not is_proxy(place.proxy, with_user=False):
+            hint = "an address with a password belongs into a variable, which proxy_env names"
+            expected = "an http or https address without user, path or query"
+            reader.note((*path, "proxy"), expected, None, hint, shown=HIDDEN)
+        if place.proxy and place.proxy_env:
+            reader.note((*path, "proxy"), "one of proxy and proxy_env", None, shown="both")
 
 
 def check_routes(reader: Reader, routes: tuple[Route, ...], providers: Collection[str]) -> None:

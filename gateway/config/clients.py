@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from gateway.config.addresses import is_proxy
 from gateway.config.mistakes import Path
 from gateway.config.reader import Reader
 from gateway.config.secrets import HIDDEN, Secrets
@@ -19,6 +20,7 @@ from gateway.config.settings import (
     Metrics,
     Provider,
     Server,
+    Upstream,
 )
 
 API_KEYS = "LLM_GATEWAY_API_KEYS"
@@ -80,7 +82,11 @@ def is_loopback(host: str) -> bool:
 
 
 def read_secrets(
-    reader: Reader, providers: Mapping[str, Provider], metrics: Metrics, environ: Mapping[str, str]
+    reader: Reader,
+    providers: Mapping[str, Provider],
+    metrics: Metrics,
+    upstream: Upstream,
+    environ: Mapping[str, str],
 ) -> Secrets:
     """What the variables hold that the settings name."""
     named = [ADMIN_TOKEN]
@@ -92,6 +98,12 @@ def read_secrets(
         if not environ.get(metrics.token_env, "").strip():
             # Unset, the metrics would be open although somebody meant to close them.
             reader.note_variable(metrics.token_env, "the token that metrics.token_env names", "nothing")
+    own = (provider.upstream.proxy_env for provider in providers.values() if isinstance(provider, CloudProvider))
+    for variable in filter(None, (upstream.proxy_env, *own)):
+        named.append(variable)
+        if not is_proxy(environ.get(variable, "").strip(), with_user=True):
+            # Unset, providers would be asked directly although somebody meant them not to be.
+            reader.note_variable(variable, "the http or https address that proxy_env names", HIDDEN)
     values = {variable: environ.get(variable, "").strip() for variable in named}
     for variable, value in values.items():
         _check_sendable(reader, variable, value)

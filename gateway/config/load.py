@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 import msgspec
 import tomli
 
-from gateway.config.checks import ModelChecks, check_providers, check_retry, check_routes, check_server
+from gateway.config.checks import (
+    ModelChecks,
+    check_providers,
+    check_retry,
+    check_routes,
+    check_server,
+    check_transports,
+)
 from gateway.config.clients import auth_required, read_client_keys, read_secrets
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.overlay import overlay_of
@@ -142,6 +149,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     check_server(reader, sections.server)
     check_retry(reader, sections.retry)
     check_providers(reader, providers)
+    check_transports(reader, sections.upstream, providers)
     check_routes(reader, routes, names)
     ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
     keys = read_client_keys(reader, sections.auth, environ)
@@ -153,7 +161,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
         models=MappingProxyType(models),
         auth_required=auth_required(reader, sections.server, sections.auth, keys),
         client_keys=keys,
-        secrets=read_secrets(reader, providers, sections.metrics, environ),
+        secrets=read_secrets(reader, providers, sections.metrics, sections.upstream, environ),
         store_address=read_store(reader, sections.store, environ),
     )
 

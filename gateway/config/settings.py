@@ -42,6 +42,7 @@ Label = Annotated[
 ]
 Level = Literal["debug", "info", "warning", "error", "critical"]
 PriorityName = Literal["low", "normal", "high"]
+ClientEngine = Literal["edge", "httpx"]
 Kind = Literal["openai", "anthropic", "gemini", "sandbox"]
 
 
@@ -169,8 +170,23 @@ class Catalogue(Section, frozen=True, kw_only=True):
 
 
 class Upstream(Section, frozen=True, kw_only=True):
-    engine: Literal["edge"] = "edge"
+    """How providers are reached, but for those that say otherwise."""
+
+    engine: ClientEngine = "edge"
     ca_file: str = ""
+    proxy: str = ""
+    proxy_env: OptionalVariable = ""
+    """The variable with a proxy's address that has a user and a password in it."""
+    http2: bool = False
+
+
+class ProviderUpstream(Section, frozen=True, kw_only=True):
+    """What differs for one provider; left out: [upstream]."""
+
+    engine: Literal["", "edge", "httpx"] = ""
+    proxy: str = ""
+    proxy_env: OptionalVariable = ""
+    http2: bool = False
 
 
 class Log(Section, frozen=True, kw_only=True):
@@ -205,6 +221,7 @@ class CloudProvider(ProviderBase, frozen=True, kw_only=True):
     """The variables that may hold its keys, in order; none where it asks for no key."""
     auth: Literal["key", "passthrough"] = "key"
     """Whether it sees our key or the client's own."""
+    upstream: ProviderUpstream = ProviderUpstream()
 
 
 class SandboxProvider(ProviderBase, frozen=True, kw_only=True):
@@ -291,6 +308,17 @@ class ProviderKey(msgspec.Struct, frozen=True):
         return f"ProviderKey({self.label!r})"
 
 
+class Transport(msgspec.Struct, frozen=True, kw_only=True):
+    """How one provider is reached."""
+
+    engine: ClientEngine = "edge"
+    proxy: str | None = None
+    http2: bool = False
+
+    def __repr__(self) -> str:
+        return f"Transport({self.engine!r})"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of one gateway, checked against each other."""
 
@@ -331,6 +359,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(provider, SandboxProvider) or provider.auth == "passthrough" or self.provider_keys(name):
             return ()
         return provider.api_key_env
+
+    def transport(self, name: str) -> Transport:
+        """How a provider is reached: as it says itself, else as [upstream] does."""
+        provider, usual = self.providers[name], self.upstream
+        if isinstance(provider, SandboxProvider) or (provider.upstream.engine or usual.engine) == "edge":
+            return Transport()
+        places = (provider.upstream, usual) if usual.engine == "httpx" else (provider.upstream,)
+        proxies = (place.proxy or self.secrets.get(place.proxy_env) for place in places)
+        return Transport(
+            engine="httpx", proxy=next(filter(None, proxies), None), http2=any(place.http2 for place in places)
+        )
 
     @property
     def admin_token(self) -> str | None:

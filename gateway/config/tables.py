@@ -61,7 +61,7 @@ def _provider(reader: Reader, table: object, path: Path, default: Provider | Non
         kind = default.kind
     if kind == "sandbox":
         return reader.struct(SandboxProvider, table, path, default if isinstance(default, SandboxProvider) else None)
-    table = _with_key_list(table)
+    table = _with_upstream_table(_with_key_list(table))
     read = reader.struct(CloudProvider, table, path, default if isinstance(default, CloudProvider) else None)
     return None if read is None else _checked(reader, read, table if isinstance(table, dict) else {}, path)
 
@@ -71,6 +71,13 @@ def _with_key_list(table: object) -> object:
     if not isinstance(table, dict) or not isinstance(table.get("api_key_env"), str):
         return table
     return {**table, "api_key_env": [table["api_key_env"]] if table["api_key_env"] else []}
+
+
+def _with_upstream_table(table: object) -> object:
+    """The engine alone may stand for the table that names it."""
+    if not isinstance(table, dict) or not isinstance(table.get("upstream"), str):
+        return table
+    return {**table, "upstream": {"engine": table["upstream"]}}
 
 
 def _checked(reader: Reader, provider: CloudProvider, table: Mapping[str, Any], path: Path) -> CloudProvider:

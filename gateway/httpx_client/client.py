@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import httpcore
 import httpx
-import trio
 
 from actors.errors import Stage
 from gateway.dialects.envelope import RawHeaders
@@ -22,6 +21,7 @@ from gateway.edge.pool import PoolStatistics
 from gateway.edge.request_head import check_request, host_field
 from gateway.edge.unreachable import unreachable
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamUnreachable
+from gateway.httpx_client.endings import Endings
 from gateway.httpx_client.lanes import Lane, Lanes
 from gateway.httpx_client.network import Network, Wire
 from gateway.httpx_client.response import HttpxResponse
@@ -34,7 +34,7 @@ _WITHOUT_BODY: Final = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})
 class HttpxClient:
     """Asks over HTTP/1.1, or with `http2` over what the provider prefers; through `proxy` if there is one.
 
-    `run` has to run meanwhile: what is left of answers that were broken off ends there.
+    What is left of answers that were broken off comes to its end in `endings`.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class HttpxClient:
         connect: Connect,
         clock: Callable[[], float],
         limits: ClientLimits,
+        endings: Endings,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
         http2: bool = False,
@@ -53,21 +54,12 @@ class HttpxClient:
         self._connect = connect
         self._clock = clock
         self._limits = limits
+        self._endings = endings
         self._ssl_context = ssl_context
         self._proxy = None if proxy is None else _proxy_of(proxy, ssl_context)
         self._http2 = http2
         self._lanes: dict[Origin, Lanes] = {}
         self._closed = False
-        self._enders: trio.Nursery | None = None
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """For ever; answers that nobody reads any more come to their end here."""
-        async with trio.open_nursery() as self._enders:
-            try:
-                task_status.started()
-                await trio.sleep_forever()
-            finally:
-                self._enders = None
 
     async def request(
         self,
@@ -86,7 +78,7 @@ class HttpxClient:
         if body or method not in _WITHOUT_BODY:
             fields.append((b"content-length", b"%d" % len(body)))
         url = httpcore.URL(
-            scheme=origin.scheme.encode(), host=origin.host.encode("idna"), port=origin.port, target=target
+            scheme=origin.scheme.encode(), host=origin.host.encode("idna"), port=_explicit_port(origin), target=target
         )
         lanes = self._lanes.get(origin) or self._new_lanes(origin)
         ask = partial(self._ask, lanes, method, url, fields, body, progress)
@@ -148,12 +140,11 @@ class HttpxClient:
         """An answer is over for whoever asked: `in_order`, to be read to its end yet, or broken off."""
         if in_order:
             lanes.give_back(lane)
-        elif response.is_left and self._enders is not None:
-            self._enders.start_soon(self._finish, lanes, lane, watch, response)
+        elif response.is_left and self._endings.running:
+            self._endings.start(partial(self._finish, lanes, lane, watch, response))
         else:
             lanes.give_up(lane, watch.stream_id)
-            if self._enders is not None:
-                self._enders.start_soon(response.unwind)
+            self._endings.start(response.unwind)
 
     async def _finish(self, lanes: Lanes, lane: Lane, watch: _Watch, response: HttpxResponse) -> None:
         is_whole = False
@@ -230,6 +221,11 @@ class _Watch:
             self._progress(stage)
 
 
+def _explicit_port(origin: Origin) -> int | None:
+    """A proxy is told of it only where it is not the scheme's own."""
+    return None if origin.port == {"http": 80, "https": 443}.get(origin.scheme) else origin.port
+
+
 def _received(lane: Lane) -> int:
     return 0 if lane.wire is None else lane.wire.received_bytes
 
@@ -252,6 +248,8 @@ async def _asked(lane: Lane, request: httpcore.Request, received: int) -> httpco
 
 def _proxy_of(address: str, ssl_context: ssl.SSLContext | None) -> httpcore.Proxy:
     proxy = httpx.Proxy(address)
+    if proxy.url.scheme not in ("http", "https"):
+        raise ValueError("the proxy's address is neither http nor https")
     return httpcore.Proxy(
         url=httpcore.URL(
             scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path

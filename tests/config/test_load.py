@@ -31,7 +31,7 @@ def test_the_shipped_file_says_every_setting() -> None:
     document = tomli.loads((ROOT / "gateway.toml").read_text())
     for name, section in msgspec.structs.asdict(Sections()).items():
         assert list(document[name]) == list(section.__struct_fields__), name
-    optional = {"timeouts"}
+    optional = {"timeouts", "upstream"}
     for name, provider in load(None, {}).providers.items():
         assert set(provider.__struct_fields__) - optional == set(document["providers"][name]) - optional, name
 

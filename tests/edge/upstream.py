@@ -12,6 +12,7 @@ from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.pool import PoolStatistics
 from gateway.edge.response import UpstreamResponse
 from gateway.httpx_client.client import HttpxClient
+from gateway.httpx_client.endings import Endings
 from gateway.providers.profile import Origin
 from tests.memory_network import MemoryListener, MemoryNetwork, MemoryStream
 
@@ -135,14 +136,14 @@ async def upstream(
     """A client, and an upstream that follows `scripts`; afterwards no connection may be busy or half made."""
     network = network or MemoryNetwork()
     listener = await network.listen(ORIGIN.host, ORIGIN.port)
+    endings = Endings()
     made_from = {"connect": network.connect, "clock": trio.current_time, "limits": limits or ClientLimits()}
-    client: Any = UpstreamClient(**made_from) if ENGINE == "edge" else HttpxClient(**made_from)
+    client: Any = UpstreamClient(**made_from) if ENGINE == "edge" else HttpxClient(endings=endings, **made_from)
     server = Upstream(network, listener, scripts)
     with trio.fail_after(LONGEST_STORY_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
-            if isinstance(client, HttpxClient):
-                await nursery.start(client.run)
+            await nursery.start(endings.run)
             yield client, server
             nursery.cancel_scope.cancel()
     connections = counted(client)

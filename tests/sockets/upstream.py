@@ -10,6 +10,7 @@ import json
 import re
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -112,7 +113,8 @@ Script = Callable[[Asked], None]
 class Upstream:
     """Listens until closed; answers each request as the script of its model says."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._scripts: dict[str, Script] = {}
         self._asked: dict[str, list[Asked]] = {}
@@ -135,7 +137,7 @@ class Upstream:
         }
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}{path}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self._listener.getsockname()[1]}{path}"
 
     def plays(self, script: Script, *, model: str = "", family: str = "gpt") -> str:
         """From now on `script` answers those who ask for `model`, by default one of `family` that nobody has heard of
@@ -188,6 +190,11 @@ class Upstream:
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                return  # whoever does not trust the certificate says so by leaving
         with self._lock:
             self._connections.add(connection)
         # What the gateway does to a connection is the tests' to judge; here it only ends the conversation.

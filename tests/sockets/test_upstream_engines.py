@@ -1,0 +1,109 @@
+"""The official client of a gateway that asks its providers through either client, over TLS of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+from openai import OpenAI
+
+from gateway.face.hypercorn_engine import tls_context
+from tests.certificates import Certificate, certify
+from tests.sockets import scripts
+from tests.sockets.processes import GatewayProcess, running
+from tests.sockets.scripts import WORDS, answers
+from tests.sockets.upstream import Upstream
+
+ASKED = [{"role": "user", "content": "Hello?"}]
+LEFT_SOON_S = 0.5
+"""Ten times what is promised."""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return certify(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def secured(authority: Certificate) -> Iterator[Upstream]:
+    """Providers whose certificate only their own authority vouches for."""
+    upstream = Upstream(tls_context(str(authority.file), str(authority.key_file)))
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture(scope="module", params=["edge", "httpx"])
+def trusting(
+    request: pytest.FixtureRequest, authority: Certificate, secured: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
+    """A gateway that has been told of that authority."""
+    settings = f'[upstream]\nengine = "{request.param}"\nca_file = "{authority.file}"\n'
+    with running(tmp_path_factory.mktemp("trusting"), settings=settings, environ=secured.environ) as gateway:
+        gateway.warm_up()
+        yield gateway
+
+
+@pytest.fixture
+def client(trusting: GatewayProcess) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{trusting.url}/v1", api_key="any", max_retries=0) as client:
+        yield client
+
+
+def test_whole_answers_and_streams_come_through(client: OpenAI, secured: Upstream) -> None:
+    model = secured.plays(answers)
+    for _ in range(2):
+        whole = client.chat.completions.create(model=model, messages=ASKED)
+        assert whole.choices[0].message.content == "".join(WORDS)
+        stream = client.chat.completions.create(model=model, messages=ASKED, stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == "".join(WORDS)
+
+
+def test_a_megabyte_goes_up_and_comes_down(client: OpenAI, secured: Upstream) -> None:
+    text = "x" * 1_000_000
+    model = secured.plays(lambda asked: asked.answer(200, scripts.completion(asked.model, text)))
+    answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}])
+    assert answer.choices[0].message.content == text
+    assert secured.asked(model)[0].json["messages"][0]["content"] == text
+
+
+@pytest.mark.parametrize("script", [scripts.pauses, scripts.talks_on], ids=["in silence", "mid-word"])
+def test_a_client_that_leaves_is_felt_by_the_provider_at_once(
+    client: OpenAI, secured: Upstream, trusting: GatewayProcess, script: scripts.Script
+) -> None:
+    model = secured.plays(script)
+    stream = client.chat.completions.create(model=model, messages=ASKED, stream=True)
+    next(iter(stream))
+    since = time.monotonic()
+    stream.close()
+    (asked,) = secured.asked(model)
+    assert asked.left.wait(LEFT_SOON_S), "the provider still waits for the gateway"
+    assert asked.left_at - since < LEFT_SOON_S
+    trusting.wait_for(lambda: trusting.actors()["openai"]["detail"]["in_flight"] == [], LEFT_SOON_S)
+
+
+def test_a_client_that_gives_up_before_an_answer_is_felt_too(client: OpenAI, secured: Upstream) -> None:
+    model = secured.plays(scripts.silent)
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(timeout=0.3).chat.completions.create(
+            model=model, messages=ASKED, extra_headers={"x-stainless-read-timeout": openai.Omit()}
+        )
+    assert secured.asked(model)[0].left.wait(LEFT_SOON_S)
+
+
+@pytest.mark.parametrize("engine", ["edge", "httpx"])
+def test_without_that_authority_the_provider_is_not_trusted(engine: str, secured: Upstream, tmp_path: Path) -> None:
+    """Nothing of a request goes out, and the client is told why without an address."""
+    settings = f'[upstream]\nengine = "{engine}"\n[retry]\nattempts = 1\n'
+    model = secured.plays(answers)
+    with (
+        running(tmp_path, settings=settings, environ=secured.environ) as gateway,
+        OpenAI(base_url=f"{gateway.url}/v1", api_key="any", max_retries=0) as client,
+    ):
+        with pytest.raises(openai.InternalServerError, match="its certificate was not accepted") as told:
+            client.chat.completions.create(model=model, messages=ASKED)
+        assert told.value.status_code == 502
+        assert "127.0.0.1" not in told.value.response.text
+    assert secured.asked(model) == []
