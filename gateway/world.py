@@ -47,6 +47,10 @@ class Stream(Protocol):
         """
         ...
 
+    def is_quiet(self) -> bool:
+        """Whether it is known at once, without a system call, that nothing has arrived; False where it is not known."""
+        ...
+
     async def wait_writable(self) -> None:
         """Returns when `send_nowait` is worth a try. Raises trio.ClosedResourceError."""
         ...

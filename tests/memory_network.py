@@ -196,6 +196,9 @@ class MemoryStream:
         while on_readable():
             await self.wait_readable()
 
+    def is_quiet(self) -> bool:
+        return not self.closed and not self._inward.is_readable()
+
     async def wait_writable(self) -> None:
         await trio.lowlevel.checkpoint()
         while not self.closed and not self._outward.is_writable():

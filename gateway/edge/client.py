@@ -123,8 +123,7 @@ class UpstreamClient:
                 await exchange.send_rest(unsent)
             if progress is not None:
                 progress(Stage.AWAITING)
-            while not parser.has_head:
-                await exchange.receive_more()
+            await exchange.receive_head()
             return UpstreamResponse(exchange)
         except BaseException:
             exchange.close()

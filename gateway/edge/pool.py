@@ -100,7 +100,7 @@ class OriginPool:
         self.drop_expired()
         while self._idle:
             connection = self._idle.pop()
-            if _is_silent(connection.stream):
+            if connection.stream.is_quiet() or _is_silent(connection.stream):
                 self._busy[connection] = None
                 return connection
             connection.stream.close()

@@ -25,10 +25,14 @@ OnReadable = Callable[[], bool]
 class ReadPoll:
     """Calls back whoever watches a socket that has input; whoever watches is a task that waits for the end of it."""
 
-    __slots__ = ("_epoll", "_watches")
+    __slots__ = ("_epoll", "_heard", "_watches")
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self._heard: set[int] = set()
+        """Descriptors that the kernel tells of: those watched, and those whose watch has ended and that have been quiet
+        since. A connection that is watched again for its next answer is still among them, which spares two system
+        calls."""
         self._watches: dict[int, _Watch] = {}
 
     async def run(self) -> None:
@@ -39,6 +43,7 @@ class ReadPoll:
             for ready, _ in poll(0, _READY_AT_ONCE):
                 # One that was looked at before it may have ended this one's watch.
                 if (watch := watches.get(ready)) is None:
+                    self._stop_hearing(ready)
                     continue
                 # Whatever comes of it is the watching task's, not the poll's.
                 try:
@@ -56,19 +61,27 @@ class ReadPoll:
         """
         if descriptor in self._watches:
             raise trio.BusyResourceError("another task is already watching this socket")
-        watch = self._watches[descriptor] = _Watch(self, descriptor, on_readable)
-        self._epoll.register(descriptor, select.EPOLLIN)
+        watch = self._watches[descriptor] = _Watch(self._watches, descriptor, on_readable)
+        if descriptor not in self._heard:
+            self._epoll.register(descriptor, select.EPOLLIN)
+            self._heard.add(descriptor)
         await trio.lowlevel.wait_task_rescheduled(watch.abort)
 
     def closing(self, descriptor: int) -> None:
         """To be called before a descriptor is closed: whoever watches it is told."""
+        self._stop_hearing(descriptor)
         if (watch := self._watches.get(descriptor)) is not None:
             watch.end(outcome.Error(trio.ClosedResourceError("this stream is closed")))
 
-    def forget(self, descriptor: int) -> None:
-        """No more input of this one."""
-        del self._watches[descriptor]
-        self._epoll.unregister(descriptor)
+    def is_quiet(self, descriptor: int) -> bool:
+        """Whether it is known, without asking the kernel, that nothing has come since its last watch ended."""
+        return descriptor in self._heard
+
+    def _stop_hearing(self, descriptor: int) -> None:
+        """No more of this one, until it is watched again: nobody takes its input, so the kernel would tell for ever."""
+        if descriptor in self._heard:
+            self._heard.remove(descriptor)
+            self._epoll.unregister(descriptor)
 
 
 def open_read_poll() -> ReadPoll | None:
@@ -79,10 +92,10 @@ def open_read_poll() -> ReadPoll | None:
 class _Watch:
     """One socket that is watched, and the task that waits for it."""
 
-    __slots__ = ("_descriptor", "_ended", "_poll", "_task", "on_readable")
+    __slots__ = ("_descriptor", "_ended", "_task", "_watches", "on_readable")
 
-    def __init__(self, poll: ReadPoll, descriptor: int, on_readable: OnReadable) -> None:
-        self._poll = poll
+    def __init__(self, watches: dict[int, _Watch], descriptor: int, on_readable: OnReadable) -> None:
+        self._watches = watches
         self._descriptor = descriptor
         self.on_readable = on_readable
         self._task = trio.lowlevel.current_task()
@@ -101,4 +114,4 @@ class _Watch:
 
     def _leave(self) -> None:
         self._ended = True
-        self._poll.forget(self._descriptor)
+        del self._watches[self._descriptor]

@@ -61,15 +61,18 @@ class SocketStream:
         # For the caller to await: a coroutine of our own around it would be one more frame for every piece.
         return trio.lowlevel.wait_readable(self._fd)  # noqa: ASYNC105
 
-    async def watch_readable(self, on_readable: OnReadable) -> None:
+    def watch_readable(self, on_readable: OnReadable) -> Coroutine[Any, Any, None]:
         if self._closed:
             raise trio.ClosedResourceError("this stream is closed")
-        if self._poll is not None:
-            await self._poll.watch(self._fd, on_readable)
-            return
+        return self._watch_alone(on_readable) if self._poll is None else self._poll.watch(self._fd, on_readable)
+
+    async def _watch_alone(self, on_readable: OnReadable) -> None:
         await self.wait_readable()
         while on_readable():
             await self.wait_readable()
+
+    def is_quiet(self) -> bool:
+        return self._poll is not None and self._poll.is_quiet(self._fd)
 
     async def wait_writable(self) -> None:
         if self._closed:

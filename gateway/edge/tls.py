@@ -144,6 +144,9 @@ class TlsStream:
                 await trio.lowlevel.checkpoint()
                 look()
 
+    def is_quiet(self) -> bool:
+        return self._starved and self._transport.is_quiet()
+
     async def wait_writable(self) -> None:
         await self._transport.wait_writable()
 

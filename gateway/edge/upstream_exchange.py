@@ -55,19 +55,28 @@ class Exchange:
         failures: list[GatewayError] = []
         async with trio.open_nursery() as nursery:
             cancel = nursery.cancel_scope.cancel
-            nursery.start_soon(_keep_failure, self._receive_head, failures, cancel)
+            nursery.start_soon(_keep_failure, self.receive_head, failures, cancel)
             self._is_sent = await _send_all(self._stream, parts)
             cancel()
         for failure in failures:
             raise failure
 
+    async def receive_head(self) -> None:
+        """Feeds the parser until it has the answer's head. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
+        if not self.parser.has_head:
+            await self.watch(self._take_head)
+
     async def receive_more(self) -> None:
         """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
-        try:
-            await self._stream.wait_readable()
-        except trio.ClosedResourceError as loss:
-            self._lose(loss)
+        await self.watch(self._take_once)
+
+    def _take_head(self) -> bool:
         self.take_arrived()
+        return not self.parser.has_head
+
+    def _take_once(self) -> bool:
+        self.take_arrived()
+        return False
 
     async def watch(self, on_arrival: Callable[[], bool]) -> None:
         """Calls `on_arrival` whenever `take_arrived` has something to do, in whichever task's turn, until it is False.
@@ -141,9 +150,6 @@ class Exchange:
         else:
             connection.discard(abort=not self._is_sent)
 
-    async def _receive_head(self) -> None:
-        while not self.parser.has_head:
-            await self.receive_more()
 
 
 async def _keep_failure(
