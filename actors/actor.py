@@ -22,9 +22,6 @@ from actors.timers import Timers
 
 L = TypeVar("L")
 
-_BATCH = 64
-"""Letters read in one go before other tasks get their turn."""
-
 
 class Told(NamedTuple):
     """How many an actor answered at its end."""
@@ -87,17 +84,13 @@ class Actor(ABC, Generic[L]):
     # The loops.
 
     async def _read_mail(self) -> None:
-        mailbox, handle = self.mailbox, self._handle
         with self._last_words():
-            while True:
-                await mailbox.wait()
-                for _ in range(_BATCH):
-                    letter = mailbox.take()
-                    if letter is None:
-                        break
-                    handle(letter)
-                if self._leaving:
-                    self._end_if_idle()
+            await self.mailbox.attend(self._take)
+
+    def _take(self, letter: L) -> None:
+        self._handle(letter)
+        if self._leaving:
+            self._end_if_idle()
 
     async def _keep_time(self) -> None:
         with self._last_words():

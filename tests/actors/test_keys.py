@@ -175,6 +175,7 @@ async def test_a_call_that_leaves_while_it_tries_a_key_lets_the_next_one_try(aut
         await trio.sleep(5)
         with trio.move_on_after(1):
             await it.ask()
+        await trio.testing.wait_all_tasks_blocked()  # the call that left has given the key's trial back
         assert await it.ask() == "b"
         assert keys_asked(it) == ["a", "b", "a", "a", "b"]
         it.assert_at_rest()
