@@ -7,6 +7,7 @@ as nobody has cancelled it; a cancelled scope has served its last call, and the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 import trio
@@ -29,13 +30,16 @@ class Crew(Generic[J]):
         self._serve = serve
         self._max_parked = parked
         self._parked: list[_Place[J]] = []
+        self._context = copy_context()
+        """A task outlives the job that it was begun for, in whose sender's turn that may have been: it takes nothing of
+        the sender's context along."""
 
     def start(self, nursery: trio.Nursery, job: J) -> None:
         """Has `job` served, by a parked task where there is one. Never blocks."""
         if self._parked:
             self._parked.pop().hand_over(job)
         else:
-            nursery.start_soon(self._work, job)
+            self._context.run(nursery.start_soon, self._work, job)
 
     async def _work(self, job: J) -> None:
         place = _Place(self._parked)

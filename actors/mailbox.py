@@ -69,6 +69,8 @@ class Mailbox(Generic[T]):
         """Who sleeps until there is a letter."""
         self._handle: Callable[[T], None] | None = None
         """What an idle owner does with a letter; None while it is busy, and where it only `wait`s."""
+        self._in_senders_turn = False
+        """A letter is being handled while the reader sleeps; what there is to do for it then is seen to afterwards."""
         self._bytes = 0
         self._processed = 0
         self._refused = 0
@@ -168,13 +170,18 @@ class Mailbox(Generic[T]):
     def _handle_now(self, letter: T, handle: Callable[[T], None]) -> None:
         """The owner is idle: its reader sleeps, and goes on sleeping unless something is left to do."""
         self._handle = None
+        self._in_senders_turn = True
+        crash: Exception | None = None
         try:
             handle(letter)
         except Exception as bug:  # the owner's, not the sender's
             self._put_back(letter)
+            crash = bug
+        self._in_senders_turn = False
+        if crash is not None:
             if self._reader is None:
-                raise  # the owner is being cancelled and can take it no more
-            self._wake(bug)
+                raise crash  # the owner is being cancelled and can take it no more
+            self._wake(crash)
             return
         self._processed += 1
         if self._letters or self._closed:
@@ -188,7 +195,7 @@ class Mailbox(Generic[T]):
 
     def _wake(self, bug: Exception | None = None) -> None:
         reader = self._reader
-        if reader is not None:
+        if reader is not None and not self._in_senders_turn:
             self._reader = self._handle = None
             trio.lowlevel.reschedule(reader, outcome.Value(None) if bug is None else outcome.Error(bug))
 

@@ -15,8 +15,9 @@ def new_ids(number: int = 0) -> Callable[[], str]:
 
     So that one costs no system call.
     """
-    prefix, numbers = f"{number:04x}{secrets.randbits(48):012x}%016x", count(secrets.randbits(63))
-    return lambda: prefix % next(numbers)
+    prefix = f"{number:04x}{secrets.randbits(48):012x}"
+    numbers = count(1 << 63 | secrets.randbits(62))  # of sixteen digits, and so will be the next quintillion
+    return lambda: prefix + hex(next(numbers))[2:]
 
 
 def worker_of(made: str) -> int | None:

@@ -13,7 +13,7 @@ from gateway.edge.refusals import error_body
 from gateway.edge.request_parser import Request
 from gateway.errors import GatewayError
 
-_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++: [^\r\n\0]*+\r\n")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
 _REMEMBERED = 512
 _STATUS_LINES = {code.value: b"HTTP/1.1 %d %b\r\n" % (code, code.phrase.encode()) for code in HTTPStatus if code >= 200}
 _CLOSE = b"connection: close\r\n"
@@ -55,24 +55,35 @@ class FieldLines:
     What a request gets of its own (ids, lengths) is never remembered.
     """
 
-    __slots__ = ("_date", "_second", "_wall_clock", "known")
+    __slots__ = ("_date", "_second", "_starts", "_wall_clock", "known")
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
         self._second = -1
         self._date = b""
+        self._starts: dict[bytes, bytes] = {}
+        """Names that have been checked, as a line begins with them."""
         self.known: dict[tuple[bytes, bytes], bytes] = {}
         """Those that are remembered; nothing that frames the body is ever among them."""
 
     def of(self, field: tuple[bytes, bytes]) -> bytes:
         """Raises MalformedAnswer for a field that would be another one, or several, on the wire."""
         name, value = field
-        line = b"%b: %b\r\n" % (name.lower(), value)
-        if _FIELD.fullmatch(line) is None:
-            raise MalformedAnswer("a header field holds a forbidden character")
+        if b"\r" in value or b"\n" in value or b"\0" in value:
+            raise MalformedAnswer("a header field's value holds a forbidden character")
+        line = b"%b%b\r\n" % (self._starts.get(name) or self._start_of(name), value)
         if name in _STEADY and len(self.known) < _REMEMBERED:
             self.known[field] = line
         return line
+
+    def _start_of(self, name: bytes) -> bytes:
+        lower = name.lower()
+        if _NAME.fullmatch(lower) is None:
+            raise MalformedAnswer("a header field's name holds a forbidden character")
+        start = b"%b: " % lower
+        if len(self._starts) < _REMEMBERED:
+            self._starts[name] = start
+        return start
 
     def date(self) -> bytes:
         """The Date field of this second."""

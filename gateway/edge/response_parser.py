@@ -34,6 +34,7 @@ class ResponseParser:
         "_idle_bytes",
         "_is_empty",
         "_max_header_bytes",
+        "_noted",
         "_parser",
         "_until_end",
         "body",
@@ -67,6 +68,8 @@ class ResponseParser:
         """Received since the last piece of body."""
         self._is_empty = True
         self._max_header_bytes = max_header_bytes
+        self._noted: dict[bytes, bytes] = {}
+        """How the body is framed and coded: the head's words for it; what trailers add comes too late."""
         self._until_end = False
         self._parser = httptools.HttpResponseParser(self)
         self._feed_data = self._parser.feed_data
@@ -111,7 +114,10 @@ class ResponseParser:
             self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name.lower(), value))
+        name = name.lower()
+        self._fields.append((name, value))
+        if name in _NOTED:
+            self._noted[name] = self._noted[name] + b", " + value if name in self._noted else value
 
     def on_headers_complete(self) -> None:
         if self.has_head:
@@ -144,10 +150,7 @@ class ResponseParser:
             self.complete = True
 
     def _prepare_for_body(self) -> None:
-        noted: dict[bytes, bytes] = {}
-        for name, value in self.headers:
-            if name in _NOTED:
-                noted[name] = noted[name] + b", " + value if name in noted else value
+        noted = self._noted
         transfer_coding = noted.get(b"transfer-encoding")
         if transfer_coding is None:
             self._until_end = b"content-length" not in noted
@@ -159,6 +162,7 @@ class ResponseParser:
         if status < 100 or status == 101:
             raise self._fail(UpstreamBroken("The provider answered with a status that was not asked for."))
         self.headers.clear()
+        self._noted.clear()
 
     def _refuse(self, mistake: Exception) -> None:
         """Garbage behind a complete answer is no fault of the answer's."""

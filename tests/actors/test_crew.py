@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -109,3 +111,21 @@ async def test_what_serve_raises_ends_the_nursery(autojump_clock: MockClock) -> 
     with pytest.raises(ExceptionGroup):
         async with trio.open_nursery() as nursery:
             Crew(explode).start(nursery, 1.0)
+
+
+async def test_a_parked_task_keeps_nothing_of_the_context_that_it_was_begun_in(autojump_clock: MockClock) -> None:
+    """Whoever asks first would else be remembered for as long as the task lives."""
+    asker: ContextVar[str] = ContextVar("asker", default="nobody")
+    seen: list[str] = []
+
+    async def serve(_job: float, _scope: trio.CancelScope) -> bool:
+        seen.append(asker.get())
+        return True
+
+    crew = Crew(serve)
+    async with trio.open_nursery() as nursery:
+        asker.set("somebody")
+        crew.start(nursery, 1.0)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert seen == ["nobody"]

@@ -112,3 +112,91 @@ async def test_a_letter_that_comes_in_the_step_of_the_closing_is_given_back() ->
         assert box.close_and_drain() == ["just now"]
     with pytest.raises(trio.ClosedResourceError):
         await box.wait()
+
+
+async def test_an_idle_owner_handles_a_letter_in_its_senders_turn(nursery: trio.Nursery) -> None:
+    """Before `post` returns; what comes while it handles one waits for the owner's own task."""
+    box = mailbox()
+    handled: list[tuple[str, bool]] = []
+    sender = trio.lowlevel.current_task()
+
+    def handle(letter: str) -> None:
+        handled.append((letter, trio.lowlevel.current_task() is sender))
+        if letter == "ask":
+            box.post("asked meanwhile")
+            assert box.statistics().depth == 1
+
+    nursery.start_soon(box.attend, handle)
+    box.post("early")
+    assert handled == []
+    await trio.testing.wait_all_tasks_blocked()
+    box.post("ask")
+    assert handled == [("early", False), ("ask", True)]
+    box.post("behind")
+    await trio.testing.wait_all_tasks_blocked()
+    assert handled[2:] == [("asked meanwhile", False), ("behind", False)]
+    assert (box.statistics().depth, box.statistics().processed) == (0, 4)
+    box.post("again")
+    assert handled[-1] == ("again", True)
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("idle", [True, False])
+async def test_what_goes_wrong_with_a_letter_is_its_owners_matter_and_the_letter_comes_back(idle: bool) -> None:
+    """The sender hears nothing of it; whoever is behind in the line comes back too."""
+    box = mailbox()
+
+    def stumble(letter: str) -> None:
+        box.post("behind")
+        raise LookupError(letter)
+
+    async def own() -> None:
+        with pytest.raises(LookupError, match="bad"):
+            await box.attend(stumble)
+
+    async with trio.open_nursery() as nursery:
+        if idle:
+            nursery.start_soon(own)
+            await trio.testing.wait_all_tasks_blocked()
+            box.post("bad")
+        else:
+            box.post("bad")
+            nursery.start_soon(own)
+    assert box.close_and_drain() == ["bad", "behind"]
+
+
+async def test_an_owner_that_is_cancelled_takes_no_more_letters() -> None:
+    """They stand in the mailbox for whoever drains it; a letter that cancels its own owner is the last."""
+    box = mailbox()
+    handled: list[str] = []
+    async with trio.open_nursery() as nursery:
+
+        def handle(letter: str) -> None:
+            handled.append(letter)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(box.attend, handle)
+        await trio.testing.wait_all_tasks_blocked()
+        box.post("last")
+        box.post("late")
+    assert handled == ["last"]
+    assert box.close_and_drain() == ["late"]
+
+
+async def test_an_owner_that_closes_while_it_handles_a_letter_has_ended() -> None:
+    box = mailbox()
+
+    def close(_letter: str) -> None:
+        assert box.close_and_drain() == []
+
+    async with trio.open_nursery() as nursery:
+
+        async def own() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                await box.attend(close)
+
+        nursery.start_soon(own)
+        await trio.testing.wait_all_tasks_blocked()
+        box.post("the end")
+    with pytest.raises(ActorDied):
+        box.post("too late")
