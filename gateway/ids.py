@@ -17,7 +17,7 @@ def new_ids(number: int = 0) -> Callable[[], str]:
     """
     prefix = f"{number:04x}{secrets.randbits(48):012x}"
     numbers = count(1 << 63 | secrets.randbits(62))  # of sixteen digits, and so will be the next quintillion
-    return lambda: prefix + hex(next(numbers))[2:]
+    return lambda: f"{prefix}{next(numbers):x}"
 
 
 def worker_of(made: str) -> int | None:
