@@ -151,7 +151,6 @@ class Exchange:
             connection.discard(abort=not self._is_sent)
 
 
-
 async def _keep_failure(
     receive: Callable[[], Awaitable[None]], failures: list[GatewayError], then: Callable[[], None]
 ) -> None:
