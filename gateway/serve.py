@@ -26,11 +26,13 @@ from gateway.config.announcement import announcement
 from gateway.edge.read_poll import ReadPoll, open_read_poll
 from gateway.edge.sockets import BACKLOG, SocketListener, connect, listen
 from gateway.ids import new_ids
+from gateway.siblings import Place
 from gateway.store.redis_client import in_threads
 from gateway.telemetry.process import MemoryRelief, ResidentMemory
 from gateway.telemetry.sink import BufferedLog
 from gateway.wiring import Gateway, build
 from gateway.workers.line import READY, Line
+from gateway.workers.neighbours import place_of
 from gateway.workers.station import Station, station_of
 from gateway.world import Listener, World
 
@@ -133,7 +135,7 @@ async def serve_alone(config: Config, origin: Origin, world: World) -> int:
 async def serve_as_worker(config: Config, origin: Origin, world: World, station: Station, poll: ReadPoll | None) -> int:
     """The gateway in one worker's place; without its parent it drains."""
     line = Line.of(station.line)
-    gateway = _build(config, world, station.number)
+    gateway = _build(config, world, station.number, place_of(station, config.server.workers))
     if gateway is None:
         return GAVE_UP
     listening = socket.socket(fileno=station.listener)
@@ -146,9 +148,9 @@ async def serve_as_worker(config: Config, origin: Origin, world: World, station:
     return code
 
 
-def _build(config: Config, world: World, number: int) -> Gateway | None:
+def _build(config: Config, world: World, number: int, place: Place | None = None) -> Gateway | None:
     try:
-        return build(config, world, worker=str(number))
+        return build(config, world, worker=str(number), place=place)
     except OSError as problem:  # ssl.SSLError is one
         sys.stderr.write(f"llm-gateway cannot read its TLS files: {problem}\n")
         return None

@@ -6,7 +6,7 @@ that has begun keeps the app, and with it the Settled, that it began with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,6 +35,8 @@ from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
 from gateway.providers.known_models import KnownModels
+from gateway.siblings import ACTORS, FIGURES, Siblings
+from gateway.telemetry.merge import merge
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
 from gateway.tree import ActorTree
@@ -59,6 +61,7 @@ class Ground:
     response_life: ResponseLife
     background: BackgroundResponses
     vitals: Vitals
+    siblings: Siblings | None
 
 
 class Settled:
@@ -110,7 +113,13 @@ class Settled:
             on_crash=ground.observer.request_crashed,
         )
         client_keys = ClientKeys(config.client_keys if config.auth_required else None)
-        actors_page = ActorsPage(ground.actors.looks, worker=ground.worker, version=__version__)
+        siblings = ground.siblings
+        actors_page = ActorsPage(
+            ground.actors.looks,
+            worker=ground.worker,
+            version=__version__,
+            ask_siblings=None if siblings is None else partial(siblings.ask_all, ACTORS),
+        )
         return Services(
             models=ModelServices(
                 router=ground.actors,
@@ -128,6 +137,7 @@ class Settled:
             providers=self._listed_providers,
             vitals=ground.vitals,
             scrape=ground.metrics.scrape,
+            scrape_all=None if siblings is None else partial(self._scrape_all, siblings),
             run_in_thread=world.run_in_thread,
             wall_clock=world.wall_clock,
             metrics_door=TokenDoor(config.metrics_token),
@@ -137,6 +147,10 @@ class Settled:
             body_progress_s=config.server.body_progress_s,
             hot_routes=config.server.hot_routes,
         )
+
+    async def _scrape_all(self, siblings: Siblings) -> Callable[[], tuple[bytes, str]]:
+        told = await siblings.ask_all(FIGURES)
+        return partial(merge, self._ground.worker, self._ground.metrics.now(), told)
 
     def _kind_of(self, model: str) -> str:
         return self.config.providers[self.catalog.places(model)[0].provider].kind

@@ -10,6 +10,7 @@ root (one_for_one)
 ├── router
 ├── catalogue         asks providers for their lists of models, where there is somebody to ask
 ├── responses         runs responses in the background
+├── siblings          tells the other workers what only this one knows, where there are others
 └── face              the HTTP server
 
 Actors come and go with restarts, so nobody keeps one: whoever needs the router or a provider asks here, each time.
@@ -33,7 +34,7 @@ from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
 ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER = "root", "memory", "upstream", "providers", "router"
-CATALOGUE, RESPONSES, FACE = "catalogue", "responses", "face"
+CATALOGUE, RESPONSES, SIBLINGS, FACE = "catalogue", "responses", "siblings", "face"
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ run in one process.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import trio
@@ -20,6 +21,7 @@ from actors.router import RouterActor
 from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
 from gateway.actor_settings import provider_settings, router_settings
+from gateway.admin.actors import ActorsPage
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.config import Config
 from gateway.config.changes import fixed_changes, with_fixed_of
@@ -38,11 +40,14 @@ from gateway.providers.known_models import KnownModels
 from gateway.providers.model_data import ModelData
 from gateway.settled import USER_AGENT, Ground, Settled
 from gateway.sharing import Sharing
+from gateway.sibling_front import SiblingFront, sibling_app
+from gateway.siblings import Place, ResponsesAnywhere, Siblings
 from gateway.store.actor import StoreReports
 from gateway.telemetry.logs import Logs
+from gateway.telemetry.merge import tell
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
-from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, ROUTER, UPSTREAM, ActorTree
+from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, ROUTER, SIBLINGS, UPSTREAM, ActorTree
 from gateway.upstream_clients import UpstreamClients
 from gateway.world import Listener, World
 
@@ -53,9 +58,11 @@ LEAVING_S = 86_400.0
 class Gateway:
     """One gateway: an ASGI app, and the actors behind it. Raises OSError, ssl.SSLError for TLS files it cannot read."""
 
-    def __init__(self, config: Config, world: World, worker: str = "0") -> None:
+    def __init__(self, config: Config, world: World, worker: str = "0", place: Place | None = None) -> None:
         self.world = world
         self.worker = worker
+        self._place = place
+        self._siblings = None if place is None else Siblings(place, world.clock)
         self.actors = ActorTree()
         self.logs = Logs(
             world.write_log,
@@ -73,12 +80,16 @@ class Gateway:
         self.sharing = Sharing(
             config, world, workers=config.server.workers, observe=lambda: self.observer, heed=self.actors.heed
         )
-        life = ResponseLife(self.sharing.responses, ttl_s=config.responses.ttl_s)
+        siblings, kept = self._siblings, self.sharing.responses
+        life = ResponseLife(
+            kept if siblings is None else ResponsesAnywhere(kept, siblings), ttl_s=config.responses.ttl_s
+        )
         self._background = BackgroundResponses(
             life,
             self.sharing.ownership,
             limit=config.responses.max_background,
             on_crash=self.observer.request_crashed,
+            siblings=siblings,
         )
         self._ground = Ground(
             world=world,
@@ -92,6 +103,7 @@ class Gateway:
             response_life=life,
             background=self._background,
             vitals=self,
+            siblings=siblings,
         )
         self.settled = Settled(config, self._ground)
         """As requests that come now find it."""
@@ -136,6 +148,8 @@ class Gateway:
             await root.run(task_status=task_status)
         finally:
             self.upstream.close()
+            if self._siblings is not None:
+                self._siblings.close()
             for listener in listeners:
                 listener.close()
 
@@ -235,6 +249,7 @@ class Gateway:
             ChildSpec(ROUTER, self._router, kind="router"),
             *([self._catalogue_spec()] if list_sources(self.config) else []),
             ChildSpec(RESPONSES, lambda: self._background, grace_s=grace_s, kind="background"),
+            *([] if self._place is None else [self._sibling_spec(self._place)]),
             ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
 
@@ -307,11 +322,26 @@ class Gateway:
         engine = engine_of(server, self.world, self.app, self._tls, self._engine_crashed)
         return Front(engine, [KeptListener(listener) for listener in listeners], grace_s=server.drain_grace_s)
 
+    def _sibling_spec(self, place: Place) -> ChildSpec:
+        app = sibling_app(
+            figures=lambda: partial(tell, self.metrics.now()),
+            actors=ActorsPage(self.actors.looks, worker=self.worker, version=__version__),
+            store=self.sharing.responses,
+            background=self._background,
+            run_in_thread=self.world.run_in_thread,
+        )
+        return ChildSpec(
+            SIBLINGS,
+            lambda: SiblingFront(app, place.listen, self.world, self._engine_crashed),
+            grace_s=1.0,
+            kind="server",
+        )
+
     def _engine_crashed(self, bug: BaseException, scope: Mapping[str, Any] | None) -> None:
         if isinstance(bug, Exception):
             self.observer.request_crashed(bug, "")
 
 
-def build(config: Config, world: World, *, worker: str = "0") -> Gateway:
-    """The object graph of one gateway; `worker` is its name among those that share its port."""
-    return Gateway(config, world, worker)
+def build(config: Config, world: World, *, worker: str = "0", place: Place | None = None) -> Gateway:
+    """The object graph of one gateway; `worker` is its name among those that share its port, `place` where they are."""
+    return Gateway(config, world, worker, place)

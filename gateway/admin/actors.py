@@ -1,8 +1,11 @@
-"""GET /admin/actors: the supervision tree, each actor with its state, mailbox and own detail."""
+"""GET /admin/actors: the supervision tree, each actor with its state, mailbox and own detail.
+
+One of several workers shows everybody's: each actor says whose it is, and `absent` who did not answer in time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -32,24 +35,51 @@ class _Actor(msgspec.Struct):
     uptime_s: float
     mailbox: _Mailbox | None
     detail: Mapping[str, Any]
+    worker: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Page(msgspec.Struct):
     actors: list[_Actor]
     worker: str
     version: str
+    absent: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+AskSiblings = Callable[[], Awaitable[Mapping[str, bytes | None]]]
+"""Each sibling's own page; None for who is absent."""
 
 
 class ActorsPage:
     """The handler; whoever mounts it keeps the door."""
 
-    def __init__(self, tree: Callable[[], Sequence[ActorLook]], *, worker: str, version: str) -> None:
+    def __init__(
+        self,
+        tree: Callable[[], Sequence[ActorLook]],
+        *,
+        worker: str,
+        version: str,
+        ask_siblings: AskSiblings | None = None,
+    ) -> None:
         self._tree = tree
+        self._ask_siblings = ask_siblings
         self._worker = worker
         self._version = version
         self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(_Page).decode
 
     async def __call__(self, _request: Request) -> Answer:
         actors = msgspec.convert(self._tree(), list[_Actor], from_attributes=True)
+        page = _Page(actors, self._worker, self._version)
+        if self._ask_siblings is not None:
+            self._add(page, await self._ask_siblings())
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        return Answer(200, headers, self._encode(_Page(actors, self._worker, self._version)))
+        return Answer(200, headers, self._encode(page))
+
+    def _add(self, page: _Page, said: Mapping[str, bytes | None]) -> None:
+        for actor in page.actors:
+            actor.worker = self._worker
+        page.absent = [worker for worker, text in said.items() if text is None]
+        for worker, text in said.items():
+            for actor in [] if text is None else self._decode(text).actors:
+                actor.worker = worker
+                page.actors.append(actor)

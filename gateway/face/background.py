@@ -1,13 +1,14 @@
 """Responses that run in the background: asked for at once, answered into the store, polled by GET.
 
-Each is one worker's work. The others know of it from the store alone: that it lives, and how it stands.
+Each is one worker's work. The others know of it from the store: that it lives, and how it stands; those behind the
+same port can also ask it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import trio
@@ -37,6 +38,18 @@ _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
 
+class Siblings(Protocol):
+    """The workers behind the same port."""
+
+    async def runs(self, response_id: str, owner: str) -> bool:
+        """Whether one of them is at work on it."""
+        ...
+
+    async def cancel(self, response_id: str, owner: str) -> bool:
+        """The same; its work has ended then."""
+        ...
+
+
 class _Work:
     """One response on its way."""
 
@@ -50,11 +63,20 @@ class _Work:
 class BackgroundResponses:
     """The responses that run now, each a task in a nursery of its own; at most `limit` at a time."""
 
-    def __init__(self, life: ResponseLife, ownership: Ownership, *, limit: int, on_crash: OnCrash) -> None:
+    def __init__(
+        self,
+        life: ResponseLife,
+        ownership: Ownership,
+        *,
+        limit: int,
+        on_crash: OnCrash,
+        siblings: Siblings | None = None,
+    ) -> None:
         self._life = life
         self._ownership = ownership
         self._limit = limit
         self._on_crash = on_crash
+        self._siblings = siblings
         self._nursery: trio.Nursery | None = None
         self._stopped = trio.Event()
         self._work: dict[tuple[str, str], _Work] = {}
@@ -106,21 +128,33 @@ class BackgroundResponses:
 
         Nothing happens where it has ended. Raises StoreUnavailable.
         """
-        work = self._work.get((owner, response_id))
-        if work is not None:
-            work.scope.cancel()
-            await work.ended.wait()
-        elif await self._runs_elsewhere(response_id, owner):
+        if await self.cancel_here(response_id, owner):
+            return
+        if self._siblings is not None and await self._siblings.cancel(response_id, owner):
+            return
+        if await self._runs_elsewhere(response_id, owner):
             await self._ownership.ask_to_cancel(response_id, owner)
             for _ in range(HEED_LOOKS):
                 await trio.sleep(LOOK_EVERY_S)
                 if not await self._runs_elsewhere(response_id, owner):
                     break
 
+    async def cancel_here(self, response_id: str, owner: str) -> bool:
+        """Stops it where it runs in this process; returns whether it did when the store says so."""
+        work = self._work.get((owner, response_id))
+        if work is None:
+            return False
+        work.scope.cancel()
+        await work.ended.wait()
+        return True
+
+    def runs_here(self, response_id: str, owner: str) -> bool:
+        return (owner, response_id) in self._work
+
     async def standing(self, kept: Kept, owner: str) -> bytes:
         """The response as it stands: one whose worker has died has failed. Raises StoreUnavailable."""
         head = kept.head
-        if not _is_under_way(kept) or (owner, head.id) in self._work or await self._ownership.lives(head.id, owner):
+        if not _is_under_way(kept) or self.runs_here(head.id, owner) or await self._lives(head.id, owner):
             return bytes(kept.response)
         gone = ActorDied("The worker that ran this response has gone.")
         return _encode(failed_response(_members_decoder.decode(kept.response), describe(gone)))
@@ -128,6 +162,11 @@ class BackgroundResponses:
     async def _runs_elsewhere(self, response_id: str, owner: str) -> bool:
         kept = await self._life.find(response_id, owner)
         return kept is not None and _is_under_way(kept) and await self._ownership.lives(response_id, owner)
+
+    async def _lives(self, response_id: str, owner: str) -> bool:
+        if await self._ownership.lives(response_id, owner):
+            return True
+        return self._siblings is not None and await self._siblings.runs(response_id, owner)
 
     async def _run(
         self, work: _Work, key: tuple[str, str], prepared: Prepared, queued: dict[str, object], ask: Ask

@@ -91,7 +91,7 @@ def operator_routes(services: Services) -> list[Route]:
     """For those who run the gateway: not API requests, so they leave no records."""
     reporting = quiet(services.models.reporting)
     health = Health(services.vitals)
-    metrics = MetricsPage(services.scrape, services.run_in_thread, services.metrics_door)
+    metrics = MetricsPage(services.scrape, services.run_in_thread, services.metrics_door, services.scrape_all)
     return [
         Route("GET", "/health", ApiEndpoint("health", health.show, reporting)),
         Route("GET", "/health/ready", ApiEndpoint("health", health.show_ready, reporting)),

@@ -9,7 +9,7 @@ from gateway.exchange import Handler
 from gateway.face.auth import AdminDoor, TokenDoor
 from gateway.face.background import BackgroundResponses
 from gateway.face.health import Vitals
-from gateway.face.metrics_route import Scrape
+from gateway.face.metrics_route import Scrape, ScrapeAll
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import Catalogue, ListedProvider
 from gateway.face.response_life import ResponseLife
@@ -37,5 +37,7 @@ class Services:
     """The admin API's GET handlers by path; the door is kept here."""
     body_limit_bytes: int
     body_progress_s: float
+    scrape_all: ScrapeAll | None = None
+    """None where this is the only worker."""
     hot_routes: bool = True
     """False sends every request through Quart."""

@@ -206,8 +206,12 @@ class Metrics(Collector):
 
     def scrape(self) -> Callable[[], tuple[bytes, str]]:
         """Reads the actors now, on the loop; what it returns renders body and content type, safely in a thread."""
-        actors = tuple(self._snapshot())
-        return lambda: (generate_latest(_Scrape(self.registry, actors)), CONTENT_TYPE_PLAIN_0_0_4)
+        now = self.now()
+        return lambda: (generate_latest(now), CONTENT_TYPE_PLAIN_0_0_4)
+
+    def now(self) -> Collector:
+        """The figures with the actors' of this moment; to be collected anywhere."""
+        return _Scrape(self.registry, tuple(self._snapshot()))
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its content type, at once."""

@@ -41,6 +41,11 @@ def worker_pids(gateway: GatewayProcess) -> dict[str, int]:
     return pids
 
 
+def private_folder(gateway: GatewayProcess) -> Path:
+    environ = Path(f"/proc/{worker_pids(gateway)['0']}/environ").read_bytes()
+    return Path(environ.partition(b'"folder":"')[2].partition(b'"')[0].decode())
+
+
 def reload(gateway: GatewayProcess, settings: str) -> None:
     (gateway.folder / "gateway.toml").write_text(settings)
     gateway.send(signal.SIGHUP)
@@ -72,6 +77,23 @@ def test_an_answer_names_the_worker_that_gave_it(gateway: GatewayProcess) -> Non
         gateway.wait_for(lambda: [line for line in gateway.logged("request") if line["correlation_id"] == own_id], 5)  # noqa: B023
         (line,) = (line for line in gateway.logged("request") if line["correlation_id"] == own_id)
         assert line["worker"] == str(int(own_id[:4], 16))
+
+
+def test_any_worker_tells_of_all(gateway: GatewayProcess) -> None:
+    """Figures, actors, and a response that only one of them keeps; over sockets that are nobody else's."""
+    made = httpx.post(f"{gateway.url}/v1/responses", json={"model": "sandbox/echo", "input": "Hi"}).json()
+    for connection in connections_to(gateway, "0", "1"):
+        connection.sendall(f"GET /v1/responses/{made['id']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        page = b"".join(iter(lambda: connection.recv(65536), b"")).decode()  # noqa: B023
+        connection.close()
+        assert 'gateway_worker_up{worker="0"} 1.0\ngateway_worker_up{worker="1"} 1.0\n' in page
+        assert 'llm_request_total{endpoint="responses",model="echo",provider="sandbox",status="200"} 1.0\n' in page
+    page = gateway.get("/admin/actors")
+    assert page["absent"] == []
+    assert {actor["worker"] for actor in page["actors"]} == {"0", "1"}
+    assert private_folder(gateway).stat().st_mode & 0o777 == 0o700
 
 
 def test_a_killed_worker_is_back_soon_and_its_siblings_are_untouched(

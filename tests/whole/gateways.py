@@ -26,6 +26,7 @@ from actors.letters import Attempt
 from actors.provider import ProviderActor
 from gateway.config import Config, load
 from gateway.config.store_address import StoreAddress
+from gateway.siblings import Place
 from gateway.wiring import build
 from gateway.world import OpenRedis, RedisExecutor, World
 from tests.face.http_client import Client, Reply
@@ -104,7 +105,10 @@ class Running:
         *,
         seed: int,
         open_redis: OpenRedis = no_redis,
+        number: int = 0,
+        place: Place | None = None,
     ) -> None:
+        """Worker `number`, in its `place` among others."""
         self.open_redis = open_redis
         self.network = network
         self.address = address
@@ -113,8 +117,8 @@ class Running:
         """What it has logged."""
         self.events: list[object] = []
         """The facts that its actors have stated."""
-        self.world = self._world(seed)
-        self.gateway = build(config, self.world)
+        self.world = self._world(seed, number)
+        self.gateway = build(config, self.world, worker=str(number), place=place)
         self.gateway.observer = Tap(self.gateway.observer, self.events)  # type: ignore[assignment]
         self.openai = Upstream(network, "openai.test")
         self.deepseek = Upstream(network, "deepseek.test")
@@ -124,8 +128,8 @@ class Running:
         self.ended_at: float | None = None
         """When `Gateway.run` returned."""
 
-    def _world(self, seed: int) -> World:
-        ids = count((seed << 64) + 1)
+    def _world(self, seed: int, number: int) -> World:
+        ids = count((number << 112) + (seed << 64) + 1)
         return World(
             clock=trio.current_time,
             wall_clock=lambda: MONDAY + trio.current_time(),

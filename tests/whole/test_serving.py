@@ -69,7 +69,7 @@ def test_told_to_stop_at_any_step_of_its_start_it_ends_in_order(engine: str, mon
             said.append(announced(it))
             it.gateway.drain()
 
-        def build(config: Config, world: World, *, worker: str) -> Gateway:
+        def build(config: Config, world: World, *, worker: str, place: None) -> Gateway:
             disturb.arm(stop)
             return it.gateway
 

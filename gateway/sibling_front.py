@@ -1,0 +1,96 @@
+"""What a worker tells its siblings, and the server in which it does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import trio
+
+from gateway.edge.limits import ServerLimits
+from gateway.edge.server import EdgeServer
+from gateway.exchange import Answer, Handler, Request
+from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Receive, Scope, Send
+from gateway.face.background import BackgroundResponses
+from gateway.siblings import ACTORS, CANCEL, DELETE, FIGURES, KEPT, RUNS, ResponseQuestion
+from gateway.store.responses import ResponseStore
+from gateway.world import Listener, RunInThread, World
+
+_read_question = msgspec.json.Decoder(ResponseQuestion).decode
+
+
+def sibling_app(
+    *,
+    figures: Callable[[], Callable[[], bytes]],
+    actors: Handler,
+    store: ResponseStore,
+    background: BackgroundResponses,
+    run_in_thread: RunInThread,
+) -> AsgiApp:
+    """Only siblings reach it, so that it asks for no key; `figures` are read on the loop and rendered in a thread."""
+
+    async def tell_figures(_request: Request) -> Answer:
+        return Answer(200, [], await run_in_thread(figures()))
+
+    async def tell_kept(request: Request) -> Answer:
+        question = await _question(request)
+        value = await store.get(question.id, question.owner)
+        return Answer(404) if value is None else Answer(200, [], value)
+
+    async def delete(request: Request) -> Answer:
+        question = await _question(request)
+        return Answer(200 if await store.delete(question.id, question.owner) else 404)
+
+    async def tell_whether_it_runs(request: Request) -> Answer:
+        question = await _question(request)
+        return Answer(200 if background.runs_here(question.id, question.owner) else 404)
+
+    async def cancel(request: Request) -> Answer:
+        question = await _question(request)
+        return Answer(200 if await background.cancel_here(question.id, question.owner) else 404)
+
+    table: dict[tuple[str, str], Handler] = {
+        ("GET", FIGURES): tell_figures,
+        ("GET", ACTORS): actors,
+        ("POST", KEPT): tell_kept,
+        ("POST", DELETE): delete,
+        ("POST", RUNS): tell_whether_it_runs,
+        ("POST", CANCEL): cancel,
+    }
+    return HotRoutes(_nothing, table, body_progress_s=1.0)
+
+
+async def _question(request: Request) -> ResponseQuestion:
+    body, more = request.whole_body or b"", request.whole_body is None
+    while more:
+        piece, more = await request.receive_body()
+        body += piece
+    return _read_question(body)
+
+
+async def _nothing(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class SiblingFront:
+    """One life of that server; it listens afresh, and from then on siblings find it instead of who was there before."""
+
+    def __init__(
+        self, app: AsgiApp, listen: Callable[[], Awaitable[Listener]], world: World, on_crash: Callable[..., None]
+    ) -> None:
+        self._listen = listen
+        self._server = EdgeServer(
+            app, limits=ServerLimits(), clock=world.clock, wall_clock=world.wall_clock, on_crash=on_crash
+        )
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serves until stopped. Raises OSError where the socket cannot be made."""
+        await self._server.serve([await self._listen()], task_status=task_status)
+
+    def stop(self) -> None:
+        self._server.drain(0.5)
+
+    def view(self) -> dict[str, Any]:
+        return {"connections": self._server.statistics().connections}
