@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from actors.letters import Candidate
+from actors.letters import Attempt, Candidate
 from gateway.dialects.chat import told as chat
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.messages import told as messages
@@ -67,7 +67,42 @@ class Progress:
         return refusal
 
 
-def begin(request: ModelRequest) -> Progress | None:
+class Noting:
+    """One attempt's way of writing to its client that keeps what has been written."""
+
+    __slots__ = ("_attempt", "_progress", "_write_nowait")
+
+    def __init__(self, attempt: Attempt, progress: Progress, write_nowait: Callable[[bytes], bool]) -> None:
+        self._attempt = attempt
+        self._progress = progress
+        self._write_nowait = write_nowait
+        attempt.hold(progress.told.text.characters)
+
+    def __call__(self, piece: bytes) -> bool:
+        """Whether there was room for it. Raises Left as `Attempt.write_nowait` does."""
+        if not self._write_nowait(piece):
+            return False
+        self.note(piece)
+        return True
+
+    def note(self, piece: bytes) -> None:
+        """The client has `piece`: from there another candidate could go on, unless it is something else than text."""
+        told = self._progress.told
+        before = told.text.characters
+        told.hear(piece)
+        self._attempt.delivered = self._progress if told.resumable else None
+        self._attempt.hold(told.text.characters - before)
+
+
+def noting(attempt: Attempt, write_nowait: Callable[[bytes], bool]) -> Noting | None:
+    """None where nobody could go on with the answer: only who can be helped by it pays for that."""
+    progress: Progress | None = attempt.progress
+    if progress is None and attempt.recoverable:
+        progress = _begin(attempt.call.payload)
+    return None if progress is None else Noting(attempt, progress, write_nowait)
+
+
+def _begin(request: ModelRequest) -> Progress | None:
     """For an answer that begins; None where nobody could go on with it."""
     told_of = _TOLD_OF.get(request.dialect)
     told = None if told_of is None else told_of(request.body)

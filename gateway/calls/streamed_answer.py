@@ -11,7 +11,7 @@ import trio
 from actors.errors import Failure, Stage
 from gateway.calls.course import Course
 from gateway.calls.passage import Passage
-from gateway.calls.progress import Progress, begin
+from gateway.calls.progress import noting
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamResponse
 from gateway.dialects.envelope import ModelReply, RawHeaders, Usage
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamTooLarge
@@ -38,8 +38,9 @@ class StreamedAnswer:
         self._idle_s = course.within(course.attempt.candidate.timeouts.idle_s)
         relay = course.attempt.call.relay
         assert relay is not None, "a streamed call has one"
-        self._write_nowait: Callable[[bytes], bool] = partial(relay.write_nowait, course.attempt.epoch)
-        self._progress = self._begin_progress()
+        write_nowait = partial(relay.write_nowait, course.attempt.epoch)
+        self._noting = noting(course.attempt, write_nowait)
+        self._write_nowait: Callable[[bytes], bool] = self._noting or write_nowait
         self._unwritten = b""
         """What the relay had no room for."""
 
@@ -98,35 +99,10 @@ class StreamedAnswer:
         """Waits for a slow reader with the provider's connection at rest."""
         piece, self._unwritten = self._unwritten, b""
         await self._attempt.write(piece)
-        if self._progress is not None:
-            self._note(self._progress, piece)
+        if self._noting is not None:
+            self._noting.note(piece)
         if not self._stream.settled:
             self._attempt.enter(Stage.STREAMING, self._idle_s)
-
-    def _begin_progress(self) -> Progress | None:
-        """What the client has is kept only for one who could go on with it: nobody else pays for that."""
-        attempt = self._attempt
-        progress: Progress | None = attempt.progress
-        if progress is None and attempt.recoverable:
-            progress = begin(attempt.call.payload)
-        if progress is not None:
-            attempt.hold(progress.told.text.characters)
-            self._write_nowait = partial(self._write_and_note, self._write_nowait, progress)
-        return progress
-
-    def _write_and_note(self, write_nowait: Callable[[bytes], bool], progress: Progress, piece: bytes) -> bool:
-        if not write_nowait(piece):
-            return False
-        self._note(progress, piece)
-        return True
-
-    def _note(self, progress: Progress, piece: bytes) -> None:
-        """The client has `piece`: from there another candidate could go on, unless it is something else than text."""
-        told = progress.told
-        before = told.text.characters
-        told.hear(piece)
-        self._attempt.delivered = progress if told.resumable else None
-        self._attempt.hold(told.text.characters - before)
 
     def _commit(self) -> None:
         self._course.check_filter(self._stream.finish_reason)

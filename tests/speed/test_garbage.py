@@ -43,8 +43,9 @@ async def ask(stream: Stream, body: bytes, end: bytes) -> None:
     [
         (QUESTION, answers(), b"}"),
         (STREAMED, streams("Hel", "lo"), b"0\r\n\r\n"),
+        ({**STREAMED, "model": "backed"}, streams("Hel", "lo"), b"0\r\n\r\n"),
     ],
-    ids=["plain", "streamed"],
+    ids=["plain", "streamed", "with a fallback"],
 )
 async def test_a_request_that_is_over_is_freed_at_once(
     autojump_clock: MockClock, no_collections: None, question: object, script: Script, end: bytes
