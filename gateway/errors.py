@@ -3,6 +3,7 @@
 GatewayError(Failure)            status, type, code of the OpenAI error object; param names the field
 ├── InvalidRequest               400  the request is wrong; `param` names where
 │   ├── BodyTooLarge             413
+│   ├── UnsupportedCoding        415
 │   └── HeadersTooLarge          431
 ├── Unauthorized                 401  no key, or one that nobody knows
 ├── Forbidden                    403
@@ -71,6 +72,10 @@ class InvalidRequest(GatewayError):
 
 class BodyTooLarge(InvalidRequest):
     status, code = 413, "request_too_large"
+
+
+class UnsupportedCoding(InvalidRequest):
+    status, code = 415, "unsupported_content_encoding"
 
 
 class HeadersTooLarge(InvalidRequest):

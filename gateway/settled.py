@@ -145,6 +145,7 @@ class Settled:
             admin={"/admin/actors": actors_page},
             body_limit_bytes=config.server.body_bytes,
             body_progress_s=config.server.body_progress_s,
+            cors_origins=config.server.cors_origins,
             hot_routes=config.server.hot_routes,
         )
 

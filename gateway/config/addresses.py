@@ -38,6 +38,18 @@ def is_proxy(text: str, *, with_user: bool) -> bool:
     return is_address and is_bare and (with_user or not has_user)
 
 
+def is_origin(text: str) -> bool:
+    """Whether `text` is an origin as browsers write it: scheme, host in lower case, a port unless it is the usual."""
+    try:
+        parts = _split(text)
+    except BadAddress:
+        return False
+    port = "" if parts.port is None else f":{parts.port}"
+    usual = (parts.scheme, parts.port) in {("http", 80), ("https", 443)}
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return not usual and text == f"{parts.scheme}://{host}{port}"
+
+
 def _split(text: str) -> SplitResult:
     # urlsplit strips control characters silently, and a host name beyond ASCII needs its xn-- form.
     if not text.isascii() or not text.isprintable() or " " in text:

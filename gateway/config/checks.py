@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from gateway.config.addresses import is_proxy
+from gateway.config.addresses import is_origin, is_proxy
 from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
 from gateway.config.mistakes import Path
 from gateway.config.reader import Reader
@@ -28,6 +28,13 @@ def check_server(reader: Reader, server: Server) -> None:
     for have, lack in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
         if getattr(server, have) and not getattr(server, lack):
             reader.note(("server", lack), f"a file, as {have} is set", None, shown="nothing")
+
+
+def check_origins(reader: Reader, server: Server) -> None:
+    for position, origin in enumerate(server.cors_origins):
+        if origin != "*" and not is_origin(origin):
+            expected = 'an origin as browsers write it, like "https://app.example" or "http://localhost:3000", or "*"'
+            reader.note(("server", "cors_origins", position), expected, origin)
 
 
 def check_retry(reader: Reader, retry: Retry) -> None:

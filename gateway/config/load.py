@@ -12,6 +12,7 @@ import tomli
 
 from gateway.config.checks import (
     ModelChecks,
+    check_origins,
     check_providers,
     check_retry,
     check_routes,
@@ -147,6 +148,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     # A provider that could not be read is still a provider that routes may name.
     names = {*providers, *(document["providers"] if isinstance(document.get("providers"), dict) else ())}
     check_server(reader, sections.server)
+    check_origins(reader, sections.server)
     check_retry(reader, sections.retry)
     check_providers(reader, providers)
     check_transports(reader, sections.upstream, providers)

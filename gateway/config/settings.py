@@ -59,6 +59,8 @@ class Server(Section, frozen=True, kw_only=True):
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     tls_cert: str = ""
     tls_key: str = ""
+    cors_origins: tuple[Text, ...] = ()
+    """Whose pages may be clients, like "https://app.example"; "*" everybody's."""
     header_bytes: Count = 65_536
     header_count: Count = 100
     header_s: Seconds = 10.0

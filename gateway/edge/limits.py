@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.config.settings import Server
+
+_USUAL = Server()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """Bounds of the HTTP/1.1 server; the defaults are what the gateway promises."""
+    """Bounds of the HTTP/1.1 server; what can be set has its default in [server]."""
 
-    header_bytes: int = 64 * 1024
+    header_bytes: int = _USUAL.header_bytes
     """Request line and header fields together; beyond it 431."""
-    header_count: int = 100
-    body_bytes: int = 32 * 1024 * 1024
+    header_count: int = _USUAL.header_count
+    body_bytes: int = _USUAL.body_bytes
     """Beyond it 413."""
 
-    header_s: float = 10.0
+    header_s: float = _USUAL.header_s
     """From a request's first byte (or a new connection) to the end of its head; then 408."""
-    body_progress_s: float = 30.0
+    body_progress_s: float = _USUAL.body_progress_s
     """Between two pieces of a body; then 408."""
-    keep_alive_s: float = 75.0
+    keep_alive_s: float = _USUAL.keep_alive_s
     """From an answer to the next request's first byte; then the connection is closed."""
-    write_stall_s: float = 10.0
+    write_stall_s: float = _USUAL.write_stall_s
     """A client that takes no byte of its answer for this long is cut off."""
 
     whole_body_bytes: int = 64 * 1024
@@ -38,7 +42,7 @@ class ServerLimits:
     """After the last answer, what is still read and dropped so that a reset does not destroy the answer."""
     linger_s: float = 1.0
 
-    max_connections: int = 4096
+    max_connections: int = _USUAL.max_connections
     """At this many, the longest idle one is closed for a new one; with none idle, accepting pauses."""
     accept_pause_s: float = 0.1
     """Wait after a failed accept (out of file descriptors, for instance)."""

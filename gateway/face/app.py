@@ -15,7 +15,8 @@ from gateway.dialects.error_bodies import error_body_at
 from gateway.errors import BodyTooLarge, GatewayError, InvalidRequest, MethodNotAllowed, NotFound
 from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint, Serve
-from gateway.face.asgi_exchange import AsgiApp, HotRoutes
+from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Scope
+from gateway.face.cross_origin import CrossOrigin
 from gateway.face.quart_exchange import ClosingConnection, view_of
 from gateway.face.record import RequestRecord
 from gateway.face.routes import all_routes, hot_table
@@ -38,9 +39,11 @@ def create_app(services: Services) -> AsgiApp:
             methods=[route.method],
             provide_automatic_options=False,
         )
+    app.before_request(_refuse_other_spellings)
     _render_refusals(app, services)
     table = hot_table(routes) if services.hot_routes else {}
-    return HotRoutes(cast(AsgiApp, app), table, body_progress_s=services.body_progress_s)
+    whole = HotRoutes(cast(AsgiApp, app), table, body_progress_s=services.body_progress_s)
+    return CrossOrigin(whole, services.cors_origins) if services.cors_origins else whole
 
 
 def _lift_limits(app: QuartTrio, services: Services) -> None:
@@ -50,6 +53,16 @@ def _lift_limits(app: QuartTrio, services: Services) -> None:
     app.config["MAX_CONTENT_LENGTH"] = services.body_limit_bytes
     app.url_map.merge_slashes = False
     app.asgi_http_class = ClosingConnection
+
+
+async def _refuse_other_spellings() -> None:
+    """Werkzeug takes `//admin` for `/admin`, and an escape is undone before it looks: whoever keeps clients away from a
+    path does not.
+    """
+    scope: Scope = quart_request.scope  # type: ignore[assignment]  # a TypedDict to Quart
+    path = scope["path"]
+    if path.startswith("//") or (path.startswith("/admin") and b"%" in scope["raw_path"]):
+        raise QuartNotFound
 
 
 def _render_refusals(app: QuartTrio, services: Services) -> None:

@@ -42,7 +42,7 @@ class Ingress:
 
         Nothing is held on return, as with `read`: see there.
         """
-        self._budget.release(self._hold(len(body), 0))
+        self._budget.release(self.hold(len(body), 0))
 
     async def read(self, request: Request, until: float = inf) -> bytes:
         """The whole body, which has to have come by `until`.
@@ -63,23 +63,26 @@ class Ingress:
         size = held = 0
         announced = _announced(request)
         if announced:
-            held = self._hold(announced, 0)
+            held = self.hold(announced, 0)
         try:
             while True:
                 piece, more = await request.receive_body()
                 size += len(piece)
                 if size > held:
-                    held = self._hold(size, held)
+                    held = self.hold(size, held)
                 if not more and not pieces:
                     return piece
                 pieces.append(piece)
                 if not more:
                     return b"".join(pieces)
         finally:
-            self._budget.release(held)
+            self.let_go(held)
 
-    def _hold(self, size_bytes: int, held: int) -> int:
-        """Grows what is held to `size_bytes`: all at once where the length was announced, piece by piece otherwise."""
+    def hold(self, size_bytes: int, held: int) -> int:
+        """Grows what is held to `size_bytes`: all at once where the length was announced, piece by piece otherwise.
+
+        Returns what is held from then on, for `let_go`. Raises BodyTooLarge, MemoryPressure.
+        """
         if size_bytes > self._limit_bytes:
             raise BodyTooLarge(f"The body of the request is larger than {self._limit_bytes} bytes.")
         if not self._budget.reserve(size_bytes - held):
@@ -87,6 +90,10 @@ class Ingress:
                 "The gateway has no memory to spare for this request now; try again.", retry_after=RETRY_AFTER_S
             )
         return size_bytes
+
+    def let_go(self, held: int) -> None:
+        """Gives back what `hold` took."""
+        self._budget.release(held)
 
 
 def _announced(request: Request) -> int:

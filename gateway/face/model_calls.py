@@ -20,6 +20,7 @@ from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import Caller, ClientKeys
+from gateway.face.body_coding import CODING, decoded
 from gateway.face.correlation import trace_context
 from gateway.face.deadline import allowed_s, own_limit_s, read_gap_s
 from gateway.face.errors import RenderError
@@ -151,6 +152,8 @@ class ModelCalls:
             body = await self._ingress.read(request, record.started_at + own_limit_s(request))
         else:
             self._ingress.check(body)
+        if CODING in request.fields:
+            body = await decoded(body, request.fields[CODING], self._ingress)
         return caller, body
 
     async def answer(self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None) -> Answer:

@@ -16,6 +16,7 @@ from gateway.errors import InvalidRequest
 from gateway.exchange import Answer, Request
 from gateway.face.auth import ClientKeys
 from gateway.face.background import BackgroundResponses
+from gateway.face.body_coding import CODING, decoded
 from gateway.face.errors import JSON
 from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
@@ -73,6 +74,8 @@ class Responses:
         caller = self._keys.admit(request)
         record.client = caller.label
         body = await self._ingress.read(request)
+        if CODING in request.fields:
+            body = await decoded(body, request.fields[CODING], self._ingress)
         prepared = await self._life.before(body, owner_of(caller))
         record.model = prepared.request.model
         tokens = estimate_prompt(decode_request(prepared.body), prepared.body)

@@ -39,5 +39,7 @@ class Services:
     body_progress_s: float
     scrape_all: ScrapeAll | None = None
     """None where this is the only worker."""
+    cors_origins: Sequence[str] = ()
+    """Whose pages may be clients; "*": everybody's."""
     hot_routes: bool = True
     """False sends every request through Quart."""

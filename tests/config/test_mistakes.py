@@ -99,6 +99,14 @@ def test_an_unknown_key_comes_with_a_suggestion(text: str, hint: str, tmp_path: 
         ("[retry]\nbudget_cap = 1", "retry.budget_cap", "at least budget_start (3)"),
         ("[midstream]\npolicy = 'retry'", "midstream.policy", 'one of "error", "resume"'),
         ("[upstream]\nengine = 'curl'", "upstream.engine", 'one of "edge", "httpx"'),
+        *(
+            (
+                f"[server]\ncors_origins = ['https://fine.example', '{origin}']",
+                "server.cors_origins[1]",
+                'an origin as browsers write it, like "https://app.example" or "http://localhost:3000", or "*"',
+            )
+            for origin in ("app.example", "https://app.example/", "https://app.example:443", "https://App.example")
+        ),
         ("[upstream]\nhttp2 = true", "upstream.http2", 'engine = "httpx", which this setting is for'),
         (
             "[providers.openai.upstream]\nproxy = 'http://proxy:3128'",

@@ -256,6 +256,7 @@ class House:
         admin_token: str | None = None,
         metrics_token: str | None = None,
         ingress_bytes: int = 1_000_000,
+        cors_origins: Sequence[str] = (),
     ) -> None:
         self.router = ScriptedRouter()
         self.budget = MemoryBudget(ingress_bytes)
@@ -298,6 +299,7 @@ class House:
             body_limit_bytes=BODY_LIMIT_BYTES,
             body_progress_s=30.0,
             hot_routes=hot_routes,
+            cors_origins=cors_origins,
         )
 
     def _new_id(self) -> str:

@@ -141,3 +141,20 @@ async def test_without_a_token_the_admin_api_is_for_this_machine_only(autojump_c
 
     assert (reply.status, reply.error["code"]) == (403, "forbidden")
     assert "LLM_GATEWAY_ADMIN_TOKEN" in reply.error["message"]
+
+
+@pytest.mark.parametrize("house_options", [{"admin_token": "a-token"}])
+@pytest.mark.parametrize(
+    "target", ["//admin/actors", "///admin/actors", "/%61dmin/actors", "/admin%2Factors", "/admin/%61ctors"]
+)
+async def test_the_admin_api_has_one_spelling(autojump_clock: MockClock, face: Face, target: str) -> None:
+    """Whoever keeps clients away from /admin, in front of the gateway, goes by what is written."""
+    bearer = {"authorization": "Bearer a-token"}
+    assert (await face.request("GET", "/admin/actors", headers=bearer)).status == 200
+    reply = await face.request("GET", target, headers=bearer)
+    assert (reply.status, reply.error["code"]) == (404, "not_found")
+
+
+async def test_no_path_begins_with_two_slashes(autojump_clock: MockClock, face: Face) -> None:
+    for target in ("//v1/models", "//health", "//v1/chat/completions"):
+        assert (await face.request("GET", target)).status == 404
