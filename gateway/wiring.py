@@ -231,6 +231,10 @@ class Gateway:
     def memory_bytes(self) -> int | None:
         return self.actors.used_bytes()
 
+    @property
+    def store_mode(self) -> str:
+        return self.sharing.line.mode.value
+
     def tree(self) -> Sequence[ActorLook]:
         """The root and every supervised actor as they look now."""
         return self.actors.looks()

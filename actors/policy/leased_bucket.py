@@ -1,8 +1,10 @@
 """A limit that all workers share: each draws from leases of tokens that it asks for in advance.
 
-Nobody waits for an answer. What a lease has granted is `left`; it may go below zero by one lease (credit), so that
-a burst or a silent store stops nobody, and what was drawn on credit is owed with the next question. So all workers
-together pass the limit by at most one lease each, and whatever was passed is paid before anything else is granted.
+A lease is half of this worker's share of what the limit has left, and at least what it allows in a second: large while
+there is plenty, so that a burst which the limit allows is let through, and small near the end. Nobody waits for an
+answer. What a lease has granted is `left`; it may go below zero by one lease (credit), and what was drawn on credit is
+owed with the next question. So all workers together pass the limit by at most one lease each, and whatever was passed
+is paid before anything else is granted.
 
 Without the store (`lost`) this worker keeps to its own share, the limit divided by the workers; it begins with what
 was left of its lease and its share of what the limit had left when it last heard of it, so that losing the store
@@ -12,13 +14,16 @@ that makes the limit a shared one again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 from actors.policy.token_bucket import TokenBucket
 
 LEASE_S = 1.0
-"""A lease is what the limit allows in this time, at least 1, and never more than the burst."""
+"""The smallest lease is what the limit allows in this time, at least 1, and never more than the burst."""
+STALE_S = 10.0
+"""What was heard of the limit longer ago than this is asked again."""
 ASK_AGAIN_S = 0.01
 """How soon a take is worth trying while a question is under way."""
 
@@ -54,15 +59,15 @@ class LeasedBucket:
         "_alone",
         "_ask",
         "_asking",
+        "_drawn",
         "_dry_until",
         "_heard_at",
         "_lease",
+        "_least_lease",
         "_left",
-        "_low",
         "_missed",
         "_remaining",
         "_share",
-        "_used",
         "burst",
         "rate_per_s",
     )
@@ -82,8 +87,8 @@ class LeasedBucket:
         self.burst = burst
         self._share = share
         self._ask = ask
-        self._lease = min(burst, max(1.0, rate_per_s * LEASE_S))
-        self._low = self._lease / 2
+        self._least_lease = min(burst, max(1.0, rate_per_s * LEASE_S))
+        self._lease = self._least_lease
         self._left: float = 0
         """Granted and not used; below zero: used and not granted."""
         self._alone: TokenBucket | None = None if is_shared else TokenBucket(rate_per_s * share, burst * share, now)
@@ -92,11 +97,11 @@ class LeasedBucket:
         """The shared bucket has nothing before this time."""
         self._missed: float = 0
         """The largest take that was refused since the last question."""
-        self._remaining = burst
+        self._remaining: float = 0
         """What others could still be granted when the store was heard of last."""
-        self._heard_at = now
-        self._used = False
-        """Since the last `rest`."""
+        self._heard_at = -math.inf
+        self._drawn: float = 0
+        """Since the last `upkeep`."""
 
     @property
     def is_shared(self) -> bool:
@@ -117,8 +122,8 @@ class LeasedBucket:
             self._want_more(now)
             return False
         self._left = left
-        self._used = True
-        if left < self._low:
+        self._drawn += amount
+        if left < self._lease / 2:
             self._want_more(now)
         return True
 
@@ -156,17 +161,29 @@ class LeasedBucket:
         self._asking = True
         left, self._missed, missed = self._left, 0.0, self._missed
         if left > 2 * self._lease:
-            self._left = self._lease
-            return Question(self._lease - left, 0.0, 0.0)
+            return self._give(left - self._lease)
         owed = max(0.0, -left)
         want = max(0.0, min(self.burst, max(self._lease, missed)) - max(0.0, left))
         return Question(owed, want, min(want, max(1.0, missed)))
 
-    def leftovers(self) -> Question:
-        """Gives back all that is left, or tells what is owed; for whoever ends, or has been idle."""
+    def look(self) -> Question:
+        """Asks how much there is, and for nothing of it: that is to be known before it is needed."""
         self._asking = True
-        left, self._left = self._left, min(self._left, 0.0)
-        return Question(-left, 0.0, 0.0)
+        return Question(0.0, 0.0, 0.0)
+
+    def upkeep(self, now: float) -> Question | None:
+        """What is to be said now and then: gives back what is more than twice what was drawn since the last time."""
+        drawn, self._drawn = self._drawn, 0
+        if self._asking:
+            return None
+        kept = max(2 * drawn, self._least_lease) if drawn else 0.0
+        if self._left > kept:
+            return self._give(self._left - kept)
+        return self.look() if now - self._heard_at > STALE_S else None
+
+    def leftovers(self) -> Question | None:
+        """Gives back all that is left, or tells what is owed; None where it comes to nothing."""
+        return None if self._left == 0 else self._give(self._left)
 
     def answered(self, question: Question, grant: Grant, now: float) -> None:
         """The store has done what `question` said."""
@@ -175,6 +192,7 @@ class LeasedBucket:
         if self._left >= -self._lease:  # else more was used meanwhile: that is told first
             self._alone = None
         self._remaining = grant.remaining
+        self._lease = self._sized(grant.remaining)
         self._heard_at = now
         self._dry_until = now + grant.wait_s if grant.wait_s > 0 else now
         if self._left < 0 and now >= self._dry_until:
@@ -191,10 +209,14 @@ class LeasedBucket:
             self._alone.settle(0.0, burst - min(there, burst), now)
             self._dry_until = now
 
-    def rest(self) -> bool:
-        """Whether nothing was taken since this was asked last, and there is something to give back."""
-        idle, self._used = not self._used, False
-        return idle and self._left > 0 and not self._asking
+    def _give(self, amount: float) -> Question:
+        self._asking = True
+        self._left -= max(0.0, amount)
+        return Question(-amount, 0.0, 0.0)
+
+    def _sized(self, remaining: float) -> float:
+        """How large a lease is while the limit has `remaining`."""
+        return max(self._least_lease, math.floor(self._share * remaining / 2))
 
     def _credit(self, amount: float) -> float:
         """How far below zero a take may go: one lease, or one request that needs more than that."""

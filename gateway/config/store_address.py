@@ -75,7 +75,10 @@ def read_store_address(text: str) -> StoreAddress:
     if not separator or scheme not in _KINDS:
         raise BadStoreAddress("a URL that begins with " + ", ".join(f"{known}://" for known in _KINDS))
     kind, tls = _KINDS[scheme]
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise BadStoreAddress("a URL with a valid host") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if parts.fragment or not options.keys() <= OPTIONS:
         raise BadStoreAddress("a URL with no other options than " + ", ".join(sorted(OPTIONS)))

@@ -34,6 +34,11 @@ class Vitals(Protocol):
         """The process's resident set as last sampled: an answer costs no file descriptor. None while nobody samples."""
         ...
 
+    @property
+    def store_mode(self) -> str:
+        """How the shared store is: starting, memory (there is none), connected or degraded."""
+        ...
+
     def tree(self) -> Sequence[ActorLook]:
         """The root and every supervised actor."""
         ...
@@ -64,7 +69,8 @@ class Health:
             {"name": part.name, "kind": part.kind, "state": part.state, "restarts": part.restarts} for part in parts
         ]
         memory = {"resident_bytes": self._vitals.memory_bytes}
-        return self._json(200, {**self._summary(parts), "memory": memory, "actors": actors})
+        store = {"mode": self._vitals.store_mode}
+        return self._json(200, {**self._summary(parts), "memory": memory, "store": store, "actors": actors})
 
     def _summary(self, parts: Sequence[ActorLook]) -> dict[str, object]:
         return {

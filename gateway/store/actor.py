@@ -21,7 +21,6 @@ from actors.letters import Clock
 from actors.mailbox import Mailbox
 from actors.policy.backoff import exponential_s
 from gateway.config.store_address import StoreAddress
-from gateway.errors import StoreUnavailable
 from gateway.store.line import Command, Mode, StoreLine, unavailable
 from gateway.world import RedisDown, RedisExecutor, RedisRefused, Words
 
@@ -88,6 +87,7 @@ class StoreActor(Actor[Command]):
         """Probes in a row that have failed."""
         self._reason = ""
         self._under_way: Sequence[Command] = ()
+        self._leaving = False
         self._round_trips = 0
         self._commands = 0
 
@@ -111,12 +111,10 @@ class StoreActor(Actor[Command]):
                     await self._redis.close()
 
     def stop(self) -> None:
-        """Everybody gives back what they hold; when that has been sent, it ends."""
+        """Everybody gives back what they hold; when all has been sent and answered, it ends."""
+        self._leaving = True
         self._line.leave()
-        try:
-            self._line.send("farewell", ("PING",), lambda _: self._end())
-        except StoreUnavailable:
-            self._end()
+        self._end_if_done()
 
     def view(self) -> dict[str, Any]:
         """This actor's detail in /admin/actors."""
@@ -139,6 +137,7 @@ class StoreActor(Actor[Command]):
                 batch = self._batch()
                 if batch:
                     await self._carry(batch)
+                self._end_if_done()
 
     def _batch(self) -> list[Command]:
         """The next commands that somebody still waits for."""
@@ -214,8 +213,9 @@ class StoreActor(Actor[Command]):
 
     # The end.
 
-    def _end(self) -> None:
-        if self._nursery is not None:
+    def _end_if_done(self) -> None:
+        done = self._line.mode is not Mode.CONNECTED or (not self._under_way and not self.mailbox.statistics().depth)
+        if self._leaving and done and self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
     def _is_empty(self) -> bool:

@@ -22,10 +22,10 @@ from gateway.store.line import Mode, StoreLine
 from gateway.world import Words
 
 OPERATION: Final = "lease"
-REMEMBER_S: Final = 300
+REMEMBER_S: Final = 120
 """How long the store knows an answer: longer than most outages, after which a question is asked again."""
-REST_EVERY_S: Final = 2.0
-"""A bucket that nobody has drawn from for so long gives its lease back to the others."""
+LOOK_EVERY_S: Final = 2.0
+"""How often a bucket gives back what it has come to hold and does not draw."""
 
 
 class _Account:
@@ -43,7 +43,7 @@ class _Account:
 
 
 class LeaseDesk:
-    """Also a supervised child: it looks for buckets at rest."""
+    """Also a supervised child: it looks after buckets that nobody draws from."""
 
     def __init__(self, line: StoreLine, *, prefix: str, workers: int, clock: Clock, new_id: Callable[[], str]) -> None:
         """`workers` is how many share each limit; a worker without the store keeps to that share of it."""
@@ -54,6 +54,7 @@ class LeaseDesk:
         self._new_id = new_id
         self._script = files("gateway.store").joinpath("gcra.lua").read_text(encoding="ascii")
         self._accounts: dict[str, _Account] = {}
+        self._leaving = False
         line.on_move(self._store_moved)
         line.on_leave(self._give_all_back)
 
@@ -74,6 +75,7 @@ class LeaseDesk:
             ask=lambda _: self._ask(account),
         )
         account = self._accounts[name] = _Account(name, bucket)
+        self._put(account, bucket.look())
         return bucket
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -82,12 +84,12 @@ class LeaseDesk:
         if self._line.mode is Mode.MEMORY:
             await trio.sleep_forever()
         while True:
-            await trio.sleep(REST_EVERY_S)
+            await trio.sleep(LOOK_EVERY_S)
             for account in [*self._accounts.values()]:
                 if account.question is not None and not account.sent:
                     self._send(account)
-                elif account.bucket.rest():
-                    self._return(account)
+                elif account.question is None and (news := account.bucket.upkeep(self._clock())) is not None:
+                    self._put(account, news)
 
     def view(self) -> dict[str, Any]:
         """This child's detail in /admin/actors."""
@@ -106,8 +108,8 @@ class LeaseDesk:
         self._put(account, account.bucket.question())
 
     def _return(self, account: _Account) -> None:
-        if account.question is None:
-            self._put(account, account.bucket.leftovers())
+        if account.question is None and (leftovers := account.bucket.leftovers()) is not None:
+            self._put(account, leftovers)
 
     def _put(self, account: _Account, question: Question) -> None:
         account.question, account.id = question, self._new_id()
@@ -141,6 +143,8 @@ class LeaseDesk:
         granted, remaining, wait_s, _ = map(float, reply.split())
         account.question = None
         account.bucket.answered(question, Grant(granted, remaining, wait_s), self._clock())
+        if self._leaving:
+            self._return(account)
 
     # The store comes and goes.
 
@@ -154,5 +158,6 @@ class LeaseDesk:
                 self._ask(account)
 
     def _give_all_back(self) -> None:
+        self._leaving = True
         for account in self._accounts.values():
             self._return(account)

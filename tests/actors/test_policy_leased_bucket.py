@@ -29,7 +29,7 @@ class Shared:
 class Worker:
     """One worker's bucket, and its question that nobody has carried yet."""
 
-    def __init__(self, workers: int = 2, rate: float = RATE, burst: float = BURST, *, is_shared: bool = True) -> None:
+    def __init__(self, workers: int = 100, rate: float = RATE, burst: float = BURST, *, is_shared: bool = True) -> None:
         self.asks = 0
         self.question: Question | None = None
         self.bucket = LeasedBucket(rate, burst, 0.0, share=1 / workers, is_shared=is_shared, ask=self._ask)
@@ -52,8 +52,9 @@ class Worker:
             self.carry(shared, now)
 
 
-def shared_worker(shared: Shared, now: float = 0.0) -> Worker:
-    worker = Worker()
+def shared_worker(shared: Shared, now: float = 0.0, workers: int = 100) -> Worker:
+    """One of so many that its leases are as small as they get: 10."""
+    worker = Worker(workers)
     assert worker.bucket.take(1, now)
     worker.carry(shared, now)
     assert worker.bucket.is_shared
@@ -131,13 +132,30 @@ def test_refunds_beyond_two_leases_go_back_to_everybody() -> None:
     assert worker.bucket._left == 10
 
 
+def test_while_there_is_plenty_a_lease_is_half_of_this_workers_share_of_it() -> None:
+    shared = Shared()
+    shared.answer(Question(200, 0, 0), 0.0)
+    worker = shared_worker(shared, workers=2)
+    assert worker.bucket.available(0.0) == 600 - 200 - 1
+    assert sum(worker.bucket.take(1, 0.0) for _ in range(1000)) == 10 + 97, "its first lease, and one on credit"
+    assert worker.question is not None
+    assert worker.question.want == 97 - 9, "half of the half of 389, and 9 it had when it asked"
+
+
+def test_what_nobody_draws_from_is_looked_at_again_when_it_was_long_ago() -> None:
+    worker = shared_worker(Shared())
+    worker.bucket._left = 0
+    assert worker.bucket.upkeep(10.0) is None
+    assert worker.bucket.upkeep(10.1) == Question(0, 0, 0)
+
+
 def test_losing_the_store_leaves_this_workers_share_of_what_was_there() -> None:
     shared = Shared()
     shared.answer(Question(500, 0, 0), 0.0)
-    worker = shared_worker(shared)  # 10 are leased to it, 89 are left
+    worker = shared_worker(shared, workers=2)
     worker.bucket.lost(1.0)
-    assert worker.bucket.available(1.0) == 10 + (89 + 10) / 2, "another ten have come since"
-    assert sum(worker.bucket.take(1, 1.0) for _ in range(100)) == 59
+    assert worker.bucket.available(1.0) == 10 + (89 + 10) / 2, "its lease, and half of the rest; ten have come since"
+    assert sum(worker.bucket.take(1, 1.0) for _ in range(1000)) == 59
     assert sum(worker.bucket.take(1, 11.0) for _ in range(100)) == 50, "half of the limit is its share of two workers"
 
 
@@ -156,23 +174,30 @@ def test_losing_the_store_again_and_again_creates_nothing() -> None:
 
 def test_what_was_used_without_the_store_is_charged_when_it_is_back() -> None:
     shared = Shared()
-    worker = shared_worker(shared)  # 11 are charged: the first one, and a lease
+    worker = shared_worker(shared, workers=2)
     worker.bucket.lost(0.0)
-    assert sum(worker.bucket.take(1, 8.0) for _ in range(1000)) == 300
-    worker.come_back(shared, 8.0)
-    assert worker.bucket.available(8.0) == BURST - 290, "300 were used, 10 of them from the lease; 11 have come back"
+    assert sum(worker.bucket.take(1, 0.0) for _ in range(1000)) == 300
+    worker.come_back(shared, 0.0)
+    assert worker.bucket.available(0.0) == BURST - 301
 
 
-def test_whoever_has_not_drawn_for_a_while_gives_its_lease_back() -> None:
+def test_whoever_does_not_draw_gives_its_lease_back() -> None:
     shared = Shared()
     worker = shared_worker(shared)
-    assert not worker.bucket.rest(), "it has just drawn"
-    assert worker.bucket.rest()
-    question = worker.bucket.leftovers()
+    assert worker.bucket.upkeep(0.0) is None, "it has just drawn, and a lease is the least that it keeps"
+    question = worker.bucket.upkeep(0.0)
     assert question == Question(owed=-10, want=0, least=0)
     worker.bucket.answered(question, shared.answer(question, 0.0), 0.0)
     assert worker.bucket.available(0.0) == BURST - 1
-    assert not worker.bucket.rest()
+    assert worker.bucket.upkeep(0.0) is None
+
+
+def test_whoever_draws_little_of_a_large_lease_gives_back_what_it_will_not_need() -> None:
+    worker = shared_worker(Shared(), workers=2)
+    worker.bucket.upkeep(0.0)
+    worker.bucket._left, worker.bucket._asking = 150, False
+    assert worker.bucket.take(20, 0.0)
+    assert worker.bucket.upkeep(0.0) == Question(owed=-(130 - 40), want=0, least=0), "twice what it drew is kept"
 
 
 def test_a_bucket_alone_never_passes_its_share() -> None:
@@ -199,7 +224,7 @@ def test_all_workers_together_pass_the_limit_by_at_most_one_lease_each(
     chance = random.Random(seed)
     shared = Shared(rate, burst)
     everybody = [Worker(workers, rate, burst) for _ in range(workers)]
-    lease = min(burst, max(1, rate))
+    lease = max(min(burst, max(1, rate)), burst / workers / 2)
     taken, now, there = 0, 0.0, True
     for _ in range(300):
         now += chance.choice((0.0, 0.001, 0.05, 0.3))

@@ -211,6 +211,7 @@ class ScriptedVitals:
     phase: Phase = "ready"
     uptime_s: float = 60.0
     memory_bytes: int = 50_000_000
+    store_mode: str = "memory"
     looks: list[Look] = field(
         default_factory=lambda: [
             Look("root", "supervisor", parent=None),

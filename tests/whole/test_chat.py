@@ -234,6 +234,7 @@ async def test_health_tells_who_is_there(autojump_clock: MockClock, engine: str)
         }
         assert ready.json == {"status": "ready"}
         assert detailed.json["memory"] == {"resident_bytes": 50 * MEGABYTE}
+        assert detailed.json["store"] == {"mode": "memory"}
         assert [actor["name"] for actor in detailed.json["actors"]] == [name for name, _, _ in TREE]
 
 

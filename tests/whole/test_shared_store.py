@@ -112,11 +112,44 @@ async def test_without_the_store_everything_goes_on_but_what_is_stored(autojump_
         assert [line["after"] for line in it.logged("store moved")] == ["connected", "degraded"]
         assert (await it.figures())("gateway_store_mode") == 2
         assert (await it.request("GET", "/health")).json["status"] == "ok"
+        assert (await it.request("GET", "/health/detailed")).json["store"] == {"mode": "degraded"}
 
         server.hangs, server.fault = False, ""
         await trio.sleep(5.0)
         assert (await it.request("GET", f"/v1/responses/{made['id']}", headers=TEAM)).json == made
         assert [line["after"] for line in it.logged("store moved")][-1] == "connected"
+
+
+async def test_a_slow_store_slows_what_is_stored_and_nothing_else(autojump_clock: MockClock) -> None:
+    server = FakeServer()
+    server.latency_s = 0.05
+    async with running(LIMITED, environ=KEYED, open_redis=server.open) as it:
+        await trio.sleep(0.1)
+        began = trio.current_time()
+        for _ in range(20):
+            assert (await it.ask({**QUESTION, "model": "sandbox/echo"}, headers=TEAM)).status == 200
+        assert trio.current_time() == began
+        made = (await it.request("POST", "/v1/responses", json_body=RESPONSE, headers=TEAM)).json
+        assert (await it.request("GET", f"/v1/responses/{made['id']}", headers=TEAM)).json == made
+        assert 0.1 <= trio.current_time() - began <= 0.2
+        assert it.logged("store moved")[-1]["after"] == "connected"
+
+
+async def test_a_providers_limit_holds_over_both_and_those_beyond_it_wait(autojump_clock: MockClock) -> None:
+    server = FakeServer()
+    server.latency_s = 0.001
+    statuses: list[int] = []
+
+    async def ask(it: Running) -> None:
+        statuses.append((await it.ask({**QUESTION, "model": "sandbox/echo"})).status)
+
+    async with two(server, "[providers.sandbox]\nrequests_per_minute = 60\n") as gateways:
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for number in range(66):
+                nursery.start_soon(ask, gateways[number % 2])
+        assert statuses == [200] * 66
+        assert 66 - 60 - 2 <= trio.current_time() - began <= 66 - 60 + 2, "a burst of 60, then one a second"
 
 
 async def test_a_store_that_comes_and_goes_costs_no_request(autojump_clock: MockClock) -> None:
