@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import trio
 
-from actors.supervision import Child, ChildSpec, NotReady, State, Stoppable
+from actors.supervision import Child, ChildSpec, ChildView, NotReady, State, Stoppable
 
 
 class Life:
@@ -126,6 +126,21 @@ class Member:
         if self.life is not None:
             return self.life.state
         return State.STOPPED if self.due is None else State.BACKING_OFF
+
+    def view(self, parent: str, now: float) -> ChildView:
+        """How it looks at this moment."""
+        life = self.life
+        ready_at = None if life is None or life.over.is_set() else life.ready_at
+        return ChildView(
+            name=self.spec.name,
+            kind=self.spec.kind,
+            parent=parent,
+            state=self.state,
+            restarts=self.restarts,
+            last_error=self.last_error,
+            uptime_s=0.0 if ready_at is None else now - ready_at,
+            child=None if ready_at is None or life is None else life.child,
+        )
 
 
 def describe(crash: BaseException) -> str:

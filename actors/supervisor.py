@@ -1,43 +1,6 @@
 """A supervisor after Erlang/OTP: it starts children, watches them, restarts them, and gives up when that is no use.
 
-The contract
-------------
-
-**Children.** A ChildSpec names a factory. Every start makes a fresh object from it and runs that object's
-`run(task_status=...)` in a task of its own; nothing of a crashed object is used again. A supervisor is itself a child,
-and is itself made afresh by its own supervisor.
-
-**Start.** In the order of the specs, each child only after the one before it has called `task_status.started()`. A
-child that crashes in the first start, takes longer than its `start_s`, or (permanent) returns before it is ready, makes
-`run` raise Escalated at once; the first start is not tried again here.
-
-**Stop.** In reverse order, each child only after the one behind it has ended. A child that has a `stop()` method is
-asked through it and may take `grace_s`; then, or where there is no such method, or while it is still starting, it is
-cancelled. `stop()` of the supervisor begins this, at any moment; where not all were ready yet, `run` calls `started()`
-at its end, so that nobody waits for that any longer. Cancelling the supervisor ends the children in the same order
-without grace. However `run` ends, no child runs any more.
-
-**Restart.** What a child raises (any Exception or group of them) is its own: its siblings live on unless the strategy
-says otherwise. `Restart` says whether a child that has ended by itself comes back, `Strategy` who else is stopped and
-restarted with it: those that were running or about to, but for the temporary ones, which never come back. A restart
-waits for a pause of 0.1 s, doubled with every restart in a row up to 5 s, of which jitter takes up to half; a child
-that was ready for `period_s` begins the row anew. A crash in a restart's start is one more crash.
-
-**Escalation.** More than `intensity` such restarts within `period_s` (a group counts once): the supervisor states
-Escalating, stops its children as above, and `run` raises Escalated. To the supervisor above, that is a child's crash.
-
-**Orders.** `restart`, `terminate`, `add`, `remove`, `replace` and `retire` may come from any task while `run` is
-under way. They wait until done, raise OrderRefused where they make no sense, and do not count towards the intensity.
-What was terminated stays so until a `restart` by order. As in OTP the supervisor does one thing at a time: while it
-waits for one child to be ready or to end, other restarts and orders wait; only `stop` and a cancellation do not.
-
-**Leaving.** Who is replaced or retired is asked to end and nobody waits for it: it takes the grace that the order
-gives it beside its successor, listed as `name~1`, `name~2`, and never comes back. Where the supervisor itself ends,
-what is left of that grace is at most the child's own `grace_s`.
-
-**Looking.** `current(name)` is the object that runs now, None while there is none that is ready: ask each time, keep
-none. `children()` and `tree()` are for people. Everything that happens is stated through `observe`, which must not
-raise or block.
+The contract is in `supervision.py`, with the words.
 """
 
 from __future__ import annotations
@@ -176,7 +139,7 @@ class Supervisor:
 
     def children(self) -> list[ChildView]:
         """The children in the order of their start, then those that are leaving."""
-        return [self._view(member) for member in (*self._members, *self._leaving)]
+        return [member.view(self.name, self._clock()) for member in (*self._members, *self._leaving)]
 
     def tree(self) -> Iterator[ChildView]:
         """This supervisor as the top of its tree, then everybody below it, parents before their children."""
@@ -423,17 +386,3 @@ class Supervisor:
         assert life.child is not None, "what is ready has been made"
         self._current[member.spec.name] = life.child
         self._observe(ChildStarted(self.name, member.spec.name, member.spec.kind, member.restarts, at=self._clock()))
-
-    def _view(self, member: Member) -> ChildView:
-        life = member.life
-        ready_at = None if life is None or life.over.is_set() else life.ready_at
-        return ChildView(
-            name=member.spec.name,
-            kind=member.spec.kind,
-            parent=self.name,
-            state=member.state,
-            restarts=member.restarts,
-            last_error=member.last_error,
-            uptime_s=0.0 if ready_at is None else self._clock() - ready_at,
-            child=None if ready_at is None or life is None else life.child,
-        )

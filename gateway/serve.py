@@ -178,14 +178,13 @@ async def _live(gateway: Gateway, origin: Origin, listener: Listener, ready: Cal
 
 async def _heed_signals(gateway: Gateway, scope: trio.CancelScope) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        asked = False
-        async for number in signals:
-            if asked:
-                scope.cancel()
-                return
-            asked = True
-            gateway.logs.get(__name__).info("gateway draining", signal=signal.Signals(number).name)
-            gateway.drain()
+        async with trio.open_nursery() as leaving:
+            async for number in signals:
+                if gateway.phase == "draining":
+                    scope.cancel()
+                    return
+                gateway.logs.get(__name__).info("gateway draining", signal=signal.Signals(number).name)
+                leaving.start_soon(gateway.leave)
 
 
 async def _heed_reloads(

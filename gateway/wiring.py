@@ -108,7 +108,7 @@ class Gateway:
         self.settled = Settled(config, self._ground)
         """As requests that come now find it."""
         self._listeners: Sequence[Listener] = ()
-        self._draining = False
+        self._leaving = self._draining = False
         self._reloading = trio.Lock()
         self._started_at = world.clock()
 
@@ -199,6 +199,12 @@ class Gateway:
         if ask:
             await root.add(self._catalogue_spec())
 
+    async def leave(self) -> None:
+        """Is not ready any more, for as long as load balancers need to hear of it; then it drains."""
+        self._leaving = True
+        await trio.sleep(self.config.server.drain_delay_s)
+        self.drain()
+
     def drain(self) -> None:
         """No new connections; `run` returns when the last request is over or the grace is."""
         self._draining = True
@@ -217,7 +223,7 @@ class Gateway:
 
     @property
     def phase(self) -> Phase:
-        if self._draining:
+        if self._leaving or self._draining:
             return "draining"
         if self.actors.router() is None:
             return "starting"

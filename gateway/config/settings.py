@@ -68,6 +68,7 @@ class Server(Section, frozen=True, kw_only=True):
     body_progress_s: Seconds = 30.0
     keep_alive_s: Seconds = 75.0
     write_stall_s: Seconds = 10.0
+    drain_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     drain_grace_s: Seconds = 25.0
     max_connections: Count = 4096
 

@@ -1,8 +1,10 @@
 """The parent of several workers: it owns the sockets and the settings, and serves nothing itself.
 
 root  (one_for_one, 3 restarts in 60 s)
+├── stores   (one_for_one, never gives up)
+│   └── store   the embedded Valkey, where nobody runs a store (embedded_store.py)
 └── workers  (one_for_one, 5 restarts in 30 s)
-    ├── 0    a process each (process.py)
+    ├── 0       a process each (process.py)
     └── ...
 
 It is supervised as actors are: a worker that dies is restarted, more slowly each time, and one that keeps dying ends
@@ -23,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 import trio
@@ -42,15 +45,22 @@ from actors.supervisor import (
 from gateway.config import Config, ConfigError, Origin
 from gateway.config.announcement import announcement
 from gateway.config.changes import fixed_changes
+from gateway.edge.sockets import connect
+from gateway.store.search import StoreSearch
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.sink import BufferedLog
+from gateway.workers.embedded_store import EmbeddedStore, embedded_server, socket_of
 from gateway.workers.line import Line
 from gateway.workers.listening import bind_slots
 from gateway.workers.process import Spawned, WorkerDied, WorkerProcess, spawn
 from gateway.workers.station import Station, write_settings
 
 ROOT: Final = "parent"
+STORES: Final = "stores"
+STORE: Final = "store"
 WORKERS: Final = "workers"
+UNLIMITED: Final = 1_000_000
+"""Restarts of a store that keeps dying: workers do without it."""
 SERVED: Final = 0
 GAVE_UP: Final = 1
 STDOUT: Final = 1
@@ -92,12 +102,17 @@ class Parent:
         self._folder = folder
         self._log = Logs(write_log, time.time, level=config.log.level, levels=config.log.levels).get(__name__)
         self._slots: list[socket.socket] = []
+        self._embedded: Path | None = None
+        """The embedded store's binary, where it is used."""
         self._ahead: dict[int, Spawned] = {}
         """Processes that have been started before the supervisor asks for them."""
         self._random = Random(secrets.randbits(128))
         self._root = Supervisor(
             ROOT,
-            [ChildSpec(WORKERS, self._workers, kind="supervisor", grace_s=self._patience_s, start_s=START_S)],
+            [
+                ChildSpec(STORES, self._stores, kind="supervisor"),
+                ChildSpec(WORKERS, self._workers, kind="supervisor", grace_s=self._patience_s, start_s=START_S),
+            ],
             intensity=3,
             period_s=60.0,
             random=self._random,
@@ -144,6 +159,7 @@ class Parent:
 
     async def _live(self) -> None:
         try:
+            self._embedded = await self._needed_store()
             for number in range(len(self._slots)):
                 self._ahead[number] = await self._launch(number)
             async with trio.open_nursery() as life:
@@ -154,6 +170,33 @@ class Parent:
             for spawned in self._ahead.values():
                 spawned.process.kill()
                 spawned.line.close()
+
+    # The store that they share.
+
+    async def _needed_store(self) -> Path | None:
+        """The embedded store's binary, unless somebody runs a store, or wants none."""
+        config = self.config
+        place = await StoreSearch(config.store_address, connect, variable=config.store.url_env)()
+        if place.address is not None or config.store_address is not None:
+            return None
+        binary = embedded_server()
+        if binary is None:
+            self._log.warning(
+                "workers share no store: each keeps to its part of the limits",
+                because=place.because,
+                remedy=f"set {config.store.url_env}, or install llm-gateway[embedded]",
+            )
+        return binary
+
+    def _stores(self) -> Supervisor:
+        binary = self._embedded
+        return Supervisor(
+            STORES,
+            [] if binary is None else [ChildSpec(STORE, lambda: EmbeddedStore(binary, self._folder), kind="store")],
+            intensity=UNLIMITED,
+            random=self._random,
+            observe=self._observe,
+        )
 
     # The workers.
 
@@ -185,9 +228,15 @@ class Parent:
             command = [sys.executable, "-m", "gateway", "serve", "--config", str(station.config_file)]
             for option, value in {**self._origin.options, "--workers": str(len(self._slots))}.items():
                 command += [option, value]
-            environ = {**self._origin.environ, **station.to_environ()}
+            environ = {**self._origin.environ, **self._store_variable(), **station.to_environ()}
             process = await spawn(command, environ, listener, theirs.fileno())
         return Spawned(process, Line(ours))
+
+    def _store_variable(self) -> dict[str, str]:
+        """How workers find the embedded store: as they would find any."""
+        if self._embedded is None:
+            return {}
+        return {self.config.store.url_env: f"unix://{quote(str(socket_of(self._folder)))}"}
 
     # Signals.
 
@@ -220,7 +269,7 @@ class Parent:
     @property
     def _patience_s(self) -> float:
         server = self.config.server
-        return server.drain_grace_s + server.write_stall_s + 1.0 + MARGIN_S
+        return server.drain_delay_s + server.drain_grace_s + server.write_stall_s + 1.0 + MARGIN_S
 
     @property
     def _address(self) -> tuple[str, int]:
@@ -285,6 +334,10 @@ class Parent:
                 self._log.error("worker died", worker=name, because=describe(crash))
             case Restarted(child=name, kind="worker", restarts=restarts, backoff_s=backoff_s):
                 self._log.warning("worker restarts", worker=name, restarts=restarts, backoff_s=round(backoff_s, 3))
+            case ChildStarted(child=name, kind="store", restarts=restarts):
+                self._log.info("store started", path=str(socket_of(self._folder)), restarts=restarts)
+            case ChildStopped(child=name, kind="store", crash=crash) if crash is not None:
+                self._log.error("store died", because=describe(crash))
             case Escalating(supervisor=supervisor, child=name, restarts=restarts):
                 self._log.critical("supervisor gives up", supervisor=supervisor, actor=name, restarts=restarts)
 

@@ -20,30 +20,50 @@ from tests.sockets.processes import GatewayProcess, running
 WORKERS = "[server]\nworkers = 2\n"
 PACED = "[providers.sandbox]\nkind = 'sandbox'\ntokens_per_s = 60\n"
 """Its streams take a tenth of a second, so that every disturbance meets some."""
+ALONE = {"REDIS_URL": ""}
+"""Nobody has said where a store is."""
 BACK_LIMIT_S = 20.0
 """Ten times what is promised from a worker's death to its successor's first answer."""
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    with running(tmp_path_factory.mktemp("workers"), settings=WORKERS + PACED, troubled=True) as gateway:
+    with running(tmp_path_factory.mktemp("workers"), settings=WORKERS + PACED, environ=ALONE, troubled=True) as gateway:
         yield gateway
 
 
 def worker_pids(gateway: GatewayProcess) -> dict[str, int]:
     """The workers' processes by name."""
     pids = {}
-    for task in Path(f"/proc/{gateway.pid}/task").iterdir():
-        for pid in map(int, (task / "children").read_text().split()):
-            environ = Path(f"/proc/{pid}/environ").read_bytes()
-            if b'LLM_GATEWAY_STATION={"number":' in environ:
-                pids[environ.partition(b'STATION={"number":')[2].partition(b",")[0].decode()] = pid
+    for pid in children_of(gateway):
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+        if b'LLM_GATEWAY_STATION={"number":' in environ:
+            pids[environ.partition(b'STATION={"number":')[2].partition(b",")[0].decode()] = pid
     return pids
+
+
+def children_of(gateway: GatewayProcess) -> list[int]:
+    tasks = Path(f"/proc/{gateway.pid}/task").iterdir()
+    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
 
 def private_folder(gateway: GatewayProcess) -> Path:
     environ = Path(f"/proc/{worker_pids(gateway)['0']}/environ").read_bytes()
     return Path(environ.partition(b'"folder":"')[2].partition(b'"')[0].decode())
+
+
+def store_pid(gateway: GatewayProcess) -> int:
+    (pid,) = (pid for pid in children_of(gateway) if b"valkey" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return pid
+
+
+def shared(gateway: GatewayProcess) -> int:
+    """How many workers say that they use the shared store."""
+    return sum(
+        1
+        for worker in "01"
+        if f'gateway_store_mode{{worker="{worker}"}} 1.0' in httpx.get(f"{gateway.url}/metrics").text
+    )
 
 
 def reload(gateway: GatewayProcess, settings: str) -> None:
@@ -130,6 +150,17 @@ def test_a_port_that_somebody_else_has_is_not_shared_with_them(gateway: GatewayP
     assert another.stderr == f"llm-gateway cannot listen on 127.0.0.1:{gateway.address[1]}: Address already in use\n"
 
 
+def test_workers_share_a_store_of_their_own_and_do_without_it_while_it_is_gone(gateway: GatewayProcess) -> None:
+    """A real Valkey, on a socket in the private directory; killed, it comes back, and nobody is refused for it."""
+    gateway.wait_for(lambda: shared(gateway) == 2, 10)
+    os.kill(store_pid(gateway), signal.SIGKILL)
+    for _ in range(8):
+        answer = httpx.post(f"{gateway.url}/v1/chat/completions", json=question("sandbox/echo"))
+        assert answer.status_code == 200
+    gateway.wait_for(lambda: len(gateway.logged("store started")) == 2, 10)
+    gateway.wait_for(lambda: shared(gateway) == 2, 10)
+
+
 def test_a_worker_killed_under_load_takes_only_its_own_requests_along(gateway: GatewayProcess) -> None:
     """At most the four that it can have been serving."""
     with under_load(gateway) as tally:
@@ -196,10 +227,25 @@ def test_told_to_stop_under_load_all_workers_finish_what_they_have(gateway: Gate
     assert gateway.stderr == ""
 
 
+def test_told_twice_workers_end_at_once(tmp_path: Path) -> None:
+    """Whoever is being answered is cut, and the exit code is still that of an ordered end."""
+    stalled = "[providers.sandbox]\nkind = 'sandbox'\nfail = 'stall'\n"
+    with running(tmp_path, settings=WORKERS + stalled, troubled=True) as gateway:
+        with under_load(gateway) as tally:
+            time.sleep(0.3)
+            gateway.send(signal.SIGTERM)
+            gateway.wait_for(lambda: len(gateway.logged_by_workers("gateway draining")) == 2, 5)
+            gateway.send(signal.SIGTERM)
+            assert gateway.wait(5) == 0
+        assert tally.failures
+        assert "Traceback" not in gateway.stderr
+
+
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """And what it listened on becomes free."""
-    with running(tmp_path, settings=WORKERS, troubled=True) as gateway:
-        pids = worker_pids(gateway).values()
+    with running(tmp_path, settings=WORKERS, environ=ALONE, troubled=True) as gateway:
+        pids = children_of(gateway)
+        assert store_pid(gateway) in pids
         gateway.send(signal.SIGKILL)
         assert gateway.wait() == -signal.SIGKILL
         gateway.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 5)

@@ -124,3 +124,21 @@ async def test_a_reader_that_stalls_holds_the_end_up_no_longer_than_its_limit(
         assert it.ended_at is not None
         assert it.ended_at <= 2 + 36
         client.leave()
+
+
+@on_every_engine
+async def test_a_load_balancer_hears_of_the_end_before_anybody_is_refused(
+    autojump_clock: MockClock, engine: str
+) -> None:
+    """For `drain_delay_s` it is not ready, and serves all the same."""
+    async with running("[server]\ndrain_delay_s = 7\n", engine=engine) as it:
+        it.openai.plays(answers())
+        it.nursery.start_soon(it.gateway.leave)
+        await trio.sleep(6)
+        ready = await it.request("GET", "/health/ready")
+        assert (ready.status, ready.json) == (503, {"status": "draining"})
+        assert (await it.ask()).status == 200
+        await trio.sleep(1.5)
+        with pytest.raises(ConnectionRefusedError):
+            await it.connect()
+        assert it.ended_at == 7
