@@ -7,20 +7,21 @@ that has begun keeps the app, and with it the Settled, that it began with.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from actors.letters import Work
-from actors.memory_monitor import Pressure
 from actors.policy.memory_budget import MemoryBudget
-from actors.relay import Relay
 from gateway import __version__
 from gateway.admin.actors import ActorsPage
+from gateway.calls.embedding_batches import EmbeddingBatches
 from gateway.calls.http_calls import HttpCalls
+from gateway.calls.large_bodies import LargeBodies
 from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.settings import Provider
+from gateway.degradation import Degradation, PressedBudget
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
@@ -62,6 +63,7 @@ class Ground:
     background: BackgroundResponses
     vitals: Vitals
     siblings: Siblings | None
+    large_bodies: LargeBodies = field(default_factory=LargeBodies)
 
 
 class Settled:
@@ -71,6 +73,7 @@ class Settled:
         self.config = config
         self._ground = ground
         self.catalog = Catalog(config, known=ground.known, resuming=RESUMING, wall_clock=ground.world.wall_clock)
+        self._degradation = Degradation(ground.actors)
         self.works: Mapping[str, Work] = {
             name: self._work(name, provider) for name, provider in config.providers.items()
         }
@@ -85,7 +88,7 @@ class Settled:
             profile = profile_of(provider.kind, name, provider.base_url)
             asks_with_clients_key = provider.auth == "passthrough"
         output_limit = partial(self.catalog.output_limit, name)
-        return HttpCalls(
+        calls = HttpCalls(
             profile,
             client,
             ways_of(provider.kind, profile, output_limit),
@@ -95,7 +98,9 @@ class Settled:
             clock=world.clock,
             wall_clock=world.wall_clock,
             passthrough=asks_with_clients_key,
+            large=self._ground.large_bodies,
         )
+        return EmbeddingBatches(calls, partial(self._degradation.inputs_at_once, provider.kind))
 
     def _sandbox(self, name: str, provider: SandboxProvider) -> SandboxClient:
         settings = SandboxSettings(
@@ -123,7 +128,8 @@ class Settled:
         return Services(
             models=ModelServices(
                 router=ground.actors,
-                new_relay=Relay,
+                new_relay=self._degradation.new_relay,
+                sheds_low=self._degradation.sheds_low,
                 client_keys=client_keys,
                 ingress=Ingress(PressedBudget(ground.ingress, ground.actors), config.server.body_bytes),
                 terms=self.catalog.resolution,
@@ -161,16 +167,3 @@ class Settled:
             ListedProvider(name, provider.kind, self.config.missing_keys(name))
             for name, provider in self.config.providers.items()
         ]
-
-
-class PressedBudget:
-    """The ingress budget, shut while the memory monitor says that there is no room at all."""
-
-    def __init__(self, budget: MemoryBudget, tree: ActorTree) -> None:
-        self._budget = budget
-        self._tree = tree
-        self.release = budget.release
-
-    def reserve(self, size_bytes: int) -> bool:
-        """Takes `size_bytes` if they fit, and if the process has room."""
-        return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)

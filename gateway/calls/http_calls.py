@@ -6,7 +6,7 @@ HttpCalls serves a provider; it is called once an attempt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 from actors.errors import Failure, KeyRefused
 from actors.letters import Attempt, Call
 from gateway.calls.course import Course
+from gateway.calls.large_bodies import LARGE_BYTES, LargeBodies
 from gateway.calls.passage import Passage, Way
 from gateway.calls.resumption import ResumedPassage, Resumption
 from gateway.calls.streamed_answer import Judge, StreamedAnswer
@@ -56,13 +57,16 @@ class HttpCalls:
         wall_clock: Callable[[], float],
         passthrough: bool = False,
         resumptions: Mapping[str, Resumption] = MappingProxyType({}),
+        large: LargeBodies | None = None,
     ) -> None:
+        """`large` is what all providers of a gateway translate large requests by."""
         self.profile = profile
         self._client = client
         self._ways = ways
         self._secrets = [key.encode() for key in secrets.values() if key]
         self._passthrough = passthrough
         self._resumptions = resumptions
+        self._large = large or LargeBodies()
         self._clock = clock
         self._wall_clock = wall_clock
         keys = {} if passthrough else {label: profile.authorize(key) for label, key in secrets.items() if key}
@@ -70,17 +74,21 @@ class HttpCalls:
         self._unary_headers = _HeadersByKey((*ours, (b"accept", b"application/json")), keys)
         self._stream_headers = _HeadersByKey((*ours, (b"accept", b"text/event-stream")), keys)
 
-    async def __call__(self, attempt: Attempt) -> ModelReply | None:
+    def __call__(self, attempt: Attempt) -> Awaitable[ModelReply | None]:
         """A unary call's answer; None where a streamed one has been written whole."""
+        return self.ask(attempt, attempt.call.payload)
+
+    async def ask(self, attempt: Attempt, request: ModelRequest) -> ModelReply | None:
+        """The answer to `request`, which is the attempt's or a part of it."""
         call = attempt.call
-        request: ModelRequest = call.payload
         streamed = call.relay is not None
         way = self._way(request)
         passage: Passage
-        if attempt.progress is None:
-            passage = await way.prepare(request, attempt.candidate.model, streamed=streamed, frame=self._frame(call))
+        if len(request.body) >= LARGE_BYTES and (way.translates or attempt.progress is not None):
+            async with self._large.turn(len(request.body)):
+                passage = await self._prepare(request, way, attempt)
         else:
-            passage = await self._resumptions[request.dialect].prepare(request, attempt, self._frame(call))
+            passage = await self._prepare(request, way, attempt)
         course = Course(attempt, request.prompt_tokens)
         response = await self._client.request(
             self.profile.origin,
@@ -104,6 +112,13 @@ class HttpCalls:
             return None
         finally:
             response.close()
+
+    def _prepare(self, request: ModelRequest, way: Way, attempt: Attempt) -> Awaitable[Passage]:
+        frame = self._frame(attempt.call)
+        if attempt.progress is not None:
+            return self._resumptions[request.dialect].prepare(request, attempt, frame)
+        streamed = attempt.call.relay is not None
+        return way.prepare(request, attempt.candidate.model, streamed=streamed, frame=frame)
 
     def _way(self, request: ModelRequest) -> Way:
         way = self._ways.get(request.dialect)

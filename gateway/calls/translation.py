@@ -32,6 +32,7 @@ class Translation:
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> TranslatedPassage:
         conversation = await _unhurried(self._client.decode(request.body, self._provider.name))
         body = await self._encode(conversation, model, add_parameters(conversation, request.parameters))
+        conversation.turns = []  # often the most of what a call would hold while it waits, and of no use any more
         path = self._provider.path(model, stream=streamed)
         return TranslatedPassage(path, body, conversation, self._client, self._provider, frame)
 

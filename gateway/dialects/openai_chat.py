@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
@@ -86,8 +87,7 @@ def decode_request(body: bytes) -> ChatRequest:
         raise unreadable(problem) from problem
     if not request.model:
         raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
-    if not request.messages:
-        raise InvalidRequest("Invalid 'messages': expected at least one message.", param="messages")
+    check_count(request.messages)
     return request
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialects import openai_errors
+from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.openai_chat import decode_request, estimate_prompt, reserved_output
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
@@ -18,7 +19,12 @@ class ChatCompletions:
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
         return Asked(
-            request.model, bool(request.stream), estimate_prompt(request, body), reserved_output(request), request
+            request.model,
+            bool(request.stream),
+            estimate_prompt(request, body),
+            reserved_output(request),
+            request,
+            decoded_bytes(request.messages),
         )
 
     def error_body(self, description: Description) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialects import openai_errors
-from gateway.dialects.embeddings.request import decode_request, estimate_tokens
+from gateway.dialects.embeddings.request import decode_request, decoded_bytes, estimate_tokens
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -17,7 +17,7 @@ class Embeddings:
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
-        return Asked(request.model, False, estimate_tokens(request), 0, request)
+        return Asked(request.model, False, estimate_tokens(request), 0, request, decoded_bytes(request))
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.messages import errors
 from gateway.dialects.messages.request_notes import (
     count_answer,
@@ -32,7 +33,12 @@ class Messages:
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
         return Asked(
-            request.model, bool(request.stream), estimate_prompt(request, body), reserved_output(request), request
+            request.model,
+            bool(request.stream),
+            estimate_prompt(request, body),
+            reserved_output(request),
+            request,
+            decoded_bytes(request.messages),
         )
 
     def error_body(self, description: Description) -> bytes:

@@ -15,7 +15,7 @@ from actors.letters import Call, Priority
 from actors.relay import Relay
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.request_fallbacks import take_fallbacks
-from gateway.errors import Description, InvalidRequest
+from gateway.errors import Description, InvalidRequest, MemoryPressure
 from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
@@ -44,6 +44,8 @@ class Asked(msgspec.Struct):
     """The most that may be answered."""
     decoded: Any
     """The dialect's own struct of the body."""
+    decoded_bytes: int = 0
+    """What that takes in memory, where it is much: a body of many small pieces takes more in pieces than as it came."""
 
 
 class ClientDialect(Protocol):
@@ -95,6 +97,8 @@ class ModelServices:
 
     router: Router
     new_relay: Callable[[], Relay]
+    sheds_low: Callable[[], bool]
+    """Whether memory is so short that calls of low priority are refused."""
     client_keys: ClientKeys
     ingress: Ingress
     terms: Callable[[str, Sequence[str] | None], Terms]
@@ -123,6 +127,7 @@ class ModelCalls:
         "_new_relay",
         "_reporting",
         "_router",
+        "_sheds_low",
         "_takes_fallbacks",
         "_terms",
     )
@@ -131,6 +136,7 @@ class ModelCalls:
         self._dialect = dialect
         self._router = services.router
         self._new_relay = services.new_relay
+        self._sheds_low = services.sheds_low
         self._keys = services.client_keys
         self._ingress = services.ingress
         self._terms = services.terms
@@ -174,6 +180,9 @@ class ModelCalls:
         asked = self._dialect.read(body)
         record.model = asked.model
         record.stream = asked.stream
+        priority = _priority(request, caller)
+        if priority is Priority.LOW and self._sheds_low():
+            raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         terms = self._terms(asked.model, fallbacks)
         record.call = call = Call(
             id=record.id,
@@ -195,9 +204,9 @@ class ModelCalls:
                 fallbacks=fallbacks,
                 read_gap_s=read_gap_s(request) if asked.stream else None,
             ),
-            size_bytes=len(body),
+            size_bytes=len(body) + asked.decoded_bytes,
             tokens=asked.prompt_tokens + asked.output_tokens,
-            priority=_priority(request, caller),
+            priority=priority,
             client=caller.label,
             relay=self._new_relay() if asked.stream else None,
         )

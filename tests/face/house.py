@@ -277,6 +277,7 @@ class House:
             models=ModelServices(
                 router=self.router,
                 new_relay=Relay,
+                sheds_low=lambda: False,
                 client_keys=keys or ClientKeys(None),
                 ingress=Ingress(self.budget, BODY_LIMIT_BYTES),
                 terms=self._terms,

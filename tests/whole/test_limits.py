@@ -26,7 +26,8 @@ def limits_in(reply: Reply) -> dict[str, str]:
 
 
 async def answers_with_limits(asked: Asked) -> None:
-    body = b'{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o","choices":[],"usage":null}'
+    choice = b'{"index":0,"message":{"role":"assistant","content":"Hi."},"finish_reason":"stop"}'
+    body = b'{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o","choices":[%b]}' % choice
     await asked.send_head(200, b"content-type: application/json", b"content-length: %d" % len(body), *UPSTREAMS)
     await asked.send(body)
 

@@ -14,6 +14,11 @@ from gateway.dialects.mistakes import unreadable
 from gateway.errors import InvalidRequest
 
 _CHARACTERS_PER_TOKEN: Final = 4
+ITEM_BYTES: Final = 80
+"""What a text or a token takes in memory beside its bytes in the body, measured; at most."""
+MOST_INPUTS: Final = 100_000
+MOST_TOKENS: Final = 1_000_000
+"""Far beyond what providers take; each costs time and memory before anybody can say no."""
 
 
 class EmbeddingsRequest(msgspec.Struct):
@@ -70,6 +75,14 @@ def estimate_tokens(request: EmbeddingsRequest) -> int:
     return sum(-(-len(each) // characters_per_token) for each in given)
 
 
+def decoded_bytes(request: EmbeddingsRequest) -> int:
+    """What a request takes in memory beside its body."""
+    given = request.input
+    if isinstance(given, str):
+        return 0
+    return ITEM_BYTES * (sum(map(len, given)) + len(given) if isinstance(given[0], list) else len(given))
+
+
 def rewrite_request(body: bytes, request: EmbeddingsRequest, *, model: str) -> bytes:
     """The body with the provider's own name for the model; every other member keeps its value byte for byte.
 
@@ -97,6 +110,12 @@ def _check_input(given: str | list[Any]) -> None:
         raise InvalidRequest("Invalid 'input': there is nothing to embed.", param="input")
     if isinstance(given, str):
         return
+    _check_count(given)
+    kinds = set(map(type, given))
+    if kinds == {int} or (kinds == {str} and "" not in given):
+        return  # the usual ones, at the speed of C: there may be very many
+    if kinds == {list} and all(set(map(type, each)) == {int} for each in given):
+        return
     kind = _kind(given[0], "input[0]")
     for index, each in enumerate(given):
         field = f"input[{index}]"
@@ -106,6 +125,14 @@ def _check_input(given: str | list[Any]) -> None:
             for place, token in enumerate(each):
                 if _kind(token, f"{field}[{place}]") is not int:
                     raise InvalidRequest(f"Invalid '{field}': expected an array of integers.", param=field)
+
+
+def _check_count(given: list[Any]) -> None:
+    most = MOST_TOKENS if isinstance(given[0], int) else MOST_INPUTS
+    if len(given) > most:
+        raise InvalidRequest(f"Invalid 'input': expected at most {most} items.", param="input")
+    if sum(len(each) for each in given if isinstance(each, list)) > MOST_TOKENS:
+        raise InvalidRequest(f"Invalid 'input': expected at most {MOST_TOKENS} tokens.", param="input")
 
 
 def _kind(value: Any, field: str) -> type:

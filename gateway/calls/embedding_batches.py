@@ -1,0 +1,70 @@
+"""Embeddings of more inputs than are asked for at once: several questions of one attempt, one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from actors.letters import Attempt
+from gateway.calls.http_calls import HttpCalls
+from gateway.calls.ways import EMBEDDINGS
+from gateway.dialects.embeddings.batches import inputs_of, join, split
+from gateway.dialects.embeddings.request import estimate_tokens
+from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, Usage
+from gateway.errors import UpstreamBroken
+
+
+class EmbeddingBatches:
+    """The work of a provider, an `actors.letters.Work`: `calls`, which large embeddings go through in parts.
+
+    `most` says how many inputs may be asked for at once as things stand now.
+    """
+
+    def __init__(self, calls: HttpCalls, most: Callable[[], int]) -> None:
+        self._calls = calls
+        self._most = most
+
+    def __call__(self, attempt: Attempt) -> Awaitable[ModelReply | None]:
+        request: ModelRequest = attempt.call.payload
+        if request.dialect != EMBEDDINGS:
+            return self._calls(attempt)
+        most = self._most()
+        if inputs_of(request.decoded) <= most:
+            return self._calls(attempt)
+        return self._ask_in_parts(attempt, request, most)
+
+    async def _ask_in_parts(self, attempt: Attempt, request: ModelRequest, most: int) -> ModelReply:
+        """One part after the other; where one fails, the attempt does."""
+        answers: list[bytes] = []
+        usage, spent = Usage(), 0
+        reply: ModelReply | None = None
+        for part in split(request.body, request.decoded, most):
+            tokens = estimate_tokens(part.request)
+            own = msgspec.structs.replace(request, body=part.body, decoded=part.request, prompt_tokens=tokens)
+            try:
+                reply = await self._calls.ask(attempt, own)
+            finally:
+                spent += attempt.spent_tokens or 0
+                attempt.spent_tokens = spent
+            assert reply is not None, "embeddings are not streamed"
+            answers.append(reply.body)
+            usage.prompt += _prompt_of(attempt, tokens)
+        assert reply is not None, "there are at least two parts"
+        _notes_of(attempt).usage = usage
+        try:
+            return msgspec.structs.replace(reply, body=join(answers))
+        except ValueError as problem:
+            name = self._calls.profile.name
+            raise UpstreamBroken(f"{name} answered with something that is no answer.") from problem
+
+
+def _notes_of(attempt: Attempt) -> CallNotes:
+    notes = attempt.detail
+    assert isinstance(notes, CallNotes), "a call that was answered has left notes"
+    return notes
+
+
+def _prompt_of(attempt: Attempt, estimate: int) -> int:
+    counted = _notes_of(attempt).usage
+    return estimate if counted is None else counted.prompt

@@ -1,0 +1,53 @@
+"""What the gateway does less of while memory is short, from 80 % of the threshold on, and refuses from 95 % on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from actors.memory_monitor import Pressure
+from actors.policy.memory_budget import MemoryBudget
+from actors.relay import Relay
+from gateway.tree import ActorTree
+
+SMALL_RELAY_BYTES: Final = 16 * 1024
+SMALL_RELAY_CHUNKS: Final = 4
+MOST_INPUTS: Final = 2048
+"""OpenAI takes no more embeddings' inputs at once."""
+MOST_INPUTS_OF_GEMINI: Final = 100
+FEW_INPUTS: Final = 32
+
+
+class Degradation:
+    """Asks the memory monitor, each time."""
+
+    def __init__(self, tree: ActorTree) -> None:
+        self._tree = tree
+
+    def new_relay(self) -> Relay:
+        """A stream's relay; under pressure a slow reader holds a quarter of what it may otherwise."""
+        if self._tree.pressure() is Pressure.NONE:
+            return Relay()
+        return Relay(limit_bytes=SMALL_RELAY_BYTES, limit_chunks=SMALL_RELAY_CHUNKS)
+
+    def inputs_at_once(self, kind: str) -> int:
+        """How many inputs of embeddings a provider of `kind` is sent in one request."""
+        if self._tree.pressure() is not Pressure.NONE:
+            return FEW_INPUTS
+        return MOST_INPUTS_OF_GEMINI if kind == "gemini" else MOST_INPUTS
+
+    def sheds_low(self) -> bool:
+        """Whether calls of low priority are refused."""
+        return self._tree.pressure() is not Pressure.NONE
+
+
+class PressedBudget:
+    """The ingress budget, shut while the memory monitor says that there is no room at all."""
+
+    def __init__(self, budget: MemoryBudget, tree: ActorTree) -> None:
+        self._budget = budget
+        self._tree = tree
+        self.release = budget.release
+
+    def reserve(self, size_bytes: int) -> bool:
+        """Takes `size_bytes` if they fit, and if the process has room."""
+        return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)

@@ -1,0 +1,27 @@
+"""What a conversation takes in memory once it is read: small messages take many times their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.errors import InvalidRequest
+
+MOST_MESSAGES: Final = 100_000
+"""Anthropic's limit, and more than any model reads: each costs many times its bytes while it is looked at."""
+MESSAGE_BYTES: Final = 176
+"""What a message takes beside its bytes in the body, measured."""
+_MANY_MESSAGES: Final = 1000
+
+
+def check_count(messages: Sequence[object]) -> None:
+    """Raises InvalidRequest where there are none, or more than anybody can want."""
+    if not messages:
+        raise InvalidRequest("Invalid 'messages': expected at least one message.", param="messages")
+    if len(messages) > MOST_MESSAGES:
+        raise InvalidRequest(f"Invalid 'messages': expected at most {MOST_MESSAGES} of them.", param="messages")
+
+
+def decoded_bytes(messages: Sequence[object]) -> int:
+    """What messages take in memory beside the body; 0 where they are few enough not to matter."""
+    return len(messages) * MESSAGE_BYTES if len(messages) >= _MANY_MESSAGES else 0
