@@ -38,6 +38,8 @@ class KeyFault(enum.Enum):
     """The provider does not know it, whatever is asked (401)."""
     UNFIT = "unfit"
     """It may not do this, or not any more (402, 403); another key may."""
+    FOREIGN = "foreign"
+    """It was the asker's own: what became of it, a 429 too, says nothing of any other."""
 
 
 class Stage(enum.Enum):
@@ -78,7 +80,7 @@ class Failure(Exception):
     @property
     def concerns_key(self) -> bool:
         """Whether the same candidate may answer at once if it is asked with another key."""
-        return self.throttled or self.key_fault is not None
+        return self.key_fault is not KeyFault.FOREIGN and (self.throttled or self.key_fault is not None)
 
     @property
     def blames_provider(self) -> bool:

@@ -208,7 +208,8 @@ class ProviderActor(Actor[Attempt]):
         blame: Blame | None = None
         if failure is not None:
             blame = self._blame(attempt, failure, now)
-            if failure.throttled or (blame is Blame.MODEL and isinstance(failure, TimedOut | DeadlineExceeded)):
+            throttled = failure.throttled and failure.concerns_key
+            if throttled or (blame is Blame.MODEL and isinstance(failure, TimedOut | DeadlineExceeded)):
                 self.admission.asked_for_less()
         elif not left and attempt.outcome is None:
             self.admission.content_came(hold, attempt, now)
@@ -218,7 +219,7 @@ class ProviderActor(Actor[Attempt]):
 
     def _settle_key(self, attempt: Attempt, hold: Hold, failure: Failure | None, now: float) -> None:
         keys, model = self.admission.keys, attempt.candidate.model
-        if failure is not None and failure.throttled:
+        if failure is not None and failure.throttled and failure.concerns_key:
             seconds = keys.cool_down(hold.key, model, failure, now)
             self._observe(CoolingDown(self.name, model, hold.key, seconds, now))
         for move in keys.settle(attempt, hold.key_tried, failure, now):

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from actors.errors import Failure, KeyRefused
+from actors.errors import Failure, KeyFault, KeyRefused
 from actors.letters import Attempt, Call
 from gateway.calls.course import Course
 from gateway.calls.large_bodies import LARGE_BYTES, LargeBodies
@@ -171,7 +171,10 @@ class HttpCalls:
 
         A 401 that our own key brought is no client's to read: it would look for the fault in its own.
         """
-        for secret in self._secrets:
+        secrets = self._secrets
+        if self._passthrough and request.client_key:
+            secrets = [*secrets, request.client_key.encode()]
+        for secret in secrets:
             body = body.replace(secret, b"[redacted]")
         if status is None:
             status = status_of(self.profile.read_error(body))
@@ -184,7 +187,9 @@ class HttpCalls:
             compose=request.compose_error,
             translated=way.translates,
         )
-        if failure.status == _UNAUTHORIZED and not self._passthrough:
+        if self._passthrough:
+            failure.key_fault = KeyFault.FOREIGN
+        elif failure.status == _UNAUTHORIZED:
             return KeyRefused.by(self.profile.name)
         return failure
 

@@ -23,7 +23,7 @@ class Asked:
         self.closed_at: float | None = None
         """When the gateway broke the connection off under it; None where it was answered, or may still be."""
         self._stream = stream
-        self._fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        self.fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
         self.target = head.split(b" ")[1]
 
     @property
@@ -31,7 +31,7 @@ class Asked:
         return json.loads(self.body)
 
     def header(self, name: str) -> str | None:
-        value = self._fields.get(name.encode())
+        value = self.fields.get(name.encode())
         return None if value is None else value.decode()
 
     async def send(self, data: bytes) -> None:
