@@ -13,6 +13,7 @@ from gateway.calls.passage import Way
 from gateway.calls.responses_passage import ResponsesWay
 from gateway.calls.resumption import Resumption
 from gateway.calls.translation import Translation
+from gateway.calls.way_by_model import WayByModel
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
 from gateway.dialects.chat import flavour
 from gateway.dialects.chat.client import ChatClient
@@ -22,6 +23,8 @@ from gateway.dialects.codec import ClientCodec, ProviderCodec
 from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.codec import ResponsesClient
+from gateway.dialects.responses.provider import ResponsesProvider
+from gateway.providers.patience import hands_reasoning_out
 from gateway.providers.prefixes import prefix_form
 from gateway.providers.profile import Profile
 
@@ -76,6 +79,8 @@ def resumptions_of(kind: str, profile: Profile, output_limit: OutputLimit) -> di
             provider = ChatProvider(_FLAVOURS.get(profile.name, flavour.PLAIN))
     if RESPONSES in ways and not ways[RESPONSES].translates:
         ways[RESPONSES] = Translation(ResponsesClient(), provider)
+    if profile.reasons_in_responses:
+        ways[MESSAGES] = Translation(MessagesClient(), provider)
     prefix_of = partial(prefix_form, kind, profile.name)
     return {dialect: Resumption(ways[dialect], provider, prefix_of) for dialect in (CHAT, RESPONSES, MESSAGES)}
 
@@ -90,6 +95,9 @@ def _openai_ways(profile: Profile, its: Flavour) -> dict[str, Way]:
     ways = _translated(ChatProvider(its))
     ways[CHAT] = ChatWay(sends_usage_unasked=profile.sends_usage_unasked)
     ways[EMBEDDINGS] = EmbeddingsWay()
+    if profile.reasons_in_responses:
+        thinking = Translation(MessagesClient(), ResponsesProvider())
+        ways[MESSAGES] = WayByModel(hands_reasoning_out, thinking, ways[MESSAGES])
     if profile.offers_responses:
         ways[RESPONSES] = ResponsesWay(terminated=profile.terminates_responses)
     return ways

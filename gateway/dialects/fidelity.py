@@ -15,11 +15,13 @@ import msgspec
 from gateway.errors import InvalidRequest
 
 OPENAI_CHAT: Final = "openai_chat"
+OPENAI_RESPONSES: Final = "openai_responses"
 ANTHROPIC_MESSAGES: Final = "anthropic_messages"
 GEMINI: Final = "gemini"
 
 TARGET_NAMES: Final[Mapping[str, str]] = {
     OPENAI_CHAT: "OpenAI's chat completions",
+    OPENAI_RESPONSES: "OpenAI's Responses",
     ANTHROPIC_MESSAGES: "Anthropic's Messages",
     GEMINI: "Gemini",
 }

@@ -18,7 +18,7 @@ def profile_of(kind: str, name: str, base_url: str) -> Profile:
     if of_kind is not None:
         return of_kind(name, base_url)
     known = _BY_NAME.get(name)
+    if known is not None:
+        return known(name, base_url)
     # Who speaks OpenAI's dialect need not have all of OpenAI's API.
-    return (
-        known(name, base_url) if known is not None else replace(openai.profile(name, base_url), offers_responses=False)
-    )
+    return replace(openai.profile(name, base_url), offers_responses=False, reasons_in_responses=False)

@@ -13,6 +13,7 @@ def profile(name: str, base_url: str) -> Profile:
         origin=origin,
         base_path=base_path,
         offers_responses=True,
+        reasons_in_responses=True,
         retries_conflicts=True,
         exhausted_codes=frozenset({"insufficient_quota", "billing_hard_limit_reached"}),
         window_codes=frozenset({"context_length_exceeded"}),

@@ -44,6 +44,11 @@ def reasons_first(model: str) -> bool:
     return any(glob.matches(name) for glob in _REASON_FIRST)
 
 
+def hands_reasoning_out(model: str) -> bool:
+    """Whether a model of OpenAI's reasons, and gives what it thought encrypted; those of the chat product do not."""
+    return reasons_first(model) and "-chat" not in model.lower()
+
+
 def timeouts_for(
     model: str, settings: Sequence[Model], provider: ProviderTimeouts, everybody: TimeoutSettings
 ) -> Timeouts:

@@ -34,6 +34,8 @@ class Profile:
     """Streams carry usage whether asked for or not, so that the gateway neither asks for it nor hides it."""
     offers_responses: bool = False
     """It has OpenAI's /responses beside /chat/completions."""
+    reasons_in_responses: bool = False
+    """Its models hand their reasoning out, encrypted, only through /responses."""
     terminates_responses: bool = False
     """Streams of responses end with `[DONE]`, which OpenAI's own do not have."""
     retries_conflicts: bool = False

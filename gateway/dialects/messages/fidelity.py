@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, GEMINI, OPENAI_CHAT, Dropped, Fate, Mapped, Refused, Table
+from gateway.dialects.fidelity import (
+    ANTHROPIC_MESSAGES,
+    GEMINI,
+    OPENAI_CHAT,
+    OPENAI_RESPONSES,
+    Dropped,
+    Fate,
+    Mapped,
+    Refused,
+    Table,
+)
 from gateway.dialects.reading import refuse
 
 NAME: Final = ANTHROPIC_MESSAGES
@@ -16,8 +26,10 @@ NAME: Final = ANTHROPIC_MESSAGES
 _AS_IT_IS: Final = Mapped("travels as the client wrote it")
 
 
-def _row(chat: Fate, gemini: Fate) -> dict[str, Fate]:
-    return {ANTHROPIC_MESSAGES: _AS_IT_IS, OPENAI_CHAT: chat, GEMINI: gemini}
+def _row(chat: Fate, gemini: Fate, responses: Fate | None = None) -> dict[str, Fate]:
+    """`responses` are OpenAI's, of models that reason; left out: as in chat completions."""
+    responses = chat if responses is None else responses
+    return {ANTHROPIC_MESSAGES: _AS_IT_IS, OPENAI_CHAT: chat, OPENAI_RESPONSES: responses, GEMINI: gemini}
 
 
 def _both(fate: Fate) -> dict[str, Fate]:
@@ -47,7 +59,11 @@ TABLE: Final[Table] = {
     "fallback_credit_token": _both(_ACCOUNT),
     "fallbacks": _both(Dropped("other models of Anthropic's to ask; the gateway has routes of its own")),
     "inference_geo": _both(Refused("where it computes cannot be chosen.", ("global",))),
-    "max_tokens": _both(Mapped("the most tokens of the answer")),
+    "max_tokens": _row(
+        Mapped("the most tokens of the answer"),
+        Mapped("the most tokens of the answer"),
+        Mapped("max_output_tokens; 16 where it is less, the least that can be asked"),
+    ),
     "mcp_servers": _both(Refused("it connects to no MCP servers.", ([],))),
     "messages": _both(Mapped()),
     "messages[].clear_at": _both(Refused("a message cannot be cleared later.", ("never",))),
@@ -86,7 +102,9 @@ TABLE: Final[Table] = {
     "output_format": _both(Mapped("structured output, as it was written before output_config")),
     "service_tier": _both(Mapped("the provider's own word for it, where it has tiers")),
     "speed": _both(Dropped("it makes an answer faster, not different")),
-    "stop_sequences": _both(Mapped("stop sequences")),
+    "stop_sequences": _row(
+        Mapped("stop sequences"), Mapped("stop sequences"), Refused("it knows no stop sequences.", ([],))
+    ),
     "stream": _both(Mapped()),
     "system": _both(Mapped("the first system message")),
     "temperature": _both(Mapped()),
@@ -104,7 +122,7 @@ TABLE: Final[Table] = {
     "tools[].eager_input_streaming": _both(Dropped("arguments come as fast as the provider sends them")),
     "tools[].input_examples": _both(Dropped("the schema says what the tool takes")),
     "tools[].strict": _both(Mapped()),
-    "top_k": _row(Mapped("where the provider has it"), Mapped("topK")),
+    "top_k": _row(Mapped("where the provider has it"), Mapped("topK"), Refused("it has no such setting.")),
     "top_p": _both(Mapped()),
     "user_profile_id": _both(_ACCOUNT),
     "workspace_id": _both(_ACCOUNT),

@@ -12,7 +12,7 @@ from gateway.dialects.chat.client import ChatClient
 from gateway.dialects.chat.fidelity import TABLE
 from gateway.dialects.chat.request_shapes import ChatRequest
 from gateway.dialects.codec import ProviderCodec, finish_steps
-from gateway.dialects.fidelity import OPENAI_CHAT, TARGET_NAMES, Mapped, Refused
+from gateway.dialects.fidelity import OPENAI_CHAT, OPENAI_RESPONSES, TARGET_NAMES, Mapped, Refused
 from gateway.errors import InvalidRequest
 from tests.dialects.chat.wire import read_request
 from tests.shared_material import openapi
@@ -75,7 +75,9 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "top_logprobs": {"logprobs": True},
 }
 """What a property needs beside it to make sense."""
-FOREIGN = [target for target in TARGET_NAMES if target != OPENAI_CHAT]
+TARGETS = [target for target in TARGET_NAMES if target != OPENAI_RESPONSES]
+"""Whoever has OpenAI's Responses has its chat completions too."""
+FOREIGN = [target for target in TARGETS if target != OPENAI_CHAT]
 ROWS = [(name, target) for name in SAMPLES for target in FOREIGN]
 HEARD_BY_THE_CLIENT = {"stream_options", "include_reasoning"}
 """Mapped in what the client is sent, not in what the provider is asked."""
@@ -99,7 +101,7 @@ def test_every_member_that_is_read_has_a_row_and_a_sample_and_no_row_is_idle() -
 
 @pytest.mark.parametrize("name", TABLE)
 def test_every_row_knows_every_target_and_chat_itself_loses_nothing(name: str) -> None:
-    assert set(TABLE[name]) == set(TARGET_NAMES)
+    assert set(TABLE[name]) == set(TARGETS)
     assert isinstance(TABLE[name][OPENAI_CHAT], Mapped)
 
 

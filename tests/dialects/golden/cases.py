@@ -4,10 +4,12 @@ A case file holds one idea: `requests` that clients ask in their dialects, with 
 field for which the client is refused; `answers` that providers give in their dialects, with what each client must
 hear. All of it is written by hand from the APIs' documentation, which `see` names.
 
-What a file leaves out: the model, and a bound of 1000 tokens on the answer; null takes the bound out. `asked_with` and
-`sent_with` are common to all requests of a file. `"<target> from <client>"` is what a target is sent for one client,
-where that is not the same for all. What is heard may have more members than the case names; null stands for a member
-that is null or absent, and {"$stamp": [maker, signature]} for a signature as it looks in a field of another maker's.
+`targets` are those that a file is about, where it is not about all. What a file leaves out: the model, and a bound of
+1000 tokens on the answer; null takes the bound out. `asked_with` and `sent_with` are common to all requests of a file.
+`"<target> from <client>"` is what a target is sent for one client, where that is not the same for all. What is heard
+may have more members than the case names; null stands for a member that is null or absent, and
+{"$stamp": [maker, signature]} for a signature as it looks in a field of another maker's; a third member is the name
+that the maker gave a summary.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec
 from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.codec import ResponsesClient
+from gateway.dialects.responses.provider import ResponsesProvider
 from gateway.dialects.stamps import stamp
 
 FOLDER = Path(__file__).parent
@@ -34,9 +37,22 @@ CLIENTS: Mapping[str, ClientCodec] = {
     codec.name: codec for codec in (ChatClient(), MessagesClient(), ResponsesClient())
 }
 PROVIDERS: Mapping[str, ProviderCodec] = {
-    codec.name: codec for codec in (ChatProvider(OPENAI), AnthropicProvider(lambda model: 64_000), GeminiProvider())
+    codec.name: codec
+    for codec in (
+        ChatProvider(OPENAI),
+        ResponsesProvider(),
+        AnthropicProvider(lambda model: 64_000),
+        GeminiProvider(),
+    )
 }
-MODELS = {"openai_chat": "gpt-5.1", "anthropic_messages": "claude-sonnet-4-5", "gemini": "gemini-2.5-flash"}
+MODELS = {
+    "openai_chat": "gpt-5.1",
+    "openai_responses": "gpt-5.1",
+    "anthropic_messages": "claude-sonnet-4-5",
+    "gemini": "gemini-2.5-flash",
+}
+ALWAYS = ("openai_chat", "anthropic_messages", "gemini")
+"""The targets of a file that does not say for which ones it is."""
 
 Body = dict[str, Any]
 
@@ -47,6 +63,7 @@ _ASKED_ALWAYS: Mapping[str, Body] = {
 }
 _SENT_ALWAYS: Mapping[str, Body] = {
     "openai_chat": {"max_completion_tokens": 1000},
+    "openai_responses": {"max_output_tokens": 1000, "store": False, "include": ["reasoning.encrypted_content"]},
     "anthropic_messages": {"max_tokens": 1000},
     "gemini": {"generationConfig": {"maxOutputTokens": 1000}},
 }
@@ -86,7 +103,7 @@ def requests() -> Iterator[Request]:
         for case in document.get("requests", []):
             for client, members in case["asked"].items():
                 asked = _laid_over(_ASKED_ALWAYS[client], document.get("asked_with", {}).get(client, {}), members)
-                for target in PROVIDERS:
+                for target in document.get("targets", ALWAYS):
                     sent, refused = _expected(document, case, client, target)
                     if (sent is None) != (refused is None):
                         name = f"{idea}: {case['case']} ({client} to {target})"
@@ -139,4 +156,7 @@ def _documents() -> Iterator[tuple[str, Body]]:
 
 
 def _stamped(members: Body) -> Any:
-    return stamp(*members["$stamp"]) if "$stamp" in members else members
+    if "$stamp" not in members:
+        return members
+    maker, signature, *named = members["$stamp"]
+    return stamp(maker, signature, id=named[0], summary=True) if named else stamp(maker, signature)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from openai.types.chat import completion_create_params
+from openai.types.responses import response_create_params
 from pydantic import TypeAdapter
 
 from gateway.dialects.codec import finish_steps
@@ -45,6 +46,9 @@ def test_what_the_cases_expect_is_valid_by_the_official_types(case: Request) -> 
     body = json.loads(json.dumps(case.sent))
     if case.target == "openai_chat":
         kind = completion_create_params.CompletionCreateParamsNonStreaming
+        TypeAdapter(kind).validate_python({**body, "model": case.model, "stream": False})
+    elif case.target == "openai_responses":
+        kind = response_create_params.ResponseCreateParamsNonStreaming
         TypeAdapter(kind).validate_python({**body, "model": case.model, "stream": False})
     elif case.target == "anthropic_messages":
         assert wire_types.problems({**body, "model": case.model}) == []

@@ -1,0 +1,194 @@
+"""Responses: a streamed answer of OpenAI's, event by event.
+
+Items come one after the other, as the pivot's parts do; each is opened by an event of its own. What OpenAI's own tools
+do is passed over: the text of the answer says what came of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.dialects.answer_events import Added, Cited, Closed, Counted, Ended, Event, Opened, Signed, Started
+from gateway.dialects.conversation import ToolCall
+from gateway.dialects.envelope import Usage
+from gateway.dialects.passed_stream import CUT
+from gateway.dialects.responses.answer_notes import error_body
+from gateway.dialects.responses.provider_shapes import (
+    OutputItem,
+    StreamEvent,
+    Whole,
+    citation_of,
+    empty_content,
+    empty_part,
+    finish_of,
+)
+from gateway.dialects.sse import SseSplitter
+from gateway.errors import UpstreamBroken
+
+_VITAL: Final = b"response."
+_WORDS: Final = frozenset(
+    {
+        "response.output_text.delta",
+        "response.refusal.delta",
+        "response.reasoning_summary_text.delta",
+        "response.function_call_arguments.delta",
+    }
+)
+
+_decode_event: Final = msgspec.json.Decoder(StreamEvent).decode
+_decode_whole: Final = msgspec.json.Decoder(Whole).decode
+
+
+class ResponsesAnswerDecoder:
+    """One streamed answer; a `gateway.dialects.codec.StreamDecoder`."""
+
+    __slots__ = (
+        "_called",
+        "_open",
+        "_said",
+        "_splitter",
+        "_started",
+        "done",
+        "error",
+        "malformed",
+        "usage",
+        "whole",
+    )
+
+    def __init__(self) -> None:
+        self._splitter = SseSplitter()
+        self._open: int | None = None
+        """The item whose part is open."""
+        self._said = False
+        """Something of the open part has come."""
+        self._started = False
+        self._called = False
+        self.done = False
+        self.whole = False
+        self.error: bytes | None = None
+        self.malformed = 0
+        self.usage: Usage | None = None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Takes what was received. Raises UpstreamBroken for what cannot be a stream of this dialect."""
+        told: list[Event] = []
+        for block in self._splitter.feed(data):
+            if self.done or self.error is not None:
+                break
+            if block.data is not None:
+                self._read(block.data, block.name, told)
+        return told
+
+    def end(self) -> list[Event]:
+        """The connection has ended. Raises UpstreamBroken where the answer is cut."""
+        # Some leave out the last blank line; an event that was really cut cannot be read.
+        told = self.feed(b"\n\n") if self._splitter.unfinished else []
+        if not self.done and self.error is None:
+            raise UpstreamBroken(CUT)
+        return told
+
+    def _read(self, data: bytes, name: bytes, told: list[Event]) -> None:
+        try:
+            event = _decode_event(data)
+        except (ValueError, RecursionError) as problem:
+            if name.startswith(_VITAL) or (not name and _VITAL in data):
+                raise UpstreamBroken("The provider sent a piece of the answer that cannot be read.") from problem
+            self.malformed += 1
+            return
+        if event.type in ("error", "response.failed") or event.error is not None:
+            self.error = _error_of(event, data)
+        else:
+            self._take(event, told)
+
+    def _take(self, event: StreamEvent, told: list[Event]) -> None:
+        if event.type in _WORDS:
+            self._add(event, told)
+            return
+        match event.type:
+            case "response.created":
+                self._start(event.response, told)
+            case "response.output_item.added" if event.item is not None:
+                self._begin(event.item, event.output_index, told)
+            case "response.content_part.added" if event.part is not None:
+                if (part := empty_content(event.part)) is not None:
+                    self._open_part(event.output_index, Opened(part), told)
+            case "response.reasoning_summary_part.added" if event.summary_index and self._open == event.output_index:
+                told.append(Added("\n\n"))
+            case "response.output_text.annotation.added" if event.annotation is not None:
+                if self._open is not None and (cited := citation_of(event.annotation)) is not None:
+                    told.append(Cited(cited))
+            case "response.content_part.done":
+                self._close(told)
+            case "response.output_item.done" if event.item is not None:
+                self._finish_item(event.item, event.output_index, told)
+            case "response.completed" | "response.incomplete":
+                self._finish(event.response, told)
+            case _:
+                pass  # a word said again, a tool of OpenAI's at work, or what is not known
+
+    def _start(self, response: msgspec.Raw, told: list[Event]) -> None:
+        if not self._started:
+            self._started = True
+            told.append(Started(_whole(response).model))
+
+    def _begin(self, item: OutputItem, index: int, told: list[Event]) -> None:
+        part = empty_part(item)
+        if part is not None:
+            self._called |= isinstance(part, ToolCall)
+            self._open_part(index, Opened(part), told)
+
+    def _open_part(self, index: int, opened: Opened, told: list[Event]) -> None:
+        if not self._started:
+            raise UpstreamBroken("The provider's answer begins in its middle.")
+        self._close(told)
+        self._open, self._said = index, False
+        told.append(opened)
+
+    def _add(self, event: StreamEvent, told: list[Event]) -> None:
+        if self._open != event.output_index:
+            raise UpstreamBroken("The provider sent a piece of an item that is not open.")
+        if event.delta:
+            self._said = True
+            told.append(Added(event.delta))
+
+    def _finish_item(self, item: OutputItem, index: int, told: list[Event]) -> None:
+        """The signature of a reasoning comes with its end, as do arguments that were not said before."""
+        if self._open != index:
+            return
+        if item.type == "function_call" and not self._said:
+            told.append(Added(item.arguments or "{}"))
+        if item.type == "reasoning" and item.encrypted_content is not None:
+            told.append(Signed(item.encrypted_content))
+        self._close(told)
+
+    def _close(self, told: list[Event]) -> None:
+        if self._open is not None:
+            self._open = None
+            told.append(Closed())
+
+    def _finish(self, response: msgspec.Raw, told: list[Event]) -> None:
+        answer = _whole(response)
+        self._start(response, told)
+        self._close(told)
+        told.append(Ended(finish_of(answer, called=self._called)))
+        self.usage = answer.counted
+        if self.usage is not None:
+            told.append(Counted(self.usage, answer.service_tier))
+        self.whole = self.done = True
+
+
+def _whole(response: msgspec.Raw) -> Whole:
+    try:
+        return _decode_whole(response)
+    except (ValueError, RecursionError) as problem:
+        raise UpstreamBroken("The provider sent a response that cannot be read.") from problem
+
+
+def _error_of(event: StreamEvent, data: bytes) -> bytes:
+    """An error answer's body."""
+    if event.type == "response.failed":
+        error = _whole(event.response).error
+        return error_body(error if error != msgspec.Raw(b"null") else b'{"message":"The provider gave up."}')
+    return error_body(data if event.error is None else msgspec.json.encode(event.error))

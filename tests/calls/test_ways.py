@@ -1,0 +1,72 @@
+"""In which of its APIs a provider is asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.face.messages import Messages
+from tests.calls.asking import ask, http_calls, upstream
+
+ASKED = {"max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
+RESPONSE = b"""{"object":"response","status":"completed","model":"m","output":[
+    {"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"enc-1"},
+    {"type":"message","content":[{"type":"output_text","text":"Salve"}]}],
+    "usage":{"input_tokens":7,"output_tokens":3,"total_tokens":10}}"""
+STREAM = b"""data: {"type":"response.created","response":{"model":"m"}}
+
+data: {"type":"response.output_item.added","output_index":0,"item":{"type":"message"}}
+
+data: {"type":"response.content_part.added","output_index":0,"part":{"type":"output_text"}}
+
+data: {"type":"response.output_text.delta","output_index":0,"delta":"Salve"}
+
+data: {"type":"response.completed","response":{"status":"completed","output":[],"model":"m"}}
+
+"""
+COMPLETION = b'{"choices":[{"message":{"content":"Salve"},"finish_reason":"stop"}]}'
+
+
+def body(model: str, *, stream: bool = False) -> bytes:
+    return json.dumps({"model": model, "stream": stream, **ASKED}).encode()
+
+
+@pytest.mark.parametrize("model", ["gpt-5.1", "o3", "o4-mini", "gpt-5-codex"])
+async def test_openais_models_that_reason_are_asked_in_responses_for_a_client_of_messages(model: str) -> None:
+    client = upstream(RESPONSE, content_type="application/json")
+    told = await ask(http_calls(client), body(model), dialect=Messages())
+    assert client.target == b"/v1/responses"
+    sent = json.loads(client.body)
+    assert (sent["store"], sent["include"]) == (False, ["reasoning.encrypted_content"])
+    assert told.head is not None
+    thought, words = json.loads(told.head.body)["content"]
+    assert (thought["type"], words["text"]) == ("thinking", "Salve")
+    assert thought["signature"].endswith("enc-1")
+    assert told.attempt.spent_tokens == 10
+
+
+async def test_so_are_they_for_a_stream_which_ends_with_their_last_event() -> None:
+    client = upstream(STREAM)
+    told = await ask(http_calls(client), body("gpt-5.1", stream=True), dialect=Messages())
+    assert (client.target, told.failure) == (b"/v1/responses", None)
+    assert told.body.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    assert client.response.kept
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openai", "gpt-4.1"), ("openai", "gpt-5-chat-latest"), ("azure", "gpt-5.1"), ("openrouter", "openai/gpt-5.1")],
+)
+async def test_all_others_are_asked_for_chat_completions(provider: str, model: str) -> None:
+    """Who speaks OpenAI's dialect need not have all of its API; OpenRouter's has signatures in its chat completions."""
+    client = upstream(COMPLETION, content_type="application/json")
+    told = await ask(http_calls(client, provider), body(model), dialect=Messages())
+    assert (told.failure, client.target.rpartition(b"/v1/")[2]) == (None, b"chat/completions")
+
+
+async def test_a_failed_response_is_an_error_in_the_clients_words() -> None:
+    failed = b'{"status":"failed","output":[],"error":{"code":"server_error","message":"Oh no."}}'
+    told = await ask(http_calls(upstream(failed)), body("gpt-5.1"), dialect=Messages())
+    assert told.failure is not None
+    assert (told.failure.message, json.loads(told.failure.body)["type"]) == ("Oh no.", "error")  # type: ignore[attr-defined]
