@@ -87,7 +87,6 @@ class StoreActor(Actor[Command]):
         """Probes in a row that have failed."""
         self._reason = ""
         self._under_way: Sequence[Command] = ()
-        self._leaving = False
         self._round_trips = 0
         self._commands = 0
 
@@ -112,9 +111,8 @@ class StoreActor(Actor[Command]):
 
     def stop(self) -> None:
         """Everybody gives back what they hold; when all has been sent and answered, it ends."""
-        self._leaving = True
         self._line.leave()
-        self._end_if_done()
+        self._leave()
 
     def view(self) -> dict[str, Any]:
         """This actor's detail in /admin/actors."""
@@ -137,7 +135,8 @@ class StoreActor(Actor[Command]):
                 batch = self._batch()
                 if batch:
                     await self._carry(batch)
-                self._end_if_done()
+                if self._leaving:
+                    self._end_if_idle()
 
     def _batch(self) -> list[Command]:
         """The next commands that somebody still waits for."""
@@ -212,11 +211,6 @@ class StoreActor(Actor[Command]):
         self._line.move(mode)
 
     # The end.
-
-    def _end_if_done(self) -> None:
-        done = self._line.mode is not Mode.CONNECTED or (not self._under_way and not self.mailbox.statistics().depth)
-        if self._leaving and done and self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
 
     def _is_empty(self) -> bool:
         return not self._under_way

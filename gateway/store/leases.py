@@ -149,6 +149,7 @@ class LeaseDesk:
     # The store comes and goes.
 
     def _store_moved(self, mode: Mode) -> None:
+        self._leaving = self._leaving and mode is not Mode.CONNECTED  # its actor was only restarted
         for account in [*self._accounts.values()]:
             if mode is not Mode.CONNECTED:
                 account.bucket.lost(self._clock())

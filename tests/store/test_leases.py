@@ -114,6 +114,19 @@ async def test_at_the_end_leases_are_given_back(autojump_clock: MockClock) -> No
     assert used(server) == 3
 
 
+async def test_after_an_ordered_restart_of_the_store_leases_are_kept_again(autojump_clock: MockClock) -> None:
+    server = FakeServer()
+    async with living(server) as house:
+        bucket = house.bucket()
+        await trio.sleep(0.001)
+        await house.supervisor.restart("store")
+        await trio.sleep(1.0)
+        assert bucket.take(3, trio.current_time())
+        await trio.sleep(0.001)
+        assert bucket.is_shared
+        assert used(server) > 3, "a lease is held"
+
+
 async def test_whoever_does_not_draw_gives_its_lease_back(autojump_clock: MockClock) -> None:
     server = FakeServer()
     async with living(server) as house:
