@@ -8,6 +8,7 @@ What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it
 - an application that answered without reading a long body left both it and the reader waiting for each other
 - an answer before the end of a body was followed by a reset, which could destroy it: we linger, as nginx does
 - a connection that its client had closed stood open until its idle timer ran out
+- HTTP/2's goodbye in a drain overtook the end of the last answer, which then seemed cut short
 - HTTP/2 without TLS and WebSockets could be switched to; nobody here speaks them
 """
 
@@ -22,6 +23,8 @@ import h11
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
@@ -195,8 +198,32 @@ class ClosingTaskGroup(TaskGroup):
 class PatientH2Protocol(H2Protocol):
     """Drops what still comes for a stream that has been answered; Hypercorn looks for the stream and raises KeyError.
 
-    What is dropped is acknowledged all the same, or it would use up the connection's window.
+    What is dropped is acknowledged all the same, or it would use up the connection's window. And a stream has ended
+    only when its last frame is out: in a drain Hypercorn said goodbye before that, and cut the last answer short.
     """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._sent = trio.lowlevel.ParkingLot()
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        if isinstance(event, StreamClosed):
+            while self._owes_end(event.stream_id):
+                await self._sent.park()
+        await super().stream_send(event)
+
+    async def handle(self, event: Event) -> None:
+        await super().handle(event)
+        if self.closed:
+            self._sent.unpark_all()
+
+    async def _send_data(self, stream_id: int) -> None:
+        await super()._send_data(stream_id)
+        self._sent.unpark_all()
+
+    def _owes_end(self, stream_id: int) -> bool:
+        buffer = self.stream_buffers.get(stream_id)
+        return buffer is not None and buffer.complete and not self.closed
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         for event in events:

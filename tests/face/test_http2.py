@@ -13,12 +13,13 @@ import h2.config
 import h2.connection
 import h2.events
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from gateway.face.app import create_app
 from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
 from tests.certificates import certify
-from tests.face.house import ANSWER, QUESTION, House, answers
+from tests.face.house import ANSWER, BODY_LIMIT_BYTES, QUESTION, House, answers
 from tests.memory_network import MemoryNetwork, as_trio_stream
 
 ADDRESS = ("127.0.0.1", 8443)
@@ -27,8 +28,9 @@ ADDRESS = ("127.0.0.1", 8443)
 class Http2Client:
     """As much HTTP/2 as a few plain requests need."""
 
-    def __init__(self, stream: trio.SSLStream[Any]) -> None:
+    def __init__(self, stream: trio.SSLStream[Any], server: HypercornServer) -> None:
         self._stream = stream
+        self.server = server
         self._http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
         self._http.initiate_connection()
 
@@ -42,6 +44,39 @@ class Http2Client:
     async def reset(self, stream_id: int) -> None:
         self._http.reset_stream(stream_id)
         await self._stream.send_all(self._http.data_to_send())
+
+    async def upload(self, stream_id: int, path: str, body: bytes) -> None:
+        """A body that is larger than the window, which the server has to open while it reads."""
+        fields = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", path)]
+        self._http.send_headers(stream_id, fields)
+        rest = memoryview(body)
+        while rest:
+            room = min(self._http.local_flow_control_window(stream_id), self._http.max_outbound_frame_size)
+            if not room:
+                self._http.receive_data(await self._stream.receive_some(65_536))
+                continue
+            self._http.send_data(stream_id, bytes(rest[:room]), end_stream=room >= len(rest))
+            rest = rest[room:]
+            await self._stream.send_all(self._http.data_to_send())
+
+    async def next_piece(self) -> tuple[bytes, float]:
+        """The next piece of any answer's body, and when it came."""
+        while True:
+            for event in self._http.receive_data(await self._stream.receive_some(65_536)):
+                if isinstance(event, h2.events.DataReceived) and event.data:
+                    return event.data, trio.current_time()
+
+    async def leave(self) -> None:
+        """The connection goes, with all that is on it."""
+        await trio.aclose_forcefully(self._stream)
+
+    async def ended(self) -> bool:
+        """Whether the server says goodbye and closes."""
+        said_goodbye = False
+        while data := await self._stream.receive_some(65_536):
+            events = self._http.receive_data(data)
+            said_goodbye |= any(isinstance(event, h2.events.ConnectionTerminated) for event in events)
+        return said_goodbye
 
     async def read(self, count: int) -> dict[int, tuple[str, bytes]]:
         """Status and body of so many streams, in the order of their ends."""
@@ -79,7 +114,7 @@ async def serving_tls(folder: Path, house: House) -> AsyncIterator[Http2Client]:
         secure = trio.SSLStream(plain, trust, server_hostname="localhost", https_compatible=True)
         await secure.do_handshake()
         assert secure.selected_alpn_protocol() == "h2"
-        yield Http2Client(secure)
+        yield Http2Client(secure, server)
         nursery.cancel_scope.cancel()
     assert not crashes
 
@@ -114,3 +149,69 @@ async def test_a_stream_that_its_client_resets_stops_its_call_alone(autojump_clo
 
     assert done == {3: ("200", ANSWER)}
     assert [(record.outcome, record.ended_at) for record in house.records] == [("disconnected", 2), ("ok", 5)]
+
+
+STREAMED = json.dumps({**QUESTION, "stream": True}).encode()
+
+
+async def test_streamed_events_come_as_they_are_written(autojump_clock: MockClock, tmp_path: Path) -> None:
+    house = House()
+    pen = house.router.streams()
+    async with serving_tls(tmp_path, house) as client:
+        await client.send(1, "POST", "/v1/chat/completions", STREAMED)
+        await trio.testing.wait_all_tasks_blocked()
+        seen = []
+        for number in range(3):
+            await trio.sleep(1)
+            await pen.write(b"data: %d\n\n" % number)
+            seen.append(await client.next_piece())
+        pen.end()
+    assert seen == [(b"data: 0\n\n", 1), (b"data: 1\n\n", 2), (b"data: 2\n\n", 3)]
+
+
+async def test_a_connection_that_goes_ends_all_that_is_on_it(autojump_clock: MockClock, tmp_path: Path) -> None:
+    """A stream under way and a question that waits, at that very second."""
+    house = House()
+    pen = house.router.streams()
+    async with serving_tls(tmp_path, house) as client:
+        await client.send(1, "POST", "/v1/chat/completions", STREAMED)
+        await trio.testing.wait_all_tasks_blocked()
+        await pen.write(b"data: 0\n\n")
+        house.router.play = answers(after_s=60)
+        await client.send(3, "POST", "/v1/chat/completions", json.dumps(QUESTION).encode())
+        await trio.sleep(4)
+
+        await client.leave()
+
+        await trio.testing.wait_all_tasks_blocked()
+        assert [(record.outcome, record.ended_at) for record in house.records] == [("disconnected", 4)] * 2
+
+
+async def test_a_body_larger_than_the_window_comes_whole_and_one_beyond_the_limit_is_refused(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    house = House()
+    house.router.play = answers()
+    async with serving_tls(tmp_path, house) as client:
+        fits = json.dumps({**QUESTION, "user": "x" * (BODY_LIMIT_BYTES - 1000)}).encode()
+        assert 65_535 < len(fits) <= BODY_LIMIT_BYTES
+        await client.upload(1, "/v1/chat/completions", fits)
+        assert await client.read(1) == {1: ("200", ANSWER)}
+        assert house.router.calls[0].payload.body == fits
+        await client.upload(3, "/v1/chat/completions", fits + b" " * 1000)
+        (status, body), *_ = (await client.read(1)).values()
+    assert status == "413"
+    assert json.loads(body)["error"]["code"] == "request_too_large"
+
+
+async def test_a_drain_lets_what_has_begun_end_and_says_goodbye(autojump_clock: MockClock, tmp_path: Path) -> None:
+    house = House()
+    house.router.play = answers(after_s=5)
+    async with serving_tls(tmp_path, house) as client:
+        await client.send(1, "POST", "/v1/chat/completions", json.dumps(QUESTION).encode())
+        await trio.sleep(1)
+        client.server.drain(25)
+        assert await client.read(1) == {1: ("200", ANSWER)}
+        assert trio.current_time() == 5
+        assert await client.ended()
+        assert trio.current_time() == 5
