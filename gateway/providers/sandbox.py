@@ -29,6 +29,7 @@ THOUGHT: Final = "Quid quaeritur? Verba Latina sufficiunt; ordine dicantur."
 """What goes before an answer in Latin, where reasoning is asked for."""
 _PIECES: Final = re.compile(r"\s*\S+|\s+$")
 """What counts as a token here: a word with the white space before it."""
+_FORMATS: Final = ("text", "json_object", "json_schema")
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -40,6 +41,10 @@ class SandboxRequest(ChatRequest):
     """OpenRouter's: an object."""
     thinking: msgspec.Raw = _NULL
     """Anthropic's and DeepSeek's: an object with a type."""
+    stop: str | list[str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    logprobs: bool | None = None
 
     @property
     def wants_reasoning(self) -> bool:
@@ -83,17 +88,31 @@ def profile(name: str) -> Profile:
 
 
 def read_request(body: bytes) -> SandboxRequest:
-    """Raises InvalidRequest; a body that was checked before has nothing that could be wrong."""
+    """Raises InvalidRequest that names the field, also for what the sandbox cannot do."""
     try:
-        return _decode_request(body)
+        chat = _decode_request(body)
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
+    for field, most in (("temperature", 2), ("top_p", 1)):
+        value = getattr(chat, field)
+        if value is not None and not 0 <= value <= most:
+            raise InvalidRequest(f"Invalid '{field}': expected a number between 0 and {most}.", param=field)
+    if chat.logprobs:
+        raise InvalidRequest(
+            "'logprobs' cannot be had from the sandbox: nothing there is a matter of chance.", param="logprobs"
+        )
+    wanted = _loosely(chat.response_format)
+    if wanted is not None and not (isinstance(wanted, dict) and wanted.get("type") in _FORMATS):
+        raise InvalidRequest(
+            f"Invalid 'response_format.type': expected one of {', '.join(_FORMATS)}.", param="response_format.type"
+        )
+    return chat
 
 
 def answer(model: str, chat: SandboxRequest) -> Said:
     """What the sandbox says to `chat`. Raises ModelNotFound, InvalidRequest."""
     if model == "echo":
-        return _limited(Said(_PIECES.findall(_last_user_text(chat.messages)), "stop"), chat.output_limit)
+        return _limited(_said(_last_user_text(chat.messages), chat), chat.output_limit)
     if model != "lorem":
         raise unsuitable(model, "makes embeddings; it is asked at /v1/embeddings.")
     thoughts = _PIECES.findall(THOUGHT) if chat.wants_reasoning else ()
@@ -103,7 +122,7 @@ def answer(model: str, chat: SandboxRequest) -> Said:
         return Said(_PIECES.findall(arguments), "tool_calls", function.name, thoughts)
     structured = _structured(chat)
     text = LOREM if structured is None else structured
-    return _limited(Said(_PIECES.findall(text), "stop", thoughts=thoughts), chat.output_limit)
+    return _limited(_said(text, chat)._replace(thoughts=thoughts), chat.output_limit)
 
 
 def unsuitable(model: str, what_it_does: str) -> GatewayError:
@@ -112,6 +131,13 @@ def unsuitable(model: str, what_it_does: str) -> GatewayError:
         return InvalidRequest(f"The model 'sandbox/{model}' {what_it_does}", param="model")
     known = ", ".join(f"sandbox/{name}" for name in SANDBOX_MODELS)
     return ModelNotFound(f"The model 'sandbox/{model}' does not exist; the sandbox has {known}.", param="model")
+
+
+def _said(text: str, chat: SandboxRequest) -> Said:
+    """The text up to the first of the client's stop sequences."""
+    stops = [chat.stop] if isinstance(chat.stop, str) else chat.stop or []
+    end = min((text.find(stop) for stop in stops if stop and stop in text), default=len(text))
+    return Said(_PIECES.findall(text[:end]), "stop")
 
 
 def _limited(said: Said, limit: int | None) -> Said:

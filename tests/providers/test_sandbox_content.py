@@ -175,3 +175,31 @@ def test_an_example_fits_its_schema(schema: dict[str, Any]) -> None:
 )
 def test_a_senseless_schema_ends_in_some_value(schema: object) -> None:
     assert len(json.dumps(example(schema))) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("stop", "said"), [("sit", "Lorem ipsum dolor "), (["amet", "dolor"], "Lorem ipsum "), ([], LOREM)]
+)
+def test_an_answer_ends_before_the_first_stop_sequence(stop: str | list[str], said: str) -> None:
+    told = answer("lorem", chat(stop=stop))
+    assert ("".join(told.pieces), told.finish_reason) == (said, "stop")
+    assert "".join(answer("echo", chat("one two", stop="two")).pieces) == "one "
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"temperature": 2.1}, "temperature"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"top_p": 1.5}, "top_p"),
+        ({"logprobs": True}, "logprobs"),
+        ({"stop": 7}, "stop"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"response_format": "json"}, "response_format.type"),
+    ],
+)
+def test_what_the_sandbox_cannot_do_is_refused_by_name(more: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        chat(**more)
+    assert caught.value.param == param
