@@ -1,10 +1,11 @@
 # `make help` lists what there is.
 PYTHON ?= python3
 VENV := .venv
+SOAK ?= 20
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint typecheck bench bench-peers models fidelity clean lock
+.PHONY: help venv run test promises soak lint typecheck bench bench-peers models fidelity clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,12 @@ run: $(VENV)/.run ## Serve on 127.0.0.1, port LLM_GATEWAY_PORT (8080)
 
 test: $(VENV)/.dev ## Run every test
 	@$(BIN)/python -m pytest
+
+promises: $(VENV)/.dev ## Measure what is promised and write it into tests/promises.md
+	@$(BIN)/python -m pytest --promises tests/promises.md
+
+soak: $(VENV)/.dev ## The same with SOAK (20) times as much of everything, about ten minutes
+	@$(BIN)/python -m pytest --promises tests/promises.md --soak $(SOAK)
 
 lint: $(VENV)/.dev ## Check style, formatting and the layers' imports
 	@$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from anthropic import Anthropic
@@ -78,17 +78,3 @@ def hasty(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Itera
         Anthropic(base_url=gateway.url, api_key="any", max_retries=0) as anthropic_client,
     ):
         yield Clients(openai_client, anthropic_client)
-
-
-FIGURES = pytest.StashKey[list[str]]()
-
-
-@pytest.fixture(scope="session")
-def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Takes a figure worth reading, for the end of the run."""
-    return request.config.stash.setdefault(FIGURES, []).append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for figure in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(f"measured on sockets: {figure}")

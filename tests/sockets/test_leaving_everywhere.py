@@ -15,6 +15,7 @@ from anthropic import Anthropic
 from openai import OpenAI
 
 from tests.edge.serving import Client, post
+from tests.figures import Figures
 from tests.sockets import scripts
 from tests.sockets.callers import AT_REST_S, at_rest, call, in_time, in_words, together
 from tests.sockets.moves import FAMILIES
@@ -129,12 +130,17 @@ WAYS_TO_LEAVE = (leave_by_close, leave_by_reset)
 
 
 @pytest.fixture(scope="module")
-def took_s(measured: Callable[[str], None]) -> Iterator[list[float]]:
+def took_s(measured: Figures) -> Iterator[list[float]]:
     """How long it took each of them, told at the end."""
     took_s: list[float] = []
     yield took_s
     if took_s:
-        measured(f"disconnect to upstream closed, every endpoint: {in_words(took_s)} (promised: p99 50 ms)")
+        measured(
+            3,
+            "from a client's leaving to the provider's knowing, every endpoint",
+            in_words(took_s),
+            promised="p99 50 ms",
+        )
 
 
 @pytest.mark.parametrize(

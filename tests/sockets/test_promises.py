@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 import trio
 
 from tests.edge.serving import GET, Client
+from tests.figures import Figures
 from tests.sockets import scripts
 from tests.sockets.callers import AT_REST_S, MEGABYTE, at_rest, call, chat, in_time, in_words, together
 from tests.sockets.processes import GatewayProcess
@@ -20,8 +20,6 @@ from tests.sockets.upstream import Script, Upstream
 LEFT_SOON_S = 0.5
 LATE_S = 0.2
 TIMES = 50
-
-Measured = Callable[[str], None]
 
 
 async def leave_by_close(client: Client) -> None:
@@ -49,7 +47,7 @@ CALLS: dict[str, tuple[Script, bool, bytes]] = {
 
 @pytest.mark.parametrize("kind", CALLS)
 async def test_a_disconnect_ends_the_call_upstream(
-    gateway: GatewayProcess, upstream: Upstream, measured: Measured, kind: str
+    gateway: GatewayProcess, upstream: Upstream, measured: Figures, kind: str
 ) -> None:
     """Fifty clients, each leaving in one of three ways; the provider sees each of them go."""
     script, stream, behind = CALLS[kind]
@@ -73,11 +71,11 @@ async def test_a_disconnect_ends_the_call_upstream(
             await together(10, lambda number, first=first: leave(first + number))
         await in_time(lambda: at_rest(gateway), AT_REST_S)
     assert max(took_s) < LEFT_SOON_S
-    measured(f"disconnect to upstream closed, {kind}: {in_words(took_s)} (promised: p99 50 ms)")
+    measured(3, f"from a client's leaving to the provider's knowing, {kind}", in_words(took_s), promised="p99 50 ms")
 
 
 @pytest.mark.parametrize("kind", ["whole", "stream without a word", "silent stream"])
-async def test_a_deadline_is_kept(gateway: GatewayProcess, upstream: Upstream, measured: Measured, kind: str) -> None:
+async def test_a_deadline_is_kept(gateway: GatewayProcess, upstream: Upstream, measured: Figures, kind: str) -> None:
     """Twenty, a moment apart: none is early; and where one is late because the machine was busy, few are."""
     script, stream, _ = CALLS[kind]
     model = upstream.plays(script)
@@ -99,7 +97,7 @@ async def test_a_deadline_is_kept(gateway: GatewayProcess, upstream: Upstream, m
     assert min(late_s) >= 0
     assert statistics.median(late_s) < LATE_S
     assert max(late_s) < 5 * LATE_S
-    measured(f"answer after the deadline, {kind}: {in_words(late_s)} (promised: 20 ms)")
+    measured(4, f"from the deadline to the answer, {kind}", in_words(late_s), promised="20 ms")
 
 
 async def test_nothing_is_left_of_two_hundred_clients_that_went_away(

@@ -6,13 +6,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.figures import Figures
 from tests.sockets.callers import question
 from tests.sockets.load import under_load
 from tests.sockets.processes import GatewayProcess, running
@@ -117,7 +118,7 @@ def test_any_worker_tells_of_all(gateway: GatewayProcess) -> None:
 
 
 def test_a_killed_worker_is_back_soon_and_its_siblings_are_untouched(
-    gateway: GatewayProcess, measured: Callable[[str], None]
+    gateway: GatewayProcess, measured: Figures
 ) -> None:
     """Who connects meanwhile waits and is answered: its slot's socket stays open. Nobody is refused."""
     ours, theirs = connections_to(gateway, "0", "1")
@@ -135,7 +136,7 @@ def test_a_killed_worker_is_back_soon_and_its_siblings_are_untouched(
     assert after["0"] == before["0"]
     assert after["1"] != before["1"]
     assert took_s < BACK_LIMIT_S
-    measured(f"a killed worker's successor answers {took_s:.2f} s after its death (promised: 2 s)")
+    measured(18, "from a worker's death to its successor's first answer", f"{took_s:.2f} s", promised="2 s")
     assert [(line["worker"], line["because"]) for line in gateway.logged("worker died")] == [
         ("1", "WorkerDied: killed by SIGKILL")
     ]
@@ -195,9 +196,7 @@ def test_wrong_settings_change_nothing_and_are_told_whole(gateway: GatewayProces
     assert worker_pids(gateway) == before
 
 
-def test_workers_are_rolled_under_load_and_nobody_notices(
-    gateway: GatewayProcess, measured: Callable[[str], None]
-) -> None:
+def test_workers_are_rolled_under_load_and_nobody_notices(gateway: GatewayProcess, measured: Figures) -> None:
     """A setting of [server] takes new processes: each serves before the one that it follows drains."""
     before = worker_pids(gateway)
     with under_load(gateway) as tally:
@@ -211,7 +210,12 @@ def test_workers_are_rolled_under_load_and_nobody_notices(
     assert tally.whole > 0
     assert tally.streamed > 0
     assert not set(worker_pids(gateway).values()) & set(before.values())
-    measured(f"two workers rolled in {took_s:.1f} s: {tally.whole + tally.streamed} requests, none failed")
+    measured(
+        18,
+        "two workers rolled under load",
+        f"{tally.whole + tally.streamed} requests in {took_s:.1f} s, none failed",
+        promised="no failure",
+    )
 
 
 def test_told_to_stop_under_load_all_workers_finish_what_they_have(gateway: GatewayProcess) -> None:

@@ -1,0 +1,51 @@
+"""Two options for all tests: how long the proofs last, and where their figures go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.figures import Figures
+from tests.promises_page import updated
+
+FIGURES = pytest.StashKey[Figures]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("proofs")
+    group.addoption("--soak", type=float, default=1.0, metavar="TIMES", help="do so many times as much of each proof")
+    group.addoption("--promises", type=Path, metavar="PAGE", help="only measure, and write the figures into this page")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --promises, only what measures is run."""
+    if config.getoption("--promises") is not None:
+        measuring = [item for item in items if "measured" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in measuring])
+        items[:] = measuring
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> float:
+    """How many times as much as usual a proof shall do."""
+    times: float = request.config.getoption("--soak")
+    return times
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest) -> Figures:
+    """Takes what is measured, for the end of the run and for the page of promises."""
+    return request.config.stash.setdefault(FIGURES, Figures())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for figure in config.stash.get(FIGURES, Figures()):
+        terminalreporter.write_line(f"measured: {figure}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    page: Path | None = session.config.getoption("--promises")
+    if page is not None and (figures := session.config.stash.get(FIGURES, Figures())):
+        before = page.read_text() if page.exists() else ""
+        page.write_text(updated(before, figures, session.config.getoption("--soak")))
