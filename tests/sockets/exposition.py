@@ -1,0 +1,25 @@
+"""What /metrics says, as numbers."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.sockets.processes import GatewayProcess
+
+
+def samples(gateway: GatewayProcess) -> dict[tuple[str, str], float]:
+    """Every sample by its name and its labels as they are written."""
+    found = {}
+    for line in httpx.get(f"{gateway.url}/metrics").text.splitlines():
+        if line and not line.startswith("#"):
+            series, value = line.rsplit(" ", 1)
+            name, _, labels = series.partition("{")
+            found[name, labels.rstrip("}")] = float(value)
+    return found
+
+
+def total(gateway: GatewayProcess, name: str, *labels: str) -> float:
+    """The sum of the samples of that name that have all these labels, each as `name="value"`."""
+    return sum(
+        value for (found, has), value in samples(gateway).items() if found == name and all(x in has for x in labels)
+    )

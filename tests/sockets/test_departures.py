@@ -1,0 +1,160 @@
+"""Thousands of clients that go away at random moments, at every endpoint: afterwards everything is as it was before."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from bench.machine import resident_bytes
+from tests.edge.serving import Client, post
+from tests.figures import Figures
+from tests.sockets import scripts
+from tests.sockets.callers import AT_REST_S, MEGABYTE, at_rest, call, in_time, together
+from tests.sockets.exposition import samples
+from tests.sockets.moves import FAMILIES
+from tests.sockets.processes import GatewayProcess, running
+from tests.sockets.test_leaving_everywhere import ENDPOINTS, PROVIDERS, UNSERVED, pauses, talks_on
+from tests.sockets.upstream import Upstream
+
+DEPARTURES = 500
+AT_ONCE = 16
+WARM_UP = 300
+LONGEST_STAY_S = 0.1
+MAY_GROW_BYTES = 16 * MEGABYTE
+"""What the resident set may have more of afterwards, however many they were."""
+LIMITS = "requests_per_minute = 1000000000\ntokens_per_minute = 1000000000\n"
+"""Out of anybody's reach, but counted."""
+SETTINGS = f"""
+[responses]
+max_count = 100
+[providers.openai]
+{LIMITS}
+[providers.anthropic]
+{LIMITS}
+[providers.google]
+{LIMITS}
+[providers.sandbox]
+kind = "sandbox"
+tokens_per_s = 2000
+{LIMITS}
+"""
+SANDBOX = {"embeddings": "sandbox/embedding"}
+
+
+@pytest.fixture
+def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[GatewayProcess]:
+    """One of its own: what it holds is what these clients have left."""
+    with running(tmp_path, settings=SETTINGS, environ=upstream.environ) as gateway:
+        yield gateway
+
+
+class Crowd:
+    """Clients that choose by chance whom they ask, how long they stay and how they leave."""
+
+    def __init__(self, gateway: GatewayProcess, upstream: Upstream, chance: random.Random) -> None:
+        self._gateway = gateway
+        self._chance = chance
+        self._models = {
+            provider: [
+                upstream.plays(script, family=FAMILIES[provider]) for script in (scripts.silent, pauses, talks_on)
+            ]
+            for provider in PROVIDERS
+        }
+        self.ends: Counter[str] = Counter()
+
+    async def come_and_go(self, count: int) -> None:
+        """So many of them, some at a time; returns when all have gone."""
+        places = trio.CapacityLimiter(AT_ONCE)
+
+        async def one(_: int) -> None:
+            async with places:
+                await self._one()
+
+        await together(count, one)
+
+    async def _one(self) -> None:
+        chance = self._chance
+        wire, speaks = self._request()
+        whole = chance.random() < 0.8
+        client = await call(self._gateway)
+        if whole and speaks and chance.random() < 0.5:
+            await client.send(wire)
+            assert b" 200 " in await client.read_until(b"\r\n")
+            self.ends["in the middle of an answer"] += 1
+            wire = b""
+        with trio.move_on_after(chance.random() * LONGEST_STAY_S):
+            await client.send(wire if whole else wire[: chance.randrange(len(wire))])
+            await client.rest()
+        self.ends["at any time"] += 1
+        await self._leave(client)
+
+    def _request(self) -> tuple[bytes, bool]:
+        """One, and whether its answer begins while the client waits."""
+        chance = self._chance
+        name = chance.choice(list(ENDPOINTS))
+        provider = chance.choice([each for each in (*PROVIDERS, "sandbox") if (name, each) not in UNSERVED])
+        endpoint = ENDPOINTS[name]
+        stream = endpoint.streams and chance.random() < 0.6
+        if provider == "sandbox":
+            model = SANDBOX.get(name, "sandbox/lorem")
+        else:
+            model = chance.choice(self._models[provider][1:]) if stream else self._models[provider][0]
+        body: dict[str, Any] = {"model": model, **endpoint.body, **({"stream": True} if stream else {})}
+        return post(endpoint.path, json.dumps(body).encode(), "Content-Type: application/json"), stream
+
+    async def _leave(self, client: Client) -> None:
+        match self._chance.randrange(3):
+            case 0:
+                client.stream.close(abort=True)
+            case 1:
+                client.stream.close()
+            case _:
+                with suppress(OSError):
+                    client.stream.send_eof()
+                    with trio.move_on_after(0.5):
+                        await client.rest()
+                client.stream.close()
+
+
+def tokens_in_use(gateway: GatewayProcess) -> list[tuple[str, str]]:
+    """Gauges of what calls hold that are not at zero."""
+    held = ("gateway_in_flight", "gateway_waiting", "gateway_memory_bytes", "gateway_actor_mailbox_depth")
+    return [(name, labels) for (name, labels), value in samples(gateway).items() if name in held and value]
+
+
+async def test_nothing_is_left_of_all_who_went_away(
+    gateway: GatewayProcess, upstream: Upstream, measured: Figures, soak: float
+) -> None:
+    crowd = Crowd(gateway, upstream, random.Random(7))
+    count = int(DEPARTURES * soak)
+    with trio.fail_after(60 * max(1.0, soak)):
+        await crowd.come_and_go(WARM_UP)
+        await in_time(lambda: at_rest(gateway), AT_REST_S)
+        descriptors, resident = gateway.descriptors(), resident_bytes(gateway.pid)
+        await crowd.come_and_go(count)
+        await in_time(lambda: at_rest(gateway), AT_REST_S)
+        await in_time(lambda: gateway.descriptors() == descriptors, AT_REST_S)
+    assert tokens_in_use(gateway) == []
+    assert {actor["restarts"] for actor in gateway.actors().values()} == {0}
+    grown = resident_bytes(gateway.pid) - resident
+    assert grown <= MAY_GROW_BYTES
+    lines = gateway.logged("request")
+    assert max(Counter(line["correlation_id"] for line in lines).values()) == 1, "each has one outcome"
+    assert [line for line in lines if line["status"] >= 500] == []
+    outcomes = Counter(line["outcome"] for line in lines)
+    assert outcomes["disconnected"] > count / 4
+    assert crowd.ends["in the middle of an answer"] > count / 10
+    measured(
+        5,
+        f"left of {count} clients that went away at random moments, at every endpoint",
+        f"permits, bytes, connections, descriptors: none; resident set {grown / MEGABYTE:+.1f} MiB",
+        promised=f"nothing; at most {MAY_GROW_BYTES // MEGABYTE} MiB",
+    )
