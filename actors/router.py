@@ -233,6 +233,9 @@ class RouterActor(Actor[Call | Report]):
 
     def _failed(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
         """An attempt ended without content: again, elsewhere, or the end."""
+        if attempt.scope is None and attempt.operation in ("first", "fallback"):
+            # A breaker or a limit refused it: an outage must not pay for retries with what it never saw.
+            self._budget(attempt.candidate.provider).never_sent()
         plan.ended(attempt, failure)
         if plan.has_live_attempts or plan.backoff_pending:
             return  # a hedge is still running: its outcome decides

@@ -11,7 +11,7 @@ WHOLE = 1_000_000
 
 
 class RetryBudget:
-    """Each first attempt deposits, each retry or hedge spends one."""
+    """Each first attempt that is sent deposits, each retry or hedge spends one."""
 
     __slots__ = ("_balance", "_cap", "_deposit")
 
@@ -23,6 +23,10 @@ class RetryBudget:
     def first_attempt(self) -> None:
         """A call is tried here for the first time."""
         self._balance = min(self._balance + self._deposit, self._cap)
+
+    def never_sent(self) -> None:
+        """What was counted as a first attempt did not reach the provider: it pays for nothing."""
+        self._balance = max(self._balance - self._deposit, 0)
 
     def spend(self) -> bool:
         """Pays for one retry or hedge; False where the budget is used up, and nothing is spent."""

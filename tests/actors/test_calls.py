@@ -99,6 +99,18 @@ async def test_a_total_outage_is_told_and_does_not_hammer(autojump_clock: MockCl
         house.assert_at_rest()
 
 
+async def test_what_a_breaker_refuses_pays_for_no_retries(autojump_clock: MockClock) -> None:
+    """Two calls fail five times, three of them as retries; fifty-one more never reach the provider."""
+    async with House({"a": [fails(ServerError("500"))]}, router=EXACT).running() as house:
+        for calls in (3, 50):
+            for _ in range(calls):
+                with pytest.raises((ServerError, Unavailable)):
+                    await house.ask()
+            assert len(house.played) == 5
+            assert house.router.view()["retry_budgets"]["a"] == 0.4, "3 + 2 * 0.2 - 3"
+        house.assert_at_rest()
+
+
 async def test_a_429_is_waited_out_for_as_long_as_it_says(autojump_clock: MockClock) -> None:
     """Retry-After of 2 s: the same candidate is asked again at exactly 2 s."""
     throttled = Throttled("slow down", retry_after=2)
