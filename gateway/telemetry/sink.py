@@ -106,13 +106,19 @@ class BufferedLog:
         self._lines.clear()
         self._lines_bytes = 0
 
+    def _whole_lines(self) -> memoryview:
+        """What a pipe takes in one piece, cut at a line's end where there is one: other workers write into it too."""
+        piece = self._rest[:ATOMIC_BYTES]
+        end = len(piece) if len(self._rest) == len(piece) else bytes(piece).rfind(b"\n") + 1
+        return piece[:end] if end else piece
+
     def _write_rest(self) -> bool:
         """False where the reader takes no more now."""
         while self._rest:
             if self._is_file:
                 piece = self._rest
             elif self._poll.poll(0):
-                piece = self._rest[:ATOMIC_BYTES]
+                piece = self._whole_lines()
             else:
                 return False
             try:

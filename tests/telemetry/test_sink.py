@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from gateway.telemetry.sink import FLUSH_AT_BYTES, BufferedLog
+from gateway.telemetry.sink import ATOMIC_BYTES, FLUSH_AT_BYTES, BufferedLog
 
 URGENT = '{"level":"error","event":"broken"}'
 
@@ -197,3 +197,20 @@ def test_what_utf8_cannot_say_is_escaped(pipe: tuple[int, int]) -> None:
     log.write('{"x":"\ud800 \u00e9"}')
     log.flush()
     assert json.loads(read_all(reader)) == {"x": "\ud800 \u00e9"}
+
+
+def test_what_goes_into_a_pipe_ends_with_a_line_for_others_write_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line longer than the pipe's own piece has to be cut all the same."""
+    reader, writer = os.pipe()
+    pieces: list[bytes] = []
+    monkeypatch.setattr(os, "write", lambda _, piece: pieces.append(bytes(piece)) or len(piece))
+    log = BufferedLog(writer)
+    lines = ["a" * 1500, "b" * 1500, "c" * 1500, "d" * 5000, "e" * 10]
+    for line in lines:
+        log.write(line)
+    assert log.flush()
+    assert b"".join(pieces).decode() == "".join(f"{line}\n" for line in lines)
+    assert all(piece.endswith(b"\n") for piece in pieces if b"d" not in piece)
+    assert max(map(len, pieces)) <= ATOMIC_BYTES
+    os.close(reader)
+    os.close(writer)
