@@ -85,7 +85,7 @@ class Settled:
         if isinstance(provider, SandboxProvider):
             profile, client = sandbox.profile(name), self._sandbox(name, provider)
         else:
-            profile = profile_of(provider.kind, name, provider.base_url)
+            profile = profile_of(provider.kind, name, provider.base_url, responses=provider.responses)
             asks_with_clients_key = provider.auth == "passthrough"
         output_limit = partial(self.catalog.output_limit, name)
         calls = HttpCalls(

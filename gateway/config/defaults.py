@@ -19,24 +19,25 @@ BASE_URL_VARIABLES = {
 }
 
 
-def _cloud(kind: Kind, base_url: str, api_key_env: str) -> CloudProvider:
+def _cloud(kind: Kind, base_url: str, api_key_env: str, *, responses: bool = False) -> CloudProvider:
     return CloudProvider(
         kind=kind,
         base_url=base_url,
         api_key_env=(api_key_env,),
         requests_per_minute=10_000,
         tokens_per_minute=2_000_000,
+        responses=responses,
     )
 
 
 def default_providers() -> dict[str, Provider]:
     """The five clouds and the sandbox."""
     return {
-        "openai": _cloud("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+        "openai": _cloud("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", responses=True),
         "anthropic": _cloud("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
         "google": _cloud("gemini", "https://generativelanguage.googleapis.com", "GEMINI_API_KEY"),
         "deepseek": _cloud("openai", "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
-        "openrouter": _cloud("openai", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+        "openrouter": _cloud("openai", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", responses=True),
         "sandbox": SandboxProvider(kind="sandbox"),
     }
 

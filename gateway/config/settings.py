@@ -224,6 +224,8 @@ class CloudProvider(ProviderBase, frozen=True, kw_only=True):
     """The variables that may hold its keys, in order; none where it asks for no key."""
     auth: Literal["key", "passthrough"] = "key"
     """Whether it sees our key or the client's own."""
+    responses: bool = False
+    """Whether it has OpenAI's /responses beside chat completions; the kind openai alone can have them."""
     upstream: ProviderUpstream = ProviderUpstream()
 
 

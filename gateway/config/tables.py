@@ -86,6 +86,10 @@ def _checked(reader: Reader, provider: CloudProvider, table: Mapping[str, Any], 
         reader.note((*path, "api_key_env"), "each variable once", None, shown=", ".join(variables))
     if provider.auth == "passthrough" and table.get("api_key_env"):
         reader.note((*path, "auth"), "one source of keys: api_key_env or the client's own", provider.auth)
+    if provider.kind != "openai" and "responses" in table:
+        reader.note(
+            (*path, "responses"), 'kind = "openai", which this setting is for', None, shown=f'"{provider.kind}"'
+        )
     try:
         address = normal_base_url(provider.base_url, provider.kind)
     except BadAddress as bad:

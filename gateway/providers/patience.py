@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from actors.letters import Timeouts
 from gateway.config.routing import Glob
 from gateway.config.settings import Model, ProviderTimeouts, TimeoutSettings
 
-_REASON_FIRST = tuple(
-    Glob(pattern)
-    for pattern in (
-        "o1*",
-        "o3*",
-        "o4*",
-        "gpt-5*",
-        "gpt-6*",
-        "gpt-oss-*",
-        "codex-*",
-        "deepseek-reasoner*",
-        "deepseek-r1*",
-        "deepseek-v4*",
-        "gemini-2.5-pro*",
-        "gemini-3*-pro*",
-        "grok-4*",
-        "qwq-*",
-        "magistral-*",
-        "*-thinking*",
-        "*:thinking",
-        "*-reasoning*",
-        "*-deep-research*",
-    )
+_OPENAIS_THAT_REASON = tuple(Glob(pattern) for pattern in ("o1*", "o3*", "o4*", "gpt-5*", "gpt-6*", "codex-*"))
+_REASON_FIRST = (
+    *_OPENAIS_THAT_REASON,
+    *(
+        Glob(pattern)
+        for pattern in (
+            "gpt-oss-*",
+            "deepseek-reasoner*",
+            "deepseek-r1*",
+            "deepseek-v4*",
+            "gemini-2.5-pro*",
+            "gemini-3*-pro*",
+            "grok-4*",
+            "qwq-*",
+            "magistral-*",
+            "*-thinking*",
+            "*:thinking",
+            "*-reasoning*",
+            "*-deep-research*",
+        )
+    ),
 )
 """Models that think before their first word whether or not they are asked to."""
 
@@ -40,13 +38,17 @@ _LONGER_WHEN_REASONING = frozenset({"first_token_s", "idle_s", "hedge_after_s"})
 
 def reasons_first(model: str) -> bool:
     """Whether a provider's model is known to be silent for long before it answers; a vendor's prefix does not count."""
-    name = model.rpartition("/")[2].lower()
-    return any(glob.matches(name) for glob in _REASON_FIRST)
+    return _matches(_REASON_FIRST, model)
 
 
 def hands_reasoning_out(model: str) -> bool:
     """Whether a model of OpenAI's reasons, and gives what it thought encrypted; those of the chat product do not."""
-    return reasons_first(model) and "-chat" not in model.lower()
+    return _matches(_OPENAIS_THAT_REASON, model) and "-chat" not in model.lower()
+
+
+def _matches(globs: Iterable[Glob], model: str) -> bool:
+    name = model.rpartition("/")[2].lower()
+    return any(glob.matches(name) for glob in globs)
 
 
 def timeouts_for(

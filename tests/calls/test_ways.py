@@ -56,7 +56,13 @@ async def test_so_are_they_for_a_stream_which_ends_with_their_last_event() -> No
 
 @pytest.mark.parametrize(
     ("provider", "model"),
-    [("openai", "gpt-4.1"), ("openai", "gpt-5-chat-latest"), ("azure", "gpt-5.1"), ("openrouter", "openai/gpt-5.1")],
+    [
+        ("openai", "gpt-4.1"),
+        ("openai", "gpt-5-chat-latest"),
+        ("azure", "gpt-5.1"),
+        ("openai", "gpt-oss-120b"),
+        ("openrouter", "openai/gpt-5.1"),
+    ],
 )
 async def test_all_others_are_asked_for_chat_completions(provider: str, model: str) -> None:
     """Who speaks OpenAI's dialect need not have all of its API; OpenRouter's has signatures in its chat completions."""

@@ -231,6 +231,12 @@ def test_an_error_of_many_mistakes_counts_them() -> None:
     assert str(ConfigError([mistake, mistake])).startswith("2 mistakes in the configuration:\n  a: b: expected c")
 
 
+def test_responses_are_a_matter_of_openais_dialect(tmp_path: Path) -> None:
+    assert keys_of(refused("[providers.google]\nresponses = true\n", tmp_path)) == ["providers.google.responses"]
+    assert keys_of(refused("[providers.sandbox]\nresponses = true\n", tmp_path)) == ["providers.sandbox.responses"]
+    assert not load(written("[providers.openai]\nresponses = false\n", tmp_path), {}).providers["openai"].responses  # type: ignore[union-attr]
+
+
 def test_a_limit_that_adapts_has_room_to_do_so(tmp_path: Path) -> None:
     text = "[providers.openai]\nadaptive_concurrency = true\nmax_concurrent = 3\n"
     assert keys_of(refused(text, tmp_path)) == ["providers.openai.min_concurrent"]

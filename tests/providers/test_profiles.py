@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.config.defaults import default_providers
+from gateway.config.settings import CloudProvider
 from gateway.providers.directory import profile_of
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Origin, parse_base_url
@@ -41,6 +43,30 @@ def test_a_provider_of_ones_own_is_taken_for_openai() -> None:
     assert profile.name == "my-vllm"
     assert "context_length_exceeded" in profile.window_codes
     assert not profile.sends_usage_unasked
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "responses", "reasoning"),
+    [
+        ("openai", None, True, True),
+        ("openai", False, False, False),
+        ("openrouter", None, True, False),
+        ("openrouter", False, False, False),
+        ("deepseek", None, False, False),
+        ("azure", None, False, False),
+        ("azure", True, True, True),
+    ],
+)
+def test_who_has_responses_can_be_said(name: str, said: bool | None, responses: bool, reasoning: bool) -> None:
+    """OpenRouter hands reasoning out in chat completions too; OpenAI, and who serves its API whole, only there."""
+    profile = profile_of("openai", name, "http://127.0.0.1:8000/v1", responses=said)
+    assert (profile.offers_responses, profile.reasons_in_responses) == (responses, reasoning)
+
+
+def test_what_the_configuration_takes_for_granted_is_what_is_known() -> None:
+    for name, provider in default_providers().items():
+        if isinstance(provider, CloudProvider):
+            assert provider.responses is profile_of(provider.kind, name, provider.base_url).offers_responses
 
 
 def test_only_useful_headers_reach_the_client() -> None:

@@ -255,7 +255,10 @@ def _delta(delta: Json, reason: str | None = None) -> Json:
 
 
 class Responses:
-    """OpenAI's responses, encrypted reasoning and all."""
+    """OpenAI's responses, encrypted reasoning and all; `named` where its items come back under their ids."""
+
+    def __init__(self, *, named: bool = True) -> None:
+        self._named = named
 
     def tell(self, asked: Asked, move: Move) -> None:
         response = {
@@ -293,7 +296,15 @@ class Responses:
         ]
 
     def _essence(self, item: Json) -> Json:
-        names = ("type", "id", "encrypted_content", "summary", "call_id", "name", "arguments")
+        names = (
+            *(["id"] if self._named else []),
+            "type",
+            "encrypted_content",
+            "summary",
+            "call_id",
+            "name",
+            "arguments",
+        )
         return {name: item[name] for name in names if name in item}
 
     def _items(self, move: Move) -> list[Json]:
@@ -316,7 +327,9 @@ class Responses:
         for index, item in enumerate(items):
             place = {"item_id": item["id"], "output_index": index}
             yield {"type": "response.output_item.added", "output_index": index, "item": _unsaid(item)}
-            if item["type"] == "message":
+            if item["type"] == "reasoning":
+                yield from _summary_events(place, item["summary"][0])
+            elif item["type"] == "message":
                 yield from _text_events(place, item["content"][0])
             elif item["type"] == "function_call":
                 for piece in halves(item["arguments"]):
@@ -331,6 +344,15 @@ def _unsaid(item: Json) -> Json:
     """An item as it begins."""
     empty = {"message": {"content": []}, "function_call": {"arguments": ""}, "reasoning": {"summary": []}}
     return {**item, **empty[item["type"]]}
+
+
+def _summary_events(place: Json, part: Json) -> Iterator[Json]:
+    place = {**place, "summary_index": 0}
+    yield {"type": "response.reasoning_summary_part.added", **place, "part": {**part, "text": ""}}
+    for piece in halves(part["text"]):
+        yield {"type": "response.reasoning_summary_text.delta", **place, "delta": piece}
+    yield {"type": "response.reasoning_summary_text.done", **place, "text": part["text"]}
+    yield {"type": "response.reasoning_summary_part.done", **place, "part": part}
 
 
 def _text_events(place: Json, part: Json) -> Iterator[Json]:

@@ -73,6 +73,11 @@ def empty_part(item: OutputItem) -> Reasoning | ToolCall | None:
     return None
 
 
+def summary_of(item: OutputItem) -> str:
+    """What is told of a reasoning."""
+    return "\n\n".join(each.text for each in item.summary or ())
+
+
 def empty_content(content: Content) -> Text | Refusal | None:
     """What a part of a message becomes, without its words."""
     if content.type == "output_text":

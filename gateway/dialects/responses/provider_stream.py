@@ -23,6 +23,7 @@ from gateway.dialects.responses.provider_shapes import (
     empty_content,
     empty_part,
     finish_of,
+    summary_of,
 )
 from gateway.dialects.sse import SseSplitter
 from gateway.errors import UpstreamBroken
@@ -154,11 +155,13 @@ class ResponsesAnswerDecoder:
             told.append(Added(event.delta))
 
     def _finish_item(self, item: OutputItem, index: int, told: list[Event]) -> None:
-        """The signature of a reasoning comes with its end, as do arguments that were not said before."""
+        """The signature of a reasoning comes with its end, as do words that were not said before."""
         if self._open != index:
             return
         if item.type == "function_call" and not self._said:
             told.append(Added(item.arguments or "{}"))
+        elif item.type == "reasoning" and not self._said and (thought := summary_of(item)):
+            told.append(Added(thought))
         if item.type == "reasoning" and item.encrypted_content is not None:
             told.append(Signed(item.encrypted_content))
         self._close(told)

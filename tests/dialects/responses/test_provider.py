@@ -124,6 +124,16 @@ def test_a_call_without_arguments_has_an_empty_object() -> None:
     ]
 
 
+def test_a_thought_that_is_only_told_at_its_end_is_told() -> None:
+    events = read(
+        BEGUN,
+        event("response.output_item.added", output_index=0, item={"type": "reasoning", "id": "rs_1"}),
+        event("response.output_item.done", output_index=0, item=THOUGHT),
+        event("response.completed", response={**WHOLE, "output": [THOUGHT]}),
+    )
+    assert assemble(events).choices[0].parts == REPLY.choices[0].parts[:1]
+
+
 def test_a_refusal_and_an_answer_that_was_cut_short() -> None:
     message = {"type": "message", "content": [{"type": "refusal", "refusal": "No."}]}
     cut = {**WHOLE, "status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": [message]}
