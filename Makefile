@@ -15,6 +15,7 @@ $(VENV)/.run: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q actors gateway  # so that the first start is no slower than the others
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
