@@ -207,6 +207,7 @@ async def test_where_no_key_is_left_the_asker_hears_it_and_the_provider_is_asked
         with pytest.raises(KeyRefused):
             await it.ask()
         assert keys_asked(it) == ["a", "b", "a"]
+        assert state_of(it, "a")["cooldown_s"] == 5, "what it hears within its pause says nothing new"
         answering = True
         assert await it.ask() == "back"
 
