@@ -4,7 +4,6 @@ Failure                    base: retryable, elsewhere, blame, retry_after, throt
 ├── Overloaded             no room: a mailbox, the waiters, permits, tokens or bytes are used up
 │   └── RateLimited        a limit of requests or tokens a minute is used up
 ├── Unavailable            not taking calls now: breaker open, cooling down, draining
-│   └── KeyRefused         the provider does not know the gateway's key
 ├── TimedOut               one phase of an attempt took too long
 ├── DeadlineExceeded       the call's own absolute deadline has passed
 ├── ActorDied              the actor that held the call crashed or was stopped
@@ -111,16 +110,6 @@ class Unavailable(Failure):
 
     retryable = True
     elsewhere = True
-
-
-class KeyRefused(Unavailable):
-    """The provider does not know the gateway's key; only the gateway's operator can help."""
-
-    key_fault = KeyFault.REFUSED
-
-    @classmethod
-    def by(cls, provider: str) -> KeyRefused:
-        return cls(f"{provider} does not accept the gateway's key: this is for whoever runs the gateway to mend.")
 
 
 class TimedOut(Failure):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors.errors import Failure, KeyRefused, RateLimited
+from actors.errors import Failure, KeyFault, RateLimited
 from actors.letters import Attempt, Call, Candidate
 from actors.policy.bucket import NewBucket, bucket_of
 from actors.policy.concurrency import ConcurrencyLimit
@@ -176,7 +176,7 @@ class Plan:
 
     def ended(self, attempt: Attempt, failure: Failure) -> None:
         """Notes what an attempt's end says about the call."""
-        if attempt.sent_at is not None and (self.worst is None or not isinstance(failure, KeyRefused)):
+        if attempt.sent_at is not None and (self.worst is None or failure.key_fault is not KeyFault.REFUSED):
             self.worst = failure
         if attempt.content_at is not None and self.broken is None:
             self.broken = failure

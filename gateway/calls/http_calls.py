@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from actors.errors import Failure, KeyFault, KeyRefused
+from actors.errors import KeyFault
 from actors.letters import Attempt, Call
 from gateway.calls.course import Course
 from gateway.calls.large_bodies import LARGE_BYTES, LargeBodies
@@ -22,13 +22,12 @@ from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamClient, UpstreamR
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelReply, ModelRequest, RawHeaders
 from gateway.dialects.openai_errors import status_of
-from gateway.errors import InvalidRequest, UpstreamBroken
+from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
 
 ERROR_LIMIT_BYTES: Final = 1024 * 1024
-_UNAUTHORIZED: Final = 401
 _OURS: Final = frozenset(
     {b"authorization", b"content-type", b"content-length", b"accept", b"user-agent", b"host", b"x-request-id"}
 )
@@ -157,7 +156,7 @@ class HttpCalls:
         headers = useful_headers(response.headers, content_type=json_content_type(response.headers))
         return ModelReply(response.status, headers, answer.body)
 
-    async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> Failure:
+    async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> GatewayError:
         """The failure for an answer whose status is not 2xx."""
         if response.status < 400:
             return UpstreamBroken(f"{self.profile.name} answered with the status {response.status}.")
@@ -166,11 +165,8 @@ class HttpCalls:
 
     def _judge(
         self, request: ModelRequest, way: Way, headers: RawHeaders, body: bytes, status: int | None = None
-    ) -> Failure:
-        """The failure for an error object, as the client reads it; it says its own status where HTTP's was 200.
-
-        A 401 that our own key brought is no client's to read: it would look for the fault in its own.
-        """
+    ) -> UpstreamError:
+        """The failure for an error object, as the client reads it; it says its own status where HTTP's was 200."""
         secrets = self._secrets
         if self._passthrough and request.client_key:
             secrets = [*secrets, request.client_key.encode()]
@@ -189,8 +185,8 @@ class HttpCalls:
         )
         if self._passthrough:
             failure.key_fault = KeyFault.FOREIGN
-        elif failure.status == _UNAUTHORIZED:
-            return KeyRefused.by(self.profile.name)
+        elif failure.key_fault is KeyFault.REFUSED:
+            failure.retryable = failure.elsewhere = True  # the next candidate has a key of its own
         return failure
 
 

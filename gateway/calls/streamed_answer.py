@@ -8,20 +8,20 @@ from typing import Final
 
 import trio
 
-from actors.errors import Failure, Stage
+from actors.errors import Stage
 from gateway.calls.course import Course
 from gateway.calls.passage import Passage
 from gateway.calls.progress import noting
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamResponse
 from gateway.dialects.envelope import ModelReply, RawHeaders, Usage
-from gateway.errors import GatewayError, UpstreamBroken, UpstreamTooLarge
+from gateway.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamTooLarge
 from gateway.providers.headers import useful_headers
 
 TRAILER_S: Final = 5.0
 """How long usage and `[DONE]` are waited for once the answer is whole."""
 CONTENT_TYPE: Final = b"text/event-stream; charset=utf-8"
 
-Judge = Callable[[RawHeaders, bytes], Failure]
+Judge = Callable[[RawHeaders, bytes], UpstreamError]
 """The failure for an error object that came with status 200."""
 
 
@@ -119,7 +119,7 @@ class StreamedAnswer:
                 pass  # the client has the answer; a cut after it is none of its concern
         return b""
 
-    def _failure(self, error: bytes) -> Failure:
+    def _failure(self, error: bytes) -> GatewayError:
         failure = self._judge(self._response.headers, error)
         if self._attempt.content_at is None:
             return failure

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from actors.errors import Failure, KeyRefused
+from actors.errors import Failure
 from gateway.dialects.openai_errors import error_body
 from gateway.errors import Description, Unauthorized, UpstreamError, describe
 from gateway.exchange import Answer, Headers
@@ -31,7 +31,7 @@ def error_answer(failure: Failure, render: RenderError = error_body) -> Answer:
     if isinstance(failure, Unauthorized):
         headers.append(_CHALLENGE)
     retry_after = description.retry_after
-    if retry_after is None and description.status == 503 and failure.retryable and not isinstance(failure, KeyRefused):
+    if retry_after is None and description.status == 503 and failure.retryable:
         retry_after = _PATIENCE_S
     return Answer(description.status, _with_retry_after(headers, retry_after), render(description))
 

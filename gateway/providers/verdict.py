@@ -15,6 +15,7 @@ from gateway.providers.retry_after import MOST_S, retry_after, until_epoch_ms
 
 RETRYABLE: Final = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Those that may go better the next time; 52x are Cloudflare's, which stands before most providers."""
+_UNAUTHORIZED: Final = 401
 _UNPAID: Final = 402
 _FORBIDDEN: Final = 403
 _CONFLICT: Final = 409
@@ -79,7 +80,7 @@ def upstream_error(
         elsewhere=too_long or exhausted,
         blame=Blame.MODEL if status >= 500 else Blame.NOBODY,
         throttled=status == _TOO_MANY,
-        key_fault=KeyFault.UNFIT if exhausted or _is_unfit(status, said) else None,
+        key_fault=_key_fault(status, said, exhausted=exhausted),
         wants_window=too_long,
         retry_after=_retry_after(profile, headers, said, now),
     )
@@ -106,9 +107,13 @@ def _is_exhausted(profile: Profile, status: int, said: ProviderMessage) -> bool:
     return _says(said, profile.exhausted_phrases)
 
 
-def _is_unfit(status: int, said: ProviderMessage) -> bool:
-    """Whether another account may do what this one may not; OpenRouter says 403 of words that it does not pass on."""
-    return status == _UNPAID or (status == _FORBIDDEN and not _MODERATION & said.metadata.keys())
+def _key_fault(status: int, said: ProviderMessage, *, exhausted: bool) -> KeyFault | None:
+    """Whether a key is unknown, or another one may do what this one may not; OpenRouter says 403 of words that it does not pass on."""
+    if status == _UNAUTHORIZED:
+        return KeyFault.REFUSED
+    if exhausted or status == _UNPAID or (status == _FORBIDDEN and not _MODERATION & said.metadata.keys()):
+        return KeyFault.UNFIT
+    return None
 
 
 def _says(said: ProviderMessage, phrases: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.errors import Failure, KeyFault, KeyRefused
+from actors.errors import Failure, KeyFault
 from actors.events import KeyMoved, Retried
 from actors.letters import Attempt
 from tests.actors.house import House, Script, answers, fails, streams
@@ -29,7 +29,15 @@ class Unfit(Failure):
     key_fault = KeyFault.UNFIT
 
 
-REFUSED = KeyRefused.by("p")
+class KeyRefused(Failure):
+    """A 401."""
+
+    retryable = True
+    elsewhere = True
+    key_fault = KeyFault.REFUSED
+
+
+REFUSED = KeyRefused("p does not know this key")
 
 
 def by_key(**scripts: Script) -> Script:

@@ -92,9 +92,9 @@ def test_failures_keep_their_place(door: Door, upstream: Upstream) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         door.client.chat.completions.create(model="sandbox/echo", messages=[])
     assert refused.value.param == "messages"
-    with pytest.raises(openai.PermissionDeniedError, match="The provider's own words") as told:
+    with pytest.raises(openai.AuthenticationError, match="The provider's own words") as told:
         door.client.chat.completions.create(
-            model=upstream.plays(refuses(403, "The provider's own words.")), messages=ASKED
+            model=upstream.plays(refuses(401, "The provider's own words.")), messages=ASKED
         )
     assert told.value.response.headers["x-should-retry"] == "false"
     with pytest.raises(openai.NotFoundError):

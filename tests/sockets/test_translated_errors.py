@@ -56,18 +56,13 @@ def _retry_info(delay: str) -> dict[str, Any]:
     return {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
 
 
-def _our_key(fault: Fault, provider: str) -> Fault:
-    """What clients hear of a provider that does not know the gateway's key."""
-    return fault._replace(told=503, message=f"{provider} does not accept the gateway's key")
-
-
 BAD_KEY = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
 QUOTA_OF_THE_DAY = {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}
 PAGE = b"<html><body>Bad gateway at 10.0.0.7</body></html>"
 DEEPSEEK, OPENROUTER, OPENAI = "deepseek", "anthropic/claude", "gpt"
 
 FAULTS = {
-    "gemini, a bad key": _our_key(gemini(400, "INVALID_ARGUMENT", 503, "provider_unavailable", BAD_KEY), "google"),
+    "gemini, a bad key": gemini(400, "INVALID_ARGUMENT", 401, "invalid_api_key", BAD_KEY),
     "gemini, a wrong field": gemini(400, "INVALID_ARGUMENT", 400, "invalid_request_error"),
     "gemini, forbidden": gemini(403, "PERMISSION_DENIED", 403, "forbidden"),
     "gemini, no such model": gemini(404, "NOT_FOUND", 404, "model_not_found"),
@@ -87,7 +82,7 @@ FAULTS = {
         400, "invalid_request_error", "insufficient_quota", "Your credit balance is too low to access the API."
     ),
     "claude, too long": claude(400, "invalid_request_error", "context_length_exceeded", "prompt is too long: 9 > 8"),
-    "claude, a bad key": _our_key(claude(401, "authentication_error", "provider_unavailable"), "anthropic"),
+    "claude, a bad key": claude(401, "authentication_error", "invalid_api_key"),
     "claude, forbidden": claude(403, "permission_error", "forbidden"),
     "claude, no such model": claude(404, "not_found_error", "model_not_found"),
     "claude, too large": claude(413, "request_too_large", "request_too_large"),
@@ -101,10 +96,8 @@ FAULTS = {
         DEEPSEEK, 400, 400, "invalid_request_error", code="invalid_request_error"
     )._replace(fields=(("content-type", "application/octet-stream"),)),
     "openrouter, unpaid": chat(OPENROUTER, 402, 402, "insufficient_quota", code=402),
-    "openrouter, a bad key": _our_key(chat(OPENROUTER, 401, 503, "provider_unavailable", code=401), "openrouter"),
-    "openrouter, a bad key under 200": _our_key(
-        chat(OPENROUTER, 200, 503, "provider_unavailable", code=401), "openrouter"
-    ),
+    "openrouter, a bad key": chat(OPENROUTER, 401, 401, "invalid_api_key", code=401),
+    "openrouter, a bad key under 200": chat(OPENROUTER, 200, 401, "invalid_api_key", code=401),
     "openrouter, forbidden": chat(OPENROUTER, 403, 403, "forbidden", code=403, metadata={"reasons": ["violence"]}),
     "openai, no such model": chat(OPENAI, 404, 404, "model_not_found", code="model_not_found"),
     "openai, used up": chat(
@@ -114,6 +107,7 @@ FAULTS = {
 }
 OPENAI_CLASSES = {
     400: openai.BadRequestError,
+    401: openai.AuthenticationError,
     402: openai.APIStatusError,
     403: openai.PermissionDeniedError,
     404: openai.NotFoundError,
@@ -126,6 +120,7 @@ OPENAI_CLASSES = {
 }
 ANTHROPIC_CLASSES: dict[int, tuple[type[anthropic.APIStatusError], str]] = {
     400: (anthropic.BadRequestError, "invalid_request_error"),
+    401: (anthropic.AuthenticationError, "authentication_error"),
     402: (anthropic.APIStatusError, "billing_error"),
     403: (anthropic.PermissionDeniedError, "permission_error"),
     404: (anthropic.NotFoundError, "not_found_error"),
@@ -141,7 +136,6 @@ TYPES = {
     "rate_limit_exceeded": "rate_limit_error",
     "upstream_error": "server_error",
     "overloaded": "server_error",
-    "provider_unavailable": "server_error",
 }
 """Of OpenAI's error objects, by code; all others are wrong requests."""
 
@@ -218,10 +212,8 @@ def test_a_recorded_error_is_heard_by_every_client(hasty: Clients, upstream: Ups
             )
             with pytest.raises((openai.APIStatusError, anthropic.APIStatusError)) as told:
                 ask(hurried, name_for(model), stream)
-            ours = recording.status == 401
-            assert told.value.status_code == (503 if ours else recording.status), dialect
-            words = "does not accept the gateway's key" if ours else said["error"]["message"]
-            assert words in _unescaped(str(told.value.body))
+            assert told.value.status_code == recording.status, dialect
+            assert said["error"]["message"] in _unescaped(str(told.value.body))
             assert told.value.response.headers["content-type"].startswith("application/json")
 
 
