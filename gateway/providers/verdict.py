@@ -108,7 +108,7 @@ def _is_exhausted(profile: Profile, status: int, said: ProviderMessage) -> bool:
 
 
 def _key_fault(status: int, said: ProviderMessage, *, exhausted: bool) -> KeyFault | None:
-    """Whether a key is unknown, or another one may do what this one may not; OpenRouter says 403 of words that it does not pass on."""
+    """What is held against the key: another account's may do this. OpenRouter says 403 of words that it turns down."""
     if status == _UNAUTHORIZED:
         return KeyFault.REFUSED
     if exhausted or status == _UNPAID or (status == _FORBIDDEN and not _MODERATION & said.metadata.keys()):

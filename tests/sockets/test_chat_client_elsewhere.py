@@ -233,11 +233,12 @@ def test_geminis_embeddings(client: OpenAI, upstream: Upstream, recording: Recor
 @pytest.mark.parametrize("recording", OTHER_EMBEDDINGS)
 def test_others_embeddings_pass_as_they_are(client: OpenAI, upstream: Upstream, recording: Recording) -> None:
     model = upstream.plays(plays(recording), family=FAMILIES[recording.provider])
-    answer = client.embeddings.create(model=name_for(model), input="A text.")
+    texts = json.loads(recording.request)["input"]
+    answer = client.embeddings.create(model=name_for(model), input=texts)
     recorded = json.loads(recording.response)["data"]
     assert len(answer.data) == len(recorded)
     (asked,) = upstream.asked(model)
-    assert asked.json == {"model": model, "input": "A text.", "encoding_format": "base64"}
+    assert asked.json == {"model": model, "input": texts, "encoding_format": "base64"}
 
 
 @pytest.mark.parametrize("recording", NO_EMBEDDINGS)
