@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -87,6 +88,25 @@ async def test_a_line_that_is_too_long_for_its_pace_takes_nobody_in(autojump_clo
     # Before ten have been served nobody knows the pace: those who joined until then may wait in vain.
     assert late
     assert all(attempt.began_at < 10 for attempt in late)
+
+
+async def test_where_calls_differ_hardly_anybody_waits_in_vain(autojump_clock: MockClock) -> None:
+    """Twice as many come as can be served, in half a second to one and a half: of the refused one in a hundred."""
+    chance = random.Random(1)
+
+    async def takes_its_time(attempt: Attempt) -> str:
+        return await answers("x", after_s=chance.uniform(0.5, 1.5))(attempt)
+
+    noted: list[Any] = []
+    async with House({"a": [takes_its_time]}, settings={"a": {"max_concurrent": 1}}).running() as house:
+        async with trio.open_nursery() as nursery:
+            for number in range(1000):
+                await trio.sleep_until(number / 2)
+                nursery.start_soon(ask_and_note, house, noted)
+        house.assert_at_rest()
+    refused = [each for each in ended(house) if each.failure is not None and each.began_at > 20]
+    late = [each for each in refused if each.ended_at != each.began_at]
+    assert len(late) <= len(refused) / 100
 
 
 async def test_a_model_at_its_own_limit_makes_no_line_for_the_others(autojump_clock: MockClock) -> None:
