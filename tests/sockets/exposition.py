@@ -18,6 +18,12 @@ def samples(gateway: GatewayProcess) -> dict[tuple[str, str], float]:
     return found
 
 
+def disconnects(gateway: GatewayProcess, endpoint: str) -> tuple[float, float]:
+    """How many clients of `endpoint` left, and how long all of their upstream calls together took to end."""
+    name, label = "gateway_disconnect_to_upstream_closed_seconds", f'endpoint="{endpoint}"'
+    return total(gateway, f"{name}_count", label), total(gateway, f"{name}_sum", label)
+
+
 def total(gateway: GatewayProcess, name: str, *labels: str) -> float:
     """The sum of the samples of that name that have all these labels, each as `name="value"`."""
     return sum(

@@ -18,6 +18,7 @@ from tests.edge.serving import Client, post
 from tests.figures import Figures
 from tests.sockets import scripts
 from tests.sockets.callers import AT_REST_S, at_rest, call, in_time, in_words, together
+from tests.sockets.exposition import disconnects
 from tests.sockets.moves import FAMILIES
 from tests.sockets.processes import GatewayProcess
 from tests.sockets.upstream import Asked, Script, Upstream
@@ -177,10 +178,14 @@ async def test_whoever_leaves_frees_the_provider(
         assert await trio.to_thread.run_sync(asked.left.wait, LEFT_SOON_S)
         took_s.append(asked.left_at - left_at)
 
+    counted, seconds = await trio.to_thread.run_sync(disconnects, gateway, path.removeprefix("/v1/"))
     with trio.fail_after(10):
         await together(TIMES, leave)
         await in_time(lambda: at_rest(gateway), AT_REST_S)
     assert max(took_s) < LEFT_SOON_S
+    counted_then, seconds_then = await trio.to_thread.run_sync(disconnects, gateway, path.removeprefix("/v1/"))
+    assert counted_then - counted == TIMES, "each is in the metric, once"
+    assert 0 < seconds_then - seconds < TIMES * LEFT_SOON_S
 
 
 def leave_responses(client: OpenAI, _: Anthropic, model: str) -> None:
