@@ -502,6 +502,33 @@ async def test_a_hedge_loser_that_ends_later_does_not_hold_up_a_resume(autojump_
         house.assert_at_rest()
 
 
+async def test_a_hedge_loser_whose_content_is_here_in_that_very_step_stays_one(autojump_clock: MockClock) -> None:
+    """The winner breaks at once, so that the answer is free to be taken again: only by who is asked to go on."""
+    content = trio.Event()
+
+    async def begins_and_breaks(attempt: Attempt) -> None:
+        attempt.accepted()
+        await trio.sleep(12)
+        content.set()
+        attempt.commit("head")
+        attempt.write_nowait(b"1")
+        attempt.delivered = 1
+        raise ServerError("cut")
+
+    async def comes_too_late(attempt: Attempt) -> None:
+        await content.wait()
+        attempt.commit("head")
+        await attempt.write(b"another answer")
+
+    scripts = {"a": [begins_and_breaks], "b": [comes_too_late, streams(b"1", b"2")]}
+    async with House(scripts).running() as house:
+        with trio.fail_after(60):
+            assert await house.read() == b"12"
+        assert [name for name, _ in house.played] == ["a", "b", "b"]
+        assert house.outcomes() == [("a", "broken"), ("b", "superseded"), ("b", "ok")]
+        house.assert_at_rest()
+
+
 async def test_an_asker_who_leaves_frees_everything_in_that_second(autojump_clock: MockClock) -> None:
     """At work, waiting, in a backoff, hedged, streaming into a full relay: all back at once."""
     stories = {

@@ -111,6 +111,36 @@ async def test_a_stream_whose_provider_dies_in_the_middle_goes_on_elsewhere(auto
         house.assert_at_rest()
 
 
+async def test_content_that_comes_in_the_step_of_its_providers_death_is_too_late(autojump_clock: MockClock) -> None:
+    """The asker has been sent to b by then: a's work, which hears of the death a step later, takes nothing from b."""
+    content = trio.Event()
+
+    async def comes_too_late(attempt: Attempt) -> None:
+        await content.wait()
+        attempt.commit("head")
+        await attempt.write(b"a")
+
+    async with House({"b": [streams(b"b")]}).running() as house:
+        house.scripts["a"] = [comes_too_late]
+        actor: Any = house.make_provider("a")
+        house.candidates = [*House({"a": [silent()]}).candidates, *house.candidates]
+
+        def die() -> None:
+            content.set()
+            raise Bug
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(until_crash, actor.run)
+            await wait_all_tasks_blocked()
+            actor._timers.at(trio.current_time() + 2, die)
+            start = trio.current_time()
+            with trio.fail_after(60):
+                assert await house.read() == b"b"
+            assert trio.current_time() - start == 3
+        assert house.outcomes() == [("a", "failed"), ("b", "ok")]
+        house.assert_at_rest()
+
+
 async def test_a_provider_that_is_not_running_is_passed_over(autojump_clock: MockClock) -> None:
     """Between death and restart there is nobody: the next candidate is asked; without one, ActorDied."""
     async with House({"b": [answers("b")]}).running() as house:
