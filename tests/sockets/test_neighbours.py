@@ -60,10 +60,10 @@ class Neighbour:
 
 
 @asynccontextmanager
-async def neighbour_of(gateway: GatewayProcess, upstream: Upstream) -> AsyncIterator[Neighbour]:
+async def neighbour_of(gateway: GatewayProcess, upstream: Upstream, *, limit_s: float = 60) -> AsyncIterator[Neighbour]:
     """Lives while the block runs, and must have lived well. All is at rest afterwards, and nothing has restarted."""
     neighbour = Neighbour(gateway, upstream.plays(scripts.answers))
-    with trio.fail_after(60):
+    with trio.fail_after(limit_s):
         async with trio.open_nursery() as nursery:
             await nursery.start(neighbour.live)
             yield neighbour
@@ -92,6 +92,45 @@ async def test_no_hostile_client_hurts_its_neighbour(
         f"answers to a good client beside {TIMES * len(BROKEN)} that break HTTP",
         in_words(neighbour.waited_s),
         promised="no error",
+    )
+
+
+async def test_all_kinds_at_once_hurt_nobody(
+    gateway: GatewayProcess, upstream: Upstream, measured: Figures, soak: float
+) -> None:
+    """Broken requests, huge and slow heads, slow bodies, readers that stall, resets, all beside three good ones."""
+    wires = [wire for wire, _ in BROKEN.values()]
+    question_wire = chat(upstream.plays(scripts.answers), stream=True)
+    endless = chat(upstream.plays(scripts.talks_on), stream=True)
+    half_a_head = get(CHAT, "X-Slow: y", method="POST")[:-2]
+    half_a_body = get(CHAT, "Content-Length: 9999999", method="POST") + b"{"
+    huge_head = get(CHAT, f"X-Huge: {'y' * 70_000}")
+    ends_at = time.monotonic() + 3 * soak
+    came = 0
+
+    async def be_hostile(number: int) -> None:
+        nonlocal came
+        kinds = [endless, half_a_head, half_a_body, huge_head, question_wire[: 1 + number % len(question_wire)]]
+        while time.monotonic() < ends_at:
+            client = await call(gateway)
+            came += 1
+            wire = kinds[came % (len(kinds) + 1)] if came % (len(kinds) + 1) < len(kinds) else wires[came % len(wires)]
+            with suppress(OSError):
+                await client.send(wire)
+                await trio.sleep(0.05)
+            client.stream.close(abort=came % 2 == 0)
+
+    neighbours = [Neighbour(gateway, upstream.plays(scripts.answers)) for _ in range(2)]
+    async with neighbour_of(gateway, upstream, limit_s=60 + 3 * soak) as neighbour, trio.open_nursery() as nursery:
+        for other in neighbours:
+            await nursery.start(other.live)
+        await together(20, be_hostile)
+        nursery.cancel_scope.cancel()
+    waited_s = [waited for each in (neighbour, *neighbours) for waited in each.waited_s]
+    assert all(len(each.waited_s) > 10 for each in neighbours)
+    assert max(waited_s) < LONGEST_WAIT_S
+    measured(
+        9, "answers to three good clients beside hostile ones of all kinds", in_words(waited_s), promised="no error"
     )
 
 

@@ -47,7 +47,7 @@ CALLS: dict[str, tuple[Script, bool, bytes]] = {
 
 @pytest.mark.parametrize("kind", CALLS)
 async def test_a_disconnect_ends_the_call_upstream(
-    gateway: GatewayProcess, upstream: Upstream, measured: Figures, kind: str
+    gateway: GatewayProcess, upstream: Upstream, measured: Figures, soak: float, kind: str
 ) -> None:
     """Fifty clients, each leaving in one of three ways; the provider sees each of them go."""
     script, stream, behind = CALLS[kind]
@@ -66,8 +66,8 @@ async def test_a_disconnect_ends_the_call_upstream(
         took_s.append(asked.left_at - left_at)
         client.stream.close()
 
-    with trio.fail_after(20):
-        for first in range(0, TIMES, 10):
+    with trio.fail_after(20 * max(1.0, soak)):
+        for first in range(0, int(TIMES * soak), 10):
             await together(10, lambda number, first=first: leave(first + number))
         await in_time(lambda: at_rest(gateway), AT_REST_S)
     assert max(took_s) < LEFT_SOON_S

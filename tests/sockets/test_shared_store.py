@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.figures import Figures
+from tests.sockets.load import under_load
 from tests.sockets.processes import GatewayProcess, running
 from tests.store.valkeys import Valkey, valkey
 
@@ -29,6 +30,7 @@ label = "team"
 env = "TEAM_KEY"
 requests_per_minute = 60
 """
+SHARED_LIMIT = "[providers.sandbox]\nkind = 'sandbox'\nrequests_per_minute = 1000000\n"
 RESPONSE = {"model": "sandbox/echo", "input": "Hello."}
 FIRST: dict[str, tuple[str, str, Any, int]] = {
     "full": ("POST", "/v1/responses", RESPONSE, 200),
@@ -137,6 +139,28 @@ def test_whatever_becomes_of_the_store_only_stored_responses_notice(
         gateway.wait_for(lambda: len(gateway.logged("store moved")) >= len(expected_moves), 1.0)
         moves = [line["after"] for line in gateway.logged("store moved")]
         assert moves == expected_moves, "one line a change"
+
+
+def test_a_store_that_stops_and_dies_under_load_costs_no_request(
+    tmp_path: Path, server: Valkey, measured: Figures, soak: float
+) -> None:
+    """Whole answers and streams by four clients at once, within a limit that is shared; stopped, killed, and again."""
+    with running(tmp_path, environ={"REDIS_URL": server.url}, settings=SHARED_LIMIT) as gateway:
+        with Asker(gateway) as asker, under_load(gateway) as tally:
+            for _ in range(max(1, round(soak))):
+                for begin, end in (
+                    (lambda: server.send(signal.SIGSTOP), lambda: server.send(signal.SIGCONT)),
+                    (server.kill, server.start),
+                ):
+                    answered = tally.whole + tally.streamed
+                    begin()
+                    gateway.wait_for(lambda: mode_of(asker) == "degraded", 10.0)
+                    gateway.wait_for(lambda: tally.whole + tally.streamed > answered + 50, 10.0)  # noqa: B023
+                    end()
+                    gateway.wait_for(lambda: mode_of(asker) == "connected", 10.0)
+        count = tally.whole + tally.streamed
+    assert tally.failures == []
+    measured(16, "the store stopped and killed under load", f"{count} requests, none failed", promised="no failure")
 
 
 def test_down_at_the_start_it_delays_nobody_and_is_found_later(tmp_path: Path, server: Valkey) -> None:
