@@ -31,10 +31,10 @@ test: $(VENV)/.dev ## Run every test
 	@$(BIN)/python -m pytest
 
 promises: $(VENV)/.dev ## Measure what is promised and write it into tests/promises.md
-	@$(BIN)/python -m pytest --promises tests/promises.md
+	@$(BIN)/python -m pytest --promises=tests/promises.md
 
 soak: $(VENV)/.dev ## The same with SOAK (20) times as much of everything, about ten minutes
-	@$(BIN)/python -m pytest --promises tests/promises.md --soak $(SOAK)
+	@$(BIN)/python -m pytest --promises=tests/promises.md --soak $(SOAK)
 
 lint: $(VENV)/.dev ## Check style, formatting and the layers' imports
 	@$(BIN)/ruff check .

@@ -4,6 +4,7 @@ it has measured; the others stay as the runs before have left them.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -18,8 +19,8 @@ PAGE = Path(__file__).with_name("promises.md")
 OPENING = """# Promises, and what was measured
 
 Written by `make promises` and `make soak`: a run changes the rows that it has measured. `make test` measures them too
-and asserts times at ten times what is promised, since a machine may be busy. What is promised of virtual time is exact
-and asserted by the tests that are named.
+and asserts times at ten times what is promised, since a machine may be busy: `load` is how many processes wanted to
+run on average over five minutes. What is promised of virtual time is exact and asserted by the tests that are named.
 """
 COLUMNS = ("#", "what", "promised", "measured", "where and when", "again")
 _ROW = re.compile(r"\| \d+ \|")
@@ -34,14 +35,15 @@ class Row(NamedTuple):
     promised: str
     measured: str
     place: str
-    """The machine and the day."""
+    """The machine, the day, and how many wanted to run on it over the last five minutes."""
     command: str
 
 
 def updated(page: str, figures: Iterable[Figure], soak: float) -> str:
     """The page with what this run has measured here and now."""
     rows = {(row.promise, row.what): row for row in rows_of(page)}
-    place = f"{describe()}; {time.strftime('%Y-%m-%d', time.gmtime())}"
+    day, load = time.strftime("%Y-%m-%d", time.gmtime()), os.getloadavg()[1]
+    place = f"{describe()}; {day}, load {load:.1f}"
     for figure in figures:
         command = f"`pytest {figure.test_file}{'' if soak == 1 else f' --soak {soak:g}'}`"
         row = Row(figure.promise, figure.what, figure.promised, figure.measured, place, command)

@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[2]
 STREAMS = 1000
 IDLE_BYTES = 40 * MEGABYTE
 BEGIN_LIMIT_S = 30
-CHURN_S = 6.0
-WARM_UP_S = 3.0
+CHURN_S = 5.0
+WARM_UP_S = 2.0
 FLAT = 0.05
 UNLIMITED = "[providers.openai]\nrequests_per_minute = 0\ntokens_per_minute = 0\n"
 

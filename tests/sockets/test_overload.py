@@ -20,7 +20,7 @@ from tests.sockets.upstream import Asked, Upstream
 
 PLACES, SERVICE_S, QUEUE_S = 4, 0.1, 0.5
 CAPACITY_PER_S = PLACES / SERVICE_S
-WARM_S, LASTS_S = 1.6, 2.4
+WARM_S, LASTS_S = 1.6, 2.0
 """A line that is younger than the first, or made up of those who came before, tells nothing; then it is measured."""
 GOODPUT, ASSERTED_GOODPUT = 0.9, 0.8
 """What is promised, and what a machine must show that may be busy with something else meanwhile."""
