@@ -17,11 +17,13 @@ from gateway.admin.actors import ActorsPage
 from gateway.calls.embedding_batches import EmbeddingBatches
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.large_bodies import LargeBodies
+from gateway.calls.passage import Way
 from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.settings import Provider
 from gateway.degradation import Degradation, PressedBudget
+from gateway.errors import GatewayError
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
@@ -74,6 +76,7 @@ class Settled:
         self._ground = ground
         self.catalog = Catalog(config, known=ground.known, resuming=RESUMING, wall_clock=ground.world.wall_clock)
         self._degradation = Degradation(ground.actors)
+        self._ways: dict[str, Mapping[str, Way]] = {}
         self.works: Mapping[str, Work] = {
             name: self._work(name, provider) for name, provider in config.providers.items()
         }
@@ -88,10 +91,11 @@ class Settled:
             profile = profile_of(provider.kind, name, provider.base_url, responses=provider.responses)
             asks_with_clients_key = provider.auth == "passthrough"
         output_limit = partial(self.catalog.output_limit, name)
+        ways = self._ways[name] = ways_of(provider.kind, profile, output_limit)
         calls = HttpCalls(
             profile,
             client,
-            ways_of(provider.kind, profile, output_limit),
+            ways,
             resumptions=resumptions_of(provider.kind, profile, output_limit),
             secrets={key.label: key.value for key in self.config.provider_keys(name)},
             user_agent=USER_AGENT,
@@ -136,7 +140,7 @@ class Settled:
                 request_fallbacks=config.retry.request_fallbacks,
                 reporting=reporting,
             ),
-            kind_of=self._kind_of,
+            counts=self._counts,
             response_life=ground.response_life,
             background=ground.background,
             catalogue=self.catalog,
@@ -159,8 +163,14 @@ class Settled:
         told = await siblings.ask_all(FIGURES)
         return partial(merge, self._ground.worker, self._ground.metrics.now(), told)
 
-    def _kind_of(self, model: str) -> str:
-        return self.config.providers[self.catalog.places(model)[0].provider].kind
+    def _counts(self, model: str, dialect: str) -> bool:
+        """Never where a fallback stands in for a provider without a key: its tokens are others."""
+        self.catalog.places(model)
+        try:
+            own = self.catalog.resolve(model, ())[0]
+        except GatewayError:
+            return False
+        return dialect in self._ways[own.provider]
 
     def _listed_providers(self) -> list[ListedProvider]:
         return [

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from gateway.calls.passage import WholeAnswer
 from gateway.dialects.anthropic.provider_codec import MESSAGES_PATH
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelRequest
-from gateway.dialects.messages.answer_notes import read_count, read_reply
+from gateway.dialects.messages.answer_notes import read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.request_notes import MessagesRequest, rewrite_request
 from gateway.dialects.messages.told_message import as_stream
@@ -45,32 +43,3 @@ class MessagesPassage:
     def as_stream(self, body: bytes) -> bytes:
         """Raises ValueError where the body is no answer."""
         return as_stream(body)
-
-
-class CountWay:
-    """For a provider that counts tokens itself; a `gateway.calls.passage.Way`."""
-
-    translates = False
-
-    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> CountPassage:
-        read: MessagesRequest = request.decoded
-        return CountPassage(rewrite_request(request.body, read, model=model))
-
-
-class CountPassage:
-    """One request to count tokens on its way."""
-
-    path = MESSAGES_PATH + b"/count_tokens"
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-
-    def read(self, body: bytes) -> WholeAnswer:
-        """Raises ValueError where the body is no answer."""
-        return WholeAnswer(body, error=read_count(body).error)
-
-    def stream(self) -> NoReturn:
-        raise AssertionError("a count is not streamed")
-
-    def as_stream(self, body: bytes) -> NoReturn:
-        raise AssertionError("a count is not streamed")

@@ -30,7 +30,7 @@ class Translation:
         self._provider = provider
 
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> TranslatedPassage:
-        conversation = await _unhurried(self._client.decode(request.body, self._provider.name))
+        conversation = await unhurried(self._client.decode(request.body, self._provider.name))
         body = await self._encode(conversation, model, add_parameters(conversation, request.parameters))
         conversation.turns = []  # often the most of what a call would hold while it waits, and of no use any more
         path = self._provider.path(model, stream=streamed)
@@ -43,7 +43,7 @@ class Translation:
         """
         while True:
             try:
-                return await _unhurried(self._provider.encode(conversation, model))
+                return await unhurried(self._provider.encode(conversation, model))
             except InvalidRequest as refusal:
                 if not withdraw(conversation, replaced, refusal.param):
                     raise
@@ -161,7 +161,7 @@ class TranslatedStream:
         return self._encoder.end()
 
 
-async def _unhurried(steps: Steps[T]) -> T:
+async def unhurried(steps: Steps[T]) -> T:
     """Drives `steps` to their end, letting others run now and then."""
     done = 0
     while True:

@@ -7,23 +7,27 @@ from functools import partial
 from typing import Final
 
 from gateway.calls.chat_passage import ChatWay
+from gateway.calls.count_passage import IN_MESSAGES, IN_RESPONSES, CountTranslation, CountWay, InputTokensWay
 from gateway.calls.embeddings_passage import EmbeddingsWay, GeminiEmbeddingsWay
-from gateway.calls.messages_passage import CountWay, MessagesWay
+from gateway.calls.messages_passage import MessagesWay
 from gateway.calls.passage import Way
 from gateway.calls.responses_passage import ResponsesWay
 from gateway.calls.resumption import Resumption
 from gateway.calls.translation import Translation
 from gateway.calls.way_by_model import WayByModel
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
+from gateway.dialects.anthropic.provider_count import AnthropicCounter
 from gateway.dialects.chat import flavour
 from gateway.dialects.chat.client import ChatClient
 from gateway.dialects.chat.flavour import Flavour
 from gateway.dialects.chat.provider import ChatProvider
 from gateway.dialects.codec import ClientCodec, ProviderCodec
 from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.dialects.gemini.count import GeminiCounter
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.codec import ResponsesClient
 from gateway.dialects.responses.provider import ResponsesProvider
+from gateway.dialects.responses.provider_count import ResponsesCounter
 from gateway.providers.patience import hands_reasoning_out
 from gateway.providers.prefixes import prefix_form
 from gateway.providers.profile import Profile
@@ -32,6 +36,7 @@ CHAT: Final = "openai_chat"
 RESPONSES: Final = "openai_responses"
 MESSAGES: Final = "anthropic_messages"
 TOKEN_COUNTS: Final = "anthropic_count_tokens"
+INPUT_TOKENS: Final = "openai_input_tokens"
 EMBEDDINGS: Final = "openai_embeddings"
 
 RESUMING: Final = frozenset({"openai", "anthropic", "gemini", "sandbox"})
@@ -55,9 +60,15 @@ def ways_of(kind: str, profile: Profile, output_limit: OutputLimit) -> dict[str,
                 **_translated(AnthropicProvider(output_limit)),
                 MESSAGES: MessagesWay(),
                 TOKEN_COUNTS: CountWay(),
+                INPUT_TOKENS: CountTranslation(IN_RESPONSES, AnthropicCounter()),
             }
         case "gemini":
-            return {**_translated(GeminiProvider()), EMBEDDINGS: GeminiEmbeddingsWay()}
+            return {
+                **_translated(GeminiProvider()),
+                EMBEDDINGS: GeminiEmbeddingsWay(),
+                TOKEN_COUNTS: CountTranslation(IN_MESSAGES, GeminiCounter()),
+                INPUT_TOKENS: CountTranslation(IN_RESPONSES, GeminiCounter()),
+            }
         case "sandbox":
             return _openai_ways(profile, flavour.PLAIN)
         case _:
@@ -98,6 +109,9 @@ def _openai_ways(profile: Profile, its: Flavour) -> dict[str, Way]:
     if profile.reasons_in_responses:
         thinking = Translation(MessagesClient(), ResponsesProvider())
         ways[MESSAGES] = WayByModel(hands_reasoning_out, thinking, ways[MESSAGES])
+    if profile.counts_tokens:
+        ways[TOKEN_COUNTS] = CountTranslation(IN_MESSAGES, ResponsesCounter())
+        ways[INPUT_TOKENS] = InputTokensWay()
     if profile.offers_responses:
         ways[RESPONSES] = ResponsesWay(terminated=profile.terminates_responses)
     return ways

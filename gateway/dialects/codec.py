@@ -103,6 +103,25 @@ class ProviderCodec(Protocol):
         ...
 
 
+class TokenCounter(Protocol):
+    """How a provider is asked how long a prompt is, in place of having it answered."""
+
+    @property
+    def provider(self) -> ProviderCodec: ...
+
+    def path(self, model: str) -> bytes:
+        """What follows the provider's base path."""
+        ...
+
+    def question(self, request: bytes, model: str) -> bytes:
+        """The body, of one that would ask `model` for an answer."""
+        ...
+
+    def read(self, body: bytes) -> int:
+        """The tokens. Raises ValueError where the body is no such answer."""
+        ...
+
+
 class StreamDecoder(Protocol):
     """One streamed answer as it comes from a provider."""
 

@@ -172,10 +172,19 @@ class ModelCalls:
             self._router.leave(call)
         return Answer(reply.status, provenance.of_answer(reply.headers, attempt), reply.body)
 
-    def call(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Call:
-        """The question as the router takes it. Raises GatewayError."""
-        fallbacks = None
-        if self._takes_fallbacks:
+    def call(
+        self,
+        request: Request,
+        record: RequestRecord,
+        caller: Caller,
+        body: bytes,
+        fallbacks: tuple[str, ...] | None = None,
+    ) -> Call:
+        """The question as the router takes it. Raises GatewayError.
+
+        `fallbacks` are those to ask in place of the model's own; None: its own, or those that the body names.
+        """
+        if self._takes_fallbacks and fallbacks is None:
             body, fallbacks = take_fallbacks(self._dialect.name, body)
         asked = self._dialect.read(body)
         record.model = asked.model

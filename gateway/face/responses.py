@@ -11,14 +11,11 @@ from urllib.parse import parse_qs
 import msgspec
 
 from gateway.dialects.responses import kept as objects
-from gateway.dialects.responses.request_notes import decode_request, estimate_prompt
 from gateway.errors import InvalidRequest
 from gateway.exchange import Answer, Request
 from gateway.face.auth import ClientKeys
 from gateway.face.background import BackgroundResponses
-from gateway.face.body_coding import CODING, decoded
 from gateway.face.errors import JSON
-from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
 from gateway.face.response_life import ResponseLife, owner_of
 
@@ -30,11 +27,10 @@ _MOST_ITEMS: Final = 100
 class Responses:
     """What these endpoints do; each method is one endpoint's work."""
 
-    def __init__(self, life: ResponseLife, background: BackgroundResponses, keys: ClientKeys, ingress: Ingress) -> None:
+    def __init__(self, life: ResponseLife, background: BackgroundResponses, keys: ClientKeys) -> None:
         self._life = life
         self._background = background
         self._keys = keys
-        self._ingress = ingress
         self._encode = msgspec.json.Encoder().encode
 
     async def show(self, request: Request, record: RequestRecord) -> Answer:
@@ -68,18 +64,6 @@ class Responses:
             raise InvalidRequest("Invalid 'order': expected asc or desc.", param="order")
         found = await self._life.get(response_id, owner)
         return _json(self._encode(objects.list_input(found, after=query.get("after"), limit=limit, order=order)))
-
-    async def count_input_tokens(self, request: Request, record: RequestRecord) -> Answer:
-        """POST /v1/responses/input_tokens: an estimate, for only its provider can count a model's tokens."""
-        caller = self._keys.admit(request)
-        record.client = caller.label
-        body = await self._ingress.read(request)
-        if CODING in request.fields:
-            body = await decoded(body, request.fields[CODING], self._ingress)
-        prepared = await self._life.before(body, owner_of(caller))
-        record.model = prepared.request.model
-        tokens = estimate_prompt(decode_request(prepared.body), prepared.body)
-        return _json(self._encode(objects.counted(tokens)))
 
     def _whose(self, request: Request, record: RequestRecord) -> tuple[str, str]:
         caller = self._keys.admit(request)

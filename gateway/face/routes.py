@@ -15,7 +15,7 @@ from gateway.face.api import ApiEndpoint, Reporting, Serve
 from gateway.face.chat import ChatCompletions
 from gateway.face.embeddings import Embeddings
 from gateway.face.health import Health
-from gateway.face.messages import CountTokens, Messages
+from gateway.face.messages import Messages
 from gateway.face.metrics_route import MetricsPage
 from gateway.face.model_calls import model_endpoint
 from gateway.face.models import MODELS_PATH, Models
@@ -23,6 +23,7 @@ from gateway.face.record import RequestRecord
 from gateway.face.response_calls import ResponseCalls
 from gateway.face.responses import RESPONSES_PATH, Responses
 from gateway.face.services import Services
+from gateway.face.token_counts import CountInputTokens, CountTokens
 
 
 class Route(NamedTuple):
@@ -53,22 +54,23 @@ def model_routes(services: Services) -> list[Route]:
         Route("POST", "/v1/chat/completions", model_endpoint(ChatCompletions(), services.models), hot=True),
         Route("POST", RESPONSES_PATH, response_calls.endpoint(), hot=True),
         Route("POST", "/v1/messages", model_endpoint(Messages(), services.models), hot=True),
-        Route("POST", "/v1/messages/count_tokens", CountTokens(services.models, services.kind_of).endpoint()),
+        Route("POST", "/v1/messages/count_tokens", CountTokens(services.models, services.counts).endpoint()),
         Route("POST", "/v1/embeddings", model_endpoint(Embeddings(), services.models), hot=True),
     ]
 
 
 def response_routes(services: Services) -> list[Route]:
     """What can be done with responses that have been made."""
-    models = services.models
-    responses = Responses(services.response_life, services.background, models.client_keys, models.ingress)
+    models, life = services.models, services.response_life
+    responses = Responses(life, services.background, models.client_keys)
+    counting = CountInputTokens(models, services.counts, life)
 
     def endpoint(serve: Serve) -> ApiEndpoint:
         return ApiEndpoint("responses", serve, models.reporting)
 
     one = f"{RESPONSES_PATH}/<id>"
     return [
-        Route("POST", f"{RESPONSES_PATH}/input_tokens", endpoint(responses.count_input_tokens)),
+        Route("POST", f"{RESPONSES_PATH}/input_tokens", counting.endpoint()),
         Route("GET", one, endpoint(responses.show)),
         Route("DELETE", one, endpoint(responses.delete)),
         Route("POST", f"{one}/cancel", endpoint(responses.cancel)),

@@ -21,8 +21,8 @@ class Services:
     """Everything that the endpoints need."""
 
     models: ModelServices
-    kind_of: Callable[[str], str]
-    """The dialect of the provider that is asked first for a model. Raises GatewayError."""
+    counts: Callable[[str, str], bool]
+    """Whether the provider of a model counts tokens for those who ask in a dialect. Raises GatewayError."""
     response_life: ResponseLife
     background: BackgroundResponses
     catalogue: Catalogue

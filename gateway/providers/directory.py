@@ -25,4 +25,9 @@ def profile_of(kind: str, name: str, base_url: str, *, responses: bool | None = 
     if responses is None:
         # Who speaks OpenAI's dialect need not have all of OpenAI's API.
         responses = known is not None and profile.offers_responses
-    return replace(profile, offers_responses=responses, reasons_in_responses=responses and profile.reasons_in_responses)
+    return replace(
+        profile,
+        offers_responses=responses,
+        reasons_in_responses=responses and profile.reasons_in_responses,
+        counts_tokens=responses and profile.counts_tokens,
+    )

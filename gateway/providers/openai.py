@@ -14,6 +14,7 @@ def profile(name: str, base_url: str) -> Profile:
         base_path=base_path,
         offers_responses=True,
         reasons_in_responses=True,
+        counts_tokens=True,
         retries_conflicts=True,
         exhausted_codes=frozenset({"insufficient_quota", "billing_hard_limit_reached"}),
         window_codes=frozenset({"context_length_exceeded"}),

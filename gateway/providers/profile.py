@@ -36,6 +36,8 @@ class Profile:
     """It has OpenAI's /responses beside /chat/completions."""
     reasons_in_responses: bool = False
     """Its models hand their reasoning out, encrypted, only through /responses."""
+    counts_tokens: bool = False
+    """It has /responses/input_tokens."""
     terminates_responses: bool = False
     """Streams of responses end with `[DONE]`, which OpenAI's own do not have."""
     retries_conflicts: bool = False

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.calls.chat_passage import ChatPassage
+from gateway.calls.count_passage import CountPassage, InputTokensPassage
 from gateway.calls.embeddings_passage import PassedEmbeddings
-from gateway.calls.messages_passage import CountPassage, MessagesPassage
+from gateway.calls.messages_passage import MessagesPassage
 from gateway.calls.passage import Passage
 from gateway.calls.responses_passage import ResponsesPassage
 from gateway.calls.translation import TranslatedPassage, TranslatedStream
@@ -114,6 +115,7 @@ PASSED: dict[str, Passage] = {
     "responses": ResponsesPassage(b""),
     "messages": MessagesPassage(b""),
     "a count of tokens": CountPassage(b""),
+    "a count of input tokens": InputTokensPassage(b""),
     "embeddings": PassedEmbeddings(b"", 1),
 }
 

@@ -283,7 +283,7 @@ class House:
                 terms=self._terms,
                 reporting=reporting,
             ),
-            kind_of=lambda model: "anthropic" if model.startswith("claude") else "openai",
+            counts=lambda model, dialect: model.startswith("claude"),
             response_life=life,
             background=BackgroundResponses(life, unshared(), limit=8, on_crash=reporting.on_crash),
             catalogue=ScriptedCatalogue(),

@@ -14,7 +14,6 @@ import trio
 import trio.testing
 
 from actors.errors import Overloaded, Unavailable
-from actors.policy.memory_budget import MemoryBudget
 from gateway.dialects.codec import Frame, finish_steps
 from gateway.dialects.conversation import Choice, Finish, Reply, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.fidelity import GEMINI
@@ -23,7 +22,6 @@ from gateway.errors import InvalidRequest, NotFound, Unauthorized, UpstreamReset
 from gateway.exchange import Answer
 from gateway.face.auth import Caller, ClientKeys
 from gateway.face.background import BackgroundResponses
-from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
 from gateway.face.response_life import ResponseLife, owner_of
 from gateway.face.responses import Responses
@@ -59,7 +57,7 @@ class House:
             self.life, unshared(), limit=self.background_limit, on_crash=lambda bug, _: self.crashes.append(bug)
         )
         keys = ClientKeys([Key("ann"), Key("bob")])
-        self.responses = Responses(self.life, self.background, keys, Ingress(MemoryBudget(1_000_000), 100_000))
+        self.responses = Responses(self.life, self.background, keys)
 
     async def make(self, frame: Frame = FRAME, *, client: str = "ann", parts: Any = None, **members: Any) -> Any:
         """A response, as a provider behind another dialect would answer."""
@@ -236,16 +234,6 @@ async def test_a_response_is_deleted_once() -> None:
     assert await house.call(house.responses.delete) == {"id": "resp_0001", "object": "response", "deleted": True}
     with pytest.raises(NotFound):
         await house.call(house.responses.delete)
-
-
-async def test_the_size_of_an_input_counts_what_it_continues() -> None:
-    house = House()
-    await house.make(input="long " * 200)
-    count = house.responses.count_input_tokens
-    alone = await house.call(count, "input_tokens", sent=body())
-    continued = await house.call(count, "input_tokens", sent=body(previous_response_id="resp_0001"))
-    assert alone["object"] == "response.input_tokens"
-    assert continued["input_tokens"] > alone["input_tokens"] + 200
 
 
 # In the background.

@@ -121,7 +121,35 @@ def test_claude_counts_its_tokens_itself(anthropic_client: Anthropic, upstream: 
     assert asked.path == "/anthropic/v1/messages/count_tokens"
 
 
-@pytest.mark.parametrize("provider", ["openai", "google", "deepseek", "openrouter"])
+def test_gemini_and_openai_count_the_same_question(anthropic_client: Anthropic, upstream: Upstream) -> None:
+    question: Any = {
+        "messages": [{"role": "user", "content": "And in Rome?"}],
+        "system": "Be brief.",
+        "tools": [{"name": "look", "input_schema": {"type": "object"}}],
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+    }
+    gemini = upstream.plays(lambda asked: asked.answer(200, b'{"totalTokens": 31}'), family="gemini")
+    gpt = upstream.plays(
+        lambda asked: asked.answer(200, b'{"object":"response.input_tokens","input_tokens":29}'), family="gpt"
+    )
+    assert anthropic_client.messages.count_tokens(model=gemini, **question).input_tokens == 31
+    assert anthropic_client.messages.count_tokens(model=gpt, **question).input_tokens == 29
+    (asked,) = upstream.asked(gemini)
+    assert asked.path == f"/google/v1beta/models/{gemini}:countTokens"
+    (asked,) = upstream.asked(gpt)
+    assert asked.path == "/openai/v1/responses/input_tokens"
+
+
+def test_who_serves_the_api_without_counting_leaves_it_to_an_estimate(
+    anthropic_client: Anthropic, upstream: Upstream
+) -> None:
+    model = upstream.plays(lambda asked: asked.answer(404, b'{"detail":"Not Found"}'), family="gpt")
+    question: Any = [{"role": "user", "content": "What is new? " * 100}]
+    assert 300 <= anthropic_client.messages.count_tokens(model=model, messages=question).input_tokens <= 400
+    assert len(upstream.asked(model)) == 1
+
+
+@pytest.mark.parametrize("provider", ["deepseek", "openrouter"])
 def test_for_others_tokens_are_estimated(anthropic_client: Anthropic, upstream: Upstream, provider: str) -> None:
     model = upstream.plays(tells(), family=FAMILIES[provider])
     question: Any = [{"role": "user", "content": "What is new? " * 100}]

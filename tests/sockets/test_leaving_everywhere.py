@@ -42,11 +42,12 @@ ENDPOINTS = {
     "kept responses": Endpoint("/v1/responses", {"input": "Hello?"}),
     "messages": Endpoint("/v1/messages", {"messages": QUESTION, "max_tokens": 9}),
     "count_tokens": Endpoint("/v1/messages/count_tokens", {"messages": QUESTION}, streams=False),
+    "input_tokens": Endpoint("/v1/responses/input_tokens", {"input": "Hello?"}, streams=False),
     "embeddings": Endpoint("/v1/embeddings", {"input": "Hello?"}, streams=False),
 }
 PROVIDERS = ("openai", "anthropic", "google")
-UNSERVED = {("embeddings", "anthropic"), ("count_tokens", "openai"), ("count_tokens", "google")}
-"""What a provider has nothing for, or the gateway answers by itself."""
+UNSERVED = {("embeddings", "anthropic")}
+"""What a provider has nothing for."""
 
 CHAT_WORD = scripts.event({"content": WORD})
 CLAUDE_OPENING = b"""event: message_start

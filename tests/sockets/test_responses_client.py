@@ -130,12 +130,35 @@ def test_only_what_runs_in_the_background_can_be_cancelled(client: OpenAI, upstr
         client.responses.cancel("resp_unheard_of")
 
 
+COUNTS = {
+    "openai": b'{"object":"response.input_tokens","input_tokens":47}',
+    "anthropic": b'{"input_tokens":47}',
+    "google": b'{"totalTokens":47}',
+}
+
+
+def counts(asked: Asked) -> None:
+    provider = asked.path.split("/")[1]
+    if asked.path.endswith(("/input_tokens", "/count_tokens", ":countTokens")):
+        asked.answer(200, COUNTS[provider])
+    else:
+        tells(ANSWER)(asked)
+
+
 @every_provider
-def test_tokens_are_estimated_for_everyone(client: OpenAI, provider: str) -> None:
-    question = "What is new? " * 100
-    counted = client.responses.input_tokens.count(model=name_for(FAMILIES[provider]), input=question)
+def test_the_size_of_an_input_counts_what_it_continues(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    """By who is asked where that one counts, else by estimate."""
+    model = name_for(upstream.plays(counts, family=FAMILIES[provider]))
+    earlier = client.responses.create(model=model, input="What is new? " * 100)
+    counted = client.responses.input_tokens.count(model=model, input="And?", previous_response_id=earlier.id)
     assert counted.object == "response.input_tokens"
-    assert 300 <= counted.input_tokens <= 400
+    asked = upstream.asked(model.removeprefix("openrouter/"))
+    if provider in COUNTS:
+        assert counted.input_tokens == 47
+        assert "What is new? What is new?" in asked[1].body.decode()
+    else:
+        assert 300 <= counted.input_tokens <= 500
+        assert len(asked) == 1
 
 
 @pytest.mark.parametrize("provider", ["anthropic", "google"])

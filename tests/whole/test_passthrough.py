@@ -37,14 +37,11 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     "/v1/responses": {"input": "Hello?"},
     "/v1/messages": {"messages": MESSAGES, "max_tokens": 9},
     "/v1/messages/count_tokens": {"messages": MESSAGES},
+    "/v1/responses/input_tokens": {"input": "Hello?"},
     "/v1/embeddings": {"input": "Hello?"},
 }
-UNSERVED = {
-    ("/v1/embeddings", "claude"),
-    ("/v1/messages/count_tokens", "openai"),
-    ("/v1/messages/count_tokens", "gemini"),
-}
-"""What a provider has nothing for, or the gateway answers by itself."""
+UNSERVED = {("/v1/embeddings", "claude")}
+"""What a provider has nothing for."""
 
 
 async def says_the_key_back(asked: Asked) -> None:

@@ -53,8 +53,11 @@ class _Block(msgspec.Struct, gc=False):
     content: msgspec.Raw = _NULL
 
 
+_ANY_BOUND: Final = 2**31 - 1
+"""More than any budget of thinking, which has to fit in."""
 _request_decoder = msgspec.json.Decoder(MessagesRequest)
 _blocks_decoder = msgspec.json.Decoder(list[_Block])
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _source_decoder = msgspec.json.Decoder(_Source)
 _encode = msgspec.json.Encoder().encode
 
@@ -106,9 +109,20 @@ def reserved_output(request: MessagesRequest) -> int:
     return reserved_tokens(request.max_tokens or 0)
 
 
-def count_answer(request: MessagesRequest, body: bytes) -> bytes:
-    """The answer to a request to count tokens, for a provider that does not count them itself."""
-    return b'{"input_tokens":%d}' % max(1, estimate_prompt(request, body))
+def write_count(tokens: int) -> bytes:
+    """The answer to a request to count tokens."""
+    return b'{"input_tokens":%d}' % tokens
+
+
+def request_of_count(body: bytes) -> bytes:
+    """The request for an answer whose prompt is to be counted; how long that may be makes no difference.
+
+    Raises InvalidRequest for what only a second reading finds too deep.
+    """
+    try:
+        return _encode({**_members_decoder.decode(body), "max_tokens": _ANY_BOUND})
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
 
 
 def _weigh_media(content: msgspec.Raw) -> Media:

@@ -1,0 +1,131 @@
+"""Questions how long a prompt is: passed on where client and provider ask alike, else translated.
+
+A provider that has no such endpoint has no such way; the face estimates then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, NoReturn
+
+from gateway.calls.passage import WholeAnswer
+from gateway.calls.translation import unhurried
+from gateway.dialects.anthropic.provider_count import COUNT_PATH as MESSAGES_COUNT_PATH
+from gateway.dialects.codec import ClientCodec, Frame, TokenCounter
+from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.messages import request_notes as messages_notes
+from gateway.dialects.messages.answer_notes import read_count
+from gateway.dialects.messages.client import MessagesClient
+from gateway.dialects.messages.request_notes import MessagesRequest
+from gateway.dialects.openai_errors import read_error
+from gateway.dialects.responses import request_notes as responses_notes
+from gateway.dialects.responses.codec import ResponsesClient
+from gateway.dialects.responses.kept import write_count
+from gateway.dialects.responses.provider_count import COUNT_PATH as RESPONSES_COUNT_PATH
+from gateway.dialects.responses.provider_count import ResponsesCounter
+from gateway.dialects.responses.request_notes import ResponsesRequest
+
+
+class Asking(NamedTuple):
+    """How clients of one dialect ask, where another one counts."""
+
+    client: ClientCodec
+    request_of: Callable[[bytes], bytes]
+    """The request for an answer that a question stands for."""
+    write: Callable[[int], bytes]
+
+
+IN_MESSAGES: Final = Asking(MessagesClient(), messages_notes.request_of_count, messages_notes.write_count)
+IN_RESPONSES: Final = Asking(ResponsesClient(), bytes, write_count)
+
+
+class _Unstreamed:
+    """Counts are never streamed."""
+
+    def stream(self) -> NoReturn:
+        raise AssertionError("a count is not streamed")
+
+    def as_stream(self, body: bytes) -> NoReturn:
+        raise AssertionError("a count is not streamed")
+
+
+class CountWay:
+    """From a client of Anthropic's to Anthropic; a `gateway.calls.passage.Way`."""
+
+    translates = False
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> CountPassage:
+        read: MessagesRequest = request.decoded
+        return CountPassage(messages_notes.rewrite_request(request.body, read, model=model))
+
+
+class CountPassage(_Unstreamed):
+    """One request to count tokens on its way."""
+
+    path = MESSAGES_COUNT_PATH
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def read(self, body: bytes) -> WholeAnswer:
+        """Raises ValueError where the body is no answer."""
+        return WholeAnswer(body, error=read_count(body).error)
+
+
+class InputTokensWay:
+    """From a client of OpenAI's to OpenAI; a `gateway.calls.passage.Way`."""
+
+    translates = False
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> InputTokensPassage:
+        read: ResponsesRequest = request.decoded
+        return InputTokensPassage(responses_notes.rewrite_request(request.body, read, model=model))
+
+
+class InputTokensPassage(_Unstreamed):
+    """The same for OpenAI's."""
+
+    path = RESPONSES_COUNT_PATH
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def read(self, body: bytes) -> WholeAnswer:
+        """Raises ValueError where the body is no answer."""
+        if read_error(body) is not None:
+            return WholeAnswer(body, error=body)
+        ResponsesCounter().read(body)
+        return WholeAnswer(body)
+
+
+class CountTranslation:
+    """From clients of one dialect to a provider of another that counts; a `gateway.calls.passage.Way`."""
+
+    translates = True
+
+    def __init__(self, asking: Asking, counter: TokenCounter) -> None:
+        self._asking = asking
+        self._counter = counter
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> TranslatedCount:
+        counter, asking = self._counter, self._asking
+        body = asking.request_of(request.body)
+        conversation = await unhurried(asking.client.decode(body, counter.provider.name))
+        question = counter.question(await unhurried(counter.provider.encode(conversation, model)), model)
+        return TranslatedCount(counter.path(model), question, counter, asking.write)
+
+
+class TranslatedCount(_Unstreamed):
+    """One question, translated; its answer will be."""
+
+    def __init__(self, path: bytes, body: bytes, counter: TokenCounter, write: Callable[[int], bytes]) -> None:
+        self.path = path
+        self.body = body
+        self._counter = counter
+        self._write = write
+
+    def read(self, body: bytes) -> WholeAnswer:
+        """Raises ValueError where the body is no answer."""
+        if self._counter.provider.read_error(body) is not None:
+            return WholeAnswer(b"", error=body)
+        return WholeAnswer(self._write(self._counter.read(body)))

@@ -1,0 +1,110 @@
+"""POST /v1/messages/count_tokens and /v1/responses/input_tokens: who counts is asked, for all others it is an estimate.
+
+Nobody else is asked in its place: another model's count would be another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from gateway.dialects.messages import errors
+from gateway.dialects.messages import request_notes as messages_notes
+from gateway.dialects.responses import request_notes as responses_notes
+from gateway.dialects.responses.kept import write_count
+from gateway.errors import UpstreamError
+from gateway.exchange import Answer, Request
+from gateway.face.api import ApiEndpoint
+from gateway.face.auth import Caller
+from gateway.face.errors import JSON
+from gateway.face.messages import Messages
+from gateway.face.model_calls import Asked, ClientDialect, ModelCalls, ModelServices
+from gateway.face.record import RequestRecord
+from gateway.face.response_calls import ResponsesDialect
+from gateway.face.response_life import ResponseLife, owner_of
+
+Counts = Callable[[str, str], bool]
+"""Whether the provider of a model counts for those who ask in a dialect. Raises GatewayError."""
+
+_NOT_OFFERED: Final = frozenset({404, 405, 501})
+"""What a server says that has not all of the API whose dialect it speaks."""
+
+
+class TokenCounts(Messages):
+    """Anthropic's question as a ClientDialect."""
+
+    endpoint = "messages/count_tokens"
+    name = "anthropic_count_tokens"
+
+    def read(self, body: bytes) -> Asked:
+        request = messages_notes.decode_count(body)
+        return Asked(request.model, False, messages_notes.estimate_prompt(request, body), 0, request)
+
+
+class InputTokens(ResponsesDialect):
+    """OpenAI's question as a ClientDialect."""
+
+    endpoint = "responses/input_tokens"
+    name = "openai_input_tokens"
+
+    def read(self, body: bytes) -> Asked:
+        request = responses_notes.decode_request(body)
+        return Asked(request.model, False, responses_notes.estimate_prompt(request, body), 0, request)
+
+
+class CountTokens:
+    """Anthropic's endpoint."""
+
+    def __init__(self, services: ModelServices, counts: Counts) -> None:
+        self._counter = _Counter(TokenCounts(), services, counts, messages_notes.write_count)
+        self._reporting = services.reporting
+
+    def endpoint(self) -> ApiEndpoint:
+        return ApiEndpoint(TokenCounts.endpoint, self.serve, self._reporting, render_error=errors.error_body)
+
+    async def serve(self, request: Request, record: RequestRecord) -> Answer:
+        """The whole endpoint."""
+        caller, body = await self._counter.calls.receive(request, record)
+        return await self._counter.count(request, record, caller, body)
+
+
+class CountInputTokens:
+    """OpenAI's endpoint: what a response continues is counted too."""
+
+    def __init__(self, services: ModelServices, counts: Counts, life: ResponseLife) -> None:
+        self._counter = _Counter(InputTokens(), services, counts, write_count)
+        self._life = life
+        self._reporting = services.reporting
+
+    def endpoint(self) -> ApiEndpoint:
+        return ApiEndpoint(InputTokens.endpoint, self.serve, self._reporting)
+
+    async def serve(self, request: Request, record: RequestRecord) -> Answer:
+        """The whole endpoint."""
+        caller, body = await self._counter.calls.receive(request, record)
+        prepared = await self._life.before(body, owner_of(caller))
+        return await self._counter.count(request, record, caller, prepared.body)
+
+
+class _Counter:
+    """Asks or estimates."""
+
+    def __init__(
+        self, dialect: ClientDialect, services: ModelServices, counts: Counts, write: Callable[[int], bytes]
+    ) -> None:
+        self.calls = ModelCalls(dialect, services)
+        self._dialect = dialect
+        self._counts = counts
+        self._write = write
+
+    async def count(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Answer:
+        asked = self._dialect.read(body)
+        record.model = asked.model
+        if self._counts(asked.model, self._dialect.name):
+            call = self.calls.call(request, record, caller, body, fallbacks=())
+            try:
+                return await self.calls.answer(call, record)
+            except UpstreamError as failure:
+                if failure.status not in _NOT_OFFERED:
+                    raise
+        return Answer(200, [JSON], self._write(max(1, asked.prompt_tokens)))
