@@ -13,7 +13,8 @@ from gateway.edge.response_parser import ResponseParser
 from gateway.errors import GatewayError
 from gateway.world import Stream
 
-_RECEIVE_BYTES: Final = 64 * 1024
+_RECEIVE_BYTES: Final = 32 * 1024
+"""At a time. A reader that stalls has a piece of this size in each of the places between the provider and itself."""
 _JOINED_BYTES: Final = 64 * 1024
 """Head and body up to this go out in one buffer."""
 
