@@ -159,6 +159,7 @@ def _check_background(request: ResponsesRequest) -> None:
     if not request.background:
         return
     if request.stream:
-        raise InvalidRequest(f"{_NOT_IN_BACKGROUND} cannot be streamed here.", param="background")
+        message = f"{_NOT_IN_BACKGROUND} cannot be streamed here: leave out 'stream' and poll it by its id."
+        raise InvalidRequest(message, param="background")
     if not request.kept:
         raise InvalidRequest(f"{_NOT_IN_BACKGROUND} has to be stored.", param="background")

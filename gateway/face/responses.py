@@ -37,7 +37,8 @@ class Responses:
         """GET /v1/responses/{id}. Raises NotFound; InvalidRequest where a stream is asked for."""
         response_id, owner = self._whose(request, record)
         if _query(request).get("stream", "false") == "true":
-            raise InvalidRequest("A stored response cannot be streamed here.", param="stream")
+            message = "A stored response cannot be streamed here: leave out 'stream' and poll it while it runs."
+            raise InvalidRequest(message, param="stream")
         return _json(await self._background.standing(await self._life.get(response_id, owner), owner))
 
     async def delete(self, request: Request, record: RequestRecord) -> Answer:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from gateway.errors import InvalidRequest
 from gateway.face.messages import Messages
 from tests.calls.asking import ask, http_calls, upstream
 
@@ -76,3 +78,33 @@ async def test_a_failed_response_is_an_error_in_the_clients_words() -> None:
     told = await ask(http_calls(upstream(failed)), body("gpt-5.1"), dialect=Messages())
     assert told.failure is not None
     assert (told.failure.message, json.loads(told.failure.body)["type"]) == ("Oh no.", "error")  # type: ignore[attr-defined]
+
+
+TOOLS_OF_ANTHROPICS_CLIENTS = [
+    {"type": "bash_20250124", "name": "bash"},
+    {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"},
+    {"type": "computer_20250124", "name": "computer", "display_width_px": 800, "display_height_px": 600},
+]
+
+
+@pytest.mark.parametrize("tool", TOOLS_OF_ANTHROPICS_CLIENTS, ids=lambda tool: tool["name"])
+@pytest.mark.parametrize(
+    ("provider", "model", "who"),
+    [
+        ("openai", "gpt-4.1", "OpenAI"),
+        ("openai", "gpt-5.1", "OpenAI's Responses"),
+        ("deepseek", "deepseek-chat", "DeepSeek"),
+        ("openrouter", "x/y", "OpenRouter"),
+        ("google", "gemini", "a model behind Gemini"),
+    ],
+)
+async def test_tools_that_only_claude_was_taught_are_refused_by_name(
+    provider: str, model: str, who: str, tool: dict[str, Any]
+) -> None:
+    """Their schemas are in Claude's training, not in the request: no other model could call them."""
+    client = upstream()
+    asked = json.dumps({"model": model, **ASKED, "tools": [tool]}).encode()
+    told = await ask(http_calls(client, provider), asked, dialect=Messages())
+    assert isinstance(told.failure, InvalidRequest)
+    assert (told.failure.param, client.target) == ("tools[0]", b"")
+    assert told.failure.message == f"'tools[0]' cannot be had from {who}: it has no tool like '{tool['type']}'."

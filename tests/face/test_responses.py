@@ -356,8 +356,8 @@ async def test_the_background_needs_a_store_and_no_listener(members: dict[str, A
 async def test_a_stored_response_is_not_streamed_again() -> None:
     house = House()
     await house.make()
-    with pytest.raises(InvalidRequest):
-        await house.call(house.responses.show, query=b"stream=true")
+    with pytest.raises(InvalidRequest, match="leave out 'stream' and poll"):
+        await house.call(house.responses.show, query=b"stream=true&starting_after=3")
 
 
 def test_without_keys_of_ours_the_clients_own_key_says_whose_a_response_is() -> None:

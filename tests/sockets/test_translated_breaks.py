@@ -67,6 +67,23 @@ def test_an_error_amid_a_stream_is_raised_behind_what_was_said(
     assert len(upstream.asked(model)) == 1
 
 
+@pytest.mark.parametrize("family", OVERLOADED)
+def test_a_response_whose_stream_broke_is_kept_as_failed(hasty: Clients, upstream: Upstream, family: str) -> None:
+    """As OpenAI keeps it, and as one in the background would be; not where the client said `store: false`."""
+    for store in (True, False):
+        model = upstream.plays(breaks_off(b": nothing more\n\n"), family=family)
+        question = {"model": name_for(model), "input": "?", "stream": True, "store": store}
+        with hasty.openai.responses.create(**question) as events:
+            first, *_, last = events
+        assert (first.type, last.type) == ("response.created", "response.failed")
+        if store:
+            found = hasty.openai.responses.retrieve(first.response.id)
+            assert (found.status, found.error.code) == ("failed", "server_error")
+        else:
+            with pytest.raises(openai.NotFoundError):
+                hasty.openai.responses.retrieve(first.response.id)
+
+
 @pytest.mark.parametrize(("dialect", "family"), TRANSLATED)
 def test_a_stream_that_is_cut_never_looks_whole(hasty: Clients, upstream: Upstream, dialect: str, family: str) -> None:
     model = upstream.plays(breaks_off(b": nothing more\n\n"), family=family)

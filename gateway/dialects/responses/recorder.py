@@ -15,7 +15,7 @@ from gateway.dialects.responses.kept import with_members
 from gateway.dialects.sse import SseSplitter, encode_event
 from gateway.errors import Description
 
-_ENDS: Final = frozenset({"response.completed", "response.incomplete"})
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -41,7 +41,7 @@ class StreamRecorder:
         self._last: msgspec.Raw | None = None
         """The response as it was shown last."""
         self.response: msgspec.Raw | None = None
-        """The whole response, when its event has come."""
+        """The response as it ended, when the event that says so has come: whole, or failed."""
 
     def feed(self, data: bytes) -> bytes:
         """Takes a piece of the stream, returns what goes on; an event goes on when it is whole."""

@@ -58,6 +58,14 @@ def test_a_break_is_numbered_on_and_shows_the_failed_response() -> None:
     assert recorder.response is None
 
 
+def test_a_failed_response_is_what_a_broken_stream_comes_to() -> None:
+    recorder = StreamRecorder({})
+    recorder.feed(b"\n\n".join(streamed(ANSWERS["text"]).split(b"\n\n")[:5]) + b"\n\n")
+    recorder.feed(recorder.fail(BROKEN))
+    assert recorder.response is not None
+    assert json.loads(bytes(recorder.response))["status"] == "failed"
+
+
 def test_a_break_before_anything_was_said_is_an_error_alone() -> None:
     assert [event["type"] for event in events_of(StreamRecorder({}).fail(BROKEN))] == ["error"]
     (event,) = events_of(error_event(BROKEN))
