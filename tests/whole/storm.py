@@ -31,6 +31,8 @@ CLIENTS = 60
 LASTS_S = 20.0
 LAST_WORD = "end"
 OUTAGE_S = 4.0
+FRAYING_S = 3.0
+"""Before an outage; every stream that begins then breaks off."""
 RECOVERY_S = 20.0
 """More than a breaker stays open, or a provider's actor takes to come back."""
 GRACE_S = 36.0
@@ -149,6 +151,7 @@ def weather(chance: random.Random, outage_at: float) -> Script:
             texts = rest_of(texts, last["content"])
         every_s = chance.choice([0.0, 0.1, 1.0])
         streamed = asked.json.get("stream", False)
+        begun = texts[: chance.randint(0, len(texts))]
         well: Callable[[], Script] = (
             (lambda: streams(*texts, every_s=every_s))
             if streamed
@@ -164,13 +167,18 @@ def weather(chance: random.Random, outage_at: float) -> Script:
         ]
         if streamed:
             faults += [
-                lambda: streams(*texts, every_s=every_s, then=chance.choice([is_cut, stalls, _is_reset])),
+                lambda: streams(*begun, every_s=every_s, then=is_cut),
+                lambda: streams(*begun, every_s=every_s, then=_is_reset),
+                lambda: streams(*begun, every_s=every_s, then=stalls),
                 lambda: streams(*texts, every_s=3.9),
                 lambda: streams(*texts, every_s=10.0),
                 lambda: streams(LAST_WORD, every_s=0.0),
             ]
         if outage_at <= asked.at < outage_at + OUTAGE_S:
             await fails(500)(asked)
+            return
+        if streamed and outage_at - FRAYING_S <= asked.at < outage_at:
+            await streams(*begun, every_s=every_s, then=chance.choice([is_cut, _is_reset]))(asked)
             return
         make = well if chance.random() < 0.7 else chance.choice(faults)
         await make()(asked)

@@ -49,6 +49,7 @@ def test_the_storm_meets_every_kind_of_fault() -> None:
     ends: Counter[tuple[str, int]] = Counter()
     errors: Counter[str] = Counter()
     said: Counter[tuple[str, Any]] = Counter()
+    resumed = 0
     for seed in range(6):
         for line in lines_of(storm(seed)):
             if line["event"] == "request":
@@ -56,6 +57,7 @@ def test_the_storm_meets_every_kind_of_fault() -> None:
                 errors[line["error"]] += 1
             else:
                 said[line["event"], line.get("operation")] += 1
+        resumed += sum(" resume at " in fact and " 0.0 UpstreamBroken(" in fact for fact in storm(seed).facts)
 
     assert ends["ok", 200] > sum(ends.values()) / 5
     assert ends["disconnected", 499]
@@ -64,6 +66,7 @@ def test_the_storm_meets_every_kind_of_fault() -> None:
     assert {"actor_died", "timed_out", "deadline_exceeded", "upstream_500", "upstream_broken"} <= set(errors)
     for operation in ("retry", "fallback", "hedge", "resume"):
         assert said["attempt repeated", operation], operation
+    assert resumed, "nobody went on at once with a stream that was cut"
     for event in ("actor crashed", "actor restarts", "cooling down", "breaker moved"):
         assert said[event, None], event
 
