@@ -121,7 +121,7 @@ class Settled:
             on_finished=ground.observer.request_ended,
             on_crash=ground.observer.request_crashed,
         )
-        client_keys = ClientKeys(config.client_keys if config.auth_required else None)
+        client_keys = ClientKeys(config.client_keys if config.auth_required else None, config.server.cors_origins)
         siblings = ground.siblings
         actors_page = ActorsPage(
             ground.actors.looks,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -18,6 +18,7 @@ from gateway.exchange import Request
 KEY_HEADERS = (b"x-api-key", b"api-key")
 PROXY_HEADERS = (b"forwarded", b"x-real-ip")
 PROXY_PREFIX = b"x-forwarded-"
+ANY_ORIGIN: Final = "*"
 
 _HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
 
@@ -46,17 +47,22 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class ClientKeys:
-    """Lets clients in; None instead of keys lets everybody in."""
+    """Lets clients in; None instead of keys lets everybody in but for web pages that nobody listed."""
 
-    __slots__ = ("_callers",)
+    __slots__ = ("_callers", "_pages")
 
-    def __init__(self, keys: Iterable[ClientKey] | None) -> None:
+    def __init__(self, keys: Iterable[ClientKey] | None, pages: Collection[str] = ()) -> None:
+        """`pages` are the origins whose pages may be clients, "*" for all."""
+        self._pages = None if ANY_ORIGIN in pages else frozenset(page.encode() for page in pages)
         # Looked up by SHA-256: how long a search takes tells at most about digests, and nobody can make a guess at a
         # key whose digest is near to another one. Comparing keys themselves would tell how much of a guess is right.
         self._callers = None if keys is None else {key.sha256: _caller(key) for key in keys}
 
     def admit(self, request: Request) -> Caller:
-        """By `Authorization: Bearer`, else by the headers of Anthropic's and Azure's clients. Raises Unauthorized."""
+        """By `Authorization: Bearer`, else by the headers of Anthropic's and Azure's clients.
+
+        Raises Unauthorized, Forbidden.
+        """
         token = bearer_token(request.fields.get(b"authorization"))
         if self._callers is not None and token is not None:
             caller = self._callers.get(sha256(token).digest())
@@ -64,6 +70,7 @@ class ClientKeys:
                 return caller
         keys = [key for name in KEY_HEADERS if (key := request.fields.get(name)) is not None]
         if self._callers is None:
+            self._check_page(request.fields.get(b"origin"))
             return Caller("", _text(token or (keys[0] if keys else None)))
         for key in keys:
             if (caller := self._callers.get(sha256(key).digest())) is not None:
@@ -71,6 +78,15 @@ class ClientKeys:
         if token is None and not keys:
             raise Unauthorized("No API key was given: send it as 'Authorization: Bearer <key>'.")
         raise Unauthorized("The API key is not known here.")
+
+    def _check_page(self, origin: bytes | None) -> None:
+        """Where no key is asked for, any page in a browser that reaches this address could spend our keys.
+
+        What it may not read it could still send: a POST of text/plain needs nobody's leave, nor does a name that leads
+        here. Browsers write Origin into every POST of a page.
+        """
+        if origin is not None and self._pages is not None and origin not in self._pages:
+            raise Forbidden("Pages of this origin may not be clients here: server.cors_origins does not list it.")
 
 
 class TokenDoor:

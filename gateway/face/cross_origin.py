@@ -11,8 +11,8 @@ from typing import Final
 
 from gateway.exchange import Headers
 from gateway.face.asgi_exchange import ANSWER, AnswerWhole, AsgiApp, Message, Receive, Scope, Send
+from gateway.face.auth import ANY_ORIGIN
 
-ANY_ORIGIN: Final = "*"
 _OPEN: Final = ("/v1/", "/health")
 _METHODS: Final = b"GET, POST, DELETE"
 _USUAL_FIELDS: Final = b"authorization, content-type"

@@ -278,7 +278,7 @@ class House:
                 router=self.router,
                 new_relay=Relay,
                 sheds_low=lambda: False,
-                client_keys=keys or ClientKeys(None),
+                client_keys=keys or ClientKeys(None, cors_origins),
                 ingress=Ingress(self.budget, BODY_LIMIT_BYTES),
                 terms=self._terms,
                 reporting=reporting,

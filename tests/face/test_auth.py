@@ -22,6 +22,20 @@ def test_with_auth_off_everybody_comes_in_and_keeps_their_own_authorization() ->
     assert admit(ClientKeys(None), authorization="Bearer sk-theirs") == Caller("", "sk-theirs")
 
 
+def test_with_auth_off_pages_come_in_where_they_are_listed() -> None:
+    listed = ClientKeys(None, ["https://app.example"])
+    assert admit(listed, origin="https://app.example") == Caller("", None)
+    assert admit(ClientKeys(None, ["*"]), origin="null") == Caller("", None)
+    for stranger in ("https://evil.example", "http://app.example", "null", "http://127.0.0.1:8080", "*", ""):
+        with pytest.raises(Forbidden, match="cors_origins"):
+            admit(listed, origin=stranger)
+
+
+def test_with_a_key_nobody_asks_whose_page_it_is() -> None:
+    """No page has the key but those that it was given to; whether they may read the answer their browser decides."""
+    assert admit(client_keys(alice="sk-alice"), origin="https://any.example", authorization="Bearer sk-alice")
+
+
 def test_a_key_of_ours_opens_under_its_label_and_goes_no_further() -> None:
     keys = client_keys(alice="sk-alice", bob="sk-bob")
 

@@ -114,6 +114,17 @@ async def test_all_pages_may_be_let_in(autojump_clock: MockClock, face: Face) ->
 
 
 async def test_without_a_list_nothing_is_said_to_pages(autojump_clock: MockClock, face: Face) -> None:
-    face.house.router.play = answers()
     assert shown(await face.ask(QUESTION, headers={"origin": PAGE})) == (None, None)
     assert (await preflight(face, PAGE)).status == 405
+
+
+async def test_where_no_key_is_asked_for_a_page_that_is_not_listed_spends_nothing(
+    autojump_clock: MockClock, face: Face
+) -> None:
+    """A POST of text/plain needs no preflight, and a name that leads to this address makes a page seem our own."""
+    face.house.router.play = answers()
+    for fields in ({"content-type": "text/plain"}, {"host": "rebound.example:8080"}):
+        reply = await face.ask(QUESTION, headers={"origin": PAGE, **fields})
+        assert (reply.status, reply.json["error"]["code"]) == (403, "forbidden")
+    assert face.house.router.calls == []
+    assert (await face.ask(QUESTION)).status == 200
