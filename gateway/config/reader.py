@@ -106,7 +106,7 @@ class Reader:
 
     def suggest(self, path: Path, expected: str, found: str, known: Iterable[str]) -> None:
         """Notes a name that nobody knows, with the nearest one that somebody does."""
-        near = difflib.get_close_matches(found, list(known), n=1)
+        near = difflib.get_close_matches(found, [name for name in known if name != found], n=1)
         self.note(path, expected, found, f"did you mean {json.dumps(near[0])}?" if near else "")
 
     def note_once(self, path: Path, expected: str, shown: str) -> None:

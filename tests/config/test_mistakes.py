@@ -12,6 +12,14 @@ from tests.config.writing import keys_of, mistakes_in, refused, written
 SECRET = "sk-proj-0123456789abcdefghij"
 
 
+def test_a_name_is_never_suggested_in_its_own_place(tmp_path: Path) -> None:
+    """A model without a target that no route knows is near to nothing but itself."""
+    mistakes = refused(
+        "[models.bad]\nfallbacks = ['sandbox/echo']\n[[routes]]\nmatch = 'x'\nprovider = 'sandbox'", tmp_path
+    )
+    assert [(mistake.key, mistake.hint) for mistake in mistakes] == [("models.bad", "")]
+
+
 def test_everything_that_is_wrong_is_told_in_one_go(tmp_path: Path) -> None:
     text = """
         prot = 1
