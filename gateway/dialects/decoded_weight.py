@@ -12,14 +12,27 @@ MOST_MESSAGES: Final = 100_000
 MESSAGE_BYTES: Final = 176
 """What a message takes beside its bytes in the body, measured."""
 _MANY_MESSAGES: Final = 1000
+MOST_PARTS: Final = 10_000
+"""Of one message, where it is translated: it is read and written in one go, and others wait some 5 µs a part for it."""
 
 
 def check_count(messages: Sequence[object]) -> None:
     """Raises InvalidRequest where there are none, or more than anybody can want."""
     if not messages:
         raise InvalidRequest("Invalid 'messages': expected at least one message.", param="messages")
+    check_most(messages, "messages")
+
+
+def check_most(messages: Sequence[object], field: str) -> None:
+    """Raises InvalidRequest where there are more than anybody can want."""
     if len(messages) > MOST_MESSAGES:
-        raise InvalidRequest(f"Invalid 'messages': expected at most {MOST_MESSAGES} of them.", param="messages")
+        raise InvalidRequest(f"Invalid '{field}': expected at most {MOST_MESSAGES} of them.", param=field)
+
+
+def check_parts(parts: Sequence[object], field: str) -> None:
+    """Raises InvalidRequest where one message, or one result of a tool, has more of them than anybody can want."""
+    if len(parts) > MOST_PARTS:
+        raise InvalidRequest(f"Invalid '{field}': expected at most {MOST_PARTS} parts.", param=field)
 
 
 def decoded_bytes(messages: Sequence[object]) -> int:

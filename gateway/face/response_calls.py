@@ -12,9 +12,10 @@ from actors.letters import Call
 from actors.relay import Sink
 from gateway.dialects import openai_errors
 from gateway.dialects.codec import Frame
+from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.responses import errors as responses_errors
 from gateway.dialects.responses.recorder import StreamRecorder
-from gateway.dialects.responses.request_notes import decode_request, estimate_prompt, reserved_output
+from gateway.dialects.responses.request_notes import decode_request, estimate_prompt, many_items, reserved_output
 from gateway.errors import Description, GatewayError, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
@@ -36,7 +37,12 @@ class ResponsesDialect:
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
         return Asked(
-            request.model, bool(request.stream), estimate_prompt(request, body), reserved_output(request), request
+            request.model,
+            bool(request.stream),
+            estimate_prompt(request, body),
+            reserved_output(request),
+            request,
+            decoded_bytes(many_items(request)),
         )
 
     def error_body(self, description: Description) -> bytes:

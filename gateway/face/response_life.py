@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.responses.kept import (
     Kept,
@@ -64,6 +65,7 @@ class ResponseLife:
             items = items_of(request.input)
         except (ValueError, RecursionError) as problem:
             raise unreadable(problem) from problem
+        check_most(items, "input")
         previous_id = request.previous_response_id
         previous = await self.find(previous_id, owner) if previous_id is not None else None
         elsewhere = previous_id is not None and previous is None

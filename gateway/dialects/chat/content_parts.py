@@ -17,6 +17,7 @@ from gateway.dialects.chat.request_shapes import (
     TextPart,
 )
 from gateway.dialects.conversation import Audio, Document, Image, Media, Part, Refusal, Text
+from gateway.dialects.decoded_weight import check_parts
 from gateway.dialects.reading import invalid, media_of
 
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
@@ -29,6 +30,7 @@ def read_texts(content: Content, field: str) -> list[Part]:
     """The parts of a system message, which is text alone."""
     if isinstance(content, str):
         return [Text(content)]
+    check_parts(content, field)
     return [
         _read_text(part) if isinstance(part, TextPart) else _out_of_place(field, index)
         for index, part in enumerate(content)
@@ -39,6 +41,7 @@ def read_spoken(content: Content, field: str) -> list[Part]:
     """The parts of an assistant's message: text, and refusals; none for an empty text."""
     if isinstance(content, str):
         return [Text(content)] if content else []
+    check_parts(content, field)
     parts: list[Part] = []
     for index, part in enumerate(content):
         if isinstance(part, TextPart):
@@ -54,6 +57,7 @@ def read_shown(content: Content, field: str, target: str) -> list[Part]:
     """The parts of a user's message: text and media."""
     if isinstance(content, str):
         return [Text(content)]
+    check_parts(content, field)
     parts: list[Part] = []
     for index, part in enumerate(content):
         match part:
@@ -69,6 +73,7 @@ def read_result(content: Content, field: str) -> list[Text | Image | Document]:
     """What a function answered: text; images and files as some providers take them there."""
     if isinstance(content, str):
         return [Text(content)]
+    check_parts(content, field)
     return [_read_result_part(part, field, index) for index, part in enumerate(content)]
 
 

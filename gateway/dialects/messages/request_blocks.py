@@ -20,6 +20,7 @@ from gateway.dialects.conversation import (
     ToolCall,
     ToolResult,
 )
+from gateway.dialects.decoded_weight import check_parts
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, Dropped
 from gateway.dialects.messages.citations import is_ours
 from gateway.dialects.messages.fidelity import NAME, judge_block
@@ -66,14 +67,16 @@ def read_content(content: str | list[msgspec.Raw], role: str, field: str, target
     """The parts of a message. Raises InvalidRequest that names the block."""
     if isinstance(content, str):
         return [Text(content)] if content else []
+    check_parts(content, field)
     parts = (_read_part(raw, role, f"{field}[{index}]", target) for index, raw in enumerate(content))
     return [part for part in parts if part is not None]
 
 
 def read_texts(content: str | list[TextBlock]) -> list[Part]:
-    """The parts of the system prompt."""
+    """The parts of the system prompt. Raises InvalidRequest for too many."""
     if isinstance(content, str):
         return [Text(content)] if content else []
+    check_parts(content, "system")
     return [_text(block) for block in content]
 
 
@@ -215,9 +218,9 @@ def _result(block: ToolResultBlock, field: str, target: str) -> ToolResult:
     if isinstance(block.content, str):
         parts = [Text(block.content)] if block.content else []
     else:
-        parts = [
-            _result_part(each, f"{field}.content[{index}]", target) for index, each in enumerate(block.content or ())
-        ]
+        content = block.content or ()
+        check_parts(content, f"{field}.content")
+        parts = [_result_part(each, f"{field}.content[{index}]", target) for index, each in enumerate(content)]
     return ToolResult(block.tool_use_id, parts, block.is_error is True, cache_control=block.cache_control)
 
 

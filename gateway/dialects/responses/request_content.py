@@ -17,6 +17,7 @@ from gateway.dialects.conversation import (
     Refusal,
     Text,
 )
+from gateway.dialects.decoded_weight import check_parts
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
 from gateway.dialects.reading import invalid, media_of, missing
 from gateway.dialects.responses.shapes import Annotation, Content, Item
@@ -34,6 +35,7 @@ def read_content(content: str | list[Content] | None, field: str, target: str) -
         missing(field)
     if isinstance(content, str):
         return [Text(content)]
+    check_parts(content, field)
     return [_read_part(part, f"{field}[{index}]", target) for index, part in enumerate(content)]
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
+from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.reading import invalid, missing, refuse
 from gateway.dialects.responses.request_content import read_content, read_reasoning
 from gateway.dialects.responses.shapes import Item
@@ -29,6 +30,7 @@ def read_input(given: str | list[Item] | None, target: str) -> Steps[list[Turn]]
         return [Turn("user", [Text(given)], field="input")]
     if not given:
         missing("input")
+    check_most(given, "input")
     turns: list[Turn] = []
     for index, item in enumerate(given):
         field = f"input[{index}]"

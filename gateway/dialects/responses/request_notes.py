@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
@@ -18,6 +19,8 @@ from gateway.dialects.responses.request_settings import NAME
 from gateway.errors import InvalidRequest
 
 _NULL: Final = msgspec.Raw(b"null")
+_MANY_BYTES: Final = 64 * 1024
+"""An input below this has too few items to count."""
 
 
 class ResponsesRequest(msgspec.Struct):
@@ -56,6 +59,7 @@ class _Part(msgspec.Struct, gc=False):
 
 _request_decoder = msgspec.json.Decoder(ResponsesRequest)
 _items_decoder = msgspec.json.Decoder(list[_Item])
+_raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _parts_decoder = msgspec.json.Decoder(list[_Part])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
@@ -101,6 +105,18 @@ def estimate_prompt(request: ResponsesRequest, body: bytes) -> int:
 def estimate_tokens(request: ResponsesRequest, body: bytes) -> int:
     """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
     return estimate_prompt(request, body) + reserved_output(request)
+
+
+def many_items(request: ResponsesRequest) -> list[msgspec.Raw]:
+    """The items of a large input; none of a small one, whose do not matter. Raises InvalidRequest for too many."""
+    if len(request.input) < _MANY_BYTES or _first_byte(request.input) != b"[":
+        return []
+    try:
+        items = _raw_items_decoder.decode(request.input)
+    except (ValueError, RecursionError) as problem:
+        raise unreadable(problem) from problem
+    check_most(items, "input")
+    return items
 
 
 def reserved_output(request: ResponsesRequest) -> int:
