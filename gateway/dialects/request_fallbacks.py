@@ -16,6 +16,7 @@ from gateway.errors import InvalidRequest
 
 MOST: Final = 8
 
+_NULL: Final = msgspec.Raw(b"null")
 _members_of: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _names_of: Final = msgspec.json.Decoder(list[str]).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -35,6 +36,8 @@ def take_fallbacks(dialect: str, body: bytes) -> tuple[bytes, tuple[str, ...] | 
     given = members.pop("fallbacks", None)
     if given is None:
         return body, None
+    if given == _NULL and dialect != ANTHROPIC_MESSAGES:
+        return _encode(members), None  # as if it were not there, like every member that may be left out
     names = _names(dialect, given)
     return (body, None) if names is None else (_encode(members), names)
 

@@ -45,7 +45,7 @@ def read_gap_s(request: Request) -> float | None:
 
 def _seconds(value: bytes) -> float | None:
     try:
-        seconds = float(value)
+        seconds = float(value) if b"_" not in value else math.nan  # Python's own spelling of numbers
     except ValueError:
         return None
     return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -69,6 +69,18 @@ async def test_its_own_list_takes_the_place_of_the_configured_one(autojump_clock
         assert it.deepseek.asked == []
 
 
+async def test_null_is_no_list_of_its_own(autojump_clock: MockClock) -> None:
+    """Clients write null for what they leave out: the configured one holds, and no provider hears of the null."""
+    async with running(ALLOWED) as it:
+        it.openai.plays(fails(503))
+        it.deepseek.plays(answers())
+
+        reply = await it.ask({**QUESTION, "model": "backed", "fallbacks": None})
+
+        assert (reply.status, reply.header("x-gateway-provider")) == (200, "deepseek")
+        assert all("fallbacks" not in asked.json for asked in (*it.openai.asked, *it.deepseek.asked))
+
+
 async def test_a_stream_that_breaks_is_gone_on_with_by_a_named_fallback(autojump_clock: MockClock) -> None:
     async with running(ALLOWED) as it:
         it.openai.plays(streams("Hello ", then=_hangs_up))
