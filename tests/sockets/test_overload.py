@@ -50,10 +50,9 @@ class Rush:
     refused_in_s: list[float] = field(default_factory=list)
 
     @property
-    def p95_s(self) -> float:
-        """Of how long refusals took. A machine that is busy serves unevenly, and then the forecast errs; see
-        tests/whole/test_overload.py for what it is worth where calls take what they take."""
-        return sorted(self.refused_in_s)[math.ceil(len(self.refused_in_s) * 0.95) - 1]
+    def p99_s(self) -> float:
+        """Of how long refusals took."""
+        return sorted(self.refused_in_s)[math.ceil(len(self.refused_in_s) * 0.99) - 1]
 
 
 async def rush(gateway: GatewayProcess, model: str, times: float, lasts_s: float) -> Rush:
@@ -96,7 +95,7 @@ async def test_beyond_capacity_all_of_it_is_used_and_who_is_refused_hears_it_soo
     for times, result in rushes.items():
         assert result.served >= ASSERTED_GOODPUT * peak, times
         assert statistics.median(result.refused_in_s) <= REFUSED_SOON_S, times
-        assert result.p95_s < QUEUE_S, "one in twenty has waited in vain"
+        assert result.p99_s < QUEUE_S, "somebody has waited in vain"
         measured(
             11,
             f"a provider at {times} times what it can take",
