@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.attempt import Attempt
 from actors.buckets import Buckets, RateLimits
 from actors.errors import Blame, Overloaded, Unavailable
 from actors.key_ring import KeyPauses, KeyRing, Place
-from actors.letters import Attempt, Priority
+from actors.letters import Priority
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.policy.concurrency import ConcurrencyLimit

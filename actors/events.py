@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from actors.attempt import Attempt
 from actors.errors import Failure
-from actors.letters import Attempt, Call
+from actors.letters import Call
 from actors.policy.breaker import Phase
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from actors.attempt import Attempt
 from actors.errors import Failure, KeyFault, RateLimited
-from actors.letters import Attempt
 
 ANY_MODEL = "*"
 

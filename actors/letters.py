@@ -1,4 +1,4 @@
-"""What travels between asker, router and providers: a Call, its Attempts, and the reports that come back.
+"""What travels between asker, router and providers: a Call, what answers it, and the reports that come back.
 
 contextvars do not cross a mailbox, so whatever the far side needs (trace, log context, deadline) stands in the letter.
 Payloads, replies and progress are the gateway's own objects; actors carry them and never look inside.
@@ -7,17 +7,15 @@ Payloads, replies and progress are the gateway's own objects; actors carry them 
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import trio
-
-from actors.errors import Failure, Left, Stage
 from actors.reply import Reply
-from actors.timers import Timer, Timers
 
 if TYPE_CHECKING:
+    from actors.attempt import Attempt
+    from actors.errors import Failure
     from actors.plan import ClientAccount
     from actors.relay import Relay
 
@@ -65,20 +63,6 @@ class Candidate:
     """May be asked to go on with an answer that broke in the middle."""
     yields: bool = False
     """What it will not answer goes to the next candidate: the work may fail with that."""
-
-
-class Outcome(enum.Enum):
-    """How an attempt ended; every attempt has exactly one."""
-
-    OK = "ok"
-    FAILED = "failed"
-    """Before its first content."""
-    BROKEN = "broken"
-    """After its first content."""
-    LEFT = "left"
-    """The asker went away, or its deadline passed."""
-    SUPERSEDED = "superseded"
-    """Another attempt's content came first."""
 
 
 class Call:
@@ -159,221 +143,11 @@ class Call:
             self.relay.close()
 
 
-class Keeper(Protocol):
-    """What an attempt tells the provider actor that it waits or works with."""
-
-    def grow(self, attempt: Attempt, more_bytes: int) -> None:
-        """It has come to hold more bytes."""
-        ...
-
-    def content_came(self, attempt: Attempt) -> None:
-        """Its first content is here; streamed calls only."""
-        ...
-
-    def withdraw(self, attempt: Attempt) -> None:
-        """Nobody wants its answer any more."""
-        ...
-
-
 class Answered(NamedTuple):
     """What the asker gets: a unary call's whole answer, or a streamed call's head once its first content has come."""
 
     value: Any
     attempt: Attempt
-
-
-class Attempt:
-    """One try of one call at one candidate: its own cancel scope, its own epoch in the call's relay.
-
-    The work (see `Work`) moves `stage` and the scope's deadline through `enter`, and reports what it learns through
-    `accepted`, `hold`, `commit` and `write`.
-    """
-
-    __slots__ = (
-        "accepted_at",
-        "backed",
-        "began_at",
-        "call",
-        "candidate",
-        "clock",
-        "content_at",
-        "delivered",
-        "detail",
-        "dismissed",
-        "due",
-        "ended_at",
-        "epoch",
-        "failure",
-        "keeper",
-        "key",
-        "number",
-        "operation",
-        "outcome",
-        "progress",
-        "recoverable",
-        "scope",
-        "sent_at",
-        "spent_tokens",
-        "stage",
-        "stopped",
-        "timer",
-        "timers",
-        "waiting_for",
-    )
-
-    def __init__(
-        self, call: Call, candidate: Candidate, *, clock: Clock, operation: str = "first", progress: Any = None
-    ) -> None:
-        self.call = call
-        self.candidate = candidate
-        self.clock = clock
-        self.operation = operation
-        """Why it was started: first, retry, rotate, fallback, hedge or resume."""
-        self.progress = progress
-        """What the client already has of this answer, where a broken stream is to go on; else None."""
-        self.backed = self.recoverable = False
-        """Another candidate could be asked in its place; could go on with its answer if that breaks."""
-        self.number = len(call.attempts) + 1
-        self.epoch = self.number
-        self.scope: trio.CancelScope | None = None
-        """Where the work runs; none while the attempt waits."""
-        self.stopped = False
-        """`scope` has been cancelled, because nobody wants the answer any more or because it took too long."""
-        self.due = call.deadline
-        """When `scope` is cancelled unless `enter` moves it; kept by a timer that is looked at only when it goes off,
-        so that moving it later, as every streamed event does, costs an assignment."""
-        self.timers: Timers | None = None
-        self.timer: Timer | None = None
-        self.stage = Stage.QUEUED
-        self.dismissed = False
-        """Cancelled on purpose: nobody wants this attempt's answer any more."""
-        self.waiting_for = ""
-        """What a waiting attempt lacks."""
-        self.key = ""
-        """The label of the provider key that the actor chose."""
-        self.began_at = clock()
-        self.sent_at: float | None = None
-        self.accepted_at: float | None = None
-        self.content_at: float | None = None
-        self.ended_at: float | None = None
-        self.outcome: Outcome | None = None
-        self.failure: Failure | None = None
-        self.spent_tokens: int | None = None
-        """Prompt and delivered tokens, as soon as the work knows them; None charges what was reserved."""
-        self.delivered: Any = None
-        """What the client has of this answer, kept by the work where another candidate could go on from it."""
-        self.detail: Any = None
-        """The gateway's own notes (usage and the like)."""
-        self.keeper: Keeper | None = None
-        """Whom it has come to: set once it waits or is at work there."""
-
-    def end(self, outcome: Outcome, failure: Failure | None = None) -> None:
-        """Sets the one outcome; whoever holds the attempt at its end says so, once."""
-        assert self.outcome is None, "an attempt has one outcome"
-        if self.timer is not None:
-            self.timer.cancel()
-        self.outcome = outcome
-        self.failure = failure
-        self.stage = Stage.DONE
-        self.ended_at = self.clock()
-
-    def begin(self, scope: trio.CancelScope, timers: Timers) -> None:
-        """The work begins now, within `scope`, which is cancelled at `due`."""
-        self.scope = scope
-        if self.dismissed:
-            self._stop()
-            return
-        self.timers = timers
-        self.timer = timers.at(self.due, self._look_at_clock)
-
-    def enter(self, stage: Stage, allowed_s: float | None = None) -> None:
-        """Moves to `stage`, which may take `allowed_s` seconds (None: until the call's deadline)."""
-        self.stage = stage
-        due = self.call.deadline
-        if allowed_s is not None:
-            due = min(due, self.clock() + allowed_s)
-        self.due = due
-        timer = self.timer
-        if timer is not None and due < timer.when:
-            assert self.timers is not None, "who has a timer knows where it is from"
-            timer.cancel()
-            self.timer = self.timers.at(due, self._look_at_clock)
-
-    def _stop(self) -> None:
-        if self.scope is not None:
-            self.stopped = True
-            self.scope.cancel()
-
-    def _look_at_clock(self) -> None:
-        if self.outcome is not None:
-            return
-        if self.clock() >= self.due:
-            self._stop()
-        else:
-            assert self.timers is not None, "who has a timer knows where it is from"
-            self.timer = self.timers.at(self.due, self._look_at_clock)
-
-    def sent(self) -> None:
-        """From here on the provider may have seen the request: its tokens are spent."""
-        if self.sent_at is None:
-            self.sent_at = self.clock()
-
-    def accepted(self) -> None:
-        """The provider has said that it will answer; a hedge's clock starts here."""
-        if self.accepted_at is None:
-            self.accepted_at = self.clock()
-
-    def hold(self, more_bytes: int) -> None:
-        """Charges what this attempt has buffered to the provider's memory budget until it ends."""
-        if self.keeper is not None:
-            self.keeper.grow(self, more_bytes)
-
-    def commit(self, head: Any) -> None:
-        """The first content is here: this attempt answers the call. Streamed calls only; before the first write.
-
-        Raises Left where another was first, the asker has gone, or the death of its actor has ended it already.
-        """
-        relay = self.call.relay
-        assert relay is not None, "a unary call is answered by the work's return value"
-        if self.dismissed or self.outcome is not None or not relay.claim(self.epoch):
-            raise Left
-        self.content_at = self.clock()
-        if self.keeper is not None:
-            self.keeper.content_came(self)
-        self.call.reply.settle(Answered(head, self))
-        for other in self.call.attempts:
-            if other is not self:
-                other.cancel()
-
-    def cancel(self) -> None:
-        """Stops this attempt wherever it is: in a mailbox, among the waiters or at work."""
-        if self.outcome is None:
-            self.dismissed = True
-            self._stop()
-            if self.keeper is not None:
-                self.keeper.withdraw(self)
-
-    def write_nowait(self, chunk: bytes) -> bool:
-        """Hands over a piece of the answer if there is room. Raises Left as `commit` does."""
-        relay = self.call.relay
-        assert relay is not None, "a unary call is answered by the work's return value"
-        return relay.write_nowait(self.epoch, chunk)
-
-    async def write(self, chunk: bytes) -> None:
-        """Hands over a piece of the answer, waiting for a slow reader for as long as the call may last."""
-        if not self.write_nowait(chunk):
-            relay = self.call.relay
-            assert relay is not None, "write_nowait has seen it"
-            self.enter(Stage.STREAMING)
-            await relay.write(self.epoch, chunk)
-
-
-Work = Callable[[Attempt], Awaitable[Any]]
-"""What a provider does for one attempt, handed in by the wiring.
-
-Unary: returns the answer. Streamed: commits at the first content, writes, returns when the answer is whole. Raises
-Failure; anything else it raises is a crash of this call alone.
-"""
 
 
 class Failed(NamedTuple):

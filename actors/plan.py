@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.attempt import Attempt
 from actors.errors import Failure, KeyFault, RateLimited
-from actors.letters import Attempt, Call, Candidate
+from actors.letters import Call, Candidate
 from actors.policy.bucket import NewBucket, bucket_of
 from actors.policy.concurrency import ConcurrencyLimit
 from actors.policy.standing import Standings, standing

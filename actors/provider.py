@@ -16,6 +16,7 @@ import trio
 
 from actors.actor import Actor, Told
 from actors.admission import Admission, Hold, ProviderSettings
+from actors.attempt import Attempt, Outcome, Work
 from actors.control import Command, Heed
 from actors.crew import Crew
 from actors.errors import (
@@ -38,7 +39,7 @@ from actors.events import (
     Observe,
     Refused,
 )
-from actors.letters import Answered, Attempt, Broken, Clock, Failed, Outcome, Report, Rotated, Work
+from actors.letters import Answered, Broken, Clock, Failed, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.policy.breaker import Move, Phase
 from actors.policy.bucket import NewBucket, local_bucket

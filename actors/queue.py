@@ -10,8 +10,9 @@ import math
 from typing import Final, Protocol
 
 from actors.admission import Admission, Hold
+from actors.attempt import Attempt, Keeper
 from actors.errors import DeadlineExceeded, Failure, Overloaded, Stage
-from actors.letters import Attempt, Clock, Keeper
+from actors.letters import Clock
 from actors.shortage import HOST, MIN_RETRY_AFTER_S, REQUESTS, TOKENS, Wait, refusal
 from actors.timers import Timer, Timers
 from actors.waiters import Waiters

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from actors.actor import Actor, Told
+from actors.attempt import Attempt, Outcome
 from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, Failure, Unavailable
 from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retried
-from actors.letters import Answered, Attempt, Broken, Call, Candidate, Clock, Outcome, Report, Rotated
+from actors.letters import Answered, Broken, Call, Candidate, Clock, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.plan import ClientAccount, ClientLimits, Plan
 from actors.policy.bucket import NewBucket, local_bucket

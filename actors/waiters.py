@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from actors.letters import Attempt, Priority
+from actors.attempt import Attempt
+from actors.letters import Priority
 from actors.policy.pace import Pace
 from actors.timers import Timer
 

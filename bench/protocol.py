@@ -11,9 +11,10 @@ from statistics import median
 import trio
 
 from actors.admission import ProviderSettings
+from actors.attempt import Attempt
 from actors.buckets import RateLimits
 from actors.events import ignore
-from actors.letters import Attempt, Call, Candidate
+from actors.letters import Call, Candidate
 from actors.provider import ProviderActor
 from actors.router import RouterActor, RouterSettings
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from actors.letters import Work
+from actors.attempt import Work
 from actors.policy.memory_budget import MemoryBudget
 from gateway import __version__
 from gateway.admin.actors import ActorsPage

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.attempt import Attempt
 from actors.errors import Failure, Stage
-from actors.letters import Attempt
 from gateway.dialects.conversation import Finish
 from gateway.dialects.envelope import CallNotes, Usage
 from gateway.errors import ContentFiltered, UpstreamError

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from actors.letters import Attempt
+from actors.attempt import Attempt
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.ways import EMBEDDINGS
 from gateway.dialects.embeddings.batches import inputs_of, join, split
@@ -16,7 +16,7 @@ from gateway.errors import UpstreamBroken
 
 
 class EmbeddingBatches:
-    """The work of a provider, an `actors.letters.Work`: `calls`, which large embeddings go through in parts.
+    """The work of a provider, an `actors.attempt.Work`: `calls`, which large embeddings go through in parts.
 
     `most` says how many inputs may be asked for at once as things stand now.
     """

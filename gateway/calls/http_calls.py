@@ -11,8 +11,9 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
+from actors.attempt import Attempt
 from actors.errors import KeyFault
-from actors.letters import Attempt, Call
+from actors.letters import Call
 from gateway.calls.course import Course
 from gateway.calls.large_bodies import LARGE_BYTES, LargeBodies
 from gateway.calls.passage import Passage, Way
@@ -37,7 +38,7 @@ _REQUEST_IDS: Final = (b"x-request-id", b"request-id")
 
 
 class HttpCalls:
-    """Asks one provider; an `actors.letters.Work`.
+    """Asks one provider; an `actors.attempt.Work`.
 
     `ways` are the client dialects that it can serve. `secrets` are the provider's keys by the labels that its actor
     hands out. With `passthrough` the client's own key goes up instead. `resumptions` are the client dialects in which

@@ -6,7 +6,8 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from actors.letters import Attempt, Candidate
+from actors.attempt import Attempt
+from actors.letters import Candidate
 from gateway.dialects.chat import told as chat
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.messages import told as messages

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from actors.attempt import Attempt
 from actors.errors import Failure, Stage
-from actors.letters import Attempt
 from gateway.calls.passage import Way, WholeAnswer
 from gateway.calls.progress import Approach, Progress
 from gateway.calls.resumed_stream import ResumedStream

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from actors.letters import Attempt, Call
+from actors.attempt import Attempt
+from actors.letters import Call
 from gateway.exchange import Headers
 from gateway.face.rate_limit_headers import told_by_us
 

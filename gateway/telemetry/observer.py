@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from actors.attempt import Attempt
 from actors.errors import Blame, CallCrashed, Failure
 from actors.events import (
     ActorBuried,
@@ -20,7 +21,7 @@ from actors.events import (
     Refused,
     Retried,
 )
-from actors.letters import Attempt, Call
+from actors.letters import Call
 from actors.memory_monitor import PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted

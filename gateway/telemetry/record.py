@@ -6,8 +6,9 @@ from typing import Protocol
 
 import msgspec
 
+from actors.attempt import Attempt, Outcome
 from actors.errors import Blame, Failure
-from actors.letters import Attempt, Call, Outcome
+from actors.letters import Call
 from gateway.dialects.envelope import CallNotes
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import trio
 
 from actors.admission import ProviderSettings
+from actors.attempt import Attempt, Outcome
 from actors.errors import Failure, Stage
 from actors.events import AttemptEnded
-from actors.letters import Answered, Attempt, Call, Candidate, Outcome, Priority, Timeouts
+from actors.letters import Answered, Call, Candidate, Priority, Timeouts
 from actors.provider import ProviderActor
 from actors.relay import Relay
 from actors.router import RouterActor, RouterSettings

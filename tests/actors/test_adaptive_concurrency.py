@@ -8,8 +8,8 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
+from actors.attempt import Attempt
 from actors.errors import Blame, Failure, Overloaded, Stage, TimedOut
-from actors.letters import Attempt
 from actors.policy.gradient import GradientSettings
 from tests.actors.house import House, answers, fails
 

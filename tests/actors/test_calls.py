@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.attempt import Attempt, Outcome
 from actors.errors import (
     Blame,
     CallCrashed,
@@ -17,7 +18,7 @@ from actors.errors import (
     Unavailable,
 )
 from actors.events import BreakerMoved, CallCrash, LateSettlement, Retried
-from actors.letters import Attempt, Candidate, Outcome, Priority, Timeouts
+from actors.letters import Candidate, Priority, Timeouts
 from actors.policy.breaker import Phase
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings

@@ -9,10 +9,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.attempt import Attempt
 from actors.control import Drain, Resume, Status, Stop
 from actors.errors import ActorDied, Unavailable
 from actors.events import ActorBuried
-from actors.letters import Attempt
 from actors.reply import Reply
 from tests.actors.house import House, answers, silent, streams
 

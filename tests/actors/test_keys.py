@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.attempt import Attempt
 from actors.errors import Failure, KeyFault
 from actors.events import KeyMoved, Retried
-from actors.letters import Attempt
 from tests.actors.house import House, Script, answers, fails, streams
 
 KEYS = ("a", "b", "c")

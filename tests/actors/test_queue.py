@@ -9,10 +9,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.attempt import Attempt
 from actors.buckets import RateLimits
 from actors.errors import Overloaded, RateLimited
 from actors.events import AttemptEnded
-from actors.letters import Attempt, Candidate, Priority, Timeouts
+from actors.letters import Candidate, Priority, Timeouts
 from actors.policy.standing import Standing
 from tests.actors.house import House, answers
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
+from actors.attempt import Attempt
 from actors.errors import Blame, Failure
-from actors.letters import Attempt, Candidate
+from actors.letters import Candidate
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings
 from tests.actors.house import House, Script, answers, silent, streams

@@ -9,8 +9,9 @@ from typing import Any
 
 import trio
 
+from actors.attempt import Attempt, Work
 from actors.errors import Failure, Left, Stage, TimedOut
-from actors.letters import Attempt, Call, Candidate, Timeouts, Work
+from actors.letters import Call, Candidate, Timeouts
 from actors.relay import Relay
 from actors.timers import Timers
 from gateway.calls.http_calls import HttpCalls

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import trio
 
+from actors.attempt import Attempt
 from actors.errors import Left
-from actors.letters import Answered, Attempt, Call, Candidate
+from actors.letters import Answered, Call, Candidate
 from actors.mailbox import MailboxStatistics
 from actors.policy.memory_budget import MemoryBudget
 from actors.relay import Relay

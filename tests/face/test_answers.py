@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import trio
 
+from actors.attempt import Attempt
 from actors.errors import Blame, CallCrashed, Failure, Overloaded, Stage, TimedOut
-from actors.letters import Attempt, Call, Candidate
+from actors.letters import Call, Candidate
 from actors.relay import Relay
 from gateway.dialects.openai_errors import error_event
 from gateway.errors import ProviderMissing, UpstreamError, UpstreamUnreachable

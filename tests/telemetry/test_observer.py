@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from actors.attempt import Attempt, Outcome
 from actors.errors import Blame, Failure, Overloaded, Stage, TimedOut
 from actors.events import (
     ActorBuried,
@@ -20,7 +21,7 @@ from actors.events import (
     Refused,
     Retried,
 )
-from actors.letters import Attempt, Call, Candidate, Outcome
+from actors.letters import Call, Candidate
 from actors.memory_monitor import Pressure, PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted

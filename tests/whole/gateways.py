@@ -21,8 +21,8 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.attempt import Attempt
 from actors.events import AttemptEnded, Retried
-from actors.letters import Attempt
 from actors.provider import ProviderActor
 from gateway.config import Config, load
 from gateway.config.store_address import StoreAddress

@@ -21,7 +21,8 @@ import trio._core._run as trio_run
 import trio.testing
 from trio.testing import MockClock
 
-from actors.letters import Attempt, Call
+from actors.attempt import Attempt
+from actors.letters import Call
 from tests.face.http_client import Client
 from tests.memory_network import WINDOW_BYTES, MemoryNetwork, MemoryStream, Pipe
 from tests.whole.gateways import CHAT, QUESTION, Running, data_of, running

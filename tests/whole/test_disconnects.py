@@ -9,7 +9,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from actors.letters import Outcome
+from actors.attempt import Outcome
 from tests.face.http_client import Client
 from tests.whole.gateways import CHAT, ENGINES, QUESTION, STREAMED, Running, running
 from tests.whole.upstream import answers, resets, stalls, streams
