@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ import trio
 from actors.life import Life, Member, describe
 from actors.orders import Order, OrderRefused, Orders
 from actors.policy.restart_window import RestartWindow, backoff_s
+from actors.roster import Roster
 from actors.supervision import (
     Child,
     ChildSpec,
@@ -85,18 +85,12 @@ class Supervisor:
     ) -> None:
         """`clock` must agree with `trio.current_time`. Raises NameTaken for two children of one name."""
         self.name = name
-        self._members = [Member(spec) for spec in children]
-        for place, spec in enumerate(children):
-            if any(spec.name == other.name for other in children[:place]):
-                raise NameTaken(f"{name} has two children named {spec.name}")
+        self._roster = Roster(name, children)
         self._strategy = strategy
         self._window = RestartWindow(intensity, period_s)
         self._clock = clock
         self._random = random
         self._observe = observe
-        self._current: dict[str, Child] = {}
-        self._leaving: list[Member] = []
-        self._departures = 0
         self._orders: Orders[Ended] = Orders(name)
         self._work = trio.CancelScope()
         """All that a supervisor does until it is asked to stop."""
@@ -112,7 +106,7 @@ class Supervisor:
             try:
                 verdict = await self._supervise(task_status)
                 self._close()
-                await self._end([*self._leaving, *self._members])
+                await self._end([*self._roster.leaving, *self._roster.members])
             finally:
                 self._close()
                 await self._end_without_grace()
@@ -135,11 +129,11 @@ class Supervisor:
 
     def current(self, name: str) -> Child | None:
         """The ready object that runs under `name` now, if there is one."""
-        return self._current.get(name)
+        return self._roster.current(name)
 
     def children(self) -> list[ChildView]:
         """The children in the order of their start, then those that are leaving."""
-        return [member.view(self.name, self._clock()) for member in (*self._members, *self._leaving)]
+        return [member.view(self.name, self._clock()) for member in self._roster]
 
     def tree(self) -> Iterator[ChildView]:
         """This supervisor as the top of its tree, then everybody below it, parents before their children."""
@@ -173,11 +167,11 @@ class Supervisor:
 
     async def restart(self, name: str) -> None:
         """Stops the child if it runs and starts it afresh, without a pause. Raises NoSuchChild, StartFailed."""
-        await self._orders.ask(lambda: self._restart_by_order(self._find(name)))
+        await self._orders.ask(lambda: self._restart_by_order(self._roster.find(name)))
 
     async def terminate(self, name: str) -> None:
         """Stops the child; it stays listed. Raises NoSuchChild."""
-        await self._orders.ask(lambda: self._end([self._find(name)]))
+        await self._orders.ask(lambda: self._end([self._roster.find(name)]))
 
     async def add(self, spec: ChildSpec) -> None:
         """Starts one more child behind the others. Raises NameTaken, and StartFailed: then it is not there."""
@@ -185,7 +179,7 @@ class Supervisor:
 
     async def remove(self, name: str) -> None:
         """Stops the child and forgets it. Raises NoSuchChild."""
-        await self._orders.ask(lambda: self._remove(self._find(name)))
+        await self._orders.ask(lambda: self._remove(self._roster.find(name)))
 
     async def replace(self, spec: ChildSpec, *, grace_s: float) -> None:
         """Starts a successor in the place of the child of that name, which leaves once the successor is ready.
@@ -196,7 +190,7 @@ class Supervisor:
 
     async def retire(self, name: str, *, grace_s: float) -> None:
         """Lets the child leave. Raises NoSuchChild."""
-        await self._orders.ask(lambda: self._retire(self._find(name), grace_s))
+        await self._orders.ask(lambda: self._retire(self._roster.find(name), grace_s))
 
     async def _restart_by_order(self, member: Member) -> None:
         await self._end([member])
@@ -207,46 +201,27 @@ class Supervisor:
             raise StartFailed(f"{member.spec.name} has ended before it was ready") from life.crash
 
     async def _add(self, spec: ChildSpec) -> None:
-        if any(member.spec.name == spec.name for member in self._members):
-            raise NameTaken(f"{self.name} has a child named {spec.name}")
-        member = Member(spec)
-        self._members.append(member)
-        life = await self._start(member)
-        if life.never_ready:
-            self._members.remove(member)
-            raise StartFailed(f"{spec.name} has ended before it was ready") from life.crash
+        await self._start_or_forget(self._roster.add(spec))
 
     async def _remove(self, member: Member) -> None:
         await self._end([member])
-        self._members.remove(member)
+        self._roster.remove(member)
 
     async def _replace(self, spec: ChildSpec, grace_s: float) -> None:
-        before = self._find(spec.name)
-        member = Member(spec)
-        member.restarts, member.last_error = before.restarts, before.last_error
-        self._members.insert(self._members.index(before), member)  # found first while it starts, and ended last
-        life = await self._start(member)
-        if life.never_ready:
-            self._members.remove(member)
-            raise StartFailed(f"{spec.name} has ended before it was ready") from life.crash
+        before = self._roster.find(spec.name)
+        await self._start_or_forget(self._roster.succeed(before, spec))
         await self._retire(before, grace_s)
 
-    async def _retire(self, member: Member, grace_s: float) -> None:
-        self._members.remove(member)
-        member.due = None
-        if member.life is None:
-            return
-        self._is_gone(member, member.life)
-        self._departures += 1
-        member.spec = replace(member.spec, name=f"{member.spec.name}~{self._departures}")
-        self._leaving.append(member)
-        member.life.end(grace_s)
+    async def _start_or_forget(self, member: Member) -> None:
+        life = await self._start(member)
+        if life.never_ready:
+            self._roster.remove(member)
+            raise StartFailed(f"{member.spec.name} has ended before it was ready") from life.crash
 
-    def _find(self, name: str) -> Member:
-        for member in self._members:
-            if member.spec.name == name:
-                return member
-        raise NoSuchChild(f"{self.name} has no child named {name}")
+    async def _retire(self, member: Member, grace_s: float) -> None:
+        life = self._roster.see_off(member)
+        if life is not None:
+            life.end(grace_s)
 
     # The supervisor's own task.
 
@@ -254,7 +229,7 @@ class Supervisor:
         """Works until it is asked to stop (None) or has to give up."""
         try:
             with self._work:
-                for member in self._members:
+                for member in self._roster.members:
                     life = await self._start(member)
                     if life.never_ready and (life.crash is not None or member.spec.restart is Restart.PERMANENT):
                         raise self._give_up(member, life, restarts=0)
@@ -269,7 +244,7 @@ class Supervisor:
 
     async def _start_those_due(self) -> None:
         now = self._clock()
-        for member in self._members:
+        for member in self._roster.members:
             if member.due is not None and member.due <= now:
                 life = await self._start_again(member)
                 if life.never_ready:
@@ -277,16 +252,15 @@ class Supervisor:
 
     async def _heed_next_note(self) -> None:
         """Acts on what happens next, or returns when a restart is due."""
-        due = min((member.due for member in self._members if member.due is not None), default=math.inf)
         note: Ended | Order | None = None
-        with trio.move_on_at(due):
+        with trio.move_on_at(self._roster.next_due()):
             note = await self._orders.receive()
         if isinstance(note, Order):
             await note.carry_out()
         elif note is not None and note.member.life is note.life:  # else this end was seen when it was waited for
             note.member.life = None
-            if note.member in self._leaving:
-                self._leaving.remove(note.member)
+            if note.member in self._roster.leaving:
+                self._roster.leaving.remove(note.member)
             else:
                 await self._recover(note.member, note.life)
 
@@ -320,19 +294,12 @@ class Supervisor:
         member.streak = 1 if ran_long else member.streak + 1
         backoff = backoff_s(member.streak, self._random)
         member.due = math.inf
-        companions = [other for other in self._companions(member) if other.wanted]
+        companions = self._roster.companions(member, self._strategy)
         await self._end(companions)
         due = self._clock() + backoff
         for each in (member, *companions):
             if each is member or each.spec.restart is not Restart.TEMPORARY:
                 each.due, each.backoff_s = due, backoff
-
-    def _companions(self, member: Member) -> list[Member]:
-        """The siblings that share its fate, in the order of their start."""
-        if self._strategy is Strategy.ONE_FOR_ONE:
-            return []
-        first = 0 if self._strategy is Strategy.ONE_FOR_ALL else self._members.index(member)
-        return [other for other in self._members[first:] if other is not member]
 
     async def _end(self, members: Sequence[Member]) -> None:
         """Ends these children from the last to the first; none of them is to come back by itself."""
@@ -345,7 +312,7 @@ class Supervisor:
 
     async def _end_without_grace(self) -> None:
         with trio.CancelScope(shield=True):
-            for member in (*reversed(self._members), *self._leaving):
+            for member in (*reversed(self._roster.members), *self._roster.leaving):
                 member.due = None
                 if member.life is not None:
                     member.life.cancel()
@@ -367,7 +334,7 @@ class Supervisor:
         try:
             await life.live()
         finally:
-            self._is_gone(member, life)
+            self._roster.is_gone(member, life)
             if life.crash is not None:
                 member.last_error = describe(life.crash)
             elif not life.asked and member.spec.restart is Restart.PERMANENT:
@@ -377,12 +344,7 @@ class Supervisor:
             )
             self._orders.post(Ended(member, life))
 
-    def _is_gone(self, member: Member, life: Life) -> None:
-        """Nobody finds this object any more; a successor may have taken its place before."""
-        if life.child is not None and self._current.get(member.spec.name) is life.child:
-            del self._current[member.spec.name]
-
     def _child_is_ready(self, member: Member, life: Life) -> None:
         assert life.child is not None, "what is ready has been made"
-        self._current[member.spec.name] = life.child
+        self._roster.is_ready(member, life.child)
         self._observe(ChildStarted(self.name, member.spec.name, member.spec.kind, member.restarts, at=self._clock()))

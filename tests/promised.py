@@ -110,7 +110,7 @@ PROMISES: dict[int, Promise] = {
         (
             "actors/test_policy_breaker.py::test_the_fifth_failure_in_a_row_opens_it_for_five_seconds",
             "actors/test_policy_breaker.py::test_one_probe_at_a_time_and_its_success_closes",
-            "actors/test_calls.py::test_five_failures_open_the_breaker_and_one_probe_closes_it",
+            "actors/test_retries.py::test_five_failures_open_the_breaker_and_one_probe_closes_it",
         ),
     ),
     15: Promise(
@@ -118,7 +118,7 @@ PROMISES: dict[int, Promise] = {
         (
             "actors/test_policy_token_bucket.py::test_admitted_never_passes_burst_plus_rate_times_time",
             "actors/test_policy_leased_bucket.py::test_all_workers_together_pass_the_limit_by_at_most_one_lease_each",
-            "actors/test_calls.py::test_tokens_are_reserved_then_settled_and_refunded_when_never_sent",
+            "actors/test_holding_back.py::test_tokens_are_reserved_then_settled_and_refunded_when_never_sent",
         ),
     ),
     16: Promise(
