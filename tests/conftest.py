@@ -1,15 +1,23 @@
-"""Two options for all tests: how long the proofs last, and where their figures go."""
+"""Options for all tests: how long the proofs last, where their figures go; and no property fails by the clock."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.figures import Figures
 from tests.promises_page import updated
 
 FIGURES = pytest.StashKey[Figures]()
+
+hypothesis.settings.register_profile(
+    "shared machine",
+    deadline=None,  # what a property costs is not what it claims; another process may take the core for half a second
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("shared machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
