@@ -11,6 +11,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 │   └── ModelNotFound            404
 │       └── ProviderMissing      404  its provider has no key here; the message names the variable
 ├── MethodNotAllowed             405
+├── Conflict                     409  it cannot be done as things are
 ├── KeyLimited                   429  the client key's own limits
 ├── MemoryPressure               503
 ├── StoreUnavailable             503  what is asked for is in the shared store, and that is out of reach
@@ -104,6 +105,10 @@ class ProviderMissing(ModelNotFound):
 
 class MethodNotAllowed(GatewayError):
     status, type, code = 405, "invalid_request_error", "method_not_allowed"
+
+
+class Conflict(GatewayError):
+    status, type, code = 409, "invalid_request_error", "conflict"
 
 
 class KeyLimited(GatewayError):

@@ -7,7 +7,7 @@ piece and calls `close` in a `finally`, so that a client that hangs up frees eve
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -83,3 +83,14 @@ class Answer(msgspec.Struct):
 
 
 Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class AdminEndpoint(NamedTuple):
+    """One endpoint of the admin API. Whoever mounts it keeps the door."""
+
+    method: str
+    rule: str
+    """Its path; what stands in <> the handler reads from the path itself."""
+    handler: Handler
+    is_file: bool = False
+    """A file of the live page, which is seen before the token is known."""

@@ -14,6 +14,7 @@ from actors.attempt import Work
 from actors.policy.memory_budget import MemoryBudget
 from gateway import __version__
 from gateway.admin.actors import ActorsPage
+from gateway.admin.settings_page import SettingsPage
 from gateway.calls.embedding_batches import EmbeddingBatches
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.large_bodies import LargeBodies
@@ -24,9 +25,11 @@ from gateway.config import Config, SandboxProvider
 from gateway.config.settings import Provider
 from gateway.degradation import Degradation, PressedBudget
 from gateway.errors import GatewayError
+from gateway.exchange import AdminEndpoint
+from gateway.face.admin_door import AdminDoor
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
-from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.auth import ClientKeys, TokenDoor
 from gateway.face.background import BackgroundResponses
 from gateway.face.health import Vitals
 from gateway.face.ingress import Ingress
@@ -152,7 +155,11 @@ class Settled:
             wall_clock=world.wall_clock,
             metrics_door=TokenDoor(config.metrics_token),
             admin_door=AdminDoor(config.admin_token),
-            admin={"/admin/actors": actors_page},
+            admin=[
+                AdminEndpoint("GET", "/admin/actors", actors_page.show_all),
+                AdminEndpoint("GET", "/admin/actors/<name>", actors_page.show_one),
+                AdminEndpoint("GET", "/admin/config", SettingsPage(config)),
+            ],
             body_limit_bytes=config.server.body_bytes,
             body_progress_s=config.server.body_progress_s,
             cors_origins=config.server.cors_origins,

@@ -335,7 +335,7 @@ class Gateway:
     def _sibling_spec(self, place: Place) -> ChildSpec:
         app = sibling_app(
             figures=lambda: partial(tell, self.metrics.now()),
-            actors=ActorsPage(self.actors.looks, worker=self.worker, version=__version__),
+            actors=ActorsPage(self.actors.looks, worker=self.worker, version=__version__).show_all,
             store=self.sharing.responses,
             background=self._background,
             run_in_thread=self.world.run_in_thread,

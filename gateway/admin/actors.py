@@ -1,4 +1,4 @@
-"""GET /admin/actors: the supervision tree, each actor with its state, mailbox and own detail.
+"""GET /admin/actors and /admin/actors/{name}: the supervision tree, each actor with its state, mailbox and own detail.
 
 One of several workers shows everybody's: each actor says whose it is, and `absent` who did not answer in time.
 """
@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from actors.look import ActorLook
+from gateway.admin.asking import json_answer, last_part
+from gateway.errors import NotFound
 from gateway.exchange import Answer, Request
 
 
@@ -50,7 +52,7 @@ AskSiblings = Callable[[], Awaitable[Mapping[str, bytes | None]]]
 
 
 class ActorsPage:
-    """The handler; whoever mounts it keeps the door."""
+    """The handlers."""
 
     def __init__(
         self,
@@ -64,16 +66,26 @@ class ActorsPage:
         self._ask_siblings = ask_siblings
         self._worker = worker
         self._version = version
-        self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(_Page).decode
 
-    async def __call__(self, _request: Request) -> Answer:
+    async def show_all(self, _request: Request) -> Answer:
+        return json_answer(await self._page())
+
+    async def show_one(self, request: Request) -> Answer:
+        """Everybody of that name: one of each worker. Raises NotFound."""
+        name = last_part(request)
+        page = await self._page()
+        page.actors = [actor for actor in page.actors if actor.name == name]
+        if not page.actors:
+            raise NotFound(f"There is no actor '{name}' here.")
+        return json_answer(page)
+
+    async def _page(self) -> _Page:
         actors = msgspec.convert(self._tree(), list[_Actor], from_attributes=True)
         page = _Page(actors, self._worker, self._version)
         if self._ask_siblings is not None:
             self._add(page, await self._ask_siblings())
-        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        return Answer(200, headers, self._encode(page))
+        return page
 
     def _add(self, page: _Page, said: Mapping[str, bytes | None]) -> None:
         for actor in page.actors:

@@ -1,4 +1,4 @@
-"""Who may come in: clients by their keys, operators by the admin token or from this machine."""
+"""Who may come in: clients by their keys, operators by a token; and who counts as being at this machine."""
 
 from __future__ import annotations
 
@@ -108,22 +108,6 @@ class TokenDoor:
         given = bearer_token(request.fields.get(b"authorization"))
         if given is None or not hmac.compare_digest(sha256(given).digest(), self._digest):
             raise Unauthorized("This needs its token as 'Authorization: Bearer <token>'.")
-
-
-class AdminDoor:
-    """The way to /admin: by its token; where none is configured, for those who sit at this machine."""
-
-    __slots__ = ("_door",)
-
-    def __init__(self, token: str | None) -> None:
-        self._door = TokenDoor(token)
-
-    def check(self, request: Request) -> None:
-        """Raises Unauthorized, Forbidden."""
-        if self._door.has_token:
-            self._door.check(request)
-        elif not is_local(request):
-            raise Forbidden("Without LLM_GATEWAY_ADMIN_TOKEN the admin API answers on this machine's own address only.")
 
 
 def _caller(key: ClientKey) -> Caller:

@@ -105,10 +105,14 @@ def operator_routes(services: Services) -> list[Route]:
 def admin_routes(services: Services) -> list[Route]:
     """The admin API behind its door."""
     reporting = quiet(services.models.reporting)
-    check = services.admin_door.check
+    door = services.admin_door
     return [
-        Route("GET", path, ApiEndpoint("admin", _behind(check, handler), reporting))
-        for path, handler in services.admin.items()
+        Route(
+            method,
+            rule,
+            ApiEndpoint("admin", _behind(door.check_files if is_file else door.check, handler), reporting),
+        )
+        for method, rule, handler, is_file in services.admin
     ]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.exchange import Handler
-from gateway.face.auth import AdminDoor, TokenDoor
+from gateway.exchange import AdminEndpoint
+from gateway.face.admin_door import AdminDoor
+from gateway.face.auth import TokenDoor
 from gateway.face.background import BackgroundResponses
 from gateway.face.health import Vitals
 from gateway.face.metrics_route import Scrape, ScrapeAll
@@ -33,8 +34,8 @@ class Services:
     wall_clock: Callable[[], float]
     metrics_door: TokenDoor
     admin_door: AdminDoor
-    admin: Mapping[str, Handler]
-    """The admin API's GET handlers by path; the door is kept here."""
+    admin: Sequence[AdminEndpoint]
+    """The admin API; the door is kept here."""
     body_limit_bytes: int
     body_progress_s: float
     scrape_all: ScrapeAll | None = None

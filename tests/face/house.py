@@ -19,8 +19,10 @@ from actors.relay import Relay
 from gateway.admin.actors import ActorsPage
 from gateway.dialects.envelope import ModelReply
 from gateway.errors import ModelNotFound
+from gateway.exchange import AdminEndpoint, Answer, Request
+from gateway.face.admin_door import AdminDoor
 from gateway.face.api import Reporting
-from gateway.face.auth import AdminDoor, ClientKeys, TokenDoor
+from gateway.face.auth import ClientKeys, TokenDoor
 from gateway.face.background import BackgroundResponses
 from gateway.face.health import Phase
 from gateway.face.ingress import Ingress
@@ -236,6 +238,11 @@ def client_keys(**keys: str) -> ClientKeys:
     return ClientKeys([Key(label, sha256(key.encode()).digest()) for label, key in keys.items()])
 
 
+async def touch(request: Request) -> Answer:
+    """Something that an operator may change."""
+    return Answer(200, [JSON_FIELD], b"{}")
+
+
 async def run_inline(function: Callable[[], T]) -> T:
     return function()
 
@@ -274,6 +281,7 @@ class House:
         )
         store = MemoryResponseStore(clock=trio.current_time, max_count=100, max_bytes=1_000_000)
         life = ResponseLife(store, ttl_s=3600.0)
+        actors = ActorsPage(self.vitals.tree, worker="0", version="1.2.3")
         self.services = Services(
             models=ModelServices(
                 router=self.router,
@@ -298,7 +306,11 @@ class House:
             wall_clock=lambda: 1_754_667_655.0,
             metrics_door=TokenDoor(metrics_token),
             admin_door=AdminDoor(admin_token),
-            admin={"/admin/actors": ActorsPage(self.vitals.tree, worker="0", version="1.2.3")},
+            admin=[
+                AdminEndpoint("GET", "/admin/actors", actors.show_all),
+                AdminEndpoint("GET", "/admin/actors/<name>", actors.show_one),
+                AdminEndpoint("POST", "/admin/touch", touch),
+            ],
             body_limit_bytes=BODY_LIMIT_BYTES,
             body_progress_s=30.0,
             hot_routes=hot_routes,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Forbidden, Unauthorized
-from gateway.face.auth import AdminDoor, Caller, ClientKeys, TokenDoor, bearer_token
+from gateway.face.admin_door import AdminDoor
+from gateway.face.auth import Caller, ClientKeys, TokenDoor, bearer_token
 from tests.face.asking import HandmadeRequest
 from tests.face.house import client_keys
 
@@ -95,7 +96,7 @@ def test_an_admin_token_is_asked_for_on_this_machine_too() -> None:
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "unix"])
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8080"])
 def test_without_a_token_those_at_this_machine_come_in(peer: str, host: str) -> None:
-    AdminDoor(None).check(HandmadeRequest(fields={"host": host}, peer=peer))
+    AdminDoor(None).check(HandmadeRequest(fields={"host": host}, peer=peer, method="GET"))
 
 
 @pytest.mark.parametrize(
@@ -121,8 +122,63 @@ def test_without_a_token_those_at_this_machine_come_in(peer: str, host: str) -> 
 )
 def test_without_a_token_nobody_else_does(peer: str, fields: dict[str, str]) -> None:
     """A proxy on this machine makes everyone look local, and so does a web page that resolves its name to us."""
-    with pytest.raises(Forbidden):
-        AdminDoor(None).check(HandmadeRequest(fields=fields, peer=peer))
+    with pytest.raises(Forbidden, match="this machine"):
+        AdminDoor(None).check(HandmadeRequest(fields=fields, peer=peer, method="GET"))
+    with pytest.raises(Forbidden, match="this machine"):
+        AdminDoor(None).check_files(HandmadeRequest(fields=fields, peer=peer, method="GET"))
+    AdminDoor("t0ken").check_files(HandmadeRequest(fields=fields, peer=peer, method="GET"))
+
+
+def test_the_admin_token_is_compared_by_digests_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In constant time, and how long a guess is tells nothing either."""
+    compared: list[tuple[int, int]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return one == other
+
+    monkeypatch.setattr("gateway.face.auth.hmac.compare_digest", compare)
+    for guess in ("t", "t0ken", "t0ken" * 1000):
+        with pytest.raises(Unauthorized):
+            AdminDoor("t0ken!").check(HandmadeRequest(fields={"authorization": f"Bearer {guess}"}))
+    assert compared == [(32, 32)] * 3
+
+
+OWN = {"x-gateway-admin": "1"}
+BEARER = {"authorization": "Bearer t0ken"}
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "http://localhost:8081"},
+        {"origin": "http://localhost"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://localhost:8080", "sec-fetch-site": "cross-site"},
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_pages_of_other_origins_reach_nothing_even_with_the_token(foreign: dict[str, str], method: str) -> None:
+    for token, proof in ((None, OWN), ("t0ken", BEARER)):
+        with pytest.raises(Forbidden, match="other origins"):
+            AdminDoor(token).check(HandmadeRequest(fields={**LOCAL, **proof, **foreign}, method=method))
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{}, {"origin": "http://localhost:8080"}, {"origin": "https://LOCALHOST:8080", "sec-fetch-site": "same-origin"}],
+)
+def test_what_changes_anything_needs_a_header_that_no_foreign_page_can_send(own: dict[str, str]) -> None:
+    AdminDoor(None).check(HandmadeRequest(fields={**LOCAL, **own}, method="GET"))
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        with pytest.raises(Forbidden, match="X-Gateway-Admin"):
+            AdminDoor(None).check(HandmadeRequest(fields={**LOCAL, **own}, method=method))
+        AdminDoor(None).check(HandmadeRequest(fields={**LOCAL, **own, **OWN}, method=method))
+        AdminDoor("t0ken").check(HandmadeRequest(fields={**LOCAL, **own, **BEARER}, method=method))
 
 
 def test_a_bearer_token_is_what_follows_the_scheme() -> None:

@@ -135,6 +135,26 @@ async def test_a_wrong_admin_token_is_a_401(autojump_clock: MockClock, face: Fac
     assert (reply.status, reply.header("www-authenticate")) == (401, "Bearer")
 
 
+@pytest.mark.parametrize("house_options", [{"admin_token": "a-token"}])
+async def test_one_actor_is_shown_by_its_name(autojump_clock: MockClock, face: Face) -> None:
+    bearer = {"authorization": "Bearer a-token"}
+    page = (await face.request("GET", "/admin/actors/openai", headers=bearer)).json
+    assert [actor["name"] for actor in page["actors"]] == ["openai"]
+    nobody = await face.request("GET", "/admin/actors/nobody", headers=bearer)
+    assert (nobody.status, nobody.error["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("house_options", [{"admin_token": "a-token"}])
+async def test_what_a_page_of_another_origin_makes_a_browser_send_is_refused(
+    autojump_clock: MockClock, face: Face
+) -> None:
+    bearer = {"authorization": "Bearer a-token"}
+    assert (await face.request("POST", "/admin/touch", headers=bearer)).status == 200
+    for foreign in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        reply = await face.request("POST", "/admin/touch", headers={**bearer, **foreign})
+        assert (reply.status, reply.error["code"]) == (403, "forbidden")
+
+
 async def test_without_a_token_the_admin_api_is_for_this_machine_only(autojump_clock: MockClock, face: Face) -> None:
     """The client of these tests comes from elsewhere; test_auth has those who come from here."""
     reply = await face.request("GET", "/admin/actors")

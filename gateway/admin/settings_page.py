@@ -1,0 +1,44 @@
+"""GET /admin/config: the settings in force, without a single secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from gateway.admin.asking import json_answer
+from gateway.config import Config
+from gateway.exchange import Answer, Request
+
+HELD: Final = "(set)"
+"""Stands for a secret that the environment holds."""
+_TOLD_OTHERWISE: Final = frozenset({"client_keys", "secrets", "store_address"})
+
+
+class SettingsPage:
+    """The handler. What a section of gateway.toml may hold is no secret: the file is refused if it has one."""
+
+    def __init__(self, config: Config, in_force: Callable[[], dict[str, Any]] = dict) -> None:
+        """`in_force` is what operators have changed since."""
+        self._config = config
+        self._in_force = in_force
+
+    async def __call__(self, _request: Request) -> Answer:
+        return json_answer({**masked(self._config), "changed": self._in_force()})
+
+
+def masked(config: Config) -> dict[str, Any]:
+    """The settings as plain JSON. A secret is named by its variable and said to be there, nothing else of it is."""
+    document = {name: _plain(getattr(config, name)) for name in config.__struct_fields__ if name not in _TOLD_OTHERWISE}
+    store = config.store_address
+    return {
+        **document,
+        "client_keys": [key.label for key in config.client_keys],
+        "store_address": None if store is None else str(store),
+        "secrets": dict.fromkeys(sorted(config.secrets), HELD),
+    }
+
+
+def _plain(value: object) -> object:
+    return msgspec.to_builtins(dict(value) if isinstance(value, Mapping) else value)
