@@ -25,6 +25,7 @@ CHAT = "/v1/chat/completions"
         ("deflate", zlib.compress(PLAIN)),
         ("identity", PLAIN),
     ],
+    ids=["gzip", "x-gzip", "upper-case", "deflate", "identity"],
 )
 async def test_a_compressed_question_is_a_question(
     autojump_clock: MockClock, face: Face, coding: str, body: bytes
@@ -53,7 +54,11 @@ async def test_a_coding_that_nobody_knows_is_refused(autojump_clock: MockClock, 
     assert face.house.router.calls == []
 
 
-@pytest.mark.parametrize("body", [PLAIN, gzip.compress(PLAIN)[:-1], gzip.compress(PLAIN) + b"x", b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "body",
+    [PLAIN, gzip.compress(PLAIN)[:-1], gzip.compress(PLAIN) + b"x", b"\x1f\x8b"],
+    ids=["plain", "cut", "more", "its first bytes"],
+)
 async def test_what_is_not_what_it_says_is_refused(autojump_clock: MockClock, face: Face, body: bytes) -> None:
     reply = await face.request("POST", CHAT, body=body, headers={"content-encoding": "gzip"})
     assert (reply.status, reply.error["code"]) == (400, "invalid_request_error")
