@@ -27,8 +27,12 @@ venv: $(VENV)/.dev ## Create .venv with everything for development
 run: $(VENV)/.run ## Serve on 127.0.0.1, port LLM_GATEWAY_PORT (8080)
 	@$(BIN)/llm-gateway serve
 
+# What keeps real time runs by itself, after what can share the cores.
+REAL_TIME := tests/sockets tests/workers tests/speed
+
 test: $(VENV)/.dev ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical $(addprefix --ignore=,$(REAL_TIME))
+	@$(BIN)/python -m pytest $(REAL_TIME)
 
 promises: $(VENV)/.dev ## Measure what is promised and write it into tests/promises.md
 	@$(BIN)/python -m pytest --promises=tests/promises.md

@@ -52,7 +52,7 @@ async def test_the_limit_settles_a_little_above_what_the_provider_can_do(autojum
             try:
                 await house.read()
             except Overloaded:
-                await trio.sleep(0.1)
+                await trio.sleep(0.5)
 
     async with house.running():
         concurrency = house.providers["a"].admission.concurrency
@@ -60,7 +60,7 @@ async def test_the_limit_settles_a_little_above_what_the_provider_can_do(autojum
         async with trio.open_nursery() as nursery:
             for _ in range(400):
                 nursery.start_soon(ask_for_ever)
-            for _ in range(300):
+            for _ in range(150):
                 await trio.sleep(1)
                 limits.append(concurrency.limit)
             nursery.cancel_scope.cancel()
