@@ -35,6 +35,6 @@ def _what_it_is(settled: Settled, name: str) -> tuple[object, ...]:
         msgspec.structs.replace(config.providers[name], timeouts=ProviderTimeouts()),
         config.provider_keys(name),
         config.transport(name),
-        config.transport(name),
+        config.cms.reaches(name),
         provider_settings(config, settled.catalog, name),
     )

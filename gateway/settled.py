@@ -37,6 +37,7 @@ from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
+from gateway.face.windows import WindowReader
 from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
@@ -105,6 +106,7 @@ class Settled:
             clock=world.clock,
             wall_clock=world.wall_clock,
             passthrough=asks_with_clients_key,
+            tells_context=self.config.cms.reaches(name),
             large=self._ground.large_bodies,
         )
         return EmbeddingBatches(calls, partial(self._degradation.inputs_at_once, provider.kind))
@@ -140,6 +142,7 @@ class Settled:
                 client_keys=client_keys,
                 ingress=Ingress(PressedBudget(ground.ingress, ground.actors), config.server.body_bytes),
                 terms=self.catalog.resolution,
+                windows=WindowReader(config.cms.default_window) if config.cms.enabled != "off" else None,
                 request_fallbacks=config.retry.request_fallbacks,
                 reporting=reporting,
             ),

@@ -56,15 +56,19 @@ class HttpCalls:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         passthrough: bool = False,
+        tells_context: bool = False,
         resumptions: Mapping[str, Resumption] = MappingProxyType({}),
         large: LargeBodies | None = None,
     ) -> None:
-        """`large` is what all providers of a gateway translate large requests by."""
+        """`large` is what all providers of a gateway translate large requests by; with `tells_context` the provider
+        learns how full the context window is.
+        """
         self.profile = profile
         self._client = client
         self._ways = ways
         self._secrets = [key.encode() for key in secrets.values() if key]
         self._passthrough = passthrough
+        self._tells_context = tells_context
         self._resumptions = resumptions
         self._large = large or LargeBodies()
         self._clock = clock
@@ -139,6 +143,8 @@ class HttpCalls:
             headers += [field for field in request.headers if field[0] not in _OURS]
         if request.own_headers and not way.translates:
             headers += request.own_headers
+        if self._tells_context:
+            headers += request.context
         return headers
 
     async def _whole_answer(

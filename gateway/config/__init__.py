@@ -2,7 +2,8 @@
 
 load.py           reads and merges: environment beats file beats default
 origin.py         where the settings come from, to be read again
-settings.py       every setting with its type, bounds and default
+settings.py       every setting with its type, bounds and default; platform.py those of the services beside it
+section.py        what settings are made of
 defaults.py       the providers and the routing table that are there without a file
 reader.py         decodes tables, notes mistakes (mistakes.py) and goes on
 checks.py         what must fit together: routes, aliases, keys, TLS, who may come in

@@ -22,9 +22,11 @@ from gateway.config.checks import (
 from gateway.config.clients import auth_required, read_client_keys, read_secrets
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.overlay import overlay_of
+from gateway.config.platform import Cms
 from gateway.config.reader import ENVIRONMENT, Reader
 from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN, secrets_within
+from gateway.config.section import Section
 from gateway.config.settings import (
     Auth,
     Catalogue,
@@ -35,7 +37,6 @@ from gateway.config.settings import (
     Midstream,
     Responses,
     Retry,
-    Section,
     Server,
     Store,
     TimeoutSettings,
@@ -63,6 +64,7 @@ class Sections(Section, frozen=True, kw_only=True):
     responses: Responses = Responses()
     store: Store = Store()
     catalogue: Catalogue = Catalogue()
+    cms: Cms = Cms()
     upstream: Upstream = Upstream()
     log: Log = Log()
     metrics: Metrics = Metrics()

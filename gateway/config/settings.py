@@ -14,7 +14,9 @@ from actors.admission import ProviderSettings
 from actors.letters import DEFAULT_TIMEOUTS
 from actors.policy.gradient import GradientSettings
 from actors.router import RouterSettings
+from gateway.config.platform import Cms
 from gateway.config.secrets import Secrets
+from gateway.config.section import Count, Limit, OptionalVariable, Seconds, Section, Text, Tokens, Variable
 from gateway.config.store_address import StoreAddress
 
 MEGABYTE = 1024 * 1024
@@ -23,20 +25,8 @@ _ROUTER = RouterSettings()
 _GRADIENT = GradientSettings()
 _PROVIDER = ProviderSettings(name="any")
 
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
-Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
-"""0 is no limit."""
-Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1, description="a whole number of at most 64 bits")]
 Usd = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-Variable = Annotated[
-    str, msgspec.Meta(pattern="^[A-Z_][A-Z0-9_]*$", description="the name of an environment variable, like MY_KEY")
-]
-OptionalVariable = Annotated[
-    str, msgspec.Meta(pattern="^([A-Z_][A-Z0-9_]*)?$", description="the name of an environment variable, like MY_KEY")
-]
 Label = Annotated[
     str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="at most 64 letters, digits, dots, - and _")
 ]
@@ -44,10 +34,6 @@ Level = Literal["debug", "info", "warning", "error", "critical"]
 PriorityName = Literal["low", "normal", "high"]
 ClientEngine = Literal["edge", "httpx"]
 Kind = Literal["openai", "anthropic", "gemini", "sandbox"]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of gateway.toml."""
 
 
 class Server(Section, frozen=True, kw_only=True):
@@ -336,6 +322,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     responses: Responses
     store: Store
     catalogue: Catalogue
+    cms: Cms
     upstream: Upstream
     log: Log
     metrics: Metrics

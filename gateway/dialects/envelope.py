@@ -50,6 +50,8 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     headers: RawHeaders = []
     own_headers: RawHeaders = []
     """The client's that mean something to a provider of its own dialect alone."""
+    context: RawHeaders = []
+    """How full the context window is, for providers that are told; empty where nobody measures."""
     client_key: str | None = None
     """The client's own key, used only by a provider with `auth = "passthrough"`."""
     endpoint: str = "chat/completions"

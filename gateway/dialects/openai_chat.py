@@ -15,7 +15,7 @@ from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
-from gateway.dialects.prompt_weight import Media, guess_prompt, reserved_tokens, sum_up
+from gateway.dialects.prompt_weight import Media, PromptWeight, reserved_tokens, sum_up, weigh_prompt
 from gateway.errors import InvalidRequest
 
 NAME: Final = "openai_chat"
@@ -29,6 +29,7 @@ class Message(msgspec.Struct, gc=False):
 
     role: str
     content: msgspec.Raw = _NULL
+    tool_calls: msgspec.Raw = _NULL
 
 
 class StreamOptions(msgspec.Struct, gc=False):
@@ -122,9 +123,18 @@ def rewrite_request(
         raise unreadable(problem) from problem
 
 
+def weigh(request: ChatRequest, body: bytes) -> PromptWeight:
+    """How large the prompt is."""
+    messages = request.messages
+    others = [message.tool_calls for message in messages if message.tool_calls is not _NULL]
+    if request.tools is not None:
+        others += request.tools
+    return weigh_prompt(body, [message.content for message in messages], others, _weigh_media)
+
+
 def estimate_prompt(request: ChatRequest, body: bytes) -> int:
     """Tokens of the prompt, guessed from its size."""
-    return guess_prompt(body, (message.content for message in request.messages), _weigh_media)
+    return weigh(request, body).reserved
 
 
 def estimate_tokens(request: ChatRequest, body: bytes) -> int:

@@ -1,4 +1,4 @@
-"""How many tokens a request may take, guessed from its size before the provider counts: for limits, not for bills."""
+"""How large a prompt is, before its provider counts it: for limits and for the context window, not for bills."""
 
 from __future__ import annotations
 
@@ -15,28 +15,61 @@ MEDIA_TOKENS: Final = 1000
 _BYTES_PER_TOKEN: Final = 4
 _MOST_OUTPUT_TOKENS: Final = 10_000_000
 _MEDIA_WORTH_A_LOOK_BYTES: Final = 2048
+_AROUND: Final = 2
+"""The quotes of a text, or the brackets of a list."""
+_BRACKET: Final = ord("[")
+_SAMPLE_BYTES: Final = 1024
+"""How much of a body is looked at for escapes and for characters of several bytes; the rest is taken to be alike."""
 
 Media = tuple[int, int]
 """How many of a content's bytes are media, and how many pieces they are."""
 NO_MEDIA: Final[Media] = (0, 0)
 
 
-def guess_prompt(body: bytes, contents: Iterable[msgspec.Raw], weigh: Callable[[msgspec.Raw], Media]) -> int:
-    """Tokens of the prompt; `weigh` is asked of those `contents` that are large enough to hold media.
+class PromptWeight(msgspec.Struct, frozen=True, gc=False):
+    """What one pass over a request says of its prompt."""
+
+    reserved: int
+    """Tokens to reserve: all bytes of the body but for media, since a reservation is settled later."""
+    characters: int
+    """Of texts, tool calls, tools and their results. What is structured (parts, schemas) counts as it is written."""
+    media: int
+    """Pieces: images, sounds, files."""
+
+
+def weigh_prompt(
+    body: bytes,
+    contents: Iterable[msgspec.Raw],
+    others: Iterable[msgspec.Raw],
+    weigh: Callable[[msgspec.Raw], Media],
+) -> PromptWeight:
+    """`weigh` is asked of those `contents` that may hold media; `others` are part of the prompt and never do.
 
     It raises ValueError or RecursionError for an unusual one, which the provider will judge: here it only weighs more.
     """
-    size, pieces = len(body), 0
-    if size <= _MEDIA_WORTH_A_LOOK_BYTES:
-        return size // _BYTES_PER_TOKEN
+    text, size, large_pieces, pieces = 0, len(body), 0, 0
+    sample = body if size <= _SAMPLE_BYTES else body[:_SAMPLE_BYTES]
     for content in contents:
+        length = len(content)
+        text += length - _AROUND
+        is_large = length > _MEDIA_WORTH_A_LOOK_BYTES
+        if memoryview(content)[0] != _BRACKET:
+            continue
         try:
-            media_bytes, count = weigh(content) if may_hold_media(content) else NO_MEDIA
+            media_bytes, count = weigh(content)
         except (ValueError, RecursionError):
             continue
-        size -= media_bytes
+        text -= media_bytes
         pieces += count
-    return size // _BYTES_PER_TOKEN + pieces * MEDIA_TOKENS
+        if is_large:
+            size -= media_bytes
+            large_pieces += count
+    for other in others:
+        text += len(other)
+    if (fewer := _shorter_read(sample)) != 0:
+        text -= fewer if sample is body else text * fewer // _SAMPLE_BYTES
+    reserved = size // _BYTES_PER_TOKEN + large_pieces * MEDIA_TOKENS
+    return PromptWeight(reserved, max(0, text), pieces)
 
 
 def reserved_tokens(limit: int | None) -> int:
@@ -53,3 +86,17 @@ def sum_up(media: Iterable[msgspec.Raw]) -> Media:
     """Of members that hold media, as they are written."""
     sizes = [len(raw) for raw in media]
     return sum(sizes), len(sizes)
+
+
+def _shorter_read(body: bytes) -> int:
+    """By how much the characters of JSON texts are fewer than their bytes: escapes, and UTF-8.
+
+    A character beyond the basic plane that is written as two escapes counts as two.
+    """
+    fewer = 0 if body.isascii() else len(body) - len(body.decode(errors="ignore"))
+    if (backslashes := body.count(b"\\")) == 0:
+        return fewer
+    fewer += backslashes - body.count(b"\\\\")  # each pair is one backslash, each other one begins an escape
+    if b"\\u" in body:
+        fewer += 4 * body.replace(b"\\\\", b"").count(b"\\u")
+    return fewer

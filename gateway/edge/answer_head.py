@@ -133,10 +133,13 @@ _STEADY = frozenset(
         b"content-type",
         b"openai-model",
         b"openai-version",
+        b"x-cms-routed",
+        b"x-cms-tier",
         b"x-gateway-attempts",
         b"x-gateway-model",
         b"x-gateway-provider",
         b"x-should-retry",
+        b"x-token-limit",
     ]
 )
 

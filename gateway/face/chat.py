@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.dialects import openai_errors
 from gateway.dialects.decoded_weight import decoded_bytes
-from gateway.dialects.openai_chat import decode_request, estimate_prompt, reserved_output
+from gateway.dialects.openai_chat import decode_request, reserved_output, weigh
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -18,13 +18,15 @@ class ChatCompletions:
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
+        weight = weigh(request, body)
         return Asked(
             request.model,
             bool(request.stream),
-            estimate_prompt(request, body),
+            weight.reserved,
             reserved_output(request),
             request,
             decoded_bytes(request.messages),
+            weight,
         )
 
     def error_body(self, description: Description) -> bytes:

@@ -11,9 +11,10 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from actors.letters import Call, Priority
+from actors.letters import Call, Candidate, Priority
 from actors.relay import Relay
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.prompt_weight import PromptWeight
 from gateway.dialects.request_fallbacks import take_fallbacks
 from gateway.errors import Description, InvalidRequest, MemoryPressure
 from gateway.exchange import Answer, Headers, Request
@@ -28,6 +29,7 @@ from gateway.face.ingress import Ingress
 from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.face.router import Router
+from gateway.face.windows import WindowReader
 
 PRIORITY_HEADER: Final = b"x-gateway-priority"
 _PRIORITIES: Final = {b"low": Priority.LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
@@ -46,6 +48,8 @@ class Asked(msgspec.Struct):
     """The dialect's own struct of the body."""
     decoded_bytes: int = 0
     """What that takes in memory, where it is much: a body of many small pieces takes more in pieces than as it came."""
+    weight: PromptWeight | None = None
+    """What the prompt takes of a context window; None for what is no conversation."""
 
 
 class ClientDialect(Protocol):
@@ -86,6 +90,11 @@ class Terms(Protocol):
         ...
 
     @property
+    def candidates(self) -> Sequence[Candidate]:
+        """Who is asked, in order; never empty."""
+        ...
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """As in ModelRequest.parameters."""
         ...
@@ -109,6 +118,8 @@ class ModelServices:
     reporting: Reporting
     request_fallbacks: bool = False
     """A request may name its own fallbacks."""
+    windows: WindowReader | None = None
+    """Tells how full context windows are; None: nobody is told."""
 
 
 def model_endpoint(dialect: ClientDialect, services: ModelServices) -> ApiEndpoint:
@@ -130,6 +141,7 @@ class ModelCalls:
         "_sheds_low",
         "_takes_fallbacks",
         "_terms",
+        "_windows",
     )
 
     def __init__(self, dialect: ClientDialect, services: ModelServices) -> None:
@@ -142,6 +154,7 @@ class ModelCalls:
         self._terms = services.terms
         self._takes_fallbacks = services.request_fallbacks
         self._reporting = services.reporting
+        self._windows = services.windows
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
         """The whole endpoint."""
@@ -205,6 +218,7 @@ class ModelCalls:
                 request_id=record.request_id,
                 headers=trace_context(request),
                 own_headers=self._own_headers(request),
+                context=self._context(asked, terms),
                 client_key=caller.own_key,
                 endpoint=self._dialect.endpoint,
                 prompt_tokens=asked.prompt_tokens,
@@ -220,6 +234,11 @@ class ModelCalls:
             relay=self._new_relay() if asked.stream else None,
         )
         return call
+
+    def _context(self, asked: Asked, terms: Terms) -> Headers:
+        if self._windows is None or asked.weight is None:
+            return []
+        return self._windows.read(terms.candidates[0], asked.weight).headers()
 
     def _own_headers(self, request: Request) -> Headers:
         fields = request.fields

@@ -15,7 +15,7 @@ from gateway.dialects.codec import Frame
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.responses import errors as responses_errors
 from gateway.dialects.responses.recorder import StreamRecorder
-from gateway.dialects.responses.request_notes import decode_request, estimate_prompt, many_items, reserved_output
+from gateway.dialects.responses.request_notes import decode_request, many_items, reserved_output, weigh
 from gateway.errors import Description, GatewayError, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
@@ -36,13 +36,15 @@ class ResponsesDialect:
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
+        weight = weigh(request, body)
         return Asked(
             request.model,
             bool(request.stream),
-            estimate_prompt(request, body),
+            weight.reserved,
             reserved_output(request),
             request,
             decoded_bytes(many_items(request)),
+            weight,
         )
 
     def error_body(self, description: Description) -> bytes:

@@ -16,7 +16,14 @@ from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_weight import NO_MEDIA, Media, guess_prompt, may_hold_media, reserved_tokens
+from gateway.dialects.prompt_weight import (
+    NO_MEDIA,
+    Media,
+    PromptWeight,
+    may_hold_media,
+    reserved_tokens,
+    weigh_prompt,
+)
 from gateway.errors import InvalidRequest
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -94,9 +101,17 @@ def rewrite_request(
     return with_parameters(NAME, body, parameters, renamed)
 
 
+def weigh(request: MessagesRequest, body: bytes) -> PromptWeight:
+    """How large the prompt is."""
+    contents = [message.content for message in request.messages]
+    if request.system is not _NULL:
+        contents.append(request.system)
+    return weigh_prompt(body, contents, request.tools or (), _weigh_media)
+
+
 def estimate_prompt(request: MessagesRequest, body: bytes) -> int:
     """Tokens of the prompt, guessed from its size."""
-    return guess_prompt(body, (message.content for message in request.messages), _weigh_media)
+    return weigh(request, body).reserved
 
 
 def estimate_tokens(request: MessagesRequest, body: bytes) -> int:

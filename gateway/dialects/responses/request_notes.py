@@ -14,7 +14,7 @@ from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_weight import Media, guess_prompt, reserved_tokens, sum_up
+from gateway.dialects.prompt_weight import Media, PromptWeight, reserved_tokens, sum_up, weigh_prompt
 from gateway.dialects.responses.request_settings import NAME
 from gateway.errors import InvalidRequest
 
@@ -35,6 +35,8 @@ class ResponsesRequest(msgspec.Struct):
     background: bool | None = None
     previous_response_id: str | None = None
     max_output_tokens: int | None = None
+    instructions: msgspec.Raw = _NULL
+    tools: msgspec.Raw = _NULL
 
     @property
     def kept(self) -> bool:
@@ -43,10 +45,11 @@ class ResponsesRequest(msgspec.Struct):
 
 
 class _Item(msgspec.Struct, gc=False):
-    """One item of the input, as far as it can carry media."""
+    """One item of the input, as far as it is part of the prompt."""
 
     content: msgspec.Raw = _NULL
     output: msgspec.Raw = _NULL
+    arguments: msgspec.Raw = _NULL
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -97,9 +100,15 @@ def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> byte
     return _encode({name: raw for name, raw in members.items() if raw is not None})
 
 
+def weigh(request: ResponsesRequest, body: bytes) -> PromptWeight:
+    """How large the prompt is."""
+    others = [raw for raw in (request.instructions, request.tools) if raw is not _NULL]
+    return weigh_prompt(body, _contents(request.input), others, _weigh_media)
+
+
 def estimate_prompt(request: ResponsesRequest, body: bytes) -> int:
     """Tokens of the prompt, guessed from its size."""
-    return guess_prompt(body, _contents(request.input), _weigh_media)
+    return weigh(request, body).reserved
 
 
 def estimate_tokens(request: ResponsesRequest, body: bytes) -> int:
@@ -134,16 +143,19 @@ def _check_input(request: ResponsesRequest) -> None:
 
 
 def _contents(given: msgspec.Raw) -> Iterator[msgspec.Raw]:
-    """What may hold media in the input."""
+    """What the input says; a text, or the members of its items."""
     if _first_byte(given) != b"[":
+        yield given
         return
     try:
         items = _items_decoder.decode(given)
     except (ValueError, RecursionError):
-        return  # an unusual input is the provider's to judge; here it only weighs more
+        yield given  # an unusual input is the provider's to judge; here it only weighs more
+        return
     for item in items:
-        yield item.content
-        yield item.output
+        for raw in (item.content, item.output, item.arguments):
+            if raw is not _NULL:
+                yield raw
 
 
 def _weigh_media(content: msgspec.Raw) -> Media:

@@ -1,0 +1,1 @@
+"""How full a model's context window is, and the Context Management Service that knows it exactly."""

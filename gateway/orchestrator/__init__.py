@@ -1,0 +1,1 @@
+"""The Code Orchestrator Service, and the tools that the gateway offers and runs."""

@@ -1,0 +1,64 @@
+"""How full a context window is, as clients and providers are told: on every answer, before its first byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from trio.testing import MockClock
+
+from tests.face.http_client import Reply
+from tests.whole.gateways import CHAT, ENGINES, QUESTION, running
+from tests.whole.upstream import answers, fails, streams
+
+NAMES = ("x-cms-routed", "x-cms-tier", "x-token-count", "x-token-limit", "x-headroom-pct")
+HALF: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "a" * 4 * 64_000}]}
+
+
+def told(reply: Reply) -> list[str | None]:
+    return [reply.header(name) for name in NAMES]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_client_and_provider_are_told_how_full_the_window_is(
+    autojump_clock: MockClock, engine: str, stream: bool
+) -> None:
+    async with running(engine=engine) as it:
+        it.openai.plays(streams("Hello.") if stream else answers())
+
+        reply = await it.ask({**HALF, "stream": stream})
+
+        expected = ["false", "3", "64000", "128000", "50.0"]
+        assert (reply.status, told(reply)) == (200, expected)
+        assert [it.openai.asked[0].header(name) for name in NAMES] == expected
+
+
+async def test_an_error_says_it_too_and_what_is_no_conversation_says_nothing(autojump_clock: MockClock) -> None:
+    async with running() as it:
+        it.openai.plays(fails(400))
+        assert told(await it.ask()) == ["false", "1", "3", "128000", "100.0"]
+        embedded = await it.request(
+            "POST", "/v1/embeddings", json_body={"model": "sandbox/embedding", "input": "a" * 4000}
+        )
+        assert (embedded.status, told(embedded)) == (200, [None] * 5)
+
+
+async def test_only_listed_providers_are_told_and_nobody_where_it_is_off(autojump_clock: MockClock) -> None:
+    async with running('[cms]\npropagate = ["deepseek"]') as it:
+        it.openai.plays(fails(500))
+        reply = await it.ask({**QUESTION, "model": "backed"})
+        assert (reply.status, reply.header("x-cms-tier")) == (200, "1")
+        assert [asked.header("x-cms-tier") for asked in (*it.openai.asked, *it.deepseek.asked)] == [
+            *[None] * len(it.openai.asked),
+            "1",
+        ]
+    async with running('[cms]\nenabled = "off"') as it:
+        assert told(await it.ask()) == [None] * 5
+        assert it.openai.asked[0].header("x-cms-tier") is None
+
+
+async def test_a_model_whose_window_nobody_knows_has_the_default_one(autojump_clock: MockClock) -> None:
+    async with running("[cms]\ndefault_window = 1000") as it:
+        reply = await it.request("POST", CHAT, json_body={**HALF, "model": "sandbox/echo"})
+        assert told(reply) == ["false", "4", "64000", "1000", "0.0"]
