@@ -95,8 +95,36 @@ class ActorBuried(NamedTuple):
     """Another one had taken its place before."""
 
 
+class ErrandEnded(NamedTuple):
+    """A service has been asked for something, and has answered or failed; whose asker has gone is not told."""
+
+    service: str
+    operation: str
+    seconds: float
+    failure: Failure | None
+    at: float
+
+
+class ErrandCrashed(NamedTuple):
+    """The code of one errand raised what nobody expected."""
+
+    service: str
+    operation: str
+    error: BaseException
+
+
 Event = (
-    AttemptEnded | Retried | BreakerMoved | CoolingDown | KeyMoved | CallCrash | LateSettlement | Refused | ActorBuried
+    AttemptEnded
+    | Retried
+    | BreakerMoved
+    | CoolingDown
+    | KeyMoved
+    | CallCrash
+    | LateSettlement
+    | Refused
+    | ActorBuried
+    | ErrandEnded
+    | ErrandCrashed
 )
 Observe = Callable[[object], None]
 """Takes one event; must not raise and must not block. Supervisors state theirs through it too."""

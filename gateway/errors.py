@@ -20,6 +20,9 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
 ├── UpstreamReset                502  closed before the first byte of an answer
 ├── UpstreamBroken               502  closed, stalled or malformed in the middle of an answer
+├── ServiceFailed                502  a service beside the gateway: no connection, a 5xx, an answer that is none
+├── ServiceRefused               4xx  such a service will not have the request; the status is its own
+├── ContextUnavailable           503  a conversation this long is not answered without the Context Management Service
 ├── AnswerDiffers                502  who was to go on with an answer gave another one
 └── UpstreamTooLarge             502  an answer beyond the bound
 
@@ -198,6 +201,25 @@ class AnswerDiffers(GatewayError):
 class UpstreamTooLarge(GatewayError):
     status, type, code = 502, "server_error", "upstream_error"
     blame = Blame.MODEL
+
+
+class ServiceFailed(GatewayError):
+    status, type, code = 502, "server_error", "service_error"
+    retryable = True
+    blame = Blame.HOST
+
+
+class ServiceRefused(GatewayError):
+    type, code = "invalid_request_error", "service_refused"
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ContextUnavailable(GatewayError):
+    status, type, code = 503, "server_error", "context_service_unavailable"
+    retryable = True
 
 
 _ACTOR_FAILURES: dict[type[Failure], tuple[int, str, str]] = {

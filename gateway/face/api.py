@@ -71,7 +71,7 @@ class ApiEndpoint:
         except BaseException:  # cancelled: the client has gone, or the grace of a drain is over
             record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
-        answer.headers.append((REQUEST_ID, request_id.encode("ascii")))
+        answer.headers += [*record.context, (REQUEST_ID, request_id.encode("ascii"))]
         body = answer.body
         if isinstance(body, bytes):
             record.bytes_out = len(body)

@@ -206,6 +206,8 @@ class ModelCalls:
         if priority is Priority.LOW and self._sheds_low():
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         terms = self._terms(asked.model, fallbacks)
+        if self._windows is not None and asked.weight is not None:
+            record.context = self._windows.read(terms.candidates[0], asked.weight).headers()
         record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,
@@ -218,7 +220,7 @@ class ModelCalls:
                 request_id=record.request_id,
                 headers=trace_context(request),
                 own_headers=self._own_headers(request),
-                context=self._context(asked, terms),
+                context=record.context,
                 client_key=caller.own_key,
                 endpoint=self._dialect.endpoint,
                 prompt_tokens=asked.prompt_tokens,
@@ -234,11 +236,6 @@ class ModelCalls:
             relay=self._new_relay() if asked.stream else None,
         )
         return call
-
-    def _context(self, asked: Asked, terms: Terms) -> Headers:
-        if self._windows is None or asked.weight is None:
-            return []
-        return self._windows.read(terms.candidates[0], asked.weight).headers()
 
     def _own_headers(self, request: Request) -> Headers:
         fields = request.fields

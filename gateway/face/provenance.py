@@ -1,4 +1,4 @@
-"""The headers that say who answered, after how many attempts, and how full the context window is."""
+"""The headers that say who answered, and after how many attempts."""
 
 from __future__ import annotations
 
@@ -34,17 +34,16 @@ def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
     if account is not None:
         headers = told_by_us(headers, account.standings(attempt.clock()))
     headers += _who(candidate.provider, candidate.model, len(attempt.call.attempts))
-    headers += attempt.call.payload.context
     return headers
 
 
 def of_failure(call: Call) -> Headers:
-    """For a call that failed: how full the context window is, and the last who was tried, if the call got so far."""
+    """For a call that failed: the last who was tried; none where the call never got so far."""
     attempts = call.attempts
     if not attempts:
-        return [*call.payload.context]
+        return []
     last = attempts[-1].candidate
-    headers = [*_who(last.provider, last.model, len(attempts)), *call.payload.context]
+    headers = [*_who(last.provider, last.model, len(attempts))]
     if any(_was_spent(attempt) for attempt in attempts):
         headers.append(NO_RETRY)
     return headers

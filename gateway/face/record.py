@@ -9,6 +9,7 @@ import msgspec
 
 from actors.errors import Failure
 from actors.letters import Call
+from gateway.exchange import Headers
 
 OK: Final = "ok"
 ERROR: Final = "error"
@@ -51,6 +52,8 @@ class RequestRecord(msgspec.Struct, eq=False):
     """None where the request never got as far."""
     bytes_out: int = 0
     """Of the body."""
+    context: Headers = []
+    """How full the model's context window is, as the client is told."""
 
     def finish(self, status: int, outcome: str, now: float) -> None:
         """The request is over; only the first time counts."""

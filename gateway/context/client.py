@@ -1,0 +1,101 @@
+"""The client of the Context Management Service: typed questions and answers, asked through its actor.
+
+POST /v1/context/validate {text, model}, /v1/context/process {text, model, conversation_id?, ...} and
+/v1/context/chunk {text, model, overlap_ratio}; GET /health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from actors.errors import ActorDied
+from actors.service import UNKNOWN, ServiceActor, Standing
+from gateway.neighbour import Neighbour
+
+NAME: Final = "cms"
+"""Its actor's."""
+TITLE: Final = "The Context Management Service"
+
+
+class Count(msgspec.Struct, frozen=True):
+    """What `validate` says, in tokens; `utilization` is their ratio."""
+
+    token_count: int
+    context_limit: int
+    utilization: float = 0.0
+
+
+class Processed(msgspec.Struct, frozen=True):
+    """What `process` says; there is no text where nothing was made shorter."""
+
+    original_tokens: int
+    final_tokens: int
+    optimized_text: str | None = None
+    compression_ratio: float | None = None
+
+
+class Chunks(msgspec.Struct, frozen=True):
+    """What `chunk` says."""
+
+    chunks: list[Any]
+
+
+class ContextClient:
+    """Asks the service; outlives its actor, which `find` finds, None while there is none."""
+
+    def __init__(self, neighbour: Neighbour, find: Callable[[], ServiceActor | None]) -> None:
+        self._neighbour = neighbour
+        self._find = find
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
+            "validate": msgspec.json.Decoder(Count),
+            "process": msgspec.json.Decoder(Processed),
+            "chunk": msgspec.json.Decoder(Chunks),
+        }
+        self._encode = msgspec.json.Encoder().encode
+
+    async def check(self) -> None:
+        """Raises Failure where the service is not well; runs in the actor."""
+        await self._neighbour.ask("GET", "/health")
+
+    def standing(self) -> Standing:
+        """How the service is, as far as anybody knows."""
+        actor = self._find()
+        return UNKNOWN if actor is None else actor.standing()
+
+    async def validate(self, text: str, model: str, deadline: float) -> Count:
+        """The exact size of a text. Raises Failure."""
+        count, _ = await self._ask("validate", self._encode({"text": text, "model": model}), deadline)
+        assert isinstance(count, Count), "by the decoder"
+        return count
+
+    async def process(self, body: bytes, deadline: float) -> Processed:
+        """Raises Failure."""
+        processed, _ = await self._ask("process", body, deadline)
+        assert isinstance(processed, Processed), "by the decoder"
+        return processed
+
+    async def chunk(self, text: str, model: str, overlap_ratio: float, deadline: float) -> Chunks:
+        """Raises Failure."""
+        question = {"text": text, "model": model, "overlap_ratio": overlap_ratio}
+        chunks, _ = await self._ask("chunk", self._encode(question), deadline)
+        assert isinstance(chunks, Chunks), "by the decoder"
+        return chunks
+
+    async def pass_on(self, operation: str, body: bytes, deadline: float) -> bytes:
+        """A question as it came, and the answer as the service says it, once it is known to be one. Raises Failure."""
+        return (await self._ask(operation, body, deadline))[1]
+
+    async def _ask(self, operation: str, body: bytes, deadline: float) -> tuple[object, bytes]:
+        actor = self._find()
+        if actor is None:
+            raise ActorDied(f"{TITLE} cannot be asked at the moment.")
+        return await actor.ask(operation, partial(self._exchange, operation, body), deadline)
+
+    async def _exchange(self, operation: str, body: bytes) -> tuple[object, bytes]:
+        """The work of the errand: what is no answer counts against the service."""
+        said = await self._neighbour.ask("POST", f"/v1/context/{operation}", body)
+        return self._neighbour.understand(said, self._decoders[operation]), said

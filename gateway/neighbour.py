@@ -1,0 +1,136 @@
+"""A service beside the gateway over HTTP: JSON to a fixed address and back, failures in the gateway's own words.
+
+Actors run this work (`actors/service.py`); they bound it in number and in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from actors.errors import Stage
+from gateway.dialects.envelope import RawHeaders
+from gateway.errors import (
+    GatewayError,
+    ServiceFailed,
+    ServiceRefused,
+    UpstreamReset,
+    UpstreamTooLarge,
+    UpstreamUnreachable,
+)
+from gateway.providers.profile import Origin, RawHeader, parse_base_url
+
+T = TypeVar("T")
+
+ANSWER_LIMIT_BYTES: Final = 32 * 1024 * 1024
+_MOST_SAID: Final = 500
+"""Characters of what a service says of a request that it refuses."""
+
+
+class Answer(Protocol):
+    """An answer whose head has arrived."""
+
+    @property
+    def status(self) -> int: ...
+    async def read(self, limit: int, /) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class Client(Protocol):
+    """What is needed of an HTTP client; either of the gateway's fits."""
+
+    async def request(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: RawHeaders,
+        body: bytes,
+        *,
+        always: tuple[RawHeader, ...],
+        progress: Callable[[Stage], None],
+    ) -> Answer: ...
+
+
+class _Complaint(msgspec.Struct):
+    """What services put into a refusal: FastAPI's `detail`, or an error of some form."""
+
+    detail: Any = None
+    error: Any = None
+    message: Any = None
+
+
+class Neighbour:
+    """One service; `title` is what people call it."""
+
+    def __init__(self, title: str, base_url: str, client: Client, *, user_agent: str) -> None:
+        """Raises ValueError for what is no http or https address."""
+        self.title = title
+        self._origin, self._base_path = parse_base_url(base_url)
+        self._client = client
+        self._always = (
+            (b"accept", b"application/json"),
+            (b"content-type", b"application/json"),
+            (b"user-agent", user_agent.encode()),
+        )
+        self._complaints = msgspec.json.Decoder(_Complaint)
+
+    async def ask(self, method: str, path: str, body: bytes = b"", headers: Sequence[RawHeader] = ()) -> bytes:
+        """The body of a 2xx answer. Raises ServiceRefused for a 4xx, ServiceFailed for all else."""
+        try:
+            answer = await self._client.request(
+                self._origin,
+                method.encode(),
+                self._base_path + path.encode(),
+                list(headers),
+                body,
+                always=self._always,
+                progress=_unwatched,
+            )
+            try:
+                said = await answer.read(ANSWER_LIMIT_BYTES)
+            finally:
+                answer.close()
+        except GatewayError as failure:
+            raise ServiceFailed(f"{self.title} could not be asked: {_loss(failure)}.") from failure
+        status = answer.status
+        if 200 <= status < 300:
+            return said
+        if 400 <= status < 500 and status != 408:
+            raise ServiceRefused(f"{self.title} refused the request: {self._complaint(said)}", status=status)
+        raise ServiceFailed(f"{self.title} answered with the status {status}.")
+
+    def understand(self, said: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+        """What an answer says. Raises ServiceFailed where it is none of the kind."""
+        try:
+            return decoder.decode(said)
+        except (ValueError, RecursionError) as problem:
+            raise ServiceFailed(f"{self.title} answered with something that is no such answer.") from problem
+
+    def _complaint(self, said: bytes) -> str:
+        try:
+            complaint = self._complaints.decode(said)
+        except (ValueError, RecursionError):
+            return "it did not say why."
+        told = complaint.detail or complaint.message or complaint.error
+        text = told if isinstance(told, str) else msgspec.json.encode(told).decode() if told else "it did not say why."
+        return text[:_MOST_SAID]
+
+
+def _loss(failure: GatewayError) -> str:
+    """In a few words, without the addresses that a client's own message may hold."""
+    match failure:
+        case UpstreamUnreachable():
+            return "no connection"
+        case UpstreamReset():
+            return "it closed the connection"
+        case UpstreamTooLarge():
+            return "its answer is too large"
+        case _:
+            return "its answer broke off"
+
+
+def _unwatched(stage: Stage) -> None:
+    """Nobody wants to know how far it has come."""
