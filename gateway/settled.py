@@ -46,6 +46,7 @@ from gateway.siblings import ACTORS, FIGURES, Siblings
 from gateway.telemetry.merge import merge
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
+from gateway.telemetry.trace_context import Traces
 from gateway.tree import ActorTree
 from gateway.upstream_clients import UpstreamClients
 from gateway.world import World
@@ -69,6 +70,7 @@ class Ground:
     background: BackgroundResponses
     vitals: Vitals
     siblings: Siblings | None
+    traces: Traces | None
     large_bodies: LargeBodies = field(default_factory=LargeBodies)
 
 
@@ -125,6 +127,7 @@ class Settled:
             new_id=world.new_id,
             on_finished=ground.observer.request_ended,
             on_crash=ground.observer.request_crashed,
+            traces=ground.traces,
         )
         client_keys = ClientKeys(config.client_keys if config.auth_required else None, config.server.cors_origins)
         siblings = ground.siblings

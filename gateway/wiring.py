@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -51,6 +51,9 @@ from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, RO
 from gateway.upstream_clients import UpstreamClients
 from gateway.world import Listener, World
 
+if TYPE_CHECKING:
+    from gateway.tracing import Tracing
+
 LEAVING_S = 86_400.0
 """For a provider that is replaced: its calls have deadlines of their own, none of which is longer."""
 
@@ -80,6 +83,9 @@ class Gateway:
         self.sharing = Sharing(
             config, world, workers=config.server.workers, observe=lambda: self.observer, heed=self.actors.heed
         )
+        self._tracing = _tracing_of(config, world, worker, self)
+        if self._tracing is not None:
+            self.observer.tracer = self._tracing.tracer
         siblings, kept = self._siblings, self.sharing.responses
         life = ResponseLife(
             kept if siblings is None else ResponsesAnywhere(kept, siblings), ttl_s=config.responses.ttl_s
@@ -104,6 +110,7 @@ class Gateway:
             background=self._background,
             vitals=self,
             siblings=siblings,
+            traces=None if self._tracing is None else self._tracing.traces,
         )
         self.settled = Settled(config, self._ground)
         """As requests that come now find it."""
@@ -251,6 +258,8 @@ class Gateway:
         grace_s = self.config.server.drain_grace_s + self.config.server.write_stall_s + 1.0
         return [
             ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
+            # Before those whose requests it tells of, so that it ends after them.
+            *([] if self._tracing is None else [self._tracing.child()]),
             *self.sharing.children(
                 StoreReports(on_moved=self.observer.store_moved, on_answered=self.observer.store_answered)
             ),
@@ -350,6 +359,15 @@ class Gateway:
     def _engine_crashed(self, bug: BaseException, scope: Mapping[str, Any] | None) -> None:
         if isinstance(bug, Exception):
             self.observer.request_crashed(bug, "")
+
+
+def _tracing_of(config: Config, world: World, worker: str, gateway: Gateway) -> Tracing | None:
+    """Nobody pays for OpenTelemetry, a third of a second and 12 MB, who has no collector."""
+    if not config.traces.endpoint:
+        return None
+    from gateway.tracing import Tracing
+
+    return Tracing(config, world, worker=worker, current=lambda: gateway.config, observe=gateway.observer)
 
 
 def build(config: Config, world: World, *, worker: str = "0", place: Place | None = None) -> Gateway:

@@ -98,7 +98,7 @@ class HttpCalls:
             self.profile.origin,
             b"POST",
             self.profile.target(passage.path),
-            self._headers_of(request, way),
+            self._headers_of(request, way, attempt),
             passage.body,
             always=(self._stream_headers if streamed else self._unary_headers)[attempt.key],
             progress=course,
@@ -134,11 +134,13 @@ class HttpCalls:
         """Of the call, not of the attempt: what a client has seen of an answer must not change with who goes on."""
         return Frame(call.id, int(self._wall_clock() - (self._clock() - call.arrived_at)))
 
-    def _headers_of(self, request: ModelRequest, way: Way) -> RawHeaders:
+    def _headers_of(self, request: ModelRequest, way: Way, attempt: Attempt) -> RawHeaders:
         """The headers that are this request's own."""
         headers = [(b"x-request-id", request.request_id.encode())]
         if self._passthrough and request.client_key is not None:
             headers.append(self.profile.authorize(request.client_key))
+        if attempt.call.trace is not None:
+            headers += attempt.call.trace.headers(attempt.number)
         if request.headers:
             headers += [field for field in request.headers if field[0] not in _OURS]
         if request.own_headers and not way.translates:

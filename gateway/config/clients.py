@@ -20,6 +20,7 @@ from gateway.config.settings import (
     Metrics,
     Provider,
     Server,
+    Traces,
     Upstream,
 )
 
@@ -86,6 +87,7 @@ def read_secrets(
     providers: Mapping[str, Provider],
     metrics: Metrics,
     upstream: Upstream,
+    traces: Traces,
     environ: Mapping[str, str],
 ) -> Secrets:
     """What the variables hold that the settings name."""
@@ -107,6 +109,7 @@ def read_secrets(
     values = {variable: environ.get(variable, "").strip() for variable in named}
     for variable, value in values.items():
         _check_sendable(reader, variable, value)
+    values[traces.headers_env] = environ.get(traces.headers_env, "").strip()  # checked where it is taken apart
     return Secrets({variable: value for variable, value in values.items() if value})
 
 

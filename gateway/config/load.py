@@ -40,11 +40,13 @@ from gateway.config.settings import (
     Server,
     Store,
     TimeoutSettings,
+    Traces,
     Upstream,
 )
 from gateway.config.stores import read_store
 from gateway.config.tables import read_models, read_providers, read_routes
 from gateway.config.toml_lines import lines_of
+from gateway.config.traces import read_traces
 
 DEFAULT_FILE = "gateway.toml"
 CONFIG_VARIABLE = "LLM_GATEWAY_CONFIG"
@@ -68,6 +70,7 @@ class Sections(Section, frozen=True, kw_only=True):
     upstream: Upstream = Upstream()
     log: Log = Log()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
 
 
 class Source(NamedTuple):
@@ -158,14 +161,15 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
     keys = read_client_keys(reader, sections.auth, environ)
     return Config(
-        **{name: getattr(sections, name) for name in Sections.__struct_fields__ if name != "server"},
+        **{name: getattr(sections, name) for name in Sections.__struct_fields__ if name not in ("server", "traces")},
         server=_with_engine(sections.server),
+        traces=read_traces(reader, sections.traces, environ),
         providers=MappingProxyType(providers),
         routes=routes,
         models=MappingProxyType(models),
         auth_required=auth_required(reader, sections.server, sections.auth, keys),
         client_keys=keys,
-        secrets=read_secrets(reader, providers, sections.metrics, sections.upstream, environ),
+        secrets=read_secrets(reader, providers, sections.metrics, sections.upstream, sections.traces, environ),
         store_address=read_store(reader, sections.store, environ),
     )
 

@@ -14,6 +14,8 @@ VARIABLES: dict[str, Path] = {
     "LLM_GATEWAY_WORKERS": ("server", "workers"),
     "LLM_GATEWAY_LOG_LEVEL": ("log", "level"),
     "LLM_GATEWAY_MEMORY_THRESHOLD_MB": ("memory", "threshold_mb"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("traces", "endpoint"),
+    "OTEL_SERVICE_NAME": ("traces", "service_name"),
     **{variable: ("providers", provider, "base_url") for variable, provider in BASE_URL_VARIABLES.items()},
 }
 

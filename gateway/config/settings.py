@@ -18,6 +18,7 @@ from gateway.config.platform import Cms
 from gateway.config.secrets import Secrets
 from gateway.config.section import Count, Limit, OptionalVariable, Seconds, Section, Text, Tokens, Variable
 from gateway.config.store_address import StoreAddress
+from gateway.config.trace_headers import read_headers
 
 MEGABYTE = 1024 * 1024
 
@@ -188,6 +189,22 @@ class Metrics(Section, frozen=True, kw_only=True):
     token_env: OptionalVariable = ""
 
 
+class Traces(Section, frozen=True, kw_only=True):
+    """OpenTelemetry, over OTLP/HTTP; none without an endpoint."""
+
+    endpoint: str = ""
+    """The collector's base URL, as OTEL_EXPORTER_OTLP_ENDPOINT has it: `/v1/traces` is added."""
+    headers_env: OptionalVariable = "OTEL_EXPORTER_OTLP_HEADERS"
+    """The variable with headers for it: `name=value,name=value`, values percent-encoded."""
+    service_name: Text = "llm-gateway"
+    ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    """The share that is sampled of requests whose client does not say."""
+    content: bool = False
+    """Whether messages and answers stand in spans."""
+    attributes: dict[str, Text] = msgspec.field(default_factory=dict)
+    """What else is known of this service, by the names of OpenTelemetry's resources."""
+
+
 class ProviderBase(Rates, frozen=True, kw_only=True):
     """What every provider has."""
 
@@ -326,6 +343,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     upstream: Upstream
     log: Log
     metrics: Metrics
+    traces: Traces
     providers: Mapping[str, Provider]
     routes: tuple[Route, ...]
     models: Mapping[str, Model]
@@ -362,6 +380,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return Transport(
             engine="httpx", proxy=next(filter(None, proxies), None), http2=any(place.http2 for place in places)
         )
+
+    @property
+    def trace_headers(self) -> tuple[tuple[str, str], ...]:
+        """What the collector of traces is sent with every batch."""
+        return read_headers(self.secrets.get(self.traces.headers_env, ""))
 
     @property
     def admin_token(self) -> str | None:

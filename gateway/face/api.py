@@ -14,6 +14,7 @@ from gateway.face.correlation import request_id_of
 from gateway.face.errors import RenderError, error_answer
 from gateway.face.rate_limit_headers import binding, told_by_us
 from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
+from gateway.telemetry.trace_context import Traces
 
 Serve = Callable[[Request, RequestRecord], Awaitable[Answer]]
 """An endpoint's own work. Raises Failure; whatever else it raises is a crash of this one request."""
@@ -32,6 +33,8 @@ class Reporting:
     new_id: Callable[[], str]
     on_finished: Callable[[RequestRecord], None]
     on_crash: OnCrash
+    traces: Traces | None = None
+    """None where nobody traces."""
 
 
 class ApiEndpoint:
@@ -40,7 +43,7 @@ class ApiEndpoint:
     A bytes answer finishes the record here; a streamed one's body does so when it is closed.
     """
 
-    __slots__ = ("_clock", "_endpoint", "_new_id", "_on_crash", "_on_finished", "_render_error", "_serve")
+    __slots__ = ("_clock", "_endpoint", "_new_id", "_on_crash", "_on_finished", "_render_error", "_serve", "_traces")
 
     def __init__(
         self, endpoint: str, serve: Serve, reporting: Reporting, *, render_error: RenderError = error_body
@@ -52,12 +55,15 @@ class ApiEndpoint:
         self._new_id = reporting.new_id
         self._on_finished = reporting.on_finished
         self._on_crash = reporting.on_crash
+        self._traces = reporting.traces
 
     async def __call__(self, request: Request) -> Answer:
         own_id = self._new_id()
         clock = self._clock
         request_id = request_id_of(request) or own_id
         record = RequestRecord(self._endpoint, own_id, request_id, clock(), self._on_finished)
+        if self._traces is not None:
+            record.trace = self._traces.begin(request.method, request.fields)
         try:
             answer = await self._serve(request, record)
         except Failure as failure:

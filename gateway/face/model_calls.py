@@ -22,7 +22,6 @@ from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import Caller, ClientKeys
 from gateway.face.body_coding import CODING, decoded
-from gateway.face.correlation import trace_context
 from gateway.face.deadline import allowed_s, own_limit_s, read_gap_s
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
@@ -30,6 +29,7 @@ from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.face.router import Router
 from gateway.face.windows import WindowReader
+from gateway.telemetry.trace_context import passed_on
 
 PRIORITY_HEADER: Final = b"x-gateway-priority"
 _PRIORITIES: Final = {b"low": Priority.LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
@@ -218,7 +218,7 @@ class ModelCalls:
                 body=body,
                 decoded=asked.decoded,
                 request_id=record.request_id,
-                headers=trace_context(request),
+                headers=passed_on(request.fields) if record.trace is None else [],
                 own_headers=self._own_headers(request),
                 context=record.context,
                 client_key=caller.own_key,
@@ -234,6 +234,7 @@ class ModelCalls:
             priority=priority,
             client=caller.label,
             relay=self._new_relay() if asked.stream else None,
+            trace=record.trace,
         )
         return call
 

@@ -10,6 +10,7 @@ import msgspec
 from actors.errors import Failure
 from actors.letters import Call
 from gateway.exchange import Headers
+from gateway.telemetry.trace_context import Trace
 
 OK: Final = "ok"
 ERROR: Final = "error"
@@ -50,6 +51,8 @@ class RequestRecord(msgspec.Struct, eq=False):
     """The client key's label."""
     call: Call | None = None
     """None where the request never got as far."""
+    trace: Trace | None = None
+    """None where nobody traces."""
     bytes_out: int = 0
     """Of the body."""
     context: Headers = []

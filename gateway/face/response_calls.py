@@ -95,6 +95,8 @@ class ResponseCalls:
             record.endpoint, reporting.new_id(), record.request_id, record.started_at, reporting.on_finished
         )
         own.client = caller.label
+        if record.trace is not None and reporting.traces is not None:
+            own.trace = reporting.traces.within(record.trace)
         call = self._calls.call(request, own, caller, prepared.body)
         record.model = own.model
         frame = Frame(call.id, int(self._wall_clock()))

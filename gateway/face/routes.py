@@ -122,8 +122,8 @@ def hot_table(routes: Iterable[Route]) -> dict[tuple[str, str], Handler]:
 
 
 def quiet(reporting: Reporting) -> Reporting:
-    """The same without records."""
-    return replace(reporting, on_finished=_untold)
+    """The same without records and traces."""
+    return replace(reporting, on_finished=_untold, traces=None)
 
 
 def _behind(check: Callable[[Request], None], handler: Handler) -> Serve:

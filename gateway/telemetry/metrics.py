@@ -70,6 +70,11 @@ STORE_SECONDS = (
     ("operation",),
 )
 STORE_MODE = ("gateway_store_mode", "0 none (memory), 1 connected, 2 degraded.", ())
+SPANS = (
+    "gateway_spans_total",
+    "Spans of traces: exported, or lost as queue_full, rejected by the collector, or drained.",
+    ("outcome",),
+)
 
 TOTAL_BOUNDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
 FIRST_TOKEN_BOUNDS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
@@ -146,6 +151,7 @@ class Metrics(Collector):
         self._disconnects = Histograms(*DISCONNECTS, DISCONNECT_BOUNDS_S)
         self._store_seconds = Histograms(*STORE_SECONDS, STORE_BOUNDS_S)
         self._store_mode = Gauges(*STORE_MODE)
+        self._spans = Counters(*SPANS)
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -198,6 +204,10 @@ class Metrics(Collector):
         """0 none, 1 connected, 2 degraded."""
         self._store_mode.child().value = mode
 
+    def count_spans(self, outcome: str, count: int) -> None:
+        """`exported`, or why they are lost."""
+        self._spans.child(outcome).value += count
+
     def model_label(self, model: str) -> str:
         """`model` as a label: a name nobody knows counts as `other`, none at all as `none`."""
         if model in ("*", NOBODY, OTHER) or (model and self._known(model)):
@@ -219,7 +229,14 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """For the registry: everything that is counted as it happens."""
-        for counters in (self._requests, self._tokens, self._errors, self._breaker_failures, self._retries):
+        for counters in (
+            self._requests,
+            self._tokens,
+            self._errors,
+            self._breaker_failures,
+            self._retries,
+            self._spans,
+        ):
             yield counters.collect()
         yield self._breaker_states.collect()
         yield self._store_mode.collect()

@@ -6,6 +6,9 @@ into a line: failures are named by kind, crashes by type and frames.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import msgspec
 
 from actors.attempt import Attempt
@@ -31,6 +34,7 @@ from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import Logs, render_crash
 from gateway.telemetry.metrics import NOBODY, Metrics, RequestLabels
 from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, times_of
+from gateway.telemetry.span_queue import ExportMoved, SpansDropped, SpansExported
 
 HOST = "*"
 DISCONNECTED = "disconnected"
@@ -43,11 +47,20 @@ MAX_TEXT = 200
 """Characters of what a client chose (a model's name, an id) that a line repeats."""
 
 
+class Tracer(Protocol):
+    """Makes traces of what the observer hears."""
+
+    def request_ended(self, record: RequestRecord, attempts: Sequence[Attempt], times: Times) -> None: ...
+    def attempt_ended(self, attempt: Attempt) -> None: ...
+
+
 class Observer:
     """Takes every fact of one gateway, on its event loop's thread; never raises, never blocks."""
 
     def __init__(self, logs: Logs, metrics: Metrics) -> None:
         self._metrics = metrics
+        self.tracer: Tracer | None = None
+        """None where nobody traces."""
         self.speak_through(logs)
         self._leaving: dict[Attempt, tuple[str, float]] = {}
         """Attempts that a client left behind, with the endpoint and when, until they have ended."""
@@ -62,6 +75,7 @@ class Observer:
         self._memory = logs.get("actors.memory_monitor")
         self._catalogue = logs.get("gateway.calls.catalogue_keeper")
         self._store = logs.get("gateway.store")
+        self._exporter = logs.get("gateway.span_exporter")
         self._own = logs.get(__name__)
 
     @property
@@ -140,6 +154,15 @@ class Observer:
                 )
             case ListMoved():
                 self._list_moved(event)
+            case SpansExported(spans):
+                self._metrics.count_spans("exported", spans)
+            case SpansDropped(spans, because):
+                self._metrics.count_spans(because, spans)
+            case ExportMoved(failing, because):
+                if failing:
+                    self._exporter.warning("traces do not arrive", because=because)
+                else:
+                    self._exporter.info("traces arrive again")
             case ChildStarted() | ChildStopped() | Restarted() | Escalating():
                 self._supervision(event)
 
@@ -183,8 +206,12 @@ class Observer:
             for unfinished in attempts:
                 if unfinished.ended_at is None:
                     self._leaving[unfinished] = (record.endpoint, record.ended_at)
+        if self.tracer is not None:
+            self.tracer.request_ended(record, attempts, times)
 
     def _attempt_ended(self, attempt: Attempt) -> None:
+        if self.tracer is not None:
+            self.tracer.attempt_ended(attempt)
         if attempt.failure is not None:
             self._attempt_failed(attempt, attempt.failure)
         notes = notes_of(attempt)
@@ -292,6 +319,8 @@ class RequestLine(msgspec.Struct, gc=False):
     total_s: float
     overhead_s: float
     client: str
+    trace_id: str | msgspec.UnsetType = msgspec.UNSET
+    """Where there is a trace to look at."""
 
 
 def _line(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, times: Times) -> RequestLine:
@@ -319,6 +348,7 @@ def _line(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, t
         _rounded(times.total_s),
         _rounded(times.overhead_s),
         record.client,
+        msgspec.UNSET if record.trace is None or not record.trace.sampled else record.trace.name,
     )
 
 

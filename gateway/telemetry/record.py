@@ -10,6 +10,7 @@ from actors.attempt import Attempt, Outcome
 from actors.errors import Blame, Failure
 from actors.letters import Call
 from gateway.dialects.envelope import CallNotes
+from gateway.telemetry.trace_context import Trace
 
 
 class RequestRecord(Protocol):
@@ -36,6 +37,11 @@ class RequestRecord(Protocol):
 
     @property
     def request_id(self) -> str: ...
+    @property
+    def trace(self) -> Trace | None:
+        """None where nobody traces."""
+        ...
+
     @property
     def client(self) -> str:
         """The client key's label."""
@@ -103,7 +109,7 @@ def _upstream_s(attempts: list[Attempt], ended_at: float) -> float:
     upstream_s = 0.0
     covered_until = float("-inf")
     for attempt in attempts:
-        since = _upstream_since(attempt)
+        since = upstream_since(attempt)
         if since is None:
             continue
         until = attempt.ended_at
@@ -117,7 +123,7 @@ def _upstream_s(attempts: list[Attempt], ended_at: float) -> float:
     return upstream_s
 
 
-def _upstream_since(attempt: Attempt) -> float | None:
+def upstream_since(attempt: Attempt) -> float | None:
     """When `attempt` turned to its upstream: connecting counts, waiting for a turn does not."""
     if attempt.sent_at is not None:
         notes = notes_of(attempt)

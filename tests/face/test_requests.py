@@ -9,9 +9,10 @@ import pytest
 from actors.policy.memory_budget import MemoryBudget
 from gateway.errors import BodyTooLarge, InvalidRequest, MemoryPressure
 from gateway.exchange import Disconnected
-from gateway.face.correlation import request_id_of, trace_context
+from gateway.face.correlation import request_id_of
 from gateway.face.deadline import allowed_s
 from gateway.face.ingress import Ingress
+from gateway.telemetry.trace_context import passed_on
 from tests.face.asking import HandmadeRequest
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -46,9 +47,9 @@ def test_trace_context_goes_upstream_whole_or_not_at_all() -> None:
     good = HandmadeRequest(fields={"traceparent": TRACE, "tracestate": "a=b"})
     bad = HandmadeRequest(fields={"traceparent": "nonsense", "tracestate": "a=b"})
 
-    assert trace_context(good) == [(b"traceparent", TRACE.encode()), (b"tracestate", b"a=b")]
-    assert trace_context(HandmadeRequest(fields={"traceparent": TRACE})) == [(b"traceparent", TRACE.encode())]
-    assert trace_context(bad) == []
+    assert passed_on(good.fields) == [(b"traceparent", TRACE.encode()), (b"tracestate", b"a=b")]
+    assert passed_on(HandmadeRequest(fields={"traceparent": TRACE}).fields) == [(b"traceparent", TRACE.encode())]
+    assert passed_on(bad.fields) == []
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "1e999", "10s", "1_0", ""])

@@ -34,6 +34,7 @@ CONTRACT = {
     "gateway_disconnect_to_upstream_closed_seconds": ("histogram", {"endpoint"}),
     "gateway_store_seconds": ("histogram", {"operation"}),
     "gateway_store_mode": ("gauge", set()),
+    "gateway_spans": ("counter", {"outcome"}),
 }
 """The table that dashboards rely on; the parser takes `_total` off a counter's name."""
 
@@ -69,6 +70,7 @@ def touch_everything(metrics: Metrics) -> None:
     metrics.observe_disconnect("chat/completions", 0.001)
     metrics.observe_store("lease", 0.001)
     metrics.set_store_mode(1)
+    metrics.count_spans("exported", 3)
 
 
 def test_names_types_and_labels_are_the_contract() -> None:

@@ -30,6 +30,7 @@ from gateway.errors import Unauthorized, UpstreamError, UpstreamReset, UpstreamU
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
+from gateway.telemetry.trace_context import Trace
 
 KEY = "sk-canary-0123456789"
 WORDS = "canary words of a client"
@@ -85,6 +86,7 @@ class Record:
     first_content_at: float | None = None
     outcome: str = "ok"
     failure: Failure | None = None
+    trace: Trace | None = None
     headers: dict[str, str] = field(default_factory=lambda: {"authorization": KEY, "body": WORDS})
 
 

@@ -1,0 +1,272 @@
+"""Traces of a whole gateway, as a collector gets them: who asked whom, when, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from gateway import tracing
+from tests.memory_network import MemoryNetwork
+from tests.otlp import Span, spans_in
+from tests.whole.gateways import MONDAY, QUESTION, STREAMED, Running, running
+from tests.whole.upstream import Script, Upstream, answers, fails, is_cut, sends, stalls, streams
+
+TRACES = """
+[traces]
+endpoint = "http://collector.test/otlp"
+"""
+ENVIRON = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20sk-collector", "OTEL_SERVICE_NAME": "front-door"}
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+CALLER = "b7ad6b7169203331"
+SAMPLED = {"traceparent": f"00-{TRACE_ID}-{CALLER}-01", "tracestate": "vendor=1"}
+UNSAMPLED = {"traceparent": f"00-{TRACE_ID}-{CALLER}-00"}
+taken = sends({})
+
+
+class Watched:
+    """A gateway that traces, and its collector."""
+
+    def __init__(self, it: Running, collector: Upstream) -> None:
+        self.it = it
+        self.collector = collector
+
+    async def spans(self) -> list[Span]:
+        """All that has been exported by the next time that it is."""
+        await trio.sleep(6)
+        return [span for asked in self.collector.asked for span in spans_in(asked.body)]
+
+    async def of(self, question: Any, **options: Any) -> dict[str, Span]:
+        """The spans of one request, by their names; their clock starts with it."""
+        began = trio.current_time()
+        await self.it.ask(question, **options)
+        return {span.name: _since(span, began) for span in await self.spans()}
+
+
+def _since(span: Span, began: float) -> Span:
+    epoch = MONDAY + began
+    return span._replace(
+        start=round(span.start - epoch, 3),
+        end=round(span.end - epoch, 3),
+        events=[event._replace(at=round(event.at - epoch, 3)) for event in span.events],
+    )
+
+
+@asynccontextmanager
+async def watched(settings: str = "", script: Script = taken) -> AsyncIterator[Watched]:
+    network = MemoryNetwork()
+    collector = Upstream(network, "collector.test")
+    collector.plays(script)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(collector.run)
+        async with running(TRACES + settings, network=network, environ=ENVIRON) as it:
+            yield Watched(it, collector)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_request_is_a_tree_of_server_attempt_and_client(autojump_clock: MockClock) -> None:
+    """With the caller above, the provider's own spans below, and every attribute that the conventions ask for."""
+    async with watched() as story:
+        story.it.openai.plays(answers(after_s=2))
+        spans = await story.of({**QUESTION, "temperature": 0.5, "max_tokens": 7, "seed": 2**70}, headers=SAMPLED)
+
+        server, attempt, client = spans.values()
+        assert [span.name for span in spans.values()] == ["POST /v1/chat/completions", "first openai", "chat gpt-4o"]
+        assert [span.kind for span in spans.values()] == ["server", "internal", "client"]
+        assert [span.parent for span in spans.values()] == [CALLER, server.id, attempt.id]
+        assert {span.trace_id for span in spans.values()} == {TRACE_ID}
+        assert {(span.start, span.end) for span in spans.values()} == {(0, 2)}
+        assert not any(span.failed for span in spans.values())
+        assert server.attributes == {
+            "http.request.method": "POST",
+            "http.route": "/v1/chat/completions",
+            "url.path": "/v1/chat/completions",
+            "http.response.status_code": 200,
+            "gateway.request_id": TRACE_ID,
+            "gateway.client": "",
+            "gateway.outcome": "ok",
+            "gateway.attempts": 1,
+            "gateway.overhead_s": 0,
+            "gen_ai.request.model": "gpt-4o",
+        }
+        assert client.attributes == {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "gpt-4o",
+            "gen_ai.request.temperature": 0.5,
+            "gen_ai.request.max_tokens": 7,
+            "gen_ai.response.finish_reasons": ["stop"],
+            "gen_ai.usage.input_tokens": 9,
+            "gen_ai.usage.output_tokens": 3,
+            "gateway.connect_s": 0,
+            "server.address": "openai.test",
+            "server.port": 80,
+        }
+        assert attempt.attributes["gateway.key"] == "OPENAI_API_KEY"
+        assert (server.service["service.name"], server.service["gateway.worker"]) == ("front-door", "0")
+        (asked,) = story.it.openai.asked
+        assert asked.header("traceparent") == f"00-{TRACE_ID}-{client.id}-01"
+        assert asked.header("tracestate") == "vendor=1"
+        (export,) = story.collector.asked
+        assert (export.target, export.header("content-type")) == (b"/otlp/v1/traces", "application/x-protobuf")
+        assert export.header("authorization") == "Bearer sk-collector"
+        assert story.it.logged("request")[0]["trace_id"] == TRACE_ID
+
+
+async def test_a_retry_and_a_fallback_say_after_what_they_came(autojump_clock: MockClock) -> None:
+    """The first attempt fails twice, the next candidate answers; each failure has its name on its own span."""
+    settings = "[retry]\nattempts = 2\nbackoff_base_s = 0.5"
+    async with watched(settings) as story:
+        story.it.openai.plays(fails(500, after_s=1), fails(503, after_s=1))
+        spans = await story.of({**QUESTION, "model": "backed"})
+
+        server = spans["POST /v1/chat/completions"]
+        retry, fallback = spans["retry openai"], spans["fallback deepseek"]
+        assert server.parent == ""
+        assert (server.attributes["gateway.attempts"], server.failed) == (3, False)
+        outcomes = [span.attributes.get("gateway.attempt.outcome") for span in spans.values()]
+        assert [outcome for outcome in outcomes if outcome] == ["failed", "failed", "ok"]
+        assert retry.attributes["error.type"] == "upstream_503"
+        client = spans["chat deepseek-chat"]
+        (event,) = [event for event in client.events if event.name == "fallback"]
+        assert event.at == client.start == fallback.start
+        assert event.attributes == {
+            "error.type": "upstream_503",
+            "gateway.attempt.after": 2,
+            "gateway.attempt.delay_s": 0,
+        }
+
+
+async def test_a_stream_tells_when_it_was_accepted_and_when_its_first_word_came(autojump_clock: MockClock) -> None:
+    async with watched() as story:
+        story.it.openai.plays(streams("Hel", "lo"))
+        client = (await story.of(STREAMED))["chat gpt-4o"]
+        assert [(event.name, event.at) for event in client.events] == [("accepted", 0), ("first_token", 1)]
+        assert client.attributes["gen_ai.response.time_to_first_chunk"] == 1
+        assert client.attributes["gen_ai.request.stream"] is True
+        assert (client.start, client.end) == (0, 2)
+
+
+async def test_a_hedge_and_its_loser_are_one_trace(autojump_clock: MockClock) -> None:
+    """The loser ends with the first word of the other, and is blamed for nothing."""
+    async with watched() as story:
+        story.it.openai.plays(streams("late", every_s=300))
+        story.it.deepseek.plays(streams("soon", "er"))
+        spans = await story.of({**STREAMED, "model": "backed"})
+
+        hedge = spans["chat deepseek-chat"]
+        assert hedge.events[0][:2] == ("hedge", 10)
+        loser = spans["first openai"]
+        assert (loser.attributes["gateway.attempt.outcome"], loser.failed, loser.end) == ("superseded", False, 11)
+        assert len({span.trace_id for span in spans.values()}) == 1
+
+
+async def test_a_resumed_stream_says_so(autojump_clock: MockClock) -> None:
+    async with watched() as story:
+        story.it.openai.plays(streams("One two", then=is_cut))
+        story.it.deepseek.plays(streams("One two three."))
+        spans = await story.of({**STREAMED, "model": "backed"})
+        assert spans["first openai"].attributes["gateway.attempt.outcome"] == "broken"
+        assert spans["chat gpt-4o"].failed
+        assert "resume" in [event.name for event in spans["chat deepseek-chat"].events]
+
+
+async def test_a_request_that_is_turned_away_is_a_span_of_its_own(autojump_clock: MockClock) -> None:
+    """One whose client left has no status, since nobody was sent one; its trace waits for the attempt to end."""
+    async with watched() as story:
+        spans = await story.of({"model": "gpt-4o"})
+        (refused,) = spans.values()
+        assert refused.attributes["http.response.status_code"] == 400
+        assert refused.attributes["error.type"] == "invalid_request"
+        assert not refused.failed
+
+        story.collector.asked.clear()
+        story.it.openai.plays(stalls)
+        with trio.move_on_after(3):
+            await story.it.ask(QUESTION)
+        spans = {span.name: span for span in await story.spans()}
+        assert spans["POST /v1/chat/completions"].attributes["gateway.outcome"] == "disconnected"
+        assert "http.response.status_code" not in spans["POST /v1/chat/completions"].attributes
+        assert spans["first openai"].attributes["gateway.attempt.outcome"] == "left"
+
+
+async def test_who_is_not_sampled_leaves_no_span_and_tells_the_provider_so(autojump_clock: MockClock) -> None:
+    """The caller's decision holds; without one, the configured share does. Health checks are nobody's trace."""
+    async with watched("ratio = 0.0") as story:
+        await story.it.ask(headers=UNSAMPLED)
+        await story.it.ask()
+        await story.it.request("GET", "/health")
+        assert await story.spans() == []
+        first, second = (asked.header("traceparent") or "" for asked in story.it.openai.asked)
+        assert first.startswith(f"00-{TRACE_ID}-")
+        assert first.endswith("-00")
+        assert CALLER not in first
+        assert second.endswith("-00")
+
+        await story.it.ask(headers=SAMPLED)
+        assert len(await story.spans()) == 3
+
+
+async def test_without_a_collector_a_trace_passes_as_it_came(autojump_clock: MockClock) -> None:
+    async with running() as it:
+        await it.ask(headers=SAMPLED)
+        (asked,) = it.openai.asked
+        assert (asked.header("traceparent"), asked.header("tracestate")) == tuple(SAMPLED.values())
+        assert "trace_id" not in it.logged("request")[0]
+        assert "traces" not in await it.actors()
+
+
+async def test_a_collector_that_is_down_costs_spans_and_nothing_else(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests go on; what does not fit is counted; one line when it goes, one when it comes back."""
+    monkeypatch.setattr(tracing, "MAX_SPANS", 30)
+    async with watched(script=fails(503)) as story:
+        it = story.it
+        for _ in range(15):
+            assert (await it.ask()).status == 200
+        assert trio.current_time() == 0
+        await trio.sleep(100)
+        assert (await it.actors())["traces"]["detail"]["failing"] == "status_503"
+        story.collector.plays(taken)
+        await trio.sleep(60)
+
+        figures = await it.figures()
+        lost, exported = (figures("gateway_spans_total", outcome=outcome) for outcome in ("queue_full", "exported"))
+        assert (lost, exported) == (15, 30)
+        assert [line["because"] for line in it.logged("traces do not arrive")] == ["status_503"]
+        assert len(it.logged("traces arrive again")) == 1
+        it.assert_at_rest()
+
+
+async def test_a_collector_that_is_silent_is_asked_again(autojump_clock: MockClock) -> None:
+    """Ten seconds it has; a batch is sent until it is taken, and one that is refused for good is dropped."""
+    async with watched(script=stalls) as story:
+        await story.it.ask()
+        await trio.sleep(16)
+        assert story.it.logged("traces do not arrive")[0]["because"] == "timed_out"
+        story.collector.plays(fails(400))
+        await trio.sleep(30)
+        assert (await story.it.figures())("gateway_spans_total", outcome="rejected") == 3
+
+
+async def test_a_drain_sends_what_is_left_and_waits_no_longer_than_three_seconds(autojump_clock: MockClock) -> None:
+    for script, sent_at, exported in ((sends({}, after_s=1), 2, 3), (stalls, 2, 0)):
+        began = trio.current_time()
+        async with watched(script=script) as story:
+            story.it.openai.plays(answers(after_s=2))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(story.it.ask)
+                await trio.sleep(1)
+                story.it.gateway.drain()
+            await trio.sleep(10)
+            (asked,) = story.collector.asked
+            assert asked.at - began == sent_at
+            assert (story.it.ended_at or 0) - began == (3 if exported else 5)
+            count = story.it.gateway.metrics.registry.get_sample_value
+            outcome = "exported" if exported else "drained"
+            assert count("gateway_spans_total", {"outcome": outcome}) == 3
