@@ -13,6 +13,7 @@ from functools import partial
 from actors.attempt import Work
 from actors.policy.memory_budget import MemoryBudget
 from gateway import __version__
+from gateway.accounting import Accounting
 from gateway.admin.actors import ActorsPage
 from gateway.admin.settings_page import SettingsPage
 from gateway.calls.embedding_batches import EmbeddingBatches
@@ -69,6 +70,7 @@ class Ground:
     response_life: ResponseLife
     background: BackgroundResponses
     vitals: Vitals
+    accounting: Accounting
     siblings: Siblings | None
     traces: Traces | None
     large_bodies: LargeBodies = field(default_factory=LargeBodies)
@@ -110,6 +112,7 @@ class Settled:
             passthrough=asks_with_clients_key,
             tells_context=self.config.cms.reaches(name),
             large=self._ground.large_bodies,
+            price=partial(self._ground.accounting.pricer.nano_usd, name),
         )
         return EmbeddingBatches(calls, partial(self._degradation.inputs_at_once, provider.kind))
 
@@ -165,6 +168,7 @@ class Settled:
                 AdminEndpoint("GET", "/admin/actors", actors_page.show_all),
                 AdminEndpoint("GET", "/admin/actors/<name>", actors_page.show_one),
                 AdminEndpoint("GET", "/admin/config", SettingsPage(config)),
+                *ground.accounting.endpoints(),
             ],
             body_limit_bytes=config.server.body_bytes,
             body_progress_s=config.server.body_progress_s,

@@ -13,7 +13,7 @@ from gateway.edge.server import EdgeServer
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
-from gateway.siblings import ACTORS, CANCEL, DELETE, FIGURES, KEPT, RUNS, ResponseQuestion
+from gateway.siblings import ACTORS, CANCEL, DELETE, FIGURES, KEPT, RUNS, SPENT, ResponseQuestion
 from gateway.store.responses import ResponseStore
 from gateway.world import Listener, RunInThread, World
 
@@ -24,6 +24,7 @@ def sibling_app(
     *,
     figures: Callable[[], Callable[[], bytes]],
     actors: Handler,
+    spend: Handler,
     store: ResponseStore,
     background: BackgroundResponses,
     run_in_thread: RunInThread,
@@ -53,6 +54,7 @@ def sibling_app(
     table: dict[tuple[str, str], Handler] = {
         ("GET", FIGURES): tell_figures,
         ("GET", ACTORS): actors,
+        ("GET", SPENT): spend,
         ("POST", KEPT): tell_kept,
         ("POST", DELETE): delete,
         ("POST", RUNS): tell_whether_it_runs,

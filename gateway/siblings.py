@@ -25,7 +25,7 @@ ASK_S: Final = 1.0
 CANCEL_S: Final = 5.0
 """A cancelled response has its end written into the store first."""
 MAX_BYTES: Final = 64 * 1024 * 1024
-FIGURES, ACTORS = "/figures", "/actors"
+FIGURES, ACTORS, SPENT = "/figures", "/actors", "/spent"
 KEPT, DELETE = "/responses/kept", "/responses/delete"
 RUNS, CANCEL = "/responses/runs", "/responses/cancel"
 

@@ -5,6 +5,7 @@ root (one_for_one)
 ├── store             carries commands to the shared store, where there is one
 ├── leases            rate limits that workers and hosts share
 ├── hints             breakers that have opened on other workers and hosts
+├── spend             keeps the books of what client keys spend
 ├── upstream          closes connections that have been idle for too long
 ├── providers         a supervisor of its own: one actor a provider
 ├── router

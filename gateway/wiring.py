@@ -20,6 +20,7 @@ from actors.provider import ProviderActor
 from actors.router import RouterActor
 from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
+from gateway.accounting import Accounting
 from gateway.actor_settings import provider_settings, router_settings
 from gateway.admin.actors import ActorsPage
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
@@ -74,15 +75,22 @@ class Gateway:
             levels=config.log.levels,
             worker=worker if config.server.workers > 1 else None,
         )
-        self.metrics = Metrics(lambda model: self.catalog.known(model), self.actors.figures)
-        self.observer = Observer(self.logs, self.metrics)
+        self.sharing = Sharing(
+            config, world, workers=config.server.workers, observe=lambda: self.observer, heed=self.actors.heed
+        )
+        self.accounting = Accounting(
+            world,
+            self.sharing.line,
+            prices=lambda provider, model: self.catalog.prices(provider, model),
+            siblings=self._siblings,
+        )
+        ledger = self.accounting.ledger
+        self.metrics = Metrics(lambda model: self.catalog.known(model), self.actors.figures, ledger.costs)
+        self.observer = Observer(self.logs, self.metrics, ledger.bill)
         self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
         # Files are read now, so that one that is not there is told at once and not to the first client.
         self._tls = tls_context(config.server.tls_cert, config.server.tls_key) if config.server.tls_cert else None
         self.upstream = UpstreamClients(config, world)
-        self.sharing = Sharing(
-            config, world, workers=config.server.workers, observe=lambda: self.observer, heed=self.actors.heed
-        )
         self._tracing = _tracing_of(config, world, worker, self)
         if self._tracing is not None:
             self.observer.tracer = self._tracing.tracer
@@ -109,6 +117,7 @@ class Gateway:
             response_life=life,
             background=self._background,
             vitals=self,
+            accounting=self.accounting,
             siblings=siblings,
             traces=None if self._tracing is None else self._tracing.traces,
         )
@@ -188,6 +197,7 @@ class Gateway:
         """All that needs no other actor, at once."""
         config = settled.config
         self.settled = settled
+        self.accounting.pricer.forget()
         self.logs.set_levels(config.log.level, config.log.levels)
         self.observer.speak_through(self.logs)
         self.ingress.limit = config.memory.ingress_mb * MEGABYTE
@@ -263,6 +273,7 @@ class Gateway:
             *self.sharing.children(
                 StoreReports(on_moved=self.observer.store_moved, on_answered=self.observer.store_answered)
             ),
+            *self.accounting.children(),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
@@ -345,6 +356,7 @@ class Gateway:
         app = sibling_app(
             figures=lambda: partial(tell, self.metrics.now()),
             actors=ActorsPage(self.actors.looks, worker=self.worker, version=__version__).show_all,
+            spend=self.accounting.show_own_spend,
             store=self.sharing.responses,
             background=self._background,
             run_in_thread=self.world.run_in_thread,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from actors.attempt import Attempt
@@ -10,17 +11,21 @@ from gateway.dialects.conversation import Finish
 from gateway.dialects.envelope import CallNotes, Usage
 from gateway.errors import ContentFiltered, UpstreamError
 
+Price = Callable[[str, Usage], int | None]
+"""What a provider takes for an answer of a model of its own, in nano-USD; None where nobody knows."""
+
 _FILTERED: Final = frozenset({Finish.CONTENT_FILTER.value, Finish.REFUSAL.value})
 
 
 class Course:
     """Follows one attempt; called by the HTTP client as a `Progress`."""
 
-    __slots__ = ("_connecting_since", "attempt", "notes", "prompt_tokens")
+    __slots__ = ("_connecting_since", "_price", "attempt", "notes", "prompt_tokens")
 
-    def __init__(self, attempt: Attempt, prompt_tokens: int) -> None:
+    def __init__(self, attempt: Attempt, prompt_tokens: int, price: Price) -> None:
         """`prompt_tokens` is an estimate, for an answer that ends before the provider says what it cost."""
         self.attempt = attempt
+        self._price = price
         self.notes = CallNotes()
         self.prompt_tokens = prompt_tokens
         attempt.detail = self.notes
@@ -78,4 +83,9 @@ class Course:
         self.notes.finish_reason = finish_reason
         if usage is not None:
             self.notes.usage = usage
+            self.notes.cost = self._price(self.attempt.candidate.model, usage)
             self.attempt.spent_tokens = usage.prompt + usage.completion
+
+
+def no_price(_model: str, _usage: Usage) -> None:
+    """For a provider whose prices nobody knows."""

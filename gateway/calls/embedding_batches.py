@@ -35,23 +35,26 @@ class EmbeddingBatches:
         return self._ask_in_parts(attempt, request, most)
 
     async def _ask_in_parts(self, attempt: Attempt, request: ModelRequest, most: int) -> ModelReply:
-        """One part after the other; where one fails, the attempt does."""
+        """One part after the other; where one fails, the attempt does, and those before it have been paid for."""
         answers: list[bytes] = []
-        usage, spent = Usage(), 0
+        spent, sum_up = 0, _Sum()
         reply: ModelReply | None = None
-        for part in split(request.body, request.decoded, most):
-            tokens = estimate_tokens(part.request)
-            own = msgspec.structs.replace(request, body=part.body, decoded=part.request, prompt_tokens=tokens)
-            try:
-                reply = await self._calls.ask(attempt, own)
-            finally:
-                spent += attempt.spent_tokens or 0
-                attempt.spent_tokens = spent
-            assert reply is not None, "embeddings are not streamed"
-            answers.append(reply.body)
-            usage.prompt += _prompt_of(attempt, tokens)
+        try:
+            for part in split(request.body, request.decoded, most):
+                tokens = estimate_tokens(part.request)
+                own = msgspec.structs.replace(request, body=part.body, decoded=part.request, prompt_tokens=tokens)
+                try:
+                    reply = await self._calls.ask(attempt, own)
+                finally:
+                    spent += attempt.spent_tokens or 0
+                    attempt.spent_tokens = spent
+                assert reply is not None, "embeddings are not streamed"
+                answers.append(reply.body)
+                sum_up.add(_notes_of(attempt), tokens)
+        finally:
+            if answers:
+                sum_up.write_into(_notes_of(attempt))
         assert reply is not None, "there are at least two parts"
-        _notes_of(attempt).usage = usage
         try:
             return msgspec.structs.replace(reply, body=join(answers))
         except ValueError as problem:
@@ -59,12 +62,23 @@ class EmbeddingBatches:
             raise UpstreamBroken(f"{name} answered with something that is no answer.") from problem
 
 
+class _Sum:
+    """What the parts so far have used and cost."""
+
+    def __init__(self) -> None:
+        self._prompt = 0
+        self._cost: int | None = 0
+
+    def add(self, notes: CallNotes, estimate: int) -> None:
+        """One more; its prompt by `estimate` where the provider has not counted."""
+        self._prompt += estimate if notes.usage is None else notes.usage.prompt
+        self._cost = None if self._cost is None or notes.cost is None else self._cost + notes.cost
+
+    def write_into(self, notes: CallNotes) -> None:
+        notes.usage, notes.cost = Usage(prompt=self._prompt), self._cost
+
+
 def _notes_of(attempt: Attempt) -> CallNotes:
     notes = attempt.detail
-    assert isinstance(notes, CallNotes), "a call that was answered has left notes"
+    assert isinstance(notes, CallNotes), "a part that was asked for has left notes"
     return notes
-
-
-def _prompt_of(attempt: Attempt, estimate: int) -> int:
-    counted = _notes_of(attempt).usage
-    return estimate if counted is None else counted.prompt

@@ -14,7 +14,7 @@ from typing import Final
 from actors.attempt import Attempt
 from actors.errors import KeyFault
 from actors.letters import Call
-from gateway.calls.course import Course
+from gateway.calls.course import Course, Price, no_price
 from gateway.calls.large_bodies import LARGE_BYTES, LargeBodies
 from gateway.calls.passage import Passage, Way
 from gateway.calls.resumption import ResumedPassage, Resumption
@@ -59,9 +59,10 @@ class HttpCalls:
         tells_context: bool = False,
         resumptions: Mapping[str, Resumption] = MappingProxyType({}),
         large: LargeBodies | None = None,
+        price: Price = no_price,
     ) -> None:
         """`large` is what all providers of a gateway translate large requests by; with `tells_context` the provider
-        learns how full the context window is.
+        learns how full the context window is; `price` is this provider's.
         """
         self.profile = profile
         self._client = client
@@ -71,6 +72,7 @@ class HttpCalls:
         self._tells_context = tells_context
         self._resumptions = resumptions
         self._large = large or LargeBodies()
+        self._price = price
         self._clock = clock
         self._wall_clock = wall_clock
         keys = {} if passthrough else {label: profile.authorize(key) for label, key in secrets.items() if key}
@@ -93,7 +95,7 @@ class HttpCalls:
                 passage = await self._prepare(request, way, attempt)
         else:
             passage = await self._prepare(request, way, attempt)
-        course = Course(attempt, request.prompt_tokens)
+        course = Course(attempt, request.prompt_tokens, self._price)
         response = await self._client.request(
             self.profile.origin,
             b"POST",

@@ -5,7 +5,7 @@ All are msgspec structs: several are made for every request, and nothing makes t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -83,9 +83,25 @@ class CallNotes(msgspec.Struct):
     """What a call task learned, for the log line, the metrics and the bill; stands in `Attempt.detail`."""
 
     usage: Usage | None = None
+    cost: int | None = None
+    """Of that usage, in nano-USD; None where nobody knows the model's prices."""
     finish_reason: str | None = None
     connect_s: float | None = None
     """Seconds spent on getting a connection; 0.0 where one was reused."""
     upstream_request_id: str | None = None
     malformed: int = 0
     """Events of a stream that could not be read and were left out of the answer."""
+
+
+def cost_of(attempts: Iterable[Any]) -> int | None:
+    """What a call's attempts have cost together, in nano-USD; None where nobody knows, or none has used anything."""
+    total: int | None = None
+    for attempt in attempts:
+        notes = attempt.detail
+        if not isinstance(notes, CallNotes):
+            continue
+        if notes.cost is not None:
+            total = notes.cost if total is None else total + notes.cost
+        elif notes.usage is not None:
+            return None
+    return total

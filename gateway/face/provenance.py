@@ -8,17 +8,21 @@ from urllib.parse import quote
 
 from actors.attempt import Attempt
 from actors.letters import Call
+from gateway.dialects.envelope import cost_of
 from gateway.exchange import Headers
 from gateway.face.rate_limit_headers import told_by_us
+from gateway.money import decimal_usd
 
 Header = tuple[bytes, bytes]
 
 PROVIDER: Final = b"x-gateway-provider"
 MODEL: Final = b"x-gateway-model"
 ATTEMPTS: Final = b"x-gateway-attempts"
+COST: Final = b"x-gateway-cost-usd"
+"""Of a whole answer and what was asked before it; a stream's is not known when its head goes out."""
 NO_RETRY: Final = (b"x-should-retry", b"false")
 """Tells OpenAI's clients that retrying is done: their own retries on top of ours would multiply."""
-_OURS: Final = frozenset({b"x-request-id", b"x-should-retry", PROVIDER, MODEL, ATTEMPTS})
+_OURS: Final = frozenset({b"x-request-id", b"x-should-retry", PROVIDER, MODEL, ATTEMPTS, COST})
 
 
 def without_ours(upstream: Headers) -> Headers:
@@ -33,7 +37,10 @@ def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
     account = attempt.call.account
     if account is not None:
         headers = told_by_us(headers, account.standings(attempt.clock()))
-    headers += _who(candidate.provider, candidate.model, len(attempt.call.attempts))
+    call = attempt.call
+    headers += _who(candidate.provider, candidate.model, len(call.attempts))
+    if call.relay is None and (cost := cost_of(call.attempts)) is not None:
+        headers.append((COST, decimal_usd(cost)))
     return headers
 
 

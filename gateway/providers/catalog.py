@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from actors.letters import Candidate
-from gateway.config import CloudProvider, Config, Model
+from gateway.config import CloudProvider, Config, Model, SandboxProvider
 from gateway.config.defaults import SANDBOX_MODELS
 from gateway.config.routing import Place
 from gateway.providers.aliases import Aliases, Step, parameters_of, window_of
@@ -26,6 +26,7 @@ from gateway.providers.patience import timeouts_for, total_for
 from gateway.providers.prices import Prices
 
 MAX_REMEMBERED = 1024
+_NOTHING = Prices(input=0.0, output=0.0)
 
 
 class Resolution(NamedTuple):
@@ -98,7 +99,9 @@ class Catalog:
         return self._listing.entry(name)
 
     def prices(self, provider: str, model: str) -> Prices | None:
-        """What `provider` takes now for what it calls `model`; None where nobody knows."""
+        """What `provider` takes now for what it calls `model`; None where nobody knows, nothing for the sandbox."""
+        if isinstance(self._config.providers.get(provider), SandboxProvider):
+            return _NOTHING
         return self._listing.prices(provider, model)
 
     def output_limit(self, provider: str, model: str) -> int | None:

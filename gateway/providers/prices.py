@@ -13,7 +13,10 @@ import msgspec
 
 from gateway.dialects.envelope import Usage
 
-_MILLION = 1_000_000
+_PICO_PER_MICRO = 1_000_000
+"""A USD a million tokens is a micro-USD a token."""
+_PICO_PER_NANO = 1000
+_HALF_A_NANO = 500
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,34 +88,79 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.prices
 
 
-def cost_usd(prices: Prices | None, usage: Usage) -> float | None:
-    """What an answer with this usage cost; None where the model's prices are not known."""
+class PriceList:
+    """A model's prices, ready to charge: whole pico-USD a token, so that sums of money never drift.
+
+    What an answer comes to is rounded once, to a whole nano-USD.
+    """
+
+    __slots__ = ("_input", "_output", "_plain", "_tiers")
+
+    def __init__(self, prices: Prices) -> None:
+        self._plain = _Card(prices)
+        self._tiers = [(tier.above_input_tokens, _Card(tier)) for tier in reversed(prices.tiers)]
+        self._input, self._output = self._plain.input, self._plain.output
+
+    def nano_usd(self, usage: Usage) -> int:
+        """What an answer with this usage costs."""
+        if not (self._tiers or usage.cached or usage.reasoning or usage.written or usage.audio_in or usage.audio_out):
+            return (usage.prompt * self._input + usage.completion * self._output + _HALF_A_NANO) // _PICO_PER_NANO
+        card = self._plain
+        for above, dearer in self._tiers:
+            if usage.prompt > above:
+                card = dearer
+                break
+        return (card.prompt(usage) + card.completion(usage) + _HALF_A_NANO) // _PICO_PER_NANO
+
+
+def price_list(prices: Prices | None) -> PriceList | None:
+    """None where the model's prices are not known."""
     if prices is None or (prices.input is None and prices.output is None):
         return None
-    rates = prices.rates(usage.prompt)
-    prompt = _charge(
-        usage.prompt,
-        rates.input,
-        (
-            (usage.cached, rates.cached_input),
-            (usage.written, rates.cache_write),
-            (usage.audio_in, rates.audio_input),
-        ),
-    )
-    completion = _charge(
-        usage.completion,
-        rates.output,
-        ((usage.reasoning, rates.reasoning_output), (usage.audio_out, rates.audio_output)),
-    )
-    return (prompt + completion) / _MILLION
+    return PriceList(prices)
 
 
-def _charge(tokens: int, rate: float | None, parts: Iterable[tuple[int, float | None]]) -> float:
+class _Card:
+    """Rates in pico-USD a token; None: as the rest of the prompt or the answer."""
+
+    __slots__ = ("_audio_input", "_audio_output", "_cache_write", "_cached_input", "_reasoning", "input", "output")
+
+    def __init__(self, rates: Rates) -> None:
+        self.input = _pico(rates.input) or 0
+        self.output = _pico(rates.output) or 0
+        self._cached_input = _pico(rates.cached_input)
+        self._cache_write = _pico(rates.cache_write)
+        self._audio_input = _pico(rates.audio_input)
+        self._audio_output = _pico(rates.audio_output)
+        self._reasoning = _pico(rates.reasoning_output)
+
+    def prompt(self, usage: Usage) -> int:
+        return _charge(
+            usage.prompt,
+            self.input,
+            (
+                (usage.cached, self._cached_input),
+                (usage.written, self._cache_write),
+                (usage.audio_in, self._audio_input),
+            ),
+        )
+
+    def completion(self, usage: Usage) -> int:
+        return _charge(
+            usage.completion, self.output, ((usage.reasoning, self._reasoning), (usage.audio_out, self._audio_output))
+        )
+
+
+def _charge(tokens: int, rate: int, parts: Iterable[tuple[int, int | None]]) -> int:
     """Parts with a rate of their own at that one, the rest at `rate`."""
-    charged = 0.0
+    charged = 0
     for count, own_rate in parts:
         if own_rate is not None:
             charged += count * own_rate
             tokens -= count
     # Sound that came from the cache is a part of both.
-    return charged + max(tokens, 0) * (rate or 0.0)
+    return charged + max(tokens, 0) * rate
+
+
+def _pico(usd_per_million: float | None) -> int | None:
+    return None if usd_per_million is None else round(usd_per_million * _PICO_PER_MICRO)

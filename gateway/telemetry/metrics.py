@@ -6,6 +6,7 @@ additions after that (see `families`). What actors know of themselves is asked a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway.dialects.envelope import Usage
+from gateway.money import NANO
 from gateway.telemetry.families import MAX_CHILDREN, OTHER, Buckets, Cell, Counters, Gauges, Histograms
 
 NOBODY = "none"
@@ -34,6 +36,12 @@ TOKENS = (
     "Tokens as providers count them; cached are part of prompt, reasoning of completion.",
     ("provider", "model", "type"),
 )
+COSTS = (
+    "llm_cost_usd",
+    "What answers have cost, by the prices that are known; whoever's answer a client got.",
+    ("provider", "model"),
+)
+UNPRICED = ("llm_unpriced_calls", "Answers of models whose prices nobody knows.", ("provider", "model"))
 TOKEN_TYPES = ("prompt", "completion", "cached", "reasoning")
 ERRORS = (
     "llm_errors_total",
@@ -108,6 +116,19 @@ class ActorFigures(NamedTuple):
 Snapshot = Callable[[], Iterable[ActorFigures]]
 
 
+class Cost(NamedTuple):
+    """What a model of a provider has cost since the process began."""
+
+    provider: str
+    model: str
+    nano_usd: int
+    unpriced: int
+    """Calls that nobody knows the cost of."""
+
+
+Costs = Callable[[], Iterable[Cost]]
+
+
 @dataclass(frozen=True, slots=True)
 class RequestSeries:
     """The children that requests with the same labels count into."""
@@ -132,12 +153,13 @@ class Metrics(Collector):
     """All of one gateway's metrics. Counting belongs to the event loop's thread.
 
     `known` says whether a model is configured or in the catalogue: all others share the label `other`. `snapshot`
-    reads the actors, on the event loop's thread too.
+    reads the actors and `costs` the ledger, on the event loop's thread too.
     """
 
-    def __init__(self, known: Callable[[str], bool], snapshot: Snapshot = tuple) -> None:
+    def __init__(self, known: Callable[[str], bool], snapshot: Snapshot = tuple, costs: Costs = tuple) -> None:
         self._known = known
         self._snapshot = snapshot
+        self._costs = costs
         self._series: dict[RequestLabels, RequestSeries] = {}
         self._requests = Counters(*REQUESTS)
         self._durations = Histograms(*DURATIONS, TOTAL_BOUNDS_S)
@@ -221,7 +243,8 @@ class Metrics(Collector):
 
     def now(self) -> Collector:
         """The figures with the actors' of this moment; to be collected anywhere."""
-        return _Scrape(self.registry, tuple(self._snapshot()))
+        costs = [cost._replace(model=self.model_label(cost.model)) for cost in self._costs()]
+        return _Scrape(self.registry, tuple(self._snapshot()), costs)
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its content type, at once."""
@@ -265,14 +288,16 @@ class Metrics(Collector):
 
 
 class _Scrape(Collector):
-    """The registry's metrics and the actors' figures of one moment."""
+    """The registry's metrics, the actors' figures and the costs of one moment."""
 
-    def __init__(self, registry: CollectorRegistry, actors: tuple[ActorFigures, ...]) -> None:
+    def __init__(self, registry: CollectorRegistry, actors: tuple[ActorFigures, ...], costs: Iterable[Cost]) -> None:
         self._registry = registry
         self._actors = actors
+        self._costs = costs
 
     def collect(self) -> Iterator[Metric]:
         yield from self._registry.collect()
+        yield from self._collect_costs()
         in_flight, limit, waiting, memory, depth = (
             GaugeMetricFamily(*name_and_text, labels=("actor",))
             for name_and_text in (IN_FLIGHT, CONCURRENCY, WAITING, MEMORY, MAILBOX_DEPTHS)
@@ -291,3 +316,15 @@ class _Scrape(Collector):
                 if value is not None:
                     family.add_metric(label, value)
         yield from (in_flight, limit, waiting, memory, depth, restarts)
+
+    def _collect_costs(self) -> Iterator[Metric]:
+        money: Counter[tuple[str, str]] = Counter()
+        unpriced: Counter[tuple[str, str]] = Counter()
+        for cost in self._costs:  # several models may share the label `other`
+            money[cost.provider, cost.model] += cost.nano_usd
+            unpriced[cost.provider, cost.model] += cost.unpriced
+        usd, calls = (CounterMetricFamily(name, text, labels=labels) for name, text, labels in (COSTS, UNPRICED))
+        for labels, nano_usd in money.items():
+            usd.add_metric(labels, nano_usd / NANO)
+            calls.add_metric(labels, unpriced[labels])
+        yield from (usd, calls)

@@ -6,7 +6,7 @@ into a line: failures are named by kind, crashes by type and frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -28,7 +28,8 @@ from actors.letters import Call
 from actors.memory_monitor import PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
-from gateway.dialects.envelope import ModelRequest, Usage
+from gateway.dialects.envelope import ModelRequest, Usage, cost_of
+from gateway.money import NANO
 from gateway.providers.model_lists import ListMoved
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import Logs, render_crash
@@ -57,10 +58,12 @@ class Tracer(Protocol):
 class Observer:
     """Takes every fact of one gateway, on its event loop's thread; never raises, never blocks."""
 
-    def __init__(self, logs: Logs, metrics: Metrics) -> None:
+    def __init__(self, logs: Logs, metrics: Metrics, bill: Callable[[Attempt], None] | None = None) -> None:
+        """`bill` is told of every attempt that has ended, before anybody else reads what it cost."""
         self._metrics = metrics
         self.tracer: Tracer | None = None
         """None where nobody traces."""
+        self._bill = bill
         self.speak_through(logs)
         self._leaving: dict[Attempt, tuple[str, float]] = {}
         """Attempts that a client left behind, with the endpoint and when, until they have ended."""
@@ -201,7 +204,7 @@ class Observer:
         if len(attempts) > 1:
             self._count_other_tokens(attempts, attempt)
         if self._log_fields is not None:
-            self._log_fields(_line(record, attempt, usage, times))
+            self._log_fields(_line(record, attempt, usage, times, cost_of(attempts)))
         if record.outcome == DISCONNECTED:
             for unfinished in attempts:
                 if unfinished.ended_at is None:
@@ -210,6 +213,8 @@ class Observer:
             self.tracer.request_ended(record, attempts, times)
 
     def _attempt_ended(self, attempt: Attempt) -> None:
+        if self._bill is not None:
+            self._bill(attempt)
         if self.tracer is not None:
             self.tracer.attempt_ended(attempt)
         if attempt.failure is not None:
@@ -219,7 +224,21 @@ class Observer:
             self._events_left_out(attempt, notes.malformed)
         if self._leaving and (left := self._leaving.pop(attempt, None)) is not None:
             endpoint, left_at = left
+            self._late_cost(attempt)
             self._metrics.observe_disconnect(endpoint, (attempt.ended_at or left_at) - left_at)
+
+    def _late_cost(self, attempt: Attempt) -> None:
+        """What an attempt whose client has gone has cost: the request's own line could not know it yet."""
+        notes = notes_of(attempt)
+        if notes is not None and notes.cost:
+            self._provider.info(
+                "abandoned attempt billed",
+                correlation_id=_correlation_id(attempt.call),
+                provider=attempt.candidate.provider,
+                model=attempt.candidate.model[:MAX_TEXT],
+                client=attempt.call.client,
+                cost_usd=notes.cost / NANO,
+            )
 
     def _events_left_out(self, attempt: Attempt, count: int) -> None:
         """A stream had events that nobody could read; the client has the answer without them."""
@@ -313,6 +332,8 @@ class RequestLine(msgspec.Struct, gc=False):
     completion_tokens: int | None
     cached_tokens: int | None
     reasoning_tokens: int | None
+    cost_usd: float | None
+    """Of all its attempts; null where a price is not known, or where the client left before the bill came."""
     queue_s: float | None
     connect_s: float | None
     first_token_s: float | None
@@ -323,7 +344,9 @@ class RequestLine(msgspec.Struct, gc=False):
     """Where there is a trace to look at."""
 
 
-def _line(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, times: Times) -> RequestLine:
+def _line(
+    record: RequestRecord, attempt: Attempt | None, usage: Usage | None, times: Times, cost: int | None
+) -> RequestLine:
     call, failure = record.call, record.failure
     candidate = None if attempt is None else attempt.candidate
     # By position: names would cost as much as all the rest.
@@ -342,6 +365,7 @@ def _line(record: RequestRecord, attempt: Attempt | None, usage: Usage | None, t
         None if usage is None else usage.completion,
         None if usage is None else usage.cached,
         None if usage is None else usage.reasoning,
+        None if cost is None else cost / NANO,
         None if times.queue_s is None else _rounded(times.queue_s),
         None if times.connect_s is None else _rounded(times.connect_s),
         None if times.first_token_s is None else _rounded(times.first_token_s),

@@ -12,7 +12,7 @@ from genai_prices.types import Usage as PackageUsage
 
 from gateway.dialects.envelope import Usage
 from gateway.providers.model_data import ModelData
-from gateway.providers.prices import Change, Prices, Tariff, Tier, cost_usd
+from gateway.providers.prices import Change, Prices, Tariff, Tier, price_list
 from tests.providers.price_package import OURS, TABLES, names_of
 
 TOKENS = tuple(key for key, unit in unit_data.items() if unit["dimensions"]["family"] == "tokens")
@@ -54,20 +54,20 @@ def test_a_call_costs_what_the_package_says(provider: str) -> None:
         tariff = data.tariff(provider, name)
         moments = MOMENTS if isinstance(model.prices, list) else MOMENTS[-1:]
         for moment in moments:
-            prices = None if tariff is None else tariff.at(moment.timestamp())
+            prices = price_list(None if tariff is None else tariff.at(moment.timestamp()))
             for usage in USAGES:
                 theirs = _packages_cost(model, table, usage, moment)
-                compared += _compare(name, cost_usd(prices, usage), theirs)
+                compared += _compare(name, None if prices is None else prices.nano_usd(usage), theirs)
     assert compared > 40
 
 
-def _compare(name: str, ours: float | None, theirs: float | None) -> int:
-    """How many figures were compared."""
+def _compare(name: str, ours: int | None, theirs: float | None) -> int:
+    """How many figures were compared: to the nano-USD."""
     if theirs is None:
         assert ours is None, name
         return 0
     assert ours is not None, name
-    assert math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=1e-15), name
+    assert math.isclose(ours, theirs * 1e9, rel_tol=1e-12, abs_tol=0.5 + 1e-6), name
     return 1
 
 
@@ -89,24 +89,38 @@ def _packages_cost(model: ModelInfo, table: Provider, usage: Usage, moment: date
     return float(cost.total_price)
 
 
+def _cost(prices: Prices, **usage: int) -> int:
+    known = price_list(prices)
+    assert known is not None
+    return known.nano_usd(Usage(**usage))
+
+
 def test_what_nobody_knows_the_price_of_has_no_cost() -> None:
-    assert cost_usd(None, Usage(prompt=1)) is None
-    assert cost_usd(Prices(), Usage(prompt=1)) is None
-    assert cost_usd(Prices(cached_input=1.0), Usage(prompt=1)) is None
-    assert cost_usd(Prices(input=1.0), Usage(prompt=1_000_000, completion=7)) == 1.0
+    assert price_list(None) is None
+    assert price_list(Prices()) is None
+    assert price_list(Prices(cached_input=1.0)) is None
+    assert _cost(Prices(input=1.0), prompt=1_000_000, completion=7) == 1_000_000_000
+
+
+def test_a_cost_is_rounded_once_to_a_whole_nano_usd_and_never_drifts() -> None:
+    """0.0375 USD a million is 37.5 nano-USD a token."""
+    assert [_cost(Prices(input=0.0375), prompt=tokens) for tokens in (1, 2, 3)] == [38, 75, 113]
+    cheap = price_list(Prices(input=0.1, output=0.3))
+    assert cheap is not None
+    assert sum(cheap.nano_usd(Usage(prompt=1, completion=1)) for _ in range(1_000_000)) == 400_000_000
 
 
 def test_a_long_prompt_costs_more_from_its_first_token_on() -> None:
     long = Tier(above_input_tokens=100, input=2.0, output=20.0)
     longer = Tier(above_input_tokens=1000, input=4.0, output=40.0)
     prices = Prices(input=1.0, output=10.0, tiers=(long, longer))
-    costs = [cost_usd(prices, Usage(prompt=prompt, completion=1)) for prompt in (100, 101, 1000, 1001)]
-    assert costs == [110e-6, 222e-6, 2020e-6, 4044e-6]
+    costs = [_cost(prices, prompt=prompt, completion=1) for prompt in (100, 101, 1000, 1001)]
+    assert costs == [110_000, 222_000, 2_020_000, 4_044_000]
 
 
 def test_sound_from_the_cache_is_charged_once_more_and_never_less_than_nothing() -> None:
     prices = Prices(input=1.0, cached_input=0.1, audio_input=10.0)
-    assert cost_usd(prices, Usage(prompt=100, cached=80, audio_in=60)) == (80 * 0.1 + 60 * 10.0) / 1e6
+    assert _cost(prices, prompt=100, cached=80, audio_in=60) == 80 * 100 + 60 * 10_000
 
 
 def test_the_last_change_that_holds_counts() -> None:

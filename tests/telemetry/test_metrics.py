@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.dialects.envelope import Usage
 from gateway.telemetry import families
-from gateway.telemetry.metrics import ActorFigures, Metrics, RequestLabels
+from gateway.telemetry.metrics import ActorFigures, Cost, Metrics, RequestLabels
 
 PLAIN = RequestLabels("openai", "gpt-4o", "chat/completions", 200, False)
 
@@ -35,6 +35,8 @@ CONTRACT = {
     "gateway_store_seconds": ("histogram", {"operation"}),
     "gateway_store_mode": ("gauge", set()),
     "gateway_spans": ("counter", {"outcome"}),
+    "llm_cost_usd": ("counter", {"provider", "model"}),
+    "llm_unpriced_calls": ("counter", {"provider", "model"}),
 }
 """The table that dashboards rely on; the parser takes `_total` off a counter's name."""
 
@@ -75,7 +77,8 @@ def touch_everything(metrics: Metrics) -> None:
 
 def test_names_types_and_labels_are_the_contract() -> None:
     """Exactly the table: nothing missing, nothing beside it."""
-    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)])
+    costs = [Cost("openai", "gpt-4o", 1, 0)]
+    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)], lambda: costs)
     touch_everything(metrics)
     found = {
         name: (family.type, set().union(*(set(sample.labels) for sample in family.samples)) - {"le"})

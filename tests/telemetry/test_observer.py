@@ -94,7 +94,7 @@ def answered_request(story: Story) -> Record:
     """100.0 arrives, 100.25 has its turn, 100.5 connected and sent, 102.0 first content, 104.0 end, 104.5 delivered."""
     call = story.call()
     attempt = story.attempt(call)
-    attempt.detail = CallNotes(usage=Usage(prompt=10, completion=5, cached=4, reasoning=2), connect_s=0.25)
+    attempt.detail = CallNotes(usage=Usage(prompt=10, completion=5, cached=4, reasoning=2), cost=75_500, connect_s=0.25)
     story.now = 100.5
     attempt.sent()
     story.now = 104.0
@@ -126,6 +126,7 @@ def test_a_request_is_one_line_with_all_that_matters() -> None:
             "completion_tokens": 5,
             "cached_tokens": 4,
             "reasoning_tokens": 2,
+            "cost_usd": 0.0000755,
             "queue_s": 0.25,
             "connect_s": 0.25,
             "first_token_s": 2.0,

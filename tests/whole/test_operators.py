@@ -38,6 +38,7 @@ async def test_the_actors_are_a_tree_with_one_root(autojump_clock: MockClock) ->
             "store",
             "leases",
             "hints",
+            "spend",
             "upstream",
             "providers",
             "router",

@@ -1,0 +1,52 @@
+"""Client keys and money, put together: what is spent, by whom, and who may still spend."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from actors.supervisor import ChildSpec
+from gateway.admin.spend import SpendPage
+from gateway.exchange import AdminEndpoint, Answer, Request
+from gateway.keys.ledger import Ledger
+from gateway.keys.pricing import Pricer
+from gateway.keys.spend import SpendDesk
+from gateway.providers.prices import Prices
+from gateway.siblings import SPENT, Siblings
+from gateway.store.line import StoreLine
+from gateway.world import World
+
+SPEND = "spend"
+
+
+class Accounting:
+    """Everything of one gateway's that knows of money; it outlives the children that `children` names."""
+
+    def __init__(
+        self,
+        world: World,
+        line: StoreLine,
+        *,
+        prices: Callable[[str, str], Prices | None],
+        siblings: Siblings | None,
+    ) -> None:
+        """`prices` are those of now, by provider and its own name of a model."""
+        self.pricer = Pricer(prices, world.wall_clock)
+        self.ledger = Ledger(self.pricer.nano_usd, world.wall_clock)
+        self.spend = SpendDesk(self.ledger, line, wall_clock=world.wall_clock)
+        self._siblings = siblings
+        self._spend_page = SpendPage(self.spend, None if siblings is None else self._ask_siblings)
+
+    def children(self) -> list[ChildSpec]:
+        return [ChildSpec(SPEND, lambda: self.spend, kind="books")]
+
+    def endpoints(self) -> Sequence[AdminEndpoint]:
+        """What operators may ask and do."""
+        return [AdminEndpoint("GET", "/admin/spend", self._spend_page.show)]
+
+    def show_own_spend(self, request: Request) -> Awaitable[Answer]:
+        """For siblings."""
+        return self._spend_page.show_own(request)
+
+    async def _ask_siblings(self, query: str) -> Mapping[str, bytes | None]:
+        assert self._siblings is not None, "nobody else has siblings to ask"
+        return await self._siblings.ask_all(f"{SPENT}?{query}")

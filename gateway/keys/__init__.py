@@ -1,0 +1,7 @@
+"""Client keys: who may ask what, what it costs, and what each may spend.
+
+pricing.py        what usage costs at the prices of now
+ledger.py         what has been spent and not been told yet: bills every attempt that ends
+books.py          where it is added up: in this process, or in the shared store (shared_book.py)
+spend.py          the child that tells the books, and who reads them
+"""

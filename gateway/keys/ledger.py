@@ -1,0 +1,206 @@
+"""What has been spent: every attempt is billed when it ends, whoever's answer the client got.
+
+A fallback, a hedge that lost, a stream that broke or that nobody wanted any more: providers charge for all of them.
+Money is whole nano-USD; days and months are UTC's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+
+from actors.attempt import Attempt, Outcome
+from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, TimedOut
+from gateway.dialects.envelope import CallNotes, ModelRequest, Usage
+from gateway.telemetry.metrics import Cost
+
+DAY_S: Final = 86_400
+MOST_ROWS: Final = 1000
+"""Models of one key and day that are told apart; what comes beyond counts as `other`."""
+OTHER: Final = "other"
+FREE: Final = frozenset({"messages/count_tokens", "responses/input_tokens"})
+"""Endpoints whose questions no provider charges for."""
+_BROKEN_OFF: Final = (TimedOut, DeadlineExceeded, ActorDied, CallCrashed)
+"""Failures of ours: the provider was at work, and had the prompt."""
+
+
+class Spent(msgspec.Struct, gc=False):
+    """A sum of answers. `prompt` and the rest are tokens, as in `Usage`."""
+
+    nano_usd: int = 0
+    calls: int = 0
+    unpriced: int = 0
+    """Calls of models whose prices nobody knows; they add nothing to the money."""
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    written: int = 0
+    reasoning: int = 0
+
+    def count(self, usage: Usage, cost: int | None) -> None:
+        """One more answer."""
+        self.calls += 1
+        if cost is None:
+            self.unpriced += 1
+        else:
+            self.nano_usd += cost
+        self.prompt += usage.prompt
+        self.completion += usage.completion
+        if usage.cached or usage.written or usage.reasoning:
+            self.cached += usage.cached
+            self.written += usage.written
+            self.reasoning += usage.reasoning
+
+    def add(self, other: Spent) -> None:
+        for name in FIGURES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+FIGURES: Final = Spent.__struct_fields__
+
+Rows = dict[tuple[str, str], Spent]
+"""By provider and model."""
+
+
+class Posting(NamedTuple):
+    """What one client key has spent on one day since somebody last asked."""
+
+    client: str
+    day: str
+    rows: Rows
+
+    @property
+    def nano_usd(self) -> int:
+        return sum(row.nano_usd for row in self.rows.values())
+
+
+class Ledger:
+    """Bills attempts. Costs a request about two microseconds, and nothing is sent or logged here."""
+
+    def __init__(self, price: Callable[[str, str, Usage], int | None], wall_clock: Callable[[], float]) -> None:
+        self._price = price
+        self._wall_clock = wall_clock
+        self._day = ""
+        self._day_ends = 0.0
+        self._tabs: dict[str, Rows] = {}
+        """Of this day, by client key's label; "" where no key is asked for."""
+        self._closed: list[Posting] = []
+        """Of days that are over."""
+        self._taken: Rows = {}
+
+    @property
+    def day(self) -> str:
+        """Today, as in "2026-11-28"."""
+        self._turn()
+        return self._day
+
+    def bill(self, attempt: Attempt) -> None:
+        """An attempt has ended: what it owes is added to its client's tab, and noted with the attempt."""
+        notes = attempt.detail
+        if attempt.sent_at is None or not isinstance(notes, CallNotes):
+            return
+        usage, candidate = notes.usage, attempt.candidate
+        if usage is None:
+            usage = _owed_unseen(attempt)
+            if usage is None:
+                return
+            notes.cost = self._price(candidate.provider, candidate.model, usage)
+        if self._wall_clock() >= self._day_ends:
+            self._turn()
+        rows = self._tabs.get(attempt.call.client)
+        if rows is None:
+            rows = self._tabs[attempt.call.client] = {}
+        row = rows.get((candidate.provider, candidate.model))
+        if row is None:
+            row = row_of(rows, candidate.provider, candidate.model)
+        row.count(usage, notes.cost)
+
+    def pending(self, client: str) -> int:
+        """What a client has spent today and `take` has not told yet, in nano-USD."""
+        rows = self._tabs.get(client)
+        return 0 if rows is None else sum(row.nano_usd for row in rows.values())
+
+    def take(self) -> list[Posting]:
+        """All that is new; whoever takes it keeps it."""
+        self._turn()
+        taken = [*self._closed, *self._open()]
+        self._closed = []
+        self._tabs = {}
+        for posting in taken:
+            add_rows(self._taken, posting.rows)
+        return taken
+
+    def look(self) -> list[Posting]:
+        """All that `take` would take."""
+        self._turn()
+        return [*self._closed, *self._open()]
+
+    def costs(self) -> list[Cost]:
+        """All that has been billed since the process began, for the metrics."""
+        totals: Rows = {}
+        add_rows(totals, self._taken)
+        for posting in self.look():
+            add_rows(totals, posting.rows)
+        return [Cost(*place, row.nano_usd, row.unpriced) for place, row in totals.items()]
+
+    def _open(self) -> Iterator[Posting]:
+        return (Posting(client, self._day, rows) for client, rows in self._tabs.items())
+
+    def _turn(self) -> None:
+        """A new day begins on a new page."""
+        now = self._wall_clock()
+        if now < self._day_ends:
+            return
+        self._closed.extend(self._open())
+        self._tabs = {}
+        self._day = day_of(now)
+        self._day_ends = (now // DAY_S + 1) * DAY_S
+
+
+def row_of(rows: Rows, provider: str, model: str) -> Spent:
+    """The row of a model; one row for all that are too many."""
+    place = (provider, model)
+    row = rows.get(place)
+    if row is None:
+        if len(rows) >= MOST_ROWS:
+            place = (OTHER, OTHER)
+        row = rows.setdefault(place, Spent())
+    return row
+
+
+def add_rows(rows: Rows, more: Rows) -> None:
+    for (provider, model), spent in more.items():
+        row_of(rows, provider, model).add(spent)
+
+
+def day_of(seconds: float) -> str:
+    """The UTC day of a time since the epoch."""
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+
+
+def month_of(day: str) -> str:
+    return day[:7]
+
+
+def total_of(rows: Iterable[Spent]) -> Spent:
+    total = Spent()
+    for row in rows:
+        total.add(row)
+    return total
+
+
+def _owed_unseen(attempt: Attempt) -> Usage | None:
+    """What an attempt owes whose usage nobody has seen; None where it owes nothing.
+
+    A provider that refused charges nothing. One that we broke off had the prompt and was at work: it is charged by
+    estimate. So is an answer that says no usage.
+    """
+    payload = attempt.call.payload
+    if isinstance(payload, ModelRequest) and payload.endpoint in FREE:
+        return None
+    if attempt.outcome in (Outcome.FAILED, Outcome.BROKEN) and not isinstance(attempt.failure, _BROKEN_OFF):
+        return None
+    return Usage(prompt=attempt.spent_tokens or 0)
