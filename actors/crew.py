@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 
 import trio
 
+from actors.waking import wake
+
 J = TypeVar("J")
 
 DEFAULT_PARKED = 64
@@ -68,7 +70,7 @@ class _Place(Generic[J]):
         """Wakes the task; the place has been taken out of `parked`."""
         self._jobs.append(job)
         assert self._task is not None, "a parked task waits"
-        trio.lowlevel.reschedule(self._task)
+        wake(self._task)
 
     async def wait(self) -> J:
         """The next job. A task that has been given one gets it, even where the nursery is cancelled in that step."""

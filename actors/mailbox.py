@@ -20,6 +20,7 @@ import outcome
 import trio
 
 from actors.errors import ActorDied, Overloaded
+from actors.waking import NOTHING
 
 T = TypeVar("T")
 
@@ -197,7 +198,7 @@ class Mailbox(Generic[T]):
         reader = self._reader
         if reader is not None and not self._in_senders_turn:
             self._reader = self._handle = None
-            trio.lowlevel.reschedule(reader, outcome.Value(None) if bug is None else outcome.Error(bug))
+            trio.lowlevel.reschedule(reader, NOTHING if bug is None else outcome.Error(bug))
 
     def _stop_waiting(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._reader = self._handle = None

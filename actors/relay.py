@@ -13,6 +13,7 @@ from collections.abc import Callable
 import trio
 
 from actors.errors import Failure, Left
+from actors.waking import wake
 
 DEFAULT_LIMIT_BYTES = 64 * 1024
 DEFAULT_LIMIT_CHUNKS = 16
@@ -196,12 +197,12 @@ class Relay:
     def _wake_reader(self) -> None:
         if self._reader is not None:
             reader, self._reader = self._reader, None
-            trio.lowlevel.reschedule(reader)
+            wake(reader)
 
     def _wake_writer(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            trio.lowlevel.reschedule(writer)
+            wake(writer)
 
     def _reader_left(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._reader = None

@@ -6,6 +6,8 @@ from typing import Generic, TypeVar, cast
 
 import trio
 
+from actors.waking import wake
+
 T = TypeVar("T")
 
 
@@ -64,7 +66,7 @@ class Reply(Generic[T]):
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
-            trio.lowlevel.reschedule(waiter)
+            wake(waiter)
 
     def _give_up(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._waiter = None

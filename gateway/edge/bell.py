@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import trio
 
+from actors.waking import wake
+
 
 class Bell:
     """Wakes the one task that waits. A ring that nobody hears is not kept: check your condition, then wait.
@@ -23,7 +25,7 @@ class Bell:
 
     def ring(self) -> None:
         if self._task is not None:
-            trio.lowlevel.reschedule(self._task)
+            wake(self._task)
             self._task = None
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:

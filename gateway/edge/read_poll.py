@@ -15,6 +15,8 @@ from typing import Final
 import outcome
 import trio
 
+from actors.waking import NOTHING
+
 _READY_AT_ONCE: Final = 64
 """So many sockets are looked at before other tasks get their turn."""
 
@@ -52,7 +54,7 @@ class ReadPoll:
                     watch.end(outcome.Error(problem))
                 else:
                     if not goes_on:
-                        watch.end(outcome.Value(None))
+                        watch.end(NOTHING)
 
     async def watch(self, descriptor: int, on_readable: OnReadable) -> None:
         """Calls `on_readable` in the poll's turn, whenever there is input, until it returns False.

@@ -10,6 +10,7 @@ from gateway.dialects.envelope import RawHeaders
 from gateway.providers.profile import Origin, RawHeader
 
 _CACHED_STARTS: Final = 256
+_NUL: Final = 0
 _TARGET: Final = re.compile(rb"[!-~]+")
 _METHOD: Final = re.compile(rb"[A-Z]+")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -80,6 +81,6 @@ def _check_start(method: bytes, target: bytes) -> None:
 def _fields(headers: Sequence[RawHeader]) -> bytes:
     fields = b"".join([b"%b: %b\r\n" % field for field in headers])
     # Each field has exactly the CR and the LF that were put there just now.
-    if not fields.count(b"\r") == fields.count(b"\n") == len(headers) or b"\0" in fields:
+    if not fields.count(b"\r") == fields.count(b"\n") == len(headers) or _NUL in fields:
         raise ValueError("a request header carries CR, LF or NUL")
     return fields
