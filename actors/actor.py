@@ -15,7 +15,7 @@ import trio
 
 from actors.control import Command, Drain, Heed, Resume, Status, Stop, control_mailbox
 from actors.errors import ActorDied
-from actors.events import ActorBuried, Observe
+from actors.events import ActorBuried, Drained, Observe
 from actors.letters import Clock
 from actors.mailbox import Mailbox
 from actors.timers import Timers
@@ -113,6 +113,9 @@ class Actor(ABC, Generic[L]):
                 self._tell_drained()
             case Resume(reply):
                 self._accepting = True
+                for drain in self._draining:  # it is called off, and nobody need wait for its end
+                    drain.reply.settle(None)
+                self._draining.clear()
                 reply.settle(None)
             case Stop(reply):
                 reply.settle(None)
@@ -123,6 +126,7 @@ class Actor(ABC, Generic[L]):
         if self._is_empty():
             for drain in self._draining:
                 drain.reply.settle(None)
+                self._observe(Drained(self.name, self._clock()))
             self._draining.clear()
 
     # The end.

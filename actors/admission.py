@@ -23,7 +23,7 @@ from actors.policy.concurrency import ConcurrencyLimit
 from actors.policy.gradient import GradientLimit, GradientSettings
 from actors.policy.memory_budget import MemoryBudget
 from actors.policy.standing import Standings, tightest
-from actors.shortage import COOLDOWN, HOST, MEMORY, PERMITS, Wait
+from actors.shortage import COOLDOWN, HOST, MAX_RETRY_AFTER_S, MEMORY, PERMITS, Wait
 
 MAX_BREAKERS = 1024
 HIGH_IS_EXPECTED_S = 60.0
@@ -126,6 +126,7 @@ class Admission:
         self._on_move = on_move
         self._host = Breaker(settings.breaker, random)
         self._models: dict[str, Breaker] = {}
+        self._new_bucket = new_bucket
         place = f"provider/{settings.name}"
         self.keys = KeyRing(settings.name, settings.keys, settings.key_pauses)
         self._key_buckets = {
@@ -206,6 +207,33 @@ class Admission:
         breaker = self._host if model == HOST else self._models.get(model) or self._new_breaker(model)
         return breaker.hinted(for_s, now)
 
+    def force(self, model: str, phase: Phase, now: float, for_s: float | None = None) -> Move | None:
+        """An operator moves the breaker of `model` ("*": of the host): whether that changes its phase."""
+        breaker = self._host if model == HOST else self._models.get(model) or self._new_breaker(model)
+        return breaker.force(phase, now, for_s)
+
+    @property
+    def breakers(self) -> list[str]:
+        """The models that have a breaker, and "*" for the host."""
+        return [HOST, *self._models]
+
+    def relimit(self, settings: ProviderSettings, now: float) -> None:
+        """Other limits from now on; what has been taken stays taken, and no limit is full because it is new."""
+        self._key_buckets = {
+            label: buckets.relimited(settings.limits, now) for label, buckets in self._key_buckets.items()
+        }
+        place, before = f"provider/{settings.name}/model", self._model_buckets
+        self._model_buckets = {
+            model: before[model].relimited(limits, now)
+            if model in before
+            else Buckets(f"{place}/{model}", limits, now, self._new_bucket)
+            for model, limits in settings.model_limits.items()
+        }
+        if self._gradient is not None:
+            self._gradient.bound(settings.max_concurrent)
+        self.concurrency.resize(settings.max_concurrent if self._gradient is None else self._gradient.limit)
+        self.settings = settings
+
     def opens_in_s(self, model: str, now: float) -> float:
         """Seconds until the breaker of `model` ("*": of the host) lets a probe through; 0 where it is not open."""
         breaker = self._host if model == HOST else self._models.get(model)
@@ -265,16 +293,34 @@ class Admission:
                 "limit": self.concurrency.limit,
                 "adaptive": self._gradient is not None,
             },
+            "limits": self._view_of_limits(),
             "keys": self.keys.view(now),
+        }
+
+    def _view_of_limits(self) -> dict[str, Any]:
+        limits, models = self.settings.limits, self.settings.model_limits
+        return {
+            "requests_per_minute": limits.requests_per_minute,
+            "tokens_per_minute": limits.tokens_per_minute,
+            "max_concurrent": self.settings.max_concurrent,
+            "models": {
+                model: {"requests_per_minute": of.requests_per_minute, "tokens_per_minute": of.tokens_per_minute}
+                for model, of in models.items()
+            },
         }
 
     def _refuse_if_open(self, breaker: Breaker, model: str, now: float) -> None:
         retry_after = self._host.refuses(now)
         if retry_after is not None:
-            raise Unavailable(f"{self.settings.name} is not reachable at the moment", retry_after=retry_after)
+            raise Unavailable(
+                f"{self.settings.name} is not reachable at the moment", retry_after=min(retry_after, MAX_RETRY_AFTER_S)
+            )
         retry_after = breaker.refuses(now)
         if retry_after is not None:
-            raise Unavailable(f"{model} at {self.settings.name} is failing at the moment", retry_after=retry_after)
+            raise Unavailable(
+                f"{model} at {self.settings.name} is failing at the moment",
+                retry_after=min(retry_after, MAX_RETRY_AFTER_S),
+            )
 
     def _choose_key(self, attempt: Attempt, now: float) -> str | Wait:
         key = self.keys.choose(attempt, now, lambda label: self._requests_left(label, now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from actors.policy.bucket import NewBucket, bucket_of
+from actors.policy.bucket import Bucket, NewBucket, bucket_of
 from actors.policy.standing import Standings, standing
 from actors.shortage import REQUESTS, TOKENS
 
@@ -28,10 +28,12 @@ class Short(NamedTuple):
 class Buckets:
     """The request and token buckets of one key or one model."""
 
-    __slots__ = ("_limits", "requests", "tokens")
+    __slots__ = ("_limits", "_name", "_new_bucket", "requests", "tokens")
 
     def __init__(self, name: str, limits: RateLimits, now: float, new_bucket: NewBucket) -> None:
+        self._name = name
         self._limits = limits
+        self._new_bucket = new_bucket
         self.requests = bucket_of(f"{name}/requests", limits.requests_per_minute, now, new_bucket)
         self.tokens = bucket_of(f"{name}/tokens", limits.tokens_per_minute, now, new_bucket)
 
@@ -56,6 +58,25 @@ class Buckets:
         """A request that was sent: what it really used is charged, its unit is kept."""
         if self.tokens is not None:
             self.tokens.settle(reserved, used, now)
+
+    def relimited(self, limits: RateLimits, now: float) -> Buckets:
+        """The same under other limits. Who took something from these ones settles with them, and with nobody else."""
+        after = Buckets(self._name, RateLimits(), now, self._new_bucket)
+        after._limits, before = limits, self._limits
+        after.requests = self._relimit(
+            "requests", self.requests, before.requests_per_minute, limits.requests_per_minute, now
+        )
+        after.tokens = self._relimit("tokens", self.tokens, before.tokens_per_minute, limits.tokens_per_minute, now)
+        return after
+
+    def _relimit(
+        self, what: str, bucket: Bucket | None, before: float | None, after: float | None, now: float
+    ) -> Bucket | None:
+        if bucket is None or before is None or after is None:
+            return bucket_of(f"{self._name}/{what}", after, now, self._new_bucket)
+        if before != after:
+            bucket.relimit(before, after, now)
+        return bucket
 
     def standings(self, now: float) -> Standings:
         """How the limits stand."""

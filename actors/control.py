@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from actors.mailbox import Mailbox
 from actors.reply import Reply
+
+if TYPE_CHECKING:
+    from actors.admission import ProviderSettings
 
 CONTROL_CAPACITY = 64
 
@@ -34,6 +38,40 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Takes calls and lets them wait, until Resume or Drain; those at work go on. Providers' actors only."""
+
+    reply: Reply[None] = field(default_factory=Reply)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveBreaker:
+    """Opens or shuts a provider's breaker of `model` ("*": of the host), or shuts all of them as if they were new."""
+
+    to: Literal["open", "closed", "reset"]
+    model: str = "*"
+    for_s: float = math.inf
+    """How long it is to stay open; then it lets a probe through."""
+    reply: Reply[None] = field(default_factory=Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Relimit:
+    """Other limits for a provider, from now on."""
+
+    settings: ProviderSettings
+    reply: Reply[None] = field(default_factory=Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCall:
+    """Ends a call of the router's; the answer is whether there was one of that id."""
+
+    id: str
+    reply: Reply[bool] = field(default_factory=Reply)
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Ends the actor in order; its supervisor decides what follows."""
 
@@ -48,7 +86,7 @@ class Heed:
     for_s: float
 
 
-Command = Status | Drain | Resume | Stop | Heed
+Command = Status | Drain | Resume | Pause | MoveBreaker | Relimit | CancelCall | Stop | Heed
 
 
 def control_mailbox(owner: str, clock: Callable[[], float]) -> Mailbox[Command]:

@@ -7,7 +7,8 @@ Failure                    base: retryable, elsewhere, blame, retry_after, throt
 ├── TimedOut               one phase of an attempt took too long
 ├── DeadlineExceeded       the call's own absolute deadline has passed
 ├── ActorDied              the actor that held the call crashed or was stopped
-└── CallCrashed            the call's own code raised what nobody expected
+├── CallCrashed            the call's own code raised what nobody expected
+└── Cancelled              an operator ended the call
 Left                       not a failure: the asker went away (never shown to anybody)
 
 The gateway subclasses Failure for what its wire formats can report; actors only read the facts.
@@ -138,6 +139,10 @@ class ActorDied(Failure):
 
 class CallCrashed(Failure):
     """The code of this one call raised something nobody expected; `__cause__` is that exception."""
+
+
+class Cancelled(Failure):
+    """Somebody who may has ended the call; asking again is not what they want."""
 
 
 class Left(Exception):

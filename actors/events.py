@@ -84,6 +84,13 @@ class Refused(NamedTuple):
     failure: Failure
 
 
+class Drained(NamedTuple):
+    """An actor that was to take no more calls has answered the last one it had."""
+
+    actor: str
+    at: float
+
+
 class ActorBuried(NamedTuple):
     """An actor is gone; so many letters and calls in flight were answered in its name."""
 
@@ -122,6 +129,7 @@ Event = (
     | CallCrash
     | LateSettlement
     | Refused
+    | Drained
     | ActorBuried
     | ErrandEnded
     | ErrandCrashed

@@ -17,7 +17,7 @@ import trio
 from actors.actor import Actor, Told
 from actors.admission import Admission, Hold, ProviderSettings
 from actors.attempt import Attempt, Outcome, Work
-from actors.control import Command, Heed
+from actors.control import Command, Drain, Heed, MoveBreaker, Pause, Relimit, Resume
 from actors.crew import Crew
 from actors.errors import (
     Blame,
@@ -331,11 +331,47 @@ class ProviderActor(Actor[Attempt]):
         if move.after is Phase.OPEN and (for_s := self.admission.opens_in_s(model, now)) > 0:
             self._warn(self.name, model, for_s)
 
+    # What operators and other workers ask for.
+
+    @property
+    def state(self) -> str:
+        return "paused" if self._accepting and self.admission.concurrency.paused else super().state
+
+    def pause(self) -> None:
+        """From here on whoever comes waits, until it is told otherwise."""
+        self._accepting = True
+        self.admission.concurrency.pause(True)
+
     def _carry_out(self, command: Command) -> None:
-        if not isinstance(command, Heed):
-            super()._carry_out(command)
-            return
+        match command:
+            case Heed(model, for_s):
+                self._told(model, self.admission.heed(model, for_s, self._clock()))
+                return
+            case MoveBreaker():
+                self._move_breakers(command)
+            case Relimit(settings, reply):
+                self.admission.relimit(settings, self._clock())
+                self.settings = settings
+                reply.settle(None)
+            case Pause(reply):
+                self.pause()
+                reply.settle(None)
+            case Drain() | Resume():
+                self.admission.concurrency.pause(False)
+                super()._carry_out(command)
+            case _:
+                super()._carry_out(command)
+        if self.waiters.count and not self.buried:
+            self._queue.serve()  # there may be room now, or no hope any more
+
+    def _move_breakers(self, command: MoveBreaker) -> None:
         now = self._clock()
-        move = self.admission.heed(command.model, command.for_s, now)
-        if move is not None:  # known from another worker: those have heard of it
-            self._observe(BreakerMoved(self.name, command.model, move.before, move.after, 0, now))
+        phase = Phase.OPEN if command.to == "open" else Phase.CLOSED
+        for model in self.admission.breakers if command.to == "reset" else [command.model]:
+            self._told(model, self.admission.force(model, phase, now, command.for_s))
+        command.reply.settle(None)
+
+    def _told(self, model: str, move: Move | None) -> None:
+        """Somebody else has moved a breaker. Other workers and hosts hear of that from whoever it was, not from us."""
+        if move is not None:
+            self._observe(BreakerMoved(self.name, model, move.before, move.after, 0, self._clock()))

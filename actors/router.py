@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from actors.actor import Actor, Told
 from actors.attempt import Attempt, Outcome
-from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, Failure, Unavailable
+from actors.control import CancelCall, Command
+from actors.errors import ActorDied, CallCrashed, Cancelled, DeadlineExceeded, Failure, Unavailable
 from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retried
 from actors.letters import Answered, Broken, Call, Candidate, Clock, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
@@ -312,6 +313,27 @@ class RouterActor(Actor[Call | Report]):
             plan.hedged = True
             plan.move_to(following)
             self._launch(plan, "hedge")
+
+    # What operators ask for.
+
+    def calls(self) -> list[Call]:
+        """What is under way, the oldest first; to be looked at only."""
+        return list(self._calls)
+
+    def _carry_out(self, command: Command) -> None:
+        if isinstance(command, CancelCall):
+            command.reply.settle(self._cancel(command.id))
+        else:
+            super()._carry_out(command)
+
+    def _cancel(self, id: str) -> bool:
+        """Tells the asker, and does at once what its leaving would do."""
+        found = next((call for call in self._calls if call.id == id), None)
+        if found is None:
+            return False
+        give_up(found, Cancelled("An operator has cancelled this request."))
+        self.leave(found)
+        return True
 
     # The end of a call, and of the actor.
 

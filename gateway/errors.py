@@ -37,6 +37,7 @@ from actors.errors import (
     ActorDied,
     Blame,
     CallCrashed,
+    Cancelled,
     DeadlineExceeded,
     Failure,
     KeyFault,
@@ -230,6 +231,7 @@ _ACTOR_FAILURES: dict[type[Failure], tuple[int, str, str]] = {
     DeadlineExceeded: (504, "server_error", "upstream_timeout"),
     ActorDied: (503, "server_error", "provider_unavailable"),
     CallCrashed: (500, "server_error", "internal_error"),
+    Cancelled: (503, "server_error", "request_cancelled"),
 }
 
 

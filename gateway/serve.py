@@ -20,6 +20,7 @@ import trio
 from actors.errors import ActorDied
 from actors.life import describe
 from actors.supervisor import Escalated, OrderRefused
+from gateway.admin.reload import Reloaded
 from gateway.clock import ProcessClock, running_clock
 from gateway.config import Config, ConfigError, Origin
 from gateway.config.announcement import announcement
@@ -31,6 +32,7 @@ from gateway.store.redis_client import in_threads
 from gateway.telemetry.process import MemoryRelief, ResidentMemory
 from gateway.telemetry.sink import BufferedLog
 from gateway.wiring import Gateway, build
+from gateway.workers.far_parent import FarParent
 from gateway.workers.line import READY, Line
 from gateway.workers.neighbours import place_of
 from gateway.workers.station import Station, station_of
@@ -126,6 +128,8 @@ async def serve_alone(config: Config, origin: Origin, world: World) -> int:
         sys.stderr.write(f"llm-gateway cannot listen on {where}: {problem.strerror or problem}\n")
         return GAVE_UP
 
+    gateway.console.reload_settings = partial(reload, gateway, origin)
+
     async def ready() -> None:
         gateway.logs.get(__name__).info("gateway ready", **announcement(config, listener.address))
 
@@ -142,7 +146,9 @@ async def serve_as_worker(config: Config, origin: Origin, world: World, station:
     listening.set_inheritable(False)
     listening.listen(BACKLOG)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_leave_with_parent, line, gateway)
+        parent = FarParent(line)
+        gateway.console.reload_settings = parent.reload
+        nursery.start_soon(_leave_with_parent, parent, gateway)
         code = await _live(gateway, origin, SocketListener(listening, poll), partial(line.say, READY))
         nursery.cancel_scope.cancel()
     return code
@@ -196,25 +202,26 @@ async def _heed_reloads(
             await reload(gateway, origin)
 
 
-async def reload(gateway: Gateway, origin: Origin) -> None:
-    """Reads the settings again; wrong ones change nothing and are told in the log."""
+async def reload(gateway: Gateway, origin: Origin) -> Reloaded:
+    """Reads the settings again; wrong ones change nothing and are told, in the log too."""
     log = gateway.logs.get(__name__)
     try:
         config = origin.load()
     except ConfigError as wrong:
-        log.error("configuration refused", mistakes=[str(mistake) for mistake in wrong.mistakes])
-        return
+        mistakes = [str(mistake) for mistake in wrong.mistakes]
+        log.error("configuration refused", mistakes=mistakes)
+        return Reloaded(refused=mistakes)
     try:
         waiting = await gateway.reload(config)
     except (ActorDied, OrderRefused) as problem:
         log.error("configuration not reloaded", because=describe(problem))
-        return
+        return Reloaded(refused=[describe(problem)])
     gateway.logs.get(__name__).info("configuration reloaded", waiting_for_restart=waiting)
+    return Reloaded(waiting_for_restart=waiting)
 
 
-async def _leave_with_parent(line: Line, gateway: Gateway) -> None:
+async def _leave_with_parent(parent: FarParent, gateway: Gateway) -> None:
     """Nobody restarts a worker whose parent is gone, and the port has to become free."""
-    async for _ in line.words():
-        pass
+    await parent.listen()
     gateway.logs.get(__name__).error("gateway draining", because="the parent is gone")
     gateway.drain()

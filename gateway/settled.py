@@ -14,8 +14,6 @@ from actors.attempt import Work
 from actors.policy.memory_budget import MemoryBudget
 from gateway import __version__
 from gateway.accounting import Accounting
-from gateway.admin.actors import ActorsPage
-from gateway.admin.settings_page import SettingsPage
 from gateway.calls.embedding_batches import EmbeddingBatches
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.large_bodies import LargeBodies
@@ -24,9 +22,9 @@ from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.settings import Provider
+from gateway.console import Console
 from gateway.degradation import Degradation, PressedBudget
 from gateway.errors import GatewayError
-from gateway.exchange import AdminEndpoint
 from gateway.face.admin_door import AdminDoor
 from gateway.face.api import Reporting
 from gateway.face.app import create_app
@@ -43,7 +41,7 @@ from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
 from gateway.providers.known_models import KnownModels
-from gateway.siblings import ACTORS, FIGURES, Siblings
+from gateway.siblings import FIGURES, Siblings
 from gateway.telemetry.merge import merge
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
@@ -73,6 +71,7 @@ class Ground:
     accounting: Accounting
     siblings: Siblings | None
     traces: Traces | None
+    console: Console
     large_bodies: LargeBodies = field(default_factory=LargeBodies)
 
 
@@ -134,12 +133,6 @@ class Settled:
         )
         client_keys = ClientKeys(config.client_keys if config.auth_required else None, config.server.cors_origins)
         siblings = ground.siblings
-        actors_page = ActorsPage(
-            ground.actors.looks,
-            worker=ground.worker,
-            version=__version__,
-            ask_siblings=None if siblings is None else partial(siblings.ask_all, ACTORS),
-        )
         return Services(
             models=ModelServices(
                 router=ground.actors,
@@ -164,12 +157,7 @@ class Settled:
             wall_clock=world.wall_clock,
             metrics_door=TokenDoor(config.metrics_token),
             admin_door=AdminDoor(config.admin_token),
-            admin=[
-                AdminEndpoint("GET", "/admin/actors", actors_page.show_all),
-                AdminEndpoint("GET", "/admin/actors/<name>", actors_page.show_one),
-                AdminEndpoint("GET", "/admin/config", SettingsPage(config)),
-                *ground.accounting.endpoints(),
-            ],
+            admin=[*ground.console.endpoints(config), *ground.accounting.endpoints()],
             body_limit_bytes=config.server.body_bytes,
             body_progress_s=config.server.body_progress_s,
             cors_origins=config.server.cors_origins,

@@ -8,16 +8,29 @@ from typing import Any
 import msgspec
 import trio
 
+from gateway.admin.orders import Given
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
-from gateway.siblings import ACTORS, CANCEL, DELETE, FIGURES, KEPT, RUNS, SPENT, ResponseQuestion
+from gateway.siblings import (
+    ACTORS,
+    CANCEL,
+    DELETE,
+    FIGURES,
+    KEPT,
+    ORDERS,
+    REQUESTS,
+    RUNS,
+    SPENT,
+    ResponseQuestion,
+)
 from gateway.store.responses import ResponseStore
 from gateway.world import Listener, RunInThread, World
 
 _read_question = msgspec.json.Decoder(ResponseQuestion).decode
+_read_given = msgspec.json.Decoder(Given).decode
 
 
 def sibling_app(
@@ -25,6 +38,8 @@ def sibling_app(
     figures: Callable[[], Callable[[], bytes]],
     actors: Handler,
     spend: Handler,
+    requests: Handler,
+    obey: Callable[[Given], Awaitable[str]],
     store: ResponseStore,
     background: BackgroundResponses,
     run_in_thread: RunInThread,
@@ -33,6 +48,9 @@ def sibling_app(
 
     async def tell_figures(_request: Request) -> Answer:
         return Answer(200, [], await run_in_thread(figures()))
+
+    async def take_order(request: Request) -> Answer:
+        return Answer(200, [], (await obey(_read_given(await _body(request)))).encode())
 
     async def tell_kept(request: Request) -> Answer:
         question = await _question(request)
@@ -55,6 +73,8 @@ def sibling_app(
         ("GET", FIGURES): tell_figures,
         ("GET", ACTORS): actors,
         ("GET", SPENT): spend,
+        ("GET", REQUESTS): requests,
+        ("POST", ORDERS): take_order,
         ("POST", KEPT): tell_kept,
         ("POST", DELETE): delete,
         ("POST", RUNS): tell_whether_it_runs,
@@ -64,11 +84,15 @@ def sibling_app(
 
 
 async def _question(request: Request) -> ResponseQuestion:
+    return _read_question(await _body(request))
+
+
+async def _body(request: Request) -> bytes:
     body, more = request.whole_body or b"", request.whole_body is None
     while more:
         piece, more = await request.receive_body()
         body += piece
-    return _read_question(body)
+    return body
 
 
 async def _nothing(_scope: Scope, _receive: Receive, send: Send) -> None:

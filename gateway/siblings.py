@@ -26,6 +26,7 @@ CANCEL_S: Final = 5.0
 """A cancelled response has its end written into the store first."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 FIGURES, ACTORS, SPENT = "/figures", "/actors", "/spent"
+REQUESTS, ORDERS = "/requests", "/orders"
 KEPT, DELETE = "/responses/kept", "/responses/delete"
 RUNS, CANCEL = "/responses/runs", "/responses/cancel"
 
@@ -64,6 +65,19 @@ class Siblings:
         async with trio.open_nursery() as nursery:
             for name in self.names:
                 nursery.start_soon(ask, name)
+        return said
+
+    async def tell_all(self, path: str, body: bytes, *, only: str | None, limit_s: float) -> Mapping[str, bytes | None]:
+        """The same, with something to say to each, or to the one of that name where there is one."""
+        told = [name for name in self.names if only in (None, name)]
+        said: dict[str, bytes | None] = dict.fromkeys(told)
+
+        async def tell(name: str) -> None:
+            said[name] = await self._ask(name, b"POST", path, body, limit_s)
+
+        async with trio.open_nursery() as nursery:
+            for name in told:
+                nursery.start_soon(tell, name)
         return said
 
     async def ask_maker(self, path: str, response_id: str, owner: str, *, limit_s: float = ASK_S) -> bytes | None:

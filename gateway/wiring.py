@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from actors.admission import ProviderSettings
 from actors.errors import ActorDied
 from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
@@ -22,11 +23,11 @@ from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
 from gateway.accounting import Accounting
 from gateway.actor_settings import provider_settings, router_settings
-from gateway.admin.actors import ActorsPage
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.config import Config
 from gateway.config.changes import fixed_changes, with_fixed_of
 from gateway.config.settings import MEGABYTE
+from gateway.console import Console
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.upstream_keeper import UpstreamKeeper
 from gateway.face.asgi_exchange import Receive, Scope, Send
@@ -105,6 +106,16 @@ class Gateway:
             on_crash=self.observer.request_crashed,
             siblings=siblings,
         )
+        self.console = Console(
+            self.actors,
+            self.logs,
+            worker=worker,
+            version=__version__,
+            clock=world.clock,
+            siblings=siblings,
+            configured=self._configured,
+            on_levels=lambda: self.observer.speak_through(self.logs),
+        )
         self._ground = Ground(
             world=world,
             worker=worker,
@@ -120,6 +131,7 @@ class Gateway:
             accounting=self.accounting,
             siblings=siblings,
             traces=None if self._tracing is None else self._tracing.traces,
+            console=self.console,
         )
         self.settled = Settled(config, self._ground)
         """As requests that come now find it."""
@@ -184,12 +196,16 @@ class Gateway:
             for name in changes.added:
                 await providers.add(self._provider_spec(name, after))
             self._go_over_to(after)
+            limits_changed = self.console.steward.forget_limits()
             for name in changes.changed:
                 await providers.replace(self._provider_spec(name, after), grace_s=LEAVING_S)
                 self.actors.forget(name)
             for name in changes.removed:
                 await providers.retire(name, grace_s=LEAVING_S)
                 self.actors.forget(name)
+            for name in limits_changed:
+                if name not in (*changes.changed, *changes.removed):
+                    await self.console.steward.restore_limits(name)
             await self._renew_keepers(root, before.config, after.config)
             return waiting
 
@@ -310,8 +326,9 @@ class Gateway:
         )
 
     def _provider(self, name: str, settled: Settled) -> ProviderActor:
-        return ProviderActor(
-            provider_settings(settled.config, settled.catalog, name),
+        steward = self.console.steward
+        actor = ProviderActor(
+            steward.settings_of(provider_settings(settled.config, settled.catalog, name)),
             work=settled.works[name],
             report=self.actors.report,
             clock=self.world.clock,
@@ -320,6 +337,11 @@ class Gateway:
             new_bucket=self.sharing.new_bucket,
             warn=self.sharing.hints.warn,
         )
+        return steward.prepare(actor)
+
+    def _configured(self, name: str) -> ProviderSettings | None:
+        settled = self.settled
+        return provider_settings(settled.config, settled.catalog, name) if name in settled.works else None
 
     def _router(self) -> RouterActor:
         return RouterActor(
@@ -355,8 +377,10 @@ class Gateway:
     def _sibling_spec(self, place: Place) -> ChildSpec:
         app = sibling_app(
             figures=lambda: partial(tell, self.metrics.now()),
-            actors=ActorsPage(self.actors.looks, worker=self.worker, version=__version__).show_all,
             spend=self.accounting.show_own_spend,
+            actors=self.console.own_actors,
+            requests=self.console.own_requests,
+            obey=self.console.desk.obey,
             store=self.sharing.responses,
             background=self._background,
             run_in_thread=self.world.run_in_thread,

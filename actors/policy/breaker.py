@@ -191,13 +191,18 @@ class Breaker:
         self._open_until = now + min(for_s, self._settings.open_max_s)
         return move
 
-    def force(self, phase: Phase, now: float) -> Move | None:
-        """An operator's decision: shut as if nothing had happened, open for `open_s`, or let the next caller probe."""
+    def force(self, phase: Phase, now: float, for_s: float | None = None) -> Move | None:
+        """An operator's decision: shut as if nothing had happened, open, or let the next caller probe.
+
+        Open it stays for `for_s` seconds (infinity: until it is forced again), else for its usual time.
+        """
         before = self.phase
         self._next_open_s = self._settings.open_s
         self._enter(phase)
         if phase is Phase.OPEN:
             self._stay_open(now)
+            if for_s is not None:
+                self._open_until = now + for_s
         return Move(before, phase) if before is not phase else None
 
     def _too_many(self) -> bool:

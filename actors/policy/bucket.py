@@ -34,6 +34,10 @@ class Bucket(Protocol):
         """What takes could get by and by without waiting for a refill; below zero while in debt."""
         ...
 
+    def relimit(self, before: float, after: float, now: float) -> None:
+        """What `before` a minute stood for is `after` from now on; what is there stays, as far as it may."""
+        ...
+
 
 NewBucket = Callable[[str, float, float], Bucket]
 """Makes the bucket of a limit, full: (its name among all workers, what it allows a minute, now)."""

@@ -7,7 +7,7 @@ https://github.com/Netflix/concurrency-limits (Gradient2Limit, WindowedLimit; nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,11 @@ class GradientLimit:
     def refused(self) -> None:
         """The provider asked for less, or did not answer in time: one call less."""
         self._estimate = max(float(self._settings.least), self._estimate - 1.0)
+
+    def bound(self, most: int) -> None:
+        """No more than that from now on."""
+        self._settings = replace(self._settings, most=most, least=min(self._settings.least, most))
+        self._estimate = min(self._estimate, float(most))
 
     def long_average_s(self, *, streamed: bool) -> float:
         """What the time to an answer is compared with; 0 while nothing is known."""

@@ -154,6 +154,15 @@ class LeasedBucket:
         refilled = self.rate_per_s * (now - self._heard_at)
         return min(self._left + self._remaining + refilled, self.burst)
 
+    def relimit(self, before: float, after: float, now: float) -> None:
+        self.rate_per_s = self.rate_per_s * after / before
+        self.burst = self.burst * after / before
+        self._least_lease = min(self.burst, max(1.0, self.rate_per_s * LEASE_S))
+        self._lease = max(self._least_lease, min(self._lease, self.burst))
+        if self._alone is not None:
+            self._alone.relimit(before, after, now)
+        self._dry_until = now  # how long that is was said of the old limit
+
     # Towards the store.
 
     def question(self) -> Question:

@@ -78,6 +78,10 @@ class TokenBucket:
         self._full_at = now
         self._charged = burst - level
 
+    def relimit(self, before: float, after: float, now: float) -> None:
+        """As `resize`, for a limit a minute of which this bucket may hold a share."""
+        self.resize(self.rate_per_s * after / before, self.burst * after / before, now)
+
     def _level(self, now: float) -> float:
         refilled = self.rate_per_s * (now - self._full_at)
         return self.burst if refilled >= self._charged else self.burst + refilled - self._charged

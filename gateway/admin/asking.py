@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -43,30 +43,39 @@ def operator_of(request: Request) -> str:
 
 
 async def read_body(request: Request, kind: type[T]) -> T:
-    """The JSON of a body, nothing at all as an empty object.
+    """The JSON object of a body, nothing at all as an empty one.
 
     Raises InvalidRequest whose `param` names the field, BodyTooLarge, Disconnected.
     """
+    return understood(await read_object(request), kind)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The same as it is written."""
     body, more = request.whole_body or b"", request.whole_body is None
-    while more:
+    while more and len(body) <= MAX_BODY_BYTES:
         piece, more = await request.receive_body()
         body += piece
-        if len(body) > MAX_BODY_BYTES:
-            break
     if len(body) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"A body of at most {MAX_BODY_BYTES} bytes is expected here.")
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        return msgspec.json.decode(body or b"{}", type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidRequest("The body is not a JSON object.") from None
+
+
+def understood(body: dict[str, Any], kind: type[T]) -> T:
+    """Raises InvalidRequest whose `param` names the field."""
+    try:
+        return msgspec.convert(body, kind)
     except msgspec.ValidationError as wrong:
         raise _named(str(wrong)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InvalidRequest("The body is not JSON.") from None
 
 
 def _named(problem: str) -> InvalidRequest:
     """msgspec says what was expected, and where: "Expected `int`, got `str` - at `$.for_s`"."""
     what, _, where = problem.partition(" - at `$")
-    param = where.strip("`.") or None
-    if param is None and "field `" in what:  # one that is missing or unknown: its object is the place
-        param = what.partition("field `")[2].rstrip("`")
-    return InvalidRequest(f"Invalid body: {what}." if param is None else f"Invalid '{param}': {what}.", param=param)
+    param = where.strip("`.")
+    if not param and "field `" in what:  # one that is missing or unknown: the object around it is the place
+        param = what.partition("field `")[2].partition("`")[0]
+    return InvalidRequest(f"Invalid '{param}': {what}." if param else f"Invalid body: {what}.", param=param or None)

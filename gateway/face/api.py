@@ -88,7 +88,7 @@ class ApiEndpoint:
         record.failure = failure
         answer = error_answer(failure, self._render_error)
         if record.call is not None:
-            answer.headers.extend(provenance.of_failure(record.call))
+            answer.headers.extend(provenance.of_failure(record.call, failure))
         if (standings := binding(failure, record.call, self._clock())) is not None:
             answer.headers = told_by_us(answer.headers, standings)
         return answer

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from actors.attempt import Attempt
+from actors.errors import Cancelled, Failure
 from actors.letters import Call
 from gateway.dialects.envelope import cost_of
 from gateway.exchange import Headers
@@ -44,14 +45,14 @@ def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
     return headers
 
 
-def of_failure(call: Call) -> Headers:
+def of_failure(call: Call, failure: Failure | None = None) -> Headers:
     """For a call that failed: the last who was tried; none where the call never got so far."""
     attempts = call.attempts
     if not attempts:
         return []
     last = attempts[-1].candidate
     headers = [*_who(last.provider, last.model, len(attempts))]
-    if any(_was_spent(attempt) for attempt in attempts):
+    if isinstance(failure, Cancelled) or any(_was_spent(attempt) for attempt in attempts):
         headers.append(NO_RETRY)
     return headers
 

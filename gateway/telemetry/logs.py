@@ -54,6 +54,11 @@ class Logs:
         self._level = _checked(level)
         self._levels = {module: _checked(name) for module, name in levels.items()}
 
+    @property
+    def levels(self) -> tuple[str, Mapping[str, str]]:
+        """As they were set last."""
+        return self._level, self._levels
+
     def get(self, module: str) -> FilteringBoundLogger:
         """The logger of `module`; calls below its level cost next to nothing.
 

@@ -1,6 +1,7 @@
 """The line between a worker and its parent: a pair of sockets, a word a line, and its end when either of them is gone.
 
-The worker says `ready` once it serves. When the parent dies, however it dies, the worker reads the end.
+The worker says `ready` once it serves, and `reload` where an operator wants the settings read again; the parent answers
+with `reloaded` and what came of it. When the parent dies, however it dies, the worker reads the end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import Final
 import trio
 
 READY: Final = b"ready"
-MAX_BYTES: Final = 4096
+RELOAD: Final = b"reload"
+RELOADED: Final = b"reloaded "
+"""And behind it a Reloaded as JSON."""
+MAX_BYTES: Final = 64 * 1024
 """Of one word; more is no word."""
 
 

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -42,6 +43,7 @@ from actors.supervisor import (
     Restarted,
     Supervisor,
 )
+from gateway.admin.reload import Reloaded
 from gateway.config import Config, ConfigError, Origin
 from gateway.config.announcement import announcement
 from gateway.config.changes import fixed_changes
@@ -50,7 +52,7 @@ from gateway.store.search import StoreSearch
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.sink import BufferedLog
 from gateway.workers.embedded_store import EmbeddedStore, embedded_server, socket_of
-from gateway.workers.line import Line
+from gateway.workers.line import RELOADED, Line
 from gateway.workers.listening import bind_slots
 from gateway.workers.process import Spawned, WorkerDied, WorkerProcess, spawn
 from gateway.workers.station import Station, write_settings
@@ -70,6 +72,9 @@ START_S: Final = 600.0
 """What all workers together may take to be ready."""
 HASTE_S: Final = 2.0
 """What workers get to end once they have been told a second time."""
+MAX_WISHES: Final = 16
+MAX_MISTAKES: Final = 50
+"""That an operator is told of at once; the log has all of them."""
 MARGIN_S: Final = 2.0
 """What a worker gets beyond its own grace before it is killed."""
 
@@ -104,6 +109,7 @@ class Parent:
         self._slots: list[socket.socket] = []
         self._embedded: Path | None = None
         """The embedded store's binary, where it is used."""
+        self._reloading = trio.Lock()
         self._ahead: dict[int, Spawned] = {}
         """Processes that have been started before the supervisor asks for them."""
         self._random = Random(secrets.randbits(128))
@@ -123,6 +129,8 @@ class Parent:
         self._draining = False
         self._edition = 0
         """Of the settings that workers find."""
+        self._wanting, self._wishes = trio.open_memory_channel[Line](MAX_WISHES)
+        """Lines to workers whose operators want the settings read again."""
 
     async def run(self) -> int:
         server = self.config.server
@@ -145,6 +153,7 @@ class Parent:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._heed_signals)
                     nursery.start_soon(self._heed_reloads)
+                    nursery.start_soon(self._heed_wishes)
                     await self._live()
                     nursery.cancel_scope.cancel()
         except* Escalated as gave_up:
@@ -211,7 +220,7 @@ class Parent:
     def _worker(self, number: int) -> ChildSpec:
         return ChildSpec(
             str(number),
-            lambda: WorkerProcess(partial(self._spawn, number), lambda: self._edition),
+            lambda: WorkerProcess(partial(self._spawn, number), lambda: self._edition, self._wants_reload),
             grace_s=self._patience_s,
             kind="worker",
         )
@@ -285,16 +294,36 @@ class Parent:
     async def _heed_reloads(self) -> None:
         with trio.open_signal_receiver(signal.SIGHUP) as signals:
             async for _ in signals:
-                await self._reload()
+                await self._reload(None)
 
-    async def _reload(self) -> None:
+    def _wants_reload(self, line: Line) -> None:
+        with suppress(trio.WouldBlock):  # else it asks in vain, and tells its operator so
+            self._wanting.send_nowait(line)
+
+    async def _heed_wishes(self) -> None:
+        async for line in self._wishes:
+            await self._reload(line)
+
+    async def _reload(self, asker: Line | None) -> None:
         """Has the workers take over new settings: each within itself, or in turn by successors where that must be."""
+        async with self._reloading:
+            outcome = self._take_settings()
+            if asker is not None:
+                await asker.say(RELOADED + msgspec.json.encode(outcome))
+            if outcome.rolled_for:
+                await self._roll()
+            elif not outcome.refused:
+                for worker in self._processes():
+                    worker.send(signal.SIGHUP)
+
+    def _take_settings(self) -> Reloaded:
         try:
             source = self._origin.read()
             config = self._origin.understand(source)
         except ConfigError as wrong:
-            self._log.error("configuration refused", mistakes=[str(mistake) for mistake in wrong.mistakes])
-            return
+            mistakes = [str(mistake) for mistake in wrong.mistakes]
+            self._log.error("configuration refused", mistakes=mistakes)
+            return Reloaded(refused=mistakes[:MAX_MISTAKES])
         waiting = [name for name in OURS if getattr(self.config.server, name) != getattr(config.server, name)]
         kept = {name: getattr(self.config.server, name) for name in OURS}
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **kept))
@@ -303,11 +332,7 @@ class Parent:
         self._edition += 1
         changed = fixed_changes(before, config)
         self._log.info("configuration reloaded", rolled_for=changed, waiting_for_restart=waiting)
-        if changed:
-            await self._roll()
-        else:
-            for worker in self._processes():
-                worker.send(signal.SIGHUP)
+        return Reloaded(rolled_for=changed, waiting_for_restart=waiting)
 
     async def _roll(self) -> None:
         """One worker after the other: its successor serves before it drains."""

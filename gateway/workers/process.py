@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import trio
 
-from gateway.workers.line import READY, Line
+from gateway.workers.line import READY, RELOAD, Line
 
 
 class WorkerDied(Exception):
@@ -44,9 +44,18 @@ async def spawn(command: Sequence[str], environ: Mapping[str, str], listener: so
 class WorkerProcess:
     """One life of a worker slot; ends with the process, raises WorkerDied where that was not in order."""
 
-    def __init__(self, spawn: Spawn, edition: Callable[[], int] = lambda: 0) -> None:
-        """`edition` counts the settings: one that changes while the process starts is read again once it is ready."""
+    def __init__(
+        self,
+        spawn: Spawn,
+        edition: Callable[[], int] = lambda: 0,
+        on_reload: Callable[[Line], None] = lambda _line: None,
+    ) -> None:
+        """`edition` counts the settings: one that changes while the process starts is read again once it is ready.
+
+        `on_reload` is told that the worker wants them read, and where it waits for the answer.
+        """
         self._spawn = spawn
+        self._on_reload = on_reload
         self._edition = edition
         self._process: trio.Process | None = None
         self._asked = False
@@ -87,7 +96,9 @@ class WorkerProcess:
 
     async def _listen(self, line: Line, task_status: trio.TaskStatus[None]) -> None:
         async for word in line.words():
-            if word == READY:
+            if word == RELOAD:
+                self._on_reload(line)
+            elif word == READY:
                 task_status.started()
                 if self._edition() != self._started_with:
                     self.send(signal.SIGHUP)

@@ -38,6 +38,14 @@ def test_new_settings_are_taken_over_by_a_running_process(tmp_path: Path) -> Non
         gateway.wait_for(lambda: gateway.logged("configuration refused"), 5)
         assert gateway.get("/v1/models/nick")["id"] == "nick"
 
+        operator = {"x-gateway-admin": "1"}
+        refused = httpx.post(f"{gateway.url}/admin/reload", headers=operator)
+        assert (refused.status_code, "models.nick" in refused.json()["error"]["message"]) == (409, True)
+        settings.write_text('[models.nack]\ntarget = "sandbox/echo"\n')
+        done = httpx.post(f"{gateway.url}/admin/reload", headers=operator)
+        assert (done.status_code, done.json()["waiting_for_restart"]) == (200, [])
+        assert gateway.get("/v1/models/nack")["id"] == "nack"
+
 
 @contextmanager
 def streaming(gateway: GatewayProcess, model: str) -> Iterator[Iterator[str]]:

@@ -21,6 +21,7 @@ from tests.sockets.processes import GatewayProcess, running
 WORKERS = "[server]\nworkers = 2\n"
 PACED = "[providers.sandbox]\nkind = 'sandbox'\ntokens_per_s = 60\n"
 """Its streams take a tenth of a second, so that every disturbance meets some."""
+OPERATOR = {"x-gateway-admin": "1", "x-gateway-operator": "ada"}
 ALONE = {"REDIS_URL": ""}
 """Nobody has said where a store is."""
 BACK_LIMIT_S = 20.0
@@ -193,6 +194,20 @@ def test_wrong_settings_change_nothing_and_are_told_whole(gateway: GatewayProces
     gateway.wait_for(lambda: gateway.logged("configuration refused"), 10)
     (line,) = gateway.logged("configuration refused")
     assert ["server.workers" in line["mistakes"][1], "server.port" in line["mistakes"][0]] == [True, True]
+    assert worker_pids(gateway) == before
+
+
+def test_an_operator_has_the_settings_read_again_by_all_workers(gateway: GatewayProcess) -> None:
+    """Whichever worker is asked asks the parent, who has the file."""
+    before, seen = worker_pids(gateway), len(gateway.logged_by_workers("configuration reloaded"))
+    (gateway.folder / "gateway.toml").write_text("[retry]\nattempts = 0\n")
+    refused = httpx.post(f"{gateway.url}/admin/reload", headers=OPERATOR)
+    assert (refused.status_code, "retry.attempts" in refused.json()["error"]["message"]) == (409, True)
+
+    (gateway.folder / "gateway.toml").write_text(WORKERS + PACED + '[models.nack]\ntarget = "sandbox/echo"\n')
+    done = httpx.post(f"{gateway.url}/admin/reload", headers=OPERATOR)
+    assert (done.status_code, done.json()["rolled_for"], done.json()["by"]) == (200, [], "ada@127.0.0.1")
+    gateway.wait_for(lambda: len(gateway.logged_by_workers("configuration reloaded")) == seen + 2, 10)
     assert worker_pids(gateway) == before
 
 

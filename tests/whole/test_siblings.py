@@ -106,6 +106,49 @@ async def test_the_actors_of_all_workers_are_seen_on_any(autojump_clock: MockClo
         assert routers == ["1", "0", "2"], "whoever is asked comes first"
 
 
+OWN = {"x-gateway-admin": "1"}
+
+
+async def test_an_order_given_to_any_worker_is_carried_out_by_all(autojump_clock: MockClock) -> None:
+    async with workers() as (first, second, third):
+        second.gateway.drain()
+        await trio.sleep(1)
+        began_at = trio.current_time()
+        said = await first.request("POST", "/admin/providers/openai/drain", headers=OWN)
+        assert said.json["workers"] == {"0": "done", "1": "absent", "2": "done"}
+        assert trio.current_time() == began_at, "who is not there is not waited for"
+        assert [worker.provider("openai").state for worker in (first, third)] == ["draining", "draining"]
+        (line,) = third.logged("operator's order")
+        assert (line["by"], line["what"]["intake"], line["worker"]) == ("127.0.0.1", "drained", "2")
+
+        nobody = await third.request("POST", "/admin/providers/nobody/drain", headers=OWN)
+        assert nobody.status == 404
+
+
+async def test_requests_are_listed_and_cancelled_from_any_worker(autojump_clock: MockClock) -> None:
+    slow = '[providers.sandbox]\nkind = "sandbox"\nlatency_ms = 50000\n'
+    async with workers(slow) as (first, second, third), trio.open_nursery() as nursery:
+        ended: list[tuple[int, float]] = []
+
+        async def ask(worker: Running) -> None:
+            status = (await worker.ask(ECHO)).status
+            ended.append((status, trio.current_time()))
+
+        for worker in (second, third):
+            nursery.start_soon(ask, worker)
+            await trio.sleep(1)
+        page = (await first.request("GET", "/admin/requests")).json
+        assert ([row["worker"] for row in page["requests"]], page["total"], page["absent"]) == (["1", "2"], 2, [])
+
+        there = page["requests"][0]["id"]
+        said = await first.request("DELETE", f"/admin/requests/{there}", headers=OWN)
+        assert said.json["workers"] == {"1": "done"}
+        await trio.sleep(0.1)
+        assert ended == [(503, 2)]
+        assert (await third.request("DELETE", f"/admin/requests/{there}", headers=OWN)).status == 404
+        await third.request("DELETE", f"/admin/requests/{page['requests'][1]['id']}", headers=OWN)
+
+
 async def test_a_response_is_found_and_deleted_wherever_it_is_asked_for(autojump_clock: MockClock) -> None:
     """Its id names the worker that keeps it."""
     async with workers() as (first, second, third):

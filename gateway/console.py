@@ -1,0 +1,103 @@
+"""What operators have of one gateway: the admin API, put together. It outlasts every configuration.
+
+Any worker speaks for all of them: what is shown is everybody's, what is ordered everybody does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from actors.admission import ProviderSettings
+from actors.letters import Call, Clock
+from gateway.admin.actors import ActorsPage
+from gateway.admin.asking import json_answer
+from gateway.admin.order_desk import INTAKES, OrderDesk
+from gateway.admin.orders import Given
+from gateway.admin.reload import ReloadEndpoint, ReloadSettings
+from gateway.admin.requests import InFlight, RequestsEndpoint
+from gateway.admin.settings_page import SettingsPage
+from gateway.config import Config
+from gateway.exchange import AdminEndpoint, Answer, Handler, Request
+from gateway.siblings import ACTORS, ORDERS, REQUESTS, Siblings
+from gateway.steward import RESTART_S, Steward
+from gateway.telemetry.logs import Logs
+from gateway.tree import ActorTree
+
+MARGIN_S: Final = 1.0
+"""What a sibling gets to answer beyond what the order itself may take."""
+
+
+class Console:
+    """One worker's part of it, and the way to the others'."""
+
+    def __init__(
+        self,
+        actors: ActorTree,
+        logs: Logs,
+        *,
+        worker: str,
+        version: str,
+        clock: Clock,
+        siblings: Siblings | None,
+        configured: Callable[[str], ProviderSettings | None],
+        on_levels: Callable[[], None],
+    ) -> None:
+        """`configured` and `on_levels` as Steward has them."""
+        self._actors = actors
+        self._logs = logs
+        self._siblings = siblings
+        self.steward = Steward(actors, logs, configured=configured, on_levels=on_levels)
+        self.desk = OrderDesk(
+            self.steward.carry_out,
+            self._note,
+            worker=worker,
+            tell_siblings=None if siblings is None else partial(_tell, siblings),
+        )
+        in_flight = InFlight(self._calls, clock, worker)
+        ask = None if siblings is None else siblings.ask_all
+        self._all_actors = ActorsPage(
+            actors.looks, worker=worker, version=version, ask_siblings=None if ask is None else partial(ask, ACTORS)
+        )
+        self._all_requests = RequestsEndpoint(in_flight, None if ask is None else partial(ask, REQUESTS))
+        self.own_actors: Handler = ActorsPage(actors.looks, worker=worker, version=version).show_all
+        self.own_requests: Handler = RequestsEndpoint(in_flight).show
+        self.reload_settings: ReloadSettings | None = None
+        """Has all workers read their settings again; whoever serves knows where those are."""
+
+    def endpoints(self, config: Config) -> list[AdminEndpoint]:
+        """The whole admin API of one configuration."""
+        desk, provider = self.desk, "/admin/providers/<name>"
+        return [
+            AdminEndpoint("GET", "/admin/actors", self._all_actors.show_all),
+            AdminEndpoint("GET", "/admin/actors/<name>", self._all_actors.show_one),
+            AdminEndpoint("POST", "/admin/actors/<name>/restart", desk.restart),
+            AdminEndpoint("GET", "/admin/requests", self._all_requests.show),
+            AdminEndpoint("DELETE", "/admin/requests/<id>", desk.cancel),
+            *(AdminEndpoint("POST", f"{provider}/{word}", desk.set_intake) for word in INTAKES),
+            AdminEndpoint("POST", f"{provider}/breaker", desk.move_breaker),
+            AdminEndpoint("PATCH", f"{provider}/limits", desk.change_limits),
+            AdminEndpoint("GET", "/admin/log-levels", self._show_levels),
+            AdminEndpoint("PATCH", "/admin/log-levels", desk.set_log_levels),
+            AdminEndpoint("GET", "/admin/config", SettingsPage(config, self.steward.in_force)),
+            AdminEndpoint("POST", "/admin/reload", ReloadEndpoint(lambda: self.reload_settings, self._note)),
+        ]
+
+    async def _show_levels(self, _request: Request) -> Answer:
+        level, levels = self._logs.levels
+        return json_answer({"level": level, "levels": levels})
+
+    def _calls(self) -> list[Call]:
+        router = self._actors.router()
+        return [] if router is None else router.calls()
+
+    def _note(self, by: str, what: Mapping[str, Any]) -> None:
+        self._logs.get("gateway.admin").warning("operator's order", by=by, what=what)
+
+
+async def _tell(siblings: Siblings, given: Given, only: str | None) -> Mapping[str, str | None]:
+    said = await siblings.tell_all(ORDERS, msgspec.json.encode(given), only=only, limit_s=RESTART_S + MARGIN_S)
+    return {worker: None if text is None else text.decode() for worker, text in said.items()}
