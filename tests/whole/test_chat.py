@@ -199,6 +199,12 @@ async def test_calls_in_flight_are_seen_with_their_ages(autojump_clock: MockCloc
                 "requests": 10_000,
                 "memory": {"used": sizes + 40 * 1024, "limit": 256 * MEGABYTE},
                 "concurrency": {"used": 2, "limit": 256, "adaptive": False},
+                "limits": {
+                    "requests_per_minute": 10_000,
+                    "tokens_per_minute": 2_000_000,
+                    "max_concurrent": 256,
+                    "models": {},
+                },
                 "in_flight": [
                     {"id": f"{1:032x}", "model": "gpt-4o", "stage": "awaiting", "age_s": 3, "deadline_in_s": 597},
                     {"id": f"{2:032x}", "model": "gpt-4o", "stage": "awaiting", "age_s": 2, "deadline_in_s": 598},
