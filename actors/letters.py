@@ -7,7 +7,7 @@ Payloads, replies and progress are the gateway's own objects; actors carry them 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,6 +76,7 @@ class Call:
         "account",
         "arrived_at",
         "attempts",
+        "candidates",
         "client",
         "deadline",
         "id",
@@ -121,6 +122,8 @@ class Call:
         self.log = log
         self.reply: Reply[Answered] = Reply()
         self.attempts: list[Attempt] = []
+        self.candidates: Sequence[Candidate] | None = None
+        """Who may be asked, best first, where the asker has a say in it; None: whoever the router finds."""
         self.account: ClientAccount | None = None
         """The client key's limits, set by the router where it has any."""
         self.left = False

@@ -180,6 +180,8 @@ class RouterActor(Actor[Call | Report]):
 
     def _candidates(self, call: Call) -> Sequence[Candidate]:
         """No client input may reach a restart: what the resolver does not foresee is this call's own crash."""
+        if call.candidates is not None:
+            return call.candidates
         try:
             return self._resolve(call)
         except Failure:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from actors.admission import ProviderSettings
 from actors.buckets import RateLimits
 from actors.key_ring import KeyPauses
-from actors.plan import ClientLimits
 from actors.policy.gradient import GradientSettings
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings
 from gateway.config import Config
-from gateway.config.settings import MEGABYTE, Provider, Rates
+from gateway.config.section import Rates
+from gateway.config.settings import MEGABYTE, Provider
+from gateway.keys.caller import limits_of
 from gateway.providers.catalog import Catalog
 
 
@@ -43,14 +44,7 @@ def router_settings(config: Config) -> RouterSettings:
         budget_start=retry.budget_start,
         budget_cap=retry.budget_cap,
         resume=config.midstream.policy == "resume",
-        clients={
-            key.label: ClientLimits(
-                requests_per_minute=key.requests_per_minute or None,
-                tokens_per_minute=key.tokens_per_minute or None,
-                max_concurrent=key.max_concurrent or None,
-            )
-            for key in config.client_keys
-        },
+        clients={key.label: limits_of(key) for key in config.client_keys},
     )
 
 

@@ -7,6 +7,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 │   └── HeadersTooLarge          431
 ├── Unauthorized                 401  no key, or one that nobody knows
 ├── Forbidden                    403
+│   └── ModelForbidden           403  the client's key may not ask for this model
 ├── NotFound                     404  no such path or object
 │   └── ModelNotFound            404
 │       └── ProviderMissing      404  its provider has no key here; the message names the variable
@@ -93,6 +94,12 @@ class Unauthorized(GatewayError):
 
 class Forbidden(GatewayError):
     status, type, code = 403, "invalid_request_error", "forbidden"
+
+
+class ModelForbidden(Forbidden):
+    """With OpenAI's own code for a model that a project may not use."""
+
+    code = "model_not_found"
 
 
 class NotFound(GatewayError):

@@ -131,7 +131,11 @@ class Settled:
             on_crash=ground.observer.request_crashed,
             traces=ground.traces,
         )
-        client_keys = ClientKeys(config.client_keys if config.auth_required else None, config.server.cors_origins)
+        client_keys = ClientKeys(
+            config.client_keys if config.auth_required else None,
+            config.server.cors_origins,
+            wall_clock=world.wall_clock,
+        )
         siblings = ground.siblings
         return Services(
             models=ModelServices(

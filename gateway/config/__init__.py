@@ -14,11 +14,11 @@ secrets.py        what must never be printed
 
 from __future__ import annotations
 
+from gateway.config.client_keys import ClientKey
 from gateway.config.load import load
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.origin import Origin
 from gateway.config.settings import (
-    ClientKey,
     CloudProvider,
     Config,
     Model,

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from gateway.config.addresses import is_proxy
+from gateway.config.client_keys import Auth, ClientKey, ClientKeySetting, KeyTerms
 from gateway.config.mistakes import Path
 from gateway.config.reader import Reader
 from gateway.config.secrets import HIDDEN, Secrets
 from gateway.config.settings import (
     ADMIN_TOKEN,
-    Auth,
-    ClientKey,
-    ClientKeySetting,
     CloudProvider,
     Metrics,
     Provider,
@@ -23,6 +21,7 @@ from gateway.config.settings import (
     Traces,
     Upstream,
 )
+from gateway.config.store_address import StoreAddress
 
 API_KEYS = "LLM_GATEWAY_API_KEYS"
 """The variable with client keys, separated by commas."""
@@ -32,33 +31,36 @@ _KEYS: Path = ("auth", "keys")
 
 class _Found(NamedTuple):
     setting: ClientKeySetting
-    value: str
+    digest: bytes
 
 
 def read_client_keys(reader: Reader, auth: Auth, environ: Mapping[str, str]) -> tuple[ClientKey, ...]:
     """The client keys of [[auth.keys]] and of LLM_GATEWAY_API_KEYS, each with a label and a value of its own."""
-    owners: dict[str, str] = {}
+    owners: dict[bytes, str] = {}
     if admin := environ.get(ADMIN_TOKEN, "").strip():
-        owners[admin] = ADMIN_TOKEN
+        owners[_digest(admin)] = ADMIN_TOKEN
     labels: set[str] = set()
     keys: list[ClientKey] = []
-    for setting, value in (*_from_file(reader, auth, environ), *_from_environment(environ)):
+    for setting, digest in (*_from_file(reader, auth, environ), *_from_environment(reader, environ)):
         if setting.label in labels:
             reader.note(_KEYS, "a label of its own for each key", setting.label)
-        if value in owners:
-            same = f"the value that {owners[value]} has too"
-            reader.note_variable(setting.env, f"a key of its own for {setting.label}", same)
+        if digest in owners:
+            same = f"the value that {owners[digest]} has too"
+            reader.note_variable(setting.env or "auth.keys", f"a key of its own for {setting.label}", same)
         labels.add(setting.label)
-        owners[value] = setting.env
-        keys.append(_client_key(reader, setting, value))
+        owners[digest] = setting.env or setting.label
+        keys.append(_client_key(setting, digest))
     return tuple(keys)
 
 
-def auth_required(reader: Reader, server: Server, auth: Auth, keys: Iterable[ClientKey]) -> bool:
+def auth_required(
+    reader: Reader, server: Server, auth: Auth, keys: Iterable[ClientKey], store: StoreAddress | None
+) -> bool:
     """Whether clients must show a key; notes a gateway that nobody could use or everybody could."""
     if auth.mode == "off" or (auth.mode == "auto" and is_loopback(server.host)):
         return False
-    if not auth.keys and not any(keys):
+    may_be_elsewhere = store is not None and store.kind != "memory"
+    if not auth.keys and not any(keys) and not may_be_elsewhere:
         if auth.mode == "keys":
             expected, found, path = "client keys, as mode is keys", "none", ("auth", "mode")
             hint = f"set {API_KEYS} or add [[auth.keys]]"
@@ -115,29 +117,33 @@ def read_secrets(
 
 def _from_file(reader: Reader, auth: Auth, environ: Mapping[str, str]) -> Iterator[_Found]:
     for position, setting in enumerate(auth.keys):
-        if value := environ.get(setting.env, "").strip():
-            yield _Found(setting, value)
+        path = reader.item(_KEYS, position)
+        if bool(setting.env) == bool(setting.sha256):
+            shown = "both" if setting.env else "neither"
+            reader.note((*path, "env"), "one of env and sha256", None, shown=shown)
+        elif setting.sha256:
+            yield _Found(setting, bytes.fromhex(setting.sha256))
+        elif value := environ.get(setting.env, "").strip():
+            _check_sendable(reader, setting.env, value)
+            yield _Found(setting, _digest(value))
         else:
-            path = (*reader.item(_KEYS, position), "env")
-            reader.note(path, "a variable that is set", None, shown=f"{setting.env}, which is not")
+            reader.note((*path, "env"), "a variable that is set", None, shown=f"{setting.env}, which is not")
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
+def _from_environment(reader: Reader, environ: Mapping[str, str]) -> Iterator[_Found]:
     values = [value.strip() for value in environ.get(API_KEYS, "").split(",")]
     for number, value in enumerate(filter(None, values), 1):
-        yield _Found(ClientKeySetting(label=f"key-{number}", env=API_KEYS), value)
+        _check_sendable(reader, API_KEYS, value)
+        yield _Found(ClientKeySetting(label=f"key-{number}", env=API_KEYS), _digest(value))
 
 
-def _client_key(reader: Reader, setting: ClientKeySetting, value: str) -> ClientKey:
-    _check_sendable(reader, setting.env, value)
-    return ClientKey(
-        label=setting.label,
-        sha256=hashlib.sha256(value.encode()).digest(),
-        requests_per_minute=setting.requests_per_minute,
-        tokens_per_minute=setting.tokens_per_minute,
-        max_concurrent=setting.max_concurrent,
-        max_priority=setting.max_priority,
-    )
+def _client_key(setting: ClientKeySetting, digest: bytes) -> ClientKey:
+    terms = {name: getattr(setting, name) for name in KeyTerms.__struct_fields__}
+    return ClientKey(label=setting.label, sha256=digest, **terms)
+
+
+def _digest(value: str) -> bytes:
+    return hashlib.sha256(value.encode()).digest()
 
 
 def _check_sendable(reader: Reader, variable: str, value: str) -> None:

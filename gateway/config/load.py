@@ -19,6 +19,7 @@ from gateway.config.checks import (
     check_server,
     check_transports,
 )
+from gateway.config.client_keys import Auth
 from gateway.config.clients import auth_required, read_client_keys, read_secrets
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.overlay import overlay_of
@@ -28,7 +29,6 @@ from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN, secrets_within
 from gateway.config.section import Section
 from gateway.config.settings import (
-    Auth,
     Catalogue,
     Config,
     Log,
@@ -160,6 +160,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     check_routes(reader, routes, names)
     ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
     keys = read_client_keys(reader, sections.auth, environ)
+    store = read_store(reader, sections.store, environ)
     return Config(
         **{name: getattr(sections, name) for name in Sections.__struct_fields__ if name not in ("server", "traces")},
         server=_with_engine(sections.server),
@@ -167,10 +168,10 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
         providers=MappingProxyType(providers),
         routes=routes,
         models=MappingProxyType(models),
-        auth_required=auth_required(reader, sections.server, sections.auth, keys),
+        auth_required=auth_required(reader, sections.server, sections.auth, keys, store),
         client_keys=keys,
         secrets=read_secrets(reader, providers, sections.metrics, sections.upstream, sections.traces, environ),
-        store_address=read_store(reader, sections.store, environ),
+        store_address=store,
     )
 
 

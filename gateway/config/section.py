@@ -22,3 +22,10 @@ OptionalVariable = Annotated[
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """A table of gateway.toml."""
+
+
+class Rates(Section, frozen=True, kw_only=True):
+    """What may be used in a minute; 0 is no limit."""
+
+    requests_per_minute: Limit = 0
+    tokens_per_minute: Limit = 0

@@ -14,9 +14,10 @@ from actors.admission import ProviderSettings
 from actors.letters import DEFAULT_TIMEOUTS
 from actors.policy.gradient import GradientSettings
 from actors.router import RouterSettings
+from gateway.config.client_keys import Auth, ClientKey
 from gateway.config.platform import Cms
 from gateway.config.secrets import Secrets
-from gateway.config.section import Count, Limit, OptionalVariable, Seconds, Section, Text, Tokens, Variable
+from gateway.config.section import Count, OptionalVariable, Rates, Seconds, Section, Text, Tokens, Variable
 from gateway.config.store_address import StoreAddress
 from gateway.config.trace_headers import read_headers
 
@@ -28,11 +29,7 @@ _PROVIDER = ProviderSettings(name="any")
 
 Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1, description="a whole number of at most 64 bits")]
 Usd = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
-Label = Annotated[
-    str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="at most 64 letters, digits, dots, - and _")
-]
 Level = Literal["debug", "info", "warning", "error", "critical"]
-PriorityName = Literal["low", "normal", "high"]
 ClientEngine = Literal["edge", "httpx"]
 Kind = Literal["openai", "anthropic", "gemini", "sandbox"]
 
@@ -58,28 +55,6 @@ class Server(Section, frozen=True, kw_only=True):
     drain_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     drain_grace_s: Seconds = 25.0
     max_connections: Count = 4096
-
-
-class Rates(Section, frozen=True, kw_only=True):
-    """What may be used in a minute; 0 is no limit."""
-
-    requests_per_minute: Limit = 0
-    tokens_per_minute: Limit = 0
-
-
-class ClientKeySetting(Rates, frozen=True, kw_only=True):
-    """A client's key: how it is called in logs and metrics, and which variable holds it."""
-
-    label: Label
-    env: Variable
-    max_concurrent: Limit = 0
-    max_priority: PriorityName = "high"
-    """What it asks for above this counts as this."""
-
-
-class Auth(Section, frozen=True, kw_only=True):
-    mode: Literal["auto", "off", "keys"] = "auto"
-    keys: tuple[ClientKeySetting, ...] = ()
 
 
 class TimeoutSettings(Section, frozen=True, kw_only=True):
@@ -292,18 +267,6 @@ class Model(Rates, frozen=True, kw_only=True):
     prices: ModelPrices = ModelPrices()
     parameters: Parameters = Parameters()
     timeouts: ModelTimeouts = ModelTimeouts()
-
-
-class ClientKey(Rates, frozen=True, kw_only=True):
-    """A client that may come in. The key itself is not kept, only its SHA-256, and repr shows neither."""
-
-    label: str
-    sha256: bytes
-    max_concurrent: int = 0
-    max_priority: PriorityName = "high"
-
-    def __repr__(self) -> str:
-        return f"ClientKey({self.label!r})"
 
 
 class ProviderKey(msgspec.Struct, frozen=True):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
+from math import inf
 from typing import Final, Protocol
 
 import msgspec
 
-from actors.letters import Priority
+from gateway.config.client_keys import ClientKey
 from gateway.errors import Forbidden, Unauthorized
 from gateway.exchange import Request
+from gateway.keys.caller import Caller, caller_of
+from gateway.keys.secret import PREFIX
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
 PROXY_HEADERS = (b"forwarded", b"x-real-ip")
@@ -23,61 +27,68 @@ ANY_ORIGIN: Final = "*"
 _HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
 
 
-class ClientKey(Protocol):
-    """What is needed of a client's key; the key itself is not kept."""
+class KeyBook(Protocol):
+    """Keys that the configuration does not know."""
 
-    @property
-    def label(self) -> str: ...
-    @property
-    def sha256(self) -> bytes: ...
-    @property
-    def max_priority(self) -> str:
-        """The name of the highest that it may have."""
+    async def find(self, digest: bytes) -> Caller | None:
+        """Whose key has this SHA-256. Raises StoreUnavailable where nobody can say."""
         ...
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Who asks."""
-
-    label: str
-    """The client key's label; "" where no key is asked for."""
-    own_key: str | None
-    """The key that came beside ours, or where none is asked for: for a provider that takes the client's own."""
-    max_priority: Priority = Priority.HIGH
 
 
 class ClientKeys:
     """Lets clients in; None instead of keys lets everybody in but for web pages that nobody listed."""
 
-    __slots__ = ("_callers", "_pages")
+    __slots__ = ("_book", "_callers", "_pages", "_wall_clock")
 
-    def __init__(self, keys: Iterable[ClientKey] | None, pages: Collection[str] = ()) -> None:
-        """`pages` are the origins whose pages may be clients, "*" for all."""
+    def __init__(
+        self,
+        keys: Iterable[ClientKey] | None,
+        pages: Collection[str] = (),
+        *,
+        book: KeyBook | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`pages` are the origins whose pages may be clients, "*" for all; `book` knows further keys."""
+        self._book = book
+        self._wall_clock = wall_clock
         self._pages = None if ANY_ORIGIN in pages else frozenset(page.encode() for page in pages)
         # Looked up by SHA-256: how long a search takes tells at most about digests, and nobody can make a guess at a
         # key whose digest is near to another one. Comparing keys themselves would tell how much of a guess is right.
-        self._callers = None if keys is None else {key.sha256: _caller(key) for key in keys}
+        self._callers = None if keys is None else {key.sha256: caller_of(key) for key in keys}
 
-    def admit(self, request: Request) -> Caller:
+    async def admit(self, request: Request) -> Caller:
         """By `Authorization: Bearer`, else by the headers of Anthropic's and Azure's clients.
 
-        Raises Unauthorized, Forbidden.
+        Waits at most for the first look-up of a key. Raises Unauthorized, Forbidden, StoreUnavailable.
         """
         token = bearer_token(request.fields.get(b"authorization"))
         if self._callers is not None and token is not None:
             caller = self._callers.get(sha256(token).digest())
             if caller is not None:
-                return caller
+                return caller if caller.expires_at == inf else self._unexpired(caller)
         keys = [key for name in KEY_HEADERS if (key := request.fields.get(name)) is not None]
         if self._callers is None:
             self._check_page(request.fields.get(b"origin"))
             return Caller("", _text(token or (keys[0] if keys else None)))
         for key in keys:
             if (caller := self._callers.get(sha256(key).digest())) is not None:
-                return msgspec.structs.replace(caller, own_key=_text(token))
+                return self._unexpired(msgspec.structs.replace(caller, own_key=_text(token)))
         if token is None and not keys:
             raise Unauthorized("No API key was given: send it as 'Authorization: Bearer <key>'.")
+        return self._unexpired(await self._look_up(token, keys))
+
+    async def _look_up(self, token: bytes | None, keys: Sequence[bytes]) -> Caller:
+        """In the book, which is asked only for keys that look like its own: guesses cost it nothing."""
+        if self._book is not None:
+            for key in keys if token is None else (token, *keys):
+                if key.startswith(PREFIX) and (caller := await self._book.find(sha256(key).digest())) is not None:
+                    return caller if key is token else msgspec.structs.replace(caller, own_key=_text(token))
         raise Unauthorized("The API key is not known here.")
+
+    def _unexpired(self, caller: Caller) -> Caller:
+        if caller.expires_at <= self._wall_clock():
+            raise Unauthorized("The API key has expired.")
+        return caller
 
     def _check_page(self, origin: bytes | None) -> None:
         """Where no key is asked for, any page in a browser that reaches this address could spend our keys.
@@ -108,10 +119,6 @@ class TokenDoor:
         given = bearer_token(request.fields.get(b"authorization"))
         if given is None or not hmac.compare_digest(sha256(given).digest(), self._digest):
             raise Unauthorized("This needs its token as 'Authorization: Bearer <token>'.")
-
-
-def _caller(key: ClientKey) -> Caller:
-    return Caller(key.label, None, Priority[key.max_priority.upper()])
 
 
 def _text(key: bytes | None) -> str | None:

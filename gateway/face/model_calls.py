@@ -20,7 +20,7 @@ from gateway.errors import Description, InvalidRequest, MemoryPressure
 from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
-from gateway.face.auth import Caller, ClientKeys
+from gateway.face.auth import ClientKeys
 from gateway.face.body_coding import CODING, decoded
 from gateway.face.deadline import allowed_s, own_limit_s, read_gap_s
 from gateway.face.errors import RenderError
@@ -29,6 +29,7 @@ from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.face.router import Router
 from gateway.face.windows import WindowReader
+from gateway.keys.caller import Caller
 from gateway.telemetry.trace_context import passed_on
 
 PRIORITY_HEADER: Final = b"x-gateway-priority"
@@ -164,7 +165,7 @@ class ModelCalls:
 
     async def receive(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes]:
         """Who asks, and all of what they sent."""
-        caller = self._keys.admit(request)
+        caller = await self._keys.admit(request)
         record.client = caller.label
         body = request.whole_body
         if body is None:
@@ -206,6 +207,9 @@ class ModelCalls:
         if priority is Priority.LOW and self._sheds_low():
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         terms = self._terms(asked.model, fallbacks)
+        candidates = None
+        if caller.allowance is not None:
+            candidates = caller.allowance.among(terms.candidates, asked.model, fallbacks)
         if self._windows is not None and asked.weight is not None:
             record.context = self._windows.read(terms.candidates[0], asked.weight).headers()
         record.call = call = Call(
@@ -236,6 +240,7 @@ class ModelCalls:
             relay=self._new_relay() if asked.stream else None,
             trace=record.trace,
         )
+        call.candidates = candidates
         return call
 
     def _own_headers(self, request: Request) -> Headers:

@@ -12,6 +12,7 @@ from gateway.exchange import Answer, Request
 from gateway.face.auth import ClientKeys
 from gateway.face.errors import JSON
 from gateway.face.record import RequestRecord
+from gateway.keys.caller import Caller
 from gateway.providers.prices import Prices
 
 MODELS_PATH: Final = "/v1/models"
@@ -106,18 +107,24 @@ class Models:
         self._encode = msgspec.json.Encoder().encode
 
     async def list_models(self, request: Request, record: RequestRecord) -> Answer:
-        record.client = self._keys.admit(request).label
-        return self._json(_List([_shown(entry) for entry in self._catalogue.models()]))
+        """Those that the caller's key may ask for."""
+        caller = await self._keys.admit(request)
+        record.client = caller.label
+        return self._json(_List([_shown(entry) for entry in self._catalogue.models() if _may_see(caller, entry)]))
 
     async def show_model(self, request: Request, record: RequestRecord) -> Answer:
         """One model, also one that is not worth listing. Raises ModelNotFound."""
-        record.client = self._keys.admit(request).label
+        caller = await self._keys.admit(request)
+        record.client = caller.label
         name = request.path.removeprefix(f"{MODELS_PATH}/")
         record.model = name
-        return self._json(_shown(self._entry(name)))
+        entry = self._entry(name)
+        if not _may_see(caller, entry):
+            raise _unknown(name)
+        return self._json(_shown(entry))
 
     async def list_providers(self, request: Request, record: RequestRecord) -> Answer:
-        record.client = self._keys.admit(request).label
+        record.client = (await self._keys.admit(request)).label
         found = [_Provider(name, kind, not missing, missing) for name, kind, missing in self._providers()]
         return self._json(_List(found))
 
@@ -130,10 +137,18 @@ class Models:
                 return self._catalogue.entry(name)
             except GatewayError as nobody:
                 raise ModelNotFound(nobody.message, param="model") from nobody
-        raise ModelNotFound(f"The model '{name}' does not exist here.", param="model")
+        raise _unknown(name)
 
     def _json(self, document: _Model | _List) -> Answer:
         return Answer(200, [JSON], self._encode(document))
+
+
+def _may_see(caller: Caller, entry: Listed) -> bool:
+    return caller.allowance is None or caller.allowance.shows(entry.id, entry.provider)
+
+
+def _unknown(name: str) -> ModelNotFound:
+    return ModelNotFound(f"The model '{name}' does not exist here.", param="model")
 
 
 def _shown(entry: Listed) -> _Model:

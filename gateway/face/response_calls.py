@@ -19,12 +19,12 @@ from gateway.dialects.responses.request_notes import decode_request, many_items,
 from gateway.errors import Description, GatewayError, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
-from gateway.face.auth import Caller
 from gateway.face.background import BackgroundResponses
 from gateway.face.errors import JSON
 from gateway.face.model_calls import Asked, ModelCalls, ModelServices
 from gateway.face.record import ERROR, OK, RequestRecord
 from gateway.face.response_life import Prepared, ResponseLife, owner_of
+from gateway.keys.caller import Caller
 
 
 class ResponsesDialect:

@@ -27,7 +27,7 @@ from gateway.dialects.responses.kept import (
 from gateway.dialects.responses.recorder import StreamRecorder
 from gateway.dialects.responses.request_notes import ResponsesRequest, decode_request, replace_members
 from gateway.errors import InvalidRequest, NotFound, StoreUnavailable
-from gateway.face.auth import Caller
+from gateway.keys.caller import Caller
 from gateway.store.responses import ResponseStore
 
 _encode = msgspec.json.Encoder().encode

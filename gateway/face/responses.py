@@ -35,7 +35,7 @@ class Responses:
 
     async def show(self, request: Request, record: RequestRecord) -> Answer:
         """GET /v1/responses/{id}. Raises NotFound; InvalidRequest where a stream is asked for."""
-        response_id, owner = self._whose(request, record)
+        response_id, owner = await self._whose(request, record)
         if _query(request).get("stream", "false") == "true":
             message = "A stored response cannot be streamed here: leave out 'stream' and poll it while it runs."
             raise InvalidRequest(message, param="stream")
@@ -43,14 +43,14 @@ class Responses:
 
     async def delete(self, request: Request, record: RequestRecord) -> Answer:
         """DELETE /v1/responses/{id}: one that still runs is stopped. Raises NotFound."""
-        response_id, owner = self._whose(request, record)
+        response_id, owner = await self._whose(request, record)
         await self._background.cancel(response_id, owner)
         await self._life.delete(response_id, owner)
         return _json(self._encode(objects.deleted(response_id)))
 
     async def cancel(self, request: Request, record: RequestRecord) -> Answer:
         """POST /v1/responses/{id}/cancel. Raises NotFound; InvalidRequest for one that is not in the background."""
-        response_id, owner = self._whose(request, record)
+        response_id, owner = await self._whose(request, record)
         if not (await self._life.get(response_id, owner)).head.background:
             raise InvalidRequest("Only a response that runs in the background can be cancelled.", param="response_id")
         await self._background.cancel(response_id, owner)
@@ -58,7 +58,7 @@ class Responses:
 
     async def list_input_items(self, request: Request, record: RequestRecord) -> Answer:
         """GET /v1/responses/{id}/input_items. Raises NotFound, InvalidRequest."""
-        response_id, owner = self._whose(request, record)
+        response_id, owner = await self._whose(request, record)
         query = _query(request)
         limit, order = _limit(query.get("limit")), query.get("order", "desc")
         if order not in ("asc", "desc"):
@@ -66,8 +66,8 @@ class Responses:
         found = await self._life.get(response_id, owner)
         return _json(self._encode(objects.list_input(found, after=query.get("after"), limit=limit, order=order)))
 
-    def _whose(self, request: Request, record: RequestRecord) -> tuple[str, str]:
-        caller = self._keys.admit(request)
+    async def _whose(self, request: Request, record: RequestRecord) -> tuple[str, str]:
+        caller = await self._keys.admit(request)
         record.client = caller.label
         response_id, _, _ = request.path.removeprefix(f"{RESPONSES_PATH}/").partition("/")
         return response_id, owner_of(caller)

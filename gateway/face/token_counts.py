@@ -15,13 +15,13 @@ from gateway.dialects.responses.kept import write_count
 from gateway.errors import UpstreamError
 from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint
-from gateway.face.auth import Caller
 from gateway.face.errors import JSON
 from gateway.face.messages import Messages
 from gateway.face.model_calls import Asked, ClientDialect, ModelCalls, ModelServices
 from gateway.face.record import RequestRecord
 from gateway.face.response_calls import ResponsesDialect
 from gateway.face.response_life import ResponseLife, owner_of
+from gateway.keys.caller import Caller
 
 Counts = Callable[[str, str], bool]
 """Whether the provider of a model counts for those who ask in a dialect. Raises GatewayError."""

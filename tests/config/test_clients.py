@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -58,6 +59,56 @@ def test_client_keys_come_from_both_sources_with_their_limits(tmp_path: Path) ->
         sha256(value).digest() for value in (b"first", b"second", b"third")
     ]
     assert [second.label, third.label] == ["key-1", "key-2"]
+
+
+def test_a_key_may_be_known_by_its_digest_alone(tmp_path: Path) -> None:
+    """So that it can be pasted into a file that holds no secrets, with everything that it may do."""
+    digest = sha256(b"first").hexdigest()
+    text = f'''
+[[auth.keys]]
+label = "team-a"
+sha256 = "{digest}"
+models = ["gpt-4o*", "fast"]
+providers = ["openai"]
+expires = 2027-01-31T00:00:00Z
+tags = {{ owner = "ann" }}
+'''
+    (key,) = loaded(text, tmp_path).client_keys
+    assert (key.label, key.sha256.hex(), key.models, key.providers) == (
+        "team-a",
+        digest,
+        ("gpt-4o*", "fast"),
+        ("openai",),
+    )
+    assert key.expires == datetime(2027, 1, 31, tzinfo=UTC)
+    assert digest not in repr(key)
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "expected"),
+    [
+        ("", "env", "one of env and sha256"),
+        (f'env = "A"\nsha256 = "{"0" * 64}"', "env", "one of env and sha256"),
+        ('sha256 = "abc"', "sha256", "a SHA-256: 64 hexadecimal digits in lower case"),
+        (
+            'env = "A"\nexpires = 2027-01-31T00:00:00',
+            "expires",
+            "a time with its zone, like 2027-01-31T00:00:00Z, without quotes",
+        ),
+        ('env = "A"\nmodels = ["gpt-4o", ""]', "models", ""),
+    ],
+)
+def test_what_a_key_cannot_be_is_told(lines: str, place: str, expected: str, tmp_path: Path) -> None:
+    mistakes = refused(f'[[auth.keys]]\nlabel = "a"\n{lines}', tmp_path, {"A": "1"})
+    assert mistakes[0].key.startswith(f"auth.keys[0].{place}")
+    assert expected in mistakes[0].expected
+
+
+def test_a_gateway_whose_keys_may_all_be_in_the_store_may_face_the_world(tmp_path: Path) -> None:
+    environ = {"LLM_GATEWAY_HOST": "0.0.0.0", "REDIS_URL": "redis://store.test"}
+    assert loaded("", tmp_path, environ).auth_required
+    (mistake,) = mistakes_in(None, {**environ, "REDIS_URL": "memory://"})
+    assert mistake.key == "LLM_GATEWAY_HOST"
 
 
 def test_a_client_whose_variable_is_not_set_is_a_mistake(tmp_path: Path) -> None:

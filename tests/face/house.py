@@ -17,6 +17,7 @@ from actors.mailbox import MailboxStatistics
 from actors.policy.memory_budget import MemoryBudget
 from actors.relay import Relay
 from gateway.admin.actors import ActorsPage
+from gateway.config.client_keys import ClientKey
 from gateway.dialects.envelope import ModelReply
 from gateway.errors import ModelNotFound
 from gateway.exchange import AdminEndpoint, Answer, Request
@@ -226,16 +227,9 @@ class ScriptedVitals:
         return self.looks
 
 
-@dataclass
-class Key:
-    label: str
-    sha256: bytes
-    max_priority: str = "high"
-
-
 def client_keys(**keys: str) -> ClientKeys:
     """Keys by their labels."""
-    return ClientKeys([Key(label, sha256(key.encode()).digest()) for label, key in keys.items()])
+    return ClientKeys([ClientKey(label=label, sha256=sha256(key.encode()).digest()) for label, key in keys.items()])
 
 
 async def touch(request: Request) -> Answer:

@@ -6,50 +6,51 @@ import pytest
 
 from gateway.errors import Forbidden, Unauthorized
 from gateway.face.admin_door import AdminDoor
-from gateway.face.auth import Caller, ClientKeys, TokenDoor, bearer_token
+from gateway.face.auth import ClientKeys, TokenDoor, bearer_token
+from gateway.keys.caller import Caller
 from tests.face.asking import HandmadeRequest
 from tests.face.house import client_keys
 
 LOCAL = {"host": "localhost:8080"}
 
 
-def admit(keys: ClientKeys, **fields: str) -> Caller:
-    return keys.admit(HandmadeRequest(fields={name.replace("_", "-"): value for name, value in fields.items()}))
+async def admit(keys: ClientKeys, **fields: str) -> Caller:
+    return await keys.admit(HandmadeRequest(fields={name.replace("_", "-"): value for name, value in fields.items()}))
 
 
-def test_with_auth_off_everybody_comes_in_and_keeps_their_own_authorization() -> None:
+async def test_with_auth_off_everybody_comes_in_and_keeps_their_own_authorization() -> None:
     """A provider that takes the client's own key finds it there."""
-    assert admit(ClientKeys(None)) == Caller("", None)
-    assert admit(ClientKeys(None), authorization="Bearer sk-theirs") == Caller("", "sk-theirs")
+    assert await admit(ClientKeys(None)) == Caller("", None)
+    assert await admit(ClientKeys(None), authorization="Bearer sk-theirs") == Caller("", "sk-theirs")
 
 
-def test_with_auth_off_pages_come_in_where_they_are_listed() -> None:
+async def test_with_auth_off_pages_come_in_where_they_are_listed() -> None:
     listed = ClientKeys(None, ["https://app.example"])
-    assert admit(listed, origin="https://app.example") == Caller("", None)
-    assert admit(ClientKeys(None, ["*"]), origin="null") == Caller("", None)
+    assert await admit(listed, origin="https://app.example") == Caller("", None)
+    assert await admit(ClientKeys(None, ["*"]), origin="null") == Caller("", None)
     for stranger in ("https://evil.example", "http://app.example", "null", "http://127.0.0.1:8080", "*", ""):
         with pytest.raises(Forbidden, match="cors_origins"):
-            admit(listed, origin=stranger)
+            await admit(listed, origin=stranger)
 
 
-def test_with_a_key_nobody_asks_whose_page_it_is() -> None:
+async def test_with_a_key_nobody_asks_whose_page_it_is() -> None:
     """No page has the key but those that it was given to; whether they may read the answer their browser decides."""
-    assert admit(client_keys(alice="sk-alice"), origin="https://any.example", authorization="Bearer sk-alice")
+    assert await admit(client_keys(alice="sk-alice"), origin="https://any.example", authorization="Bearer sk-alice")
 
 
-def test_a_key_of_ours_opens_under_its_label_and_goes_no_further() -> None:
+async def test_a_key_of_ours_opens_under_its_label_and_goes_no_further() -> None:
     keys = client_keys(alice="sk-alice", bob="sk-bob")
 
-    assert admit(keys, authorization="Bearer sk-bob") == Caller("bob", None)
-    assert admit(keys, authorization="bearer  sk-bob ") == Caller("bob", None)
-    assert admit(keys, x_api_key="sk-alice") == Caller("alice", None)
-    assert admit(keys, api_key="sk-alice") == Caller("alice", None)
+    assert await admit(keys, authorization="Bearer sk-bob") == Caller("bob", None)
+    assert await admit(keys, authorization="bearer  sk-bob ") == Caller("bob", None)
+    assert await admit(keys, x_api_key="sk-alice") == Caller("alice", None)
+    assert await admit(keys, api_key="sk-alice") == Caller("alice", None)
 
 
-def test_a_key_of_ours_beside_the_clients_own_leaves_that_for_the_provider() -> None:
+async def test_a_key_of_ours_beside_the_clients_own_leaves_that_for_the_provider() -> None:
     keys = client_keys(alice="sk-alice")
 
-    assert admit(keys, x_api_key="sk-alice", authorization="Bearer sk-theirs") == Caller("alice", "sk-theirs")
+    assert await admit(keys, x_api_key="sk-alice", authorization="Bearer sk-theirs") == Caller("alice", "sk-theirs")
 
 
 @pytest.mark.parametrize(
@@ -68,15 +69,15 @@ def test_a_key_of_ours_beside_the_clients_own_leaves_that_for_the_provider() -> 
         {"cookie": "api-key=sk-alice"},
     ],
 )
-def test_whatever_is_not_a_known_key_stays_outside_and_is_not_repeated(fields: dict[str, str]) -> None:
+async def test_whatever_is_not_a_known_key_stays_outside_and_is_not_repeated(fields: dict[str, str]) -> None:
     with pytest.raises(Unauthorized) as refusal:
-        client_keys(alice="sk-alice").admit(HandmadeRequest(fields=fields))
+        await client_keys(alice="sk-alice").admit(HandmadeRequest(fields=fields))
     assert "sk-" not in refusal.value.message
 
 
-def test_no_keys_at_all_let_nobody_in() -> None:
+async def test_no_keys_at_all_let_nobody_in() -> None:
     with pytest.raises(Unauthorized):
-        admit(ClientKeys([]), authorization="Bearer x")
+        await admit(ClientKeys([]), authorization="Bearer x")
 
 
 def test_a_token_door_asks_for_its_token_only() -> None:

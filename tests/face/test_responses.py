@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -20,27 +19,17 @@ from gateway.dialects.fidelity import GEMINI
 from gateway.dialects.responses.codec import ResponsesClient
 from gateway.errors import InvalidRequest, NotFound, Unauthorized, UpstreamReset
 from gateway.exchange import Answer
-from gateway.face.auth import Caller, ClientKeys
 from gateway.face.background import BackgroundResponses
 from gateway.face.record import RequestRecord
 from gateway.face.response_life import ResponseLife, owner_of
 from gateway.face.responses import Responses
+from gateway.keys.caller import Caller
 from gateway.store.memory import MemoryResponseStore
 from tests.face.asking import HandmadeRequest
-from tests.face.house import unshared
+from tests.face.house import client_keys, unshared
 
 FRAME = Frame("0001", 1_700_000_000)
 TTL_S = 100.0
-
-
-@dataclass
-class Key:
-    label: str
-    max_priority: str = "high"
-
-    @property
-    def sha256(self) -> bytes:
-        return sha256(self.label.encode()).digest()
 
 
 @dataclass
@@ -56,7 +45,7 @@ class House:
         self.background = BackgroundResponses(
             self.life, unshared(), limit=self.background_limit, on_crash=lambda bug, _: self.crashes.append(bug)
         )
-        keys = ClientKeys([Key("ann"), Key("bob")])
+        keys = client_keys(ann="ann", bob="bob")
         self.responses = Responses(self.life, self.background, keys)
 
     async def make(self, frame: Frame = FRAME, *, client: str = "ann", parts: Any = None, **members: Any) -> Any:

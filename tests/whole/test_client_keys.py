@@ -1,0 +1,111 @@
+"""What a client's key lets it do: which models, of whom, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from tests.face.http_client import Reply
+from tests.whole.gateways import QUESTION, Running, running
+from tests.whole.upstream import fails
+
+ENVIRON = {"ANN": "sk-ann", "BOB": "sk-bob"}
+
+
+def keys(*tables: str, mode: str = "keys") -> str:
+    return f'[auth]\nmode = "{mode}"\n' + "".join(f"[[auth.keys]]\n{table}\n" for table in tables)
+
+
+ANN = 'label = "ann"\nenv = "ANN"\n'
+
+
+async def ask(it: Running, model: str, key: str = "sk-ann", **members: Any) -> Reply:
+    return await it.ask({**QUESTION, "model": model, **members}, headers={"authorization": f"Bearer {key}"})
+
+
+async def answers_of(it: Running, *models: str) -> Mapping[str, int]:
+    return {model: (await ask(it, model)).status for model in models}
+
+
+async def test_a_key_may_ask_for_the_models_that_are_listed(autojump_clock: MockClock) -> None:
+    """By any of their names, and an alias by its own; a refusal says what OpenAI says."""
+    async with running(keys(ANN + 'models = ["gpt-4o*", "sandbox/*"]'), environ=ENVIRON) as it:
+        assert await answers_of(it, "gpt-4o", "openai/gpt-4o", "gpt-4o-mini", "sandbox/echo", "deepseek-chat") == {
+            "gpt-4o": 200,
+            "openai/gpt-4o": 200,
+            "gpt-4o-mini": 200,
+            "sandbox/echo": 200,
+            "deepseek-chat": 403,
+        }
+        refusal = (await ask(it, "deepseek-chat")).json["error"]
+        assert (refusal["code"], refusal["param"], refusal["type"]) == (
+            "model_not_found",
+            "model",
+            "invalid_request_error",
+        )
+        assert it.deepseek.asked == []
+
+
+async def test_a_fallback_that_is_not_listed_is_not_asked_unless_its_alias_is(autojump_clock: MockClock) -> None:
+    """`backed` goes to gpt-4o, then to deepseek-chat."""
+    bob = 'label = "bob"\nenv = "BOB"\nmodels = ["backed"]'
+    async with running(keys(ANN + 'models = ["gpt-4o"]', bob), environ=ENVIRON) as it:
+        it.openai.plays(fails(400), fails(503))
+        assert (await ask(it, "backed", "sk-bob")).status == 400
+        assert (await ask(it, "backed", "sk-ann")).status == 503
+        assert it.deepseek.asked == []
+        assert (await ask(it, "backed", "sk-bob")).header("x-gateway-provider") == "deepseek"
+
+
+async def test_a_request_cannot_name_its_way_around_the_list(autojump_clock: MockClock) -> None:
+    settings = "[retry]\nrequest_fallbacks = true\n" + keys(ANN + 'models = ["gpt-4o"]')
+    async with running(settings, environ=ENVIRON) as it:
+        it.openai.plays(fails(503))
+        reply = await ask(it, "gpt-4o", fallbacks=["deepseek-chat"])
+        assert (reply.status, it.deepseek.asked) == (503, [])
+
+
+async def test_a_key_may_be_kept_to_providers(autojump_clock: MockClock) -> None:
+    async with running(keys(ANN + 'providers = ["deep*", "sandbox"]'), environ=ENVIRON) as it:
+        assert await answers_of(it, "gpt-4o", "deepseek-chat", "sandbox/echo") == {
+            "gpt-4o": 403,
+            "deepseek-chat": 200,
+            "sandbox/echo": 200,
+        }
+        assert (await ask(it, "backed")).header("x-gateway-provider") == "deepseek", "its second candidate"
+
+
+async def test_a_key_sees_the_models_that_it_may_ask_for(autojump_clock: MockClock) -> None:
+    async with running(keys(ANN + 'models = ["gpt-4o", "sandbox/*"]'), environ=ENVIRON) as it:
+        headers = {"authorization": "Bearer sk-ann"}
+        listed = (await it.request("GET", "/v1/models", headers=headers)).json["data"]
+        assert {model["id"] for model in listed} == {
+            "gpt-4o",
+            "sandbox/echo",
+            "sandbox/lorem",
+            "sandbox/embedding",
+        }
+        assert (await it.request("GET", "/v1/models/deepseek-chat", headers=headers)).status == 404
+
+
+async def test_a_key_expires_to_the_second(autojump_clock: MockClock) -> None:
+    """The story begins at 22:13:20."""
+    async with running(keys(ANN + "expires = 2023-11-14T22:13:30Z"), environ=ENVIRON) as it:
+        await trio.sleep(9.9)
+        assert (await ask(it, "gpt-4o")).status == 200
+        await trio.sleep(0.1)
+        refusal = await ask(it, "gpt-4o")
+        assert (refusal.status, refusal.json["error"]["message"]) == (401, "The API key has expired.")
+
+
+async def test_a_key_is_known_by_its_digest(autojump_clock: MockClock) -> None:
+    digest = sha256(b"sk-gw-shown-once").hexdigest()
+    async with running(keys(f'label = "ann"\nsha256 = "{digest}"')) as it:
+        assert (await ask(it, "gpt-4o", "sk-gw-shown-once")).status == 200
+        assert (await ask(it, "gpt-4o", "sk-gw-shown-twice")).status == 401
+        assert [line["client"] for line in it.logged("request")] == ["ann", ""]
+        assert not any("sk-gw-" in line for line in it.lines)
