@@ -6,7 +6,7 @@ that has begun keeps the app, and with it the Settled, that it began with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -42,6 +42,7 @@ from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
 from gateway.providers.known_models import KnownModels
 from gateway.siblings import FIGURES, Siblings
+from gateway.telemetry.exposition import Form, expose
 from gateway.telemetry.merge import merge
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
@@ -136,7 +137,6 @@ class Settled:
             config.server.cors_origins,
             wall_clock=world.wall_clock,
         )
-        siblings = ground.siblings
         return Services(
             models=ModelServices(
                 router=ground.actors,
@@ -155,9 +155,7 @@ class Settled:
             catalogue=self.catalog,
             providers=self._listed_providers,
             vitals=ground.vitals,
-            scrape=ground.metrics.scrape,
-            scrape_all=None if siblings is None else partial(self._scrape_all, siblings),
-            run_in_thread=world.run_in_thread,
+            scrape=self._scrape,
             wall_clock=world.wall_clock,
             metrics_door=TokenDoor(config.metrics_token),
             admin_door=AdminDoor(config.admin_token),
@@ -168,9 +166,16 @@ class Settled:
             hot_routes=config.server.hot_routes,
         )
 
-    async def _scrape_all(self, siblings: Siblings) -> Callable[[], tuple[bytes, str]]:
-        told = await siblings.ask_all(FIGURES)
-        return partial(merge, self._ground.worker, self._ground.metrics.now(), told)
+    async def _scrape(self, accept: bytes) -> tuple[bytes, str]:
+        """The figures of all workers, with exemplars for who can read them."""
+        metrics, siblings = self._ground.metrics, self._ground.siblings
+        form = Form.OPENMETRICS if metrics.exemplars and b"application/openmetrics-text" in accept else Form.TEXT
+        if siblings is None:
+            parts = iter(metrics.now().collect())
+        else:
+            told = await siblings.ask_all(FIGURES)
+            parts = await merge(self._ground.worker, metrics.now(), told)
+        return await expose(parts, form), form.value
 
     def _counts(self, model: str, dialect: str) -> bool:
         """Never where a fallback stands in for a provider without a key: its tokens are others."""

@@ -27,7 +27,7 @@ from gateway.siblings import (
     ResponseQuestion,
 )
 from gateway.store.responses import ResponseStore
-from gateway.world import Listener, RunInThread, World
+from gateway.world import Listener, World
 
 _read_question = msgspec.json.Decoder(ResponseQuestion).decode
 _read_given = msgspec.json.Decoder(Given).decode
@@ -35,19 +35,18 @@ _read_given = msgspec.json.Decoder(Given).decode
 
 def sibling_app(
     *,
-    figures: Callable[[], Callable[[], bytes]],
+    figures: Callable[[], Awaitable[bytes]],
     actors: Handler,
     spend: Handler,
     requests: Handler,
     obey: Callable[[Given], Awaitable[str]],
     store: ResponseStore,
     background: BackgroundResponses,
-    run_in_thread: RunInThread,
 ) -> AsgiApp:
-    """Only siblings reach it, so that it asks for no key; `figures` are read on the loop and rendered in a thread."""
+    """Only siblings reach it, so that it asks for no key."""
 
     async def tell_figures(_request: Request) -> Answer:
-        return Answer(200, [], await run_in_thread(figures()))
+        return Answer(200, [], await figures())
 
     async def take_order(request: Request) -> Answer:
         return Answer(200, [], (await obey(_read_given(await _body(request)))).encode())

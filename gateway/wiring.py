@@ -7,7 +7,6 @@ run in one process.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -86,7 +85,12 @@ class Gateway:
             siblings=self._siblings,
         )
         ledger = self.accounting.ledger
-        self.metrics = Metrics(lambda model: self.catalog.known(model), self.actors.figures, ledger.costs)
+        self.metrics = Metrics(
+            lambda model: self.catalog.known(model),
+            self.actors.figures,
+            ledger.costs,
+            exemplars=config.metrics.exemplars,
+        )
         self.observer = Observer(self.logs, self.metrics, ledger.bill)
         self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
         # Files are read now, so that one that is not there is told at once and not to the first client.
@@ -217,6 +221,7 @@ class Gateway:
         self.logs.set_levels(config.log.level, config.log.levels)
         self.observer.speak_through(self.logs)
         self.ingress.limit = config.memory.ingress_mb * MEGABYTE
+        self.metrics.exemplars = config.metrics.exemplars
         router = self.actors.router()
         if router is not None:
             router.configure(router_settings(config))
@@ -376,14 +381,13 @@ class Gateway:
 
     def _sibling_spec(self, place: Place) -> ChildSpec:
         app = sibling_app(
-            figures=lambda: partial(tell, self.metrics.now()),
+            figures=lambda: tell(self.metrics.now()),
             spend=self.accounting.show_own_spend,
             actors=self.console.own_actors,
             requests=self.console.own_requests,
             obey=self.console.desk.obey,
             store=self.sharing.responses,
             background=self._background,
-            run_in_thread=self.world.run_in_thread,
         )
         return ChildSpec(
             SIBLINGS,

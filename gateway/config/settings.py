@@ -162,6 +162,8 @@ class Log(Section, frozen=True, kw_only=True):
 
 class Metrics(Section, frozen=True, kw_only=True):
     token_env: OptionalVariable = ""
+    exemplars: bool = False
+    """Whether histograms name traces, for servers that ask for OpenMetrics."""
 
 
 class Traces(Section, frozen=True, kw_only=True):

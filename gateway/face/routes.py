@@ -93,7 +93,7 @@ def operator_routes(services: Services) -> list[Route]:
     """For those who run the gateway: not API requests, so they leave no records."""
     reporting = quiet(services.models.reporting)
     health = Health(services.vitals)
-    metrics = MetricsPage(services.scrape, services.run_in_thread, services.metrics_door, services.scrape_all)
+    metrics = MetricsPage(services.scrape, services.metrics_door)
     return [
         Route("GET", "/health", ApiEndpoint("health", health.show, reporting)),
         Route("GET", "/health/ready", ApiEndpoint("health", health.show_ready, reporting)),

@@ -10,11 +10,10 @@ from gateway.face.admin_door import AdminDoor
 from gateway.face.auth import TokenDoor
 from gateway.face.background import BackgroundResponses
 from gateway.face.health import Vitals
-from gateway.face.metrics_route import Scrape, ScrapeAll
+from gateway.face.metrics_route import Scrape
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import Catalogue, ListedProvider
 from gateway.face.response_life import ResponseLife
-from gateway.world import RunInThread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,6 @@ class Services:
     providers: Callable[[], Sequence[ListedProvider]]
     vitals: Vitals
     scrape: Scrape
-    run_in_thread: RunInThread
     wall_clock: Callable[[], float]
     metrics_door: TokenDoor
     admin_door: AdminDoor
@@ -38,8 +36,6 @@ class Services:
     """The admin API; the door is kept here."""
     body_limit_bytes: int
     body_progress_s: float
-    scrape_all: ScrapeAll | None = None
-    """None where this is the only worker."""
     cors_origins: Sequence[str] = ()
     """Whose pages may be clients; "*": everybody's."""
     hot_routes: bool = True

@@ -1,20 +1,23 @@
 """Metric families whose children are plain numbers: what prometheus_client's would be without their locks.
 
 One event loop counts, so an increment needs no lock: a request's eight updates cost 1 µs here with their look-up,
-against 5 µs with prometheus_client's own children without it. A scrape in another thread copies each dictionary in one
-step; a histogram's sum may lag its buckets by the one observation that is being made.
+against 5 µs with prometheus_client's own children without it. A scrape is read in parts of bounded size, with turns for
+others between them; within one child all figures are of one moment.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Generic, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.samples import Exemplar
 
+PART_SAMPLES = 256
+"""About how many samples of a family are read at once: half a millisecond's work, written out included."""
 MAX_CHILDREN = 5000
 """Label combinations a family holds; all further ones count under labels that say `other`."""
 OTHER = "other"
@@ -34,16 +37,24 @@ class Cell:
 class Buckets:
     """A histogram's numbers: how many observations fell between two bounds, and their sum."""
 
-    __slots__ = ("bounds", "counts", "sum")
+    __slots__ = ("bounds", "counts", "exemplars", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
+        self.exemplars: dict[int, Exemplar] | None = None
+        """Of each bucket the last observation that has a trace."""
 
     def observe(self, value: float) -> None:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+    def exemplify(self, value: float, trace: str) -> None:
+        """Beside `observe`: the trace in which this value was seen."""
+        if self.exemplars is None:
+            self.exemplars = {}
+        self.exemplars[bisect_left(self.bounds, value)] = Exemplar({"trace_id": trace}, value)
 
 
 class Family(Generic[Child]):
@@ -69,6 +80,20 @@ class Family(Generic[Child]):
         """All children by their label values, as they stand now."""
         return self._children.copy()
 
+    def parts(self) -> Iterator[Metric]:
+        """The family in pieces of bounded size, each of which is read when it is asked for; at least one."""
+        children = iter(self.children().items())
+        most = max(1, PART_SAMPLES // self.samples_a_child)
+        part = list(islice(children, most))
+        yield self._metric(part)
+        while part := list(islice(children, most)):
+            yield self._metric(part)
+
+    samples_a_child = 1
+
+    def _metric(self, children: Iterable[tuple[tuple[str, ...], Child]]) -> Metric:
+        raise NotImplementedError
+
 
 class Counters(Family[Cell]):
     """Numbers that only grow; the exposition appends `_total` to the name where it is missing."""
@@ -76,9 +101,9 @@ class Counters(Family[Cell]):
     def __init__(self, name: str, text: str, labels: tuple[str, ...]) -> None:
         super().__init__(name, text, labels, Cell)
 
-    def collect(self) -> Metric:
+    def _metric(self, children: Iterable[tuple[tuple[str, ...], Cell]]) -> Metric:
         metric = CounterMetricFamily(self.name, self.text, labels=self.labels)
-        for values, cell in self.children().items():
+        for values, cell in children:
             metric.add_metric(values, cell.value)
         return metric
 
@@ -89,9 +114,9 @@ class Gauges(Family[Cell]):
     def __init__(self, name: str, text: str, labels: tuple[str, ...]) -> None:
         super().__init__(name, text, labels, Cell)
 
-    def collect(self) -> Metric:
+    def _metric(self, children: Iterable[tuple[tuple[str, ...], Cell]]) -> Metric:
         metric = GaugeMetricFamily(self.name, self.text, labels=self.labels)
-        for values, cell in self.children().items():
+        for values, cell in children:
             metric.add_metric(values, cell.value)
         return metric
 
@@ -103,10 +128,19 @@ class Histograms(Family[Buckets]):
         self.bounds = tuple(bounds)
         super().__init__(name, text, labels, lambda: Buckets(self.bounds))
         self._names = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
+        self.samples_a_child = len(self._names) + 2
 
-    def collect(self) -> Metric:
+    def _metric(self, children: Iterable[tuple[tuple[str, ...], Buckets]]) -> Metric:
         metric = HistogramMetricFamily(self.name, self.text, labels=self.labels)
-        for values, buckets in self.children().items():
-            upto = accumulate(buckets.counts.copy())
-            metric.add_metric(values, list(zip(self._names, upto, strict=True)), buckets.sum)
+        for values, buckets in children:
+            labels = dict(zip(self.labels, values, strict=True))
+            exemplars = buckets.exemplars or {}
+            count = 0
+            for at, more in enumerate(buckets.counts):
+                count += more
+                metric.add_sample(
+                    f"{self.name}_bucket", {**labels, "le": self._names[at]}, count, exemplar=exemplars.get(at)
+                )
+            metric.add_sample(f"{self.name}_count", labels, count)
+            metric.add_sample(f"{self.name}_sum", labels, buckets.sum)
         return metric

@@ -1,20 +1,23 @@
 """One scrape of several workers: counters and histograms add up, gauges where a sum means something.
 
-A gauge whose sum means nothing (a breaker's state) keeps each worker's value beside its name.
+A gauge whose sum means nothing (a breaker's state) keeps each worker's value beside its name. Everything is done part
+by part, with a turn for others between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
-from prometheus_client import generate_latest
+import trio
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
+from gateway.telemetry.families import PART_SAMPLES
 from gateway.telemetry.metrics import IN_FLIGHT, MAILBOX_DEPTHS, MEMORY, WAITING
 
 ADDED_UP: Final = frozenset({IN_FLIGHT[0], WAITING[0], MEMORY[0], MAILBOX_DEPTHS[0]})
@@ -26,6 +29,7 @@ class _Sample(msgspec.Struct, array_like=True):
     name: str
     labels: dict[str, str]
     value: float
+    exemplar: tuple[dict[str, str], float] | None = None
 
 
 class _Family(msgspec.Struct, array_like=True):
@@ -36,52 +40,86 @@ class _Family(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(list[_Family]).decode
+_decode = msgspec.json.Decoder(_Family).decode
 
 
-def tell(metrics: Collector) -> bytes:
-    """A worker's figures as its siblings read them."""
-    return _encode(list(_families(metrics)))
+async def tell(metrics: Collector) -> bytes:
+    """A worker's figures as its siblings read them: a line a part."""
+    lines: list[bytes] = []
+    for family in _families(metrics):
+        lines.append(_encode(family))
+        await trio.lowlevel.checkpoint()
+    return b"\n".join(lines)
 
 
-def merge(worker: str, metrics: Collector, told: Mapping[str, bytes | None]) -> tuple[bytes, str]:
-    """The exposition of this worker and its siblings, and its content type; None for who did not answer."""
-    parts = {worker: list(_families(metrics))}
-    parts |= {name: _decode(figures) for name, figures in told.items() if figures is not None}
-    return generate_latest(_Merged(parts, [name for name in told if name not in parts])), CONTENT_TYPE_PLAIN_0_0_4
+async def merge(worker: str, metrics: Collector, told: Mapping[str, bytes | None]) -> Iterator[Metric]:
+    """The parts of what this worker and its siblings have counted; None for who did not answer."""
+    sums = _Sums()
+    for family in _families(metrics):
+        sums.add(worker, family)
+        await trio.lowlevel.checkpoint()
+    for name, figures in told.items():
+        for line in (figures or b"").splitlines():
+            sums.add(name, _decode(line))
+            await trio.lowlevel.checkpoint()
+    up = GaugeMetricFamily(*UP, labels=("worker",))
+    for name in sorted({worker, *told}):
+        up.add_metric((name,), float(name == worker or told[name] is not None))
+    return _followed_by(sums.parts(), up)
 
 
-class _Merged(Collector):
-    def __init__(self, parts: Mapping[str, Iterable[_Family]], absent: Iterable[str]) -> None:
-        self._parts = parts
-        self._absent = absent
-
-    def collect(self) -> Iterator[Metric]:
-        yield from _added(self._parts)
-        up = GaugeMetricFamily(*UP, labels=("worker",))
-        for name in sorted([*self._parts, *self._absent]):
-            up.add_metric((name,), float(name in self._parts))
-        yield up
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+"""A sample's name and labels."""
 
 
-def _added(parts: Mapping[str, Iterable[_Family]]) -> Iterator[Metric]:
-    metrics: dict[str, Metric] = {}
-    sums: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
-    for worker, families in parts.items():
-        for family in families:
-            metrics.setdefault(family.name, Metric(family.name, family.text, family.kind))
-            own = {} if family.kind != "gauge" or family.name in ADDED_UP else {"worker": worker}
-            values = sums.setdefault(family.name, {})
-            for name, labels, value in map(msgspec.structs.astuple, family.samples):
-                key = name, tuple({**labels, **own}.items())
-                values[key] = values.get(key, 0.0) + value
-    for family_name, metric in metrics.items():
-        for (name, labels), value in sums[family_name].items():
-            metric.add_sample(name, dict(labels), value)
-        yield metric
+class _Sums:
+    """What has been added up so far, family by family in the order in which they first came."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, _Family] = {}
+        self._values: dict[str, dict[_Key, float]] = {}
+        self._exemplars: dict[_Key, Exemplar] = {}
+
+    def add(self, worker: str, family: _Family) -> None:
+        self._families.setdefault(family.name, family)
+        own = {} if family.kind != "gauge" or family.name in ADDED_UP else {"worker": worker}
+        values = self._values.setdefault(family.name, {})
+        for sample in family.samples:
+            key = sample.name, tuple({**sample.labels, **own}.items())
+            values[key] = values.get(key, 0.0) + sample.value
+            if sample.exemplar is not None:
+                self._exemplars[key] = Exemplar(*sample.exemplar)
+
+    def parts(self) -> Iterator[Metric]:
+        for name, family in self._families.items():
+            values = iter(self._values[name].items())
+            part = list(islice(values, PART_SAMPLES))
+            yield self._metric(family, part)
+            while part := list(islice(values, PART_SAMPLES)):
+                yield self._metric(family, part)
+
+    def _metric(self, family: _Family, values: Iterable[tuple[_Key, float]]) -> Metric:
+        metric = Metric(family.name, family.text, family.kind)
+        for key, value in values:
+            name, labels = key
+            metric.add_sample(name, dict(labels), value, exemplar=self._exemplars.get(key))
+        return metric
+
+
+def _followed_by(parts: Iterator[Metric], last: Metric) -> Iterator[Metric]:
+    yield from parts
+    yield last
 
 
 def _families(metrics: Collector) -> Iterator[_Family]:
     for metric in metrics.collect():
-        samples = [_Sample(sample.name, dict(sample.labels), sample.value) for sample in metric.samples]
+        samples = [
+            _Sample(
+                sample.name,
+                dict(sample.labels),
+                sample.value,
+                None if sample.exemplar is None else (dict(sample.exemplar.labels), sample.exemplar.value),
+            )
+            for sample in metric.samples
+        ]
         yield _Family(metric.name, metric.documentation, metric.type, samples)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -148,6 +147,12 @@ class RequestSeries:
         self.cached.value += usage.cached
         self.reasoning.value += usage.reasoning
 
+    def exemplify(self, total_s: float, first_token_s: float | None, trace: str) -> None:
+        """Names the trace in which these times were seen."""
+        self.duration.exemplify(total_s, trace)
+        if first_token_s is not None:
+            self.first_token.exemplify(first_token_s, trace)
+
 
 class Metrics(Collector):
     """All of one gateway's metrics. Counting belongs to the event loop's thread.
@@ -156,7 +161,16 @@ class Metrics(Collector):
     reads the actors and `costs` the ledger, on the event loop's thread too.
     """
 
-    def __init__(self, known: Callable[[str], bool], snapshot: Snapshot = tuple, costs: Costs = tuple) -> None:
+    def __init__(
+        self,
+        known: Callable[[str], bool],
+        snapshot: Snapshot = tuple,
+        costs: Costs = tuple,
+        *,
+        exemplars: bool = False,
+    ) -> None:
+        self.exemplars = exemplars
+        """Whether histograms name traces in which their values were seen."""
         self._known = known
         self._snapshot = snapshot
         self._costs = costs
@@ -236,22 +250,13 @@ class Metrics(Collector):
             return model
         return OTHER if model else NOBODY
 
-    def scrape(self) -> Callable[[], tuple[bytes, str]]:
-        """Reads the actors now, on the loop; what it returns renders body and content type, safely in a thread."""
-        now = self.now()
-        return lambda: (generate_latest(now), CONTENT_TYPE_PLAIN_0_0_4)
-
     def now(self) -> Collector:
-        """The figures with the actors' of this moment; to be collected anywhere."""
+        """The figures, with the actors' and the ledger's of this moment."""
         costs = [cost._replace(model=self.model_label(cost.model)) for cost in self._costs()]
         return _Scrape(self.registry, tuple(self._snapshot()), costs)
 
-    def render(self) -> tuple[bytes, str]:
-        """The exposition and its content type, at once."""
-        return self.scrape()()
-
     def collect(self) -> Iterator[Metric]:
-        """For the registry: everything that is counted as it happens."""
+        """For the registry: everything that is counted as it happens, in parts of bounded size."""
         for counters in (
             self._requests,
             self._tokens,
@@ -260,9 +265,9 @@ class Metrics(Collector):
             self._retries,
             self._spans,
         ):
-            yield counters.collect()
-        yield self._breaker_states.collect()
-        yield self._store_mode.collect()
+            yield from counters.parts()
+        yield from self._breaker_states.parts()
+        yield from self._store_mode.parts()
         for histograms in (
             self._durations,
             self._first_tokens,
@@ -270,7 +275,7 @@ class Metrics(Collector):
             self._disconnects,
             self._store_seconds,
         ):
-            yield histograms.collect()
+            yield from histograms.parts()
 
     def _make_series(self, labels: RequestLabels) -> RequestSeries:
         provider, model, endpoint = labels.provider, labels.model, labels.endpoint

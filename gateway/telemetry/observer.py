@@ -302,6 +302,8 @@ class Observer:
             series.first_token.observe(times.first_token_s)
         if usage is not None:
             series.count_tokens(usage)
+        if self._metrics.exemplars and record.trace is not None and record.trace.sampled:
+            series.exemplify(times.total_s, times.first_token_s, record.trace.name)
 
     def _count_other_tokens(self, attempts: list[Attempt], answering: Attempt | None) -> None:
         """Those of attempts whose answer nobody got: each counts under its own name."""

@@ -23,6 +23,7 @@ from actors.attempt import Attempt, Outcome
 from actors.errors import Failure
 from gateway.dialects.envelope import CallNotes, ModelRequest
 from gateway.errors import UpstreamError
+from gateway.money import NANO
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, upstream_since
 from gateway.telemetry.trace_context import Trace
@@ -315,6 +316,8 @@ def _learned(attempt: Attempt, notes: CallNotes | None) -> Attributes:
         attributes["gateway.upstream_request_id"] = _text(notes.upstream_request_id)
     if attempt.content_at is not None and attempt.sent_at is not None:
         attributes["gen_ai.response.time_to_first_chunk"] = attempt.content_at - attempt.sent_at
+    if notes.cost is not None:
+        attributes["gateway.cost_usd"] = notes.cost / NANO
     usage = notes.usage
     if usage is not None:
         attributes["gen_ai.usage.input_tokens"] = usage.prompt

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn
 
 import trio
 
@@ -47,7 +47,6 @@ JSON_FIELD = (b"content-type", b"application/json")
 EVENTS_FIELD = (b"content-type", b"text/event-stream")
 
 Play = Callable[[Call], Awaitable[Answered]]
-T = TypeVar("T")
 
 
 def start_attempt(call: Call, *, provider: str = "openai", model: str = "gpt-4o-2024-08-06") -> Attempt:
@@ -237,8 +236,8 @@ async def touch(request: Request) -> Answer:
     return Answer(200, [JSON_FIELD], b"{}")
 
 
-async def run_inline(function: Callable[[], T]) -> T:
-    return function()
+async def _scrape(accept: bytes) -> tuple[bytes, str]:
+    return b"gateway_in_flight 1\n", "text/plain; version=0.0.4"
 
 
 def unshared() -> Ownership:
@@ -295,8 +294,7 @@ class House:
                 ListedProvider("anthropic", "anthropic", ("ANTHROPIC_API_KEY",)),
             ],
             vitals=self.vitals,
-            scrape=lambda: lambda: (b"gateway_in_flight 1\n", "text/plain; version=0.0.4"),
-            run_in_thread=run_inline,
+            scrape=_scrape,
             wall_clock=lambda: 1_754_667_655.0,
             metrics_door=TokenDoor(metrics_token),
             admin_door=AdminDoor(admin_token),

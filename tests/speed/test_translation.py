@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterator
 from statistics import median
 
 import pytest
@@ -24,17 +22,6 @@ from bench.translation import (
     providers,
 )
 from gateway.calls.translation import STEPS_A_TURN
-from gateway.serve import spare_the_collector
-
-
-@pytest.fixture
-def spared_collector() -> Iterator[None]:
-    """What the tests have imported is not looked through again and again, as in the gateway itself."""
-    thresholds = gc.get_threshold()
-    spare_the_collector()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*thresholds)
 
 
 async def test_translation_costs_little_on_top_of_a_pass_through(spared_collector: None) -> None:

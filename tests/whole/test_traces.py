@@ -103,6 +103,7 @@ async def test_a_request_is_a_tree_of_server_attempt_and_client(autojump_clock: 
             "gen_ai.usage.input_tokens": 9,
             "gen_ai.usage.output_tokens": 3,
             "gateway.connect_s": 0,
+            "gateway.cost_usd": 5.25e-05,
             "server.address": "openai.test",
             "server.port": 80,
         }

@@ -1,0 +1,66 @@
+"""What a scrape may do to everybody else: nothing that is felt, however many series there are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from gateway.telemetry.exposition import expose
+from gateway.telemetry.merge import merge, tell
+from gateway.telemetry.metrics import Metrics, RequestLabels
+
+SERIES = 5_000
+STALL_S = 0.005
+"""Promised; a busy machine may take ten times as long."""
+
+
+def crowded() -> Metrics:
+    """So many series of counters and of histograms' samples together."""
+    metrics = Metrics(lambda model: True)
+    for number in range(SERIES // 21):  # a counter's sample, fifteen of a histogram's and a sum, four of tokens
+        series = metrics.series(RequestLabels("openai", f"model-{number}", "chat/completions", 200, False))
+        series.requests.value += 1
+        series.duration.observe(number)
+    return metrics
+
+
+async def longest_stall_of(work: Callable[[], Awaitable[None]]) -> float:
+    """What others wait at most; in CPU time, since the machine's other processes are not the scrape's fault."""
+    longest, done = 0.0, False
+
+    async def take_turns() -> None:
+        nonlocal longest
+        while not done:
+            began = time.thread_time()
+            await trio.lowlevel.checkpoint()
+            longest = max(longest, time.thread_time() - began)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_turns)
+        await work()
+        done = True
+    return longest
+
+
+async def test_a_scrape_of_5000_series_stalls_nobody(spared_collector: None) -> None:
+    """Alone, told to a sibling, and merged of three workers."""
+    metrics = crowded()
+    told = await tell(metrics)
+
+    async def alone() -> None:
+        body = await expose(metrics.now().collect())
+        assert 0.9 * SERIES < len(body.splitlines()) < 1.1 * SERIES
+
+    async def siblings() -> None:
+        assert await tell(metrics) == told
+
+    async def merged() -> None:
+        body = await expose(await merge("0", metrics.now(), {"1": told, "2": told}))
+        assert (
+            b'llm_request_total{provider="openai",model="model-7",endpoint="chat/completions",status="200"} 3.0' in body
+        )
+
+    for scrape in (alone, siblings, merged):
+        assert min([await longest_stall_of(scrape) for _ in range(3)]) <= 10 * STALL_S, scrape.__name__
