@@ -13,8 +13,12 @@ import msgspec
 
 from actors.admission import ProviderSettings
 from actors.letters import Call, Clock
-from gateway.admin.actors import ActorsPage
+from gateway.admin.actors import ActorsPage, actors_of
 from gateway.admin.asking import json_answer
+from gateway.admin.events import EventsEndpoint
+from gateway.admin.feed import Feed
+from gateway.admin.happenings import happening_of
+from gateway.admin.lookout import MOST_REQUESTS, Lookout, Snapshot, Traffic
 from gateway.admin.order_desk import INTAKES, OrderDesk
 from gateway.admin.orders import Given
 from gateway.admin.reload import ReloadEndpoint, ReloadSettings
@@ -22,9 +26,11 @@ from gateway.admin.requests import InFlight, RequestsEndpoint
 from gateway.admin.settings_page import SettingsPage
 from gateway.config import Config
 from gateway.exchange import AdminEndpoint, Answer, Handler, Request
-from gateway.siblings import ACTORS, ORDERS, REQUESTS, Siblings
+from gateway.face.health import Vitals
+from gateway.siblings import ACTORS, ORDERS, REQUESTS, WATCH, Siblings
 from gateway.steward import RESTART_S, Steward
 from gateway.telemetry.logs import Logs
+from gateway.telemetry.metrics import Metrics
 from gateway.tree import ActorTree
 
 MARGIN_S: Final = 1.0
@@ -42,22 +48,39 @@ class Console:
         worker: str,
         version: str,
         clock: Clock,
+        wall_clock: Callable[[], float],
+        life: str,
+        vitals: Vitals,
+        metrics: Metrics,
         siblings: Siblings | None,
         configured: Callable[[str], ProviderSettings | None],
         on_levels: Callable[[], None],
     ) -> None:
-        """`configured` and `on_levels` as Steward has them."""
+        """`configured` and `on_levels` as Steward has them; `life` is this process's alone."""
         self._actors = actors
         self._logs = logs
         self._siblings = siblings
         self.steward = Steward(actors, logs, configured=configured, on_levels=on_levels)
         self.desk = OrderDesk(
             self.steward.carry_out,
-            self._note,
+            note=self._note,
+            note_obeyed=self._log_order,
             worker=worker,
             tell_siblings=None if siblings is None else partial(_tell, siblings),
         )
-        in_flight = InFlight(self._calls, clock, worker)
+        self._in_flight = in_flight = InFlight(self._calls, clock, worker)
+        self._life = life
+        self._vitals = vitals
+        self._metrics = metrics
+        self.feed = Feed(worker, wall_clock)
+        self.lookout = Lookout(
+            self._look,
+            self.feed,
+            clock=clock,
+            wall_clock=wall_clock,
+            ask_siblings=None if siblings is None else partial(_ask_to_watch, siblings),
+        )
+        self._events = EventsEndpoint(self.feed, self.lookout, clock)
         ask = None if siblings is None else siblings.ask_all
         self._all_actors = ActorsPage(
             actors.looks, worker=worker, version=version, ask_siblings=None if ask is None else partial(ask, ACTORS)
@@ -75,6 +98,7 @@ class Console:
             AdminEndpoint("GET", "/admin/actors", self._all_actors.show_all),
             AdminEndpoint("GET", "/admin/actors/<name>", self._all_actors.show_one),
             AdminEndpoint("POST", "/admin/actors/<name>/restart", desk.restart),
+            AdminEndpoint("GET", "/admin/events", self._events),
             AdminEndpoint("GET", "/admin/requests", self._all_requests.show),
             AdminEndpoint("DELETE", "/admin/requests/<id>", desk.cancel),
             *(AdminEndpoint("POST", f"{provider}/{word}", desk.set_intake) for word in INTAKES),
@@ -86,6 +110,31 @@ class Console:
             AdminEndpoint("POST", "/admin/reload", ReloadEndpoint(lambda: self.reload_settings, self._note)),
         ]
 
+    def watch(self, event: object) -> None:
+        """Takes a fact of an actor's; Observer.watch."""
+        if (told := happening_of(event)) is not None:
+            self.feed.state(*told)
+
+    def store_moved(self, before: str, after: str, because: str) -> None:
+        """The shared store came or went."""
+        self.feed.state("store", {"before": before, "after": after, "because": because})
+
+    def _look(self) -> Snapshot:
+        vitals, page = self._vitals, self._in_flight.page(MOST_REQUESTS)
+        return Snapshot(
+            worker=vitals.worker,
+            life=self._life,
+            version=vitals.version,
+            phase=vitals.phase,
+            uptime_s=vitals.uptime_s,
+            memory_bytes=vitals.memory_bytes,
+            store=vitals.store_mode,
+            actors=actors_of(self._actors.looks()),
+            requests=page.requests,
+            in_flight=page.total,
+            traffic={provider: Traffic(*of) for provider, of in self._metrics.traffic().items()},
+        )
+
     async def _show_levels(self, _request: Request) -> Answer:
         level, levels = self._logs.levels
         return json_answer({"level": level, "levels": levels})
@@ -94,8 +143,16 @@ class Console:
         router = self._actors.router()
         return [] if router is None else router.calls()
 
-    def _note(self, by: str, what: Mapping[str, Any]) -> None:
+    def _log_order(self, by: str, what: Mapping[str, Any]) -> None:
         self._logs.get("gateway.admin").warning("operator's order", by=by, what=what)
+
+    def _note(self, by: str, what: Mapping[str, Any]) -> None:
+        self._log_order(by, what)
+        self.feed.state("order", {"by": by, **what})
+
+
+async def _ask_to_watch(siblings: Siblings, heard: Mapping[str, int]) -> Mapping[str, bytes | None]:
+    return await siblings.ask_each({name: f"{WATCH}?{heard.get(name, 0)}" for name in siblings.names})
 
 
 async def _tell(siblings: Siblings, given: Given, only: str | None) -> Mapping[str, str | None]:

@@ -24,6 +24,7 @@ from gateway.siblings import (
     REQUESTS,
     RUNS,
     SPENT,
+    WATCH,
     ResponseQuestion,
 )
 from gateway.store.responses import ResponseStore
@@ -40,6 +41,7 @@ def sibling_app(
     spend: Handler,
     requests: Handler,
     obey: Callable[[Given], Awaitable[str]],
+    watch: Callable[[int], bytes],
     store: ResponseStore,
     background: BackgroundResponses,
 ) -> AsgiApp:
@@ -50,6 +52,9 @@ def sibling_app(
 
     async def take_order(request: Request) -> Answer:
         return Answer(200, [], (await obey(_read_given(await _body(request)))).encode())
+
+    async def tell_watcher(request: Request) -> Answer:
+        return Answer(200, [], watch(int(request.query)))
 
     async def tell_kept(request: Request) -> Answer:
         question = await _question(request)
@@ -74,6 +79,7 @@ def sibling_app(
         ("GET", SPENT): spend,
         ("GET", REQUESTS): requests,
         ("POST", ORDERS): take_order,
+        ("GET", WATCH): tell_watcher,
         ("POST", KEPT): tell_kept,
         ("POST", DELETE): delete,
         ("POST", RUNS): tell_whether_it_runs,

@@ -26,7 +26,7 @@ CANCEL_S: Final = 5.0
 """A cancelled response has its end written into the store first."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 FIGURES, ACTORS, SPENT = "/figures", "/actors", "/spent"
-REQUESTS, ORDERS = "/requests", "/orders"
+REQUESTS, ORDERS, WATCH = "/requests", "/orders", "/watch"
 KEPT, DELETE = "/responses/kept", "/responses/delete"
 RUNS, CANCEL = "/responses/runs", "/responses/cancel"
 
@@ -65,6 +65,18 @@ class Siblings:
         async with trio.open_nursery() as nursery:
             for name in self.names:
                 nursery.start_soon(ask, name)
+        return said
+
+    async def ask_each(self, paths: Mapping[str, str]) -> Mapping[str, bytes | None]:
+        """The same, with a path of its own for each."""
+        said: dict[str, bytes | None] = dict.fromkeys(paths)
+
+        async def ask(name: str, path: str) -> None:
+            said[name] = await self._ask(name, b"GET", path, b"", ASK_S)
+
+        async with trio.open_nursery() as nursery:
+            for name, path in paths.items():
+                nursery.start_soon(ask, name, path)
         return said
 
     async def tell_all(self, path: str, body: bytes, *, only: str | None, limit_s: float) -> Mapping[str, bytes | None]:

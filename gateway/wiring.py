@@ -116,10 +116,15 @@ class Gateway:
             worker=worker,
             version=__version__,
             clock=world.clock,
+            wall_clock=world.wall_clock,
+            life=str(world.wall_clock()),
+            vitals=self,
+            metrics=self.metrics,
             siblings=siblings,
             configured=self._configured,
             on_levels=lambda: self.observer.speak_through(self.logs),
         )
+        self.observer.watch = self.console.watch
         self._ground = Ground(
             world=world,
             worker=worker,
@@ -246,6 +251,7 @@ class Gateway:
     def drain(self) -> None:
         """No new connections; `run` returns when the last request is over or the grace is."""
         self._draining = True
+        self.console.feed.close()
         root = self.actors.root
         front = None if root is None else root.current(FACE)
         if isinstance(front, Front):
@@ -291,9 +297,7 @@ class Gateway:
             ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
             # Before those whose requests it tells of, so that it ends after them.
             *([] if self._tracing is None else [self._tracing.child()]),
-            *self.sharing.children(
-                StoreReports(on_moved=self.observer.store_moved, on_answered=self.observer.store_answered)
-            ),
+            *self.sharing.children(StoreReports(on_moved=self._store_moved, on_answered=self.observer.store_answered)),
             *self.accounting.children(),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
@@ -303,6 +307,10 @@ class Gateway:
             *([] if self._place is None else [self._sibling_spec(self._place)]),
             ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
+
+    def _store_moved(self, before: str, after: str, because: str) -> None:
+        self.observer.store_moved(before, after, because)
+        self.console.store_moved(before, after, because)
 
     def _memory_monitor(self) -> MemoryMonitor:
         threshold = self.config.memory.threshold_mb * MEGABYTE
@@ -386,6 +394,7 @@ class Gateway:
             actors=self.console.own_actors,
             requests=self.console.own_requests,
             obey=self.console.desk.obey,
+            watch=self.console.lookout.answer,
             store=self.sharing.responses,
             background=self._background,
         )

@@ -25,7 +25,7 @@ class _Mailbox(msgspec.Struct):
     refused: int
 
 
-class _Actor(msgspec.Struct):
+class Actor(msgspec.Struct):
     """What is promised of an ActorLook."""
 
     name: str
@@ -41,10 +41,15 @@ class _Actor(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
-    actors: list[_Actor]
+    actors: list[Actor]
     worker: str
     version: str
     absent: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+def actors_of(tree: Sequence[ActorLook]) -> list[Actor]:
+    """As they are shown."""
+    return msgspec.convert(tree, list[Actor], from_attributes=True)
 
 
 AskSiblings = Callable[[], Awaitable[Mapping[str, bytes | None]]]
@@ -81,8 +86,7 @@ class ActorsPage:
         return json_answer(page)
 
     async def _page(self) -> _Page:
-        actors = msgspec.convert(self._tree(), list[_Actor], from_attributes=True)
-        page = _Page(actors, self._worker, self._version)
+        page = _Page(actors_of(self._tree()), self._worker, self._version)
         if self._ask_siblings is not None:
             self._add(page, await self._ask_siblings())
         return page

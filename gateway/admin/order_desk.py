@@ -42,9 +42,19 @@ Note = Callable[[str, Mapping[str, Any]], None]
 class OrderDesk:
     """The handlers of everything that changes anything."""
 
-    def __init__(self, carry_out: CarryOut, note: Note, *, worker: str, tell_siblings: TellSiblings | None) -> None:
+    def __init__(
+        self,
+        carry_out: CarryOut,
+        *,
+        note: Note,
+        note_obeyed: Note,
+        worker: str,
+        tell_siblings: TellSiblings | None,
+    ) -> None:
+        """`note_obeyed` takes what was ordered at another worker, which has noted it."""
         self._carry_out = carry_out
         self._note = note
+        self._note_obeyed = note_obeyed
         self._worker = worker
         self._tell_siblings = tell_siblings
 
@@ -86,6 +96,7 @@ class OrderDesk:
         outcome = said.get(str(number), "")
         if outcome != DONE and outcome is not None:
             raise NotFound(f"No request in flight has the id '{order.id}'.")
+        self._note(by, _plain(order))
         return self._answer(order, by, {str(number): outcome or ABSENT})
 
     # Among workers.
@@ -96,7 +107,7 @@ class OrderDesk:
             await self._carry_out(given.order)
         except Failure as failure:
             return describe(failure).message
-        self._note(given.by, _plain(given.order))
+        self._note_obeyed(given.by, _plain(given.order))
         return DONE
 
     async def _for_provider(self, request: Request, kind: type[Any]) -> Any:

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from gateway.dialects.envelope import Usage
 from gateway.money import NANO
 from gateway.telemetry.families import MAX_CHILDREN, OTHER, Buckets, Cell, Counters, Gauges, Histograms
+from gateway.telemetry.traffic import ProviderTraffic, traffic_of
 
 NOBODY = "none"
 """The provider and model of a request that was turned away before anybody was chosen."""
@@ -249,6 +250,10 @@ class Metrics(Collector):
         if model in ("*", NOBODY, OTHER) or (model and self._known(model)):
             return model
         return OTHER if model else NOBODY
+
+    def traffic(self) -> dict[str, ProviderTraffic]:
+        """By provider, for those who watch."""
+        return traffic_of(self._requests, self._errors, self._tokens, self._first_tokens)
 
     def now(self) -> Collector:
         """The figures, with the actors' and the ledger's of this moment."""

@@ -63,6 +63,8 @@ class Observer:
         self._metrics = metrics
         self.tracer: Tracer | None = None
         """None where nobody traces."""
+        self.watch: Callable[[object], None] | None = None
+        """Is told of every fact that does not come with every request."""
         self._bill = bill
         self.speak_through(logs)
         self._leaving: dict[Attempt, tuple[str, float]] = {}
@@ -93,6 +95,8 @@ class Observer:
                 self._attempt_ended(event.attempt)
             else:
                 self._take(event)
+                if self.watch is not None:
+                    self.watch(event)
         except Exception as bug:  # the actor that states a fact must not die of it
             self._not_observed(event, bug)
 
