@@ -62,12 +62,13 @@ UNKNOWN: Final = Standing("unknown")
 class Errand(Generic[T]):
     """One wish of one asker: `work` is done within the actor, and its value is the reply."""
 
-    __slots__ = ("deadline", "left", "operation", "reply", "scope", "work")
+    __slots__ = ("left", "operation", "reply", "scope", "timeout_s", "work")
 
-    def __init__(self, operation: str, work: Callable[[], Awaitable[T]], deadline: float) -> None:
+    def __init__(self, operation: str, work: Callable[[], Awaitable[T]], timeout_s: float) -> None:
         self.operation = operation
         self.work = work
-        self.deadline = deadline
+        self.timeout_s = timeout_s
+        """A service that takes longer has failed."""
         self.reply: Reply[T] = Reply()
         self.scope: trio.CancelScope | None = None
         """Where the work runs; none while it waits."""
@@ -106,13 +107,21 @@ class ServiceActor(Actor[Errand[Any]]):
         self._told: _Told | None = None
         self._timers.at(clock(), self._look)
 
-    async def ask(self, operation: str, work: Callable[[], Awaitable[T]], deadline: float) -> T:
-        """Has `work` done by `deadline`; runs in the asker's task.
+    async def ask(
+        self,
+        operation: str,
+        work: Callable[[], Awaitable[T]],
+        deadline: float,
+        timeout_s: float | None = None,
+    ) -> T:
+        """Has `work` done by `deadline`, within less than the usual time where `timeout_s` says so; runs in the
+        asker's task.
 
         Raises Overloaded, Unavailable, TimedOut, DeadlineExceeded, ActorDied, CallCrashed, and what the work raises of
         Failure.
         """
-        errand = Errand(operation, work, deadline)
+        usual_s = self.settings.timeout_s
+        errand = Errand(operation, work, usual_s if timeout_s is None else min(timeout_s, usual_s))
         self.mailbox.post(errand)
         try:
             with trio.CancelScope(deadline=deadline):
@@ -177,11 +186,9 @@ class ServiceActor(Actor[Errand[Any]]):
     async def _serve(self, errand: Errand[Any], permit: Permit) -> None:
         """One errand: does the work, answers the asker, gives back what it held."""
         began, value = self._clock(), None
-        failure: Failure | None = TimedOut(
-            Stage.AWAITING, f"{self.name} took longer than {self.settings.timeout_s:g} s."
-        )
+        failure: Failure | None = TimedOut(Stage.AWAITING, f"{self.name} took longer than {errand.timeout_s:g} s.")
         try:
-            with trio.CancelScope(deadline=began + self.settings.timeout_s) as errand.scope:
+            with trio.CancelScope(deadline=began + errand.timeout_s) as errand.scope:
                 if errand.left:
                     errand.scope.cancel()
                 value, failure = await errand.work(), None
@@ -254,7 +261,7 @@ class ServiceActor(Actor[Errand[Any]]):
         if check is None or every_s is None:
             return
         if not self._leaving and len(self._under_way) < self.settings.max_concurrent:
-            self._begin(Errand(CHECK, check, float("inf")))
+            self._begin(Errand(CHECK, check, self.settings.timeout_s))
         self._timers.at(self._clock() + every_s, self._look)
 
     # The end.

@@ -54,6 +54,26 @@ class Client(Protocol):
     ) -> Answer: ...
 
 
+class LazyClient:
+    """A Client that is made when it is first asked."""
+
+    def __init__(self, make: Callable[[], Client]) -> None:
+        self._make = make
+
+    async def request(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: RawHeaders,
+        body: bytes,
+        *,
+        always: tuple[RawHeader, ...],
+        progress: Callable[[Stage], None],
+    ) -> Answer:
+        return await self._make().request(origin, method, target, headers, body, always=always, progress=progress)
+
+
 class _Complaint(msgspec.Struct):
     """What services put into a refusal: FastAPI's `detail`, or an error of some form."""
 

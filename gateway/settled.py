@@ -36,7 +36,7 @@ from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
-from gateway.face.windows import WindowReader
+from gateway.platform import Platform
 from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
@@ -88,6 +88,7 @@ class Settled:
         self.works: Mapping[str, Work] = {
             name: self._work(name, provider) for name, provider in config.providers.items()
         }
+        self.platform = Platform(config, ground.world, ground.actors, ground.upstream, user_agent=USER_AGENT)
         self.app = create_app(self._services())
 
     def _work(self, name: str, provider: Provider) -> Work:
@@ -145,10 +146,11 @@ class Settled:
                 client_keys=client_keys,
                 ingress=Ingress(PressedBudget(ground.ingress, ground.actors), config.server.body_bytes),
                 terms=self.catalog.resolution,
-                windows=WindowReader(config.cms.default_window) if config.cms.enabled != "off" else None,
+                windows=self.platform.windows(ground.observer.odd_context_mode),
                 request_fallbacks=config.retry.request_fallbacks,
                 reporting=reporting,
             ),
+            context=self.platform.offered_context,
             counts=self._counts,
             response_life=ground.response_life,
             background=ground.background,

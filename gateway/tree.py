@@ -7,6 +7,7 @@ root (one_for_one)
 ├── hints             breakers that have opened on other workers and hosts
 ├── spend             keeps the books of what client keys spend
 ├── upstream          closes connections that have been idle for too long
+├── cms               asks the Context Management Service
 ├── providers         a supervisor of its own: one actor a provider
 ├── router
 ├── catalogue         asks providers for their lists of models, where there is somebody to ask
@@ -31,6 +32,7 @@ from actors.look import ActorLook
 from actors.memory_monitor import MemoryMonitor, Pressure
 from actors.provider import ProviderActor
 from actors.router import RouterActor, give_up
+from actors.service import ServiceActor
 from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
@@ -90,6 +92,11 @@ class ActorTree:
             found = self._child(ROUTER)
             router = self._router = found if isinstance(found, RouterActor) else None
         return router
+
+    def service(self, name: str) -> ServiceActor | None:
+        """The actor of a service beside the gateway, None while there is none."""
+        found = self._child(name)
+        return found if isinstance(found, ServiceActor) else None
 
     def pressure(self) -> Pressure:
         """The memory pressure as last sampled."""

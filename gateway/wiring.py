@@ -27,6 +27,7 @@ from gateway.config import Config
 from gateway.config.changes import fixed_changes, with_fixed_of
 from gateway.config.settings import MEGABYTE
 from gateway.console import Console
+from gateway.context.client import NAME as CMS
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.upstream_keeper import UpstreamKeeper
 from gateway.face.asgi_exchange import Receive, Scope, Send
@@ -234,6 +235,8 @@ class Gateway:
     async def _renew_keepers(self, root: Supervisor, before: Config, after: Config) -> None:
         if before.memory != after.memory:
             await root.restart(MEMORY)
+        if before.cms != after.cms:
+            await root.restart(CMS)
         asked, ask = list_sources(before), list_sources(after)
         if (asked, before.catalogue) == (ask, after.catalogue):
             return
@@ -300,6 +303,7 @@ class Gateway:
             *self.sharing.children(StoreReports(on_moved=self._store_moved, on_answered=self.observer.store_answered)),
             *self.accounting.children(),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
+            ChildSpec(CMS, lambda: self.settled.platform.context_actor(self.observer), kind="service"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
             *([self._catalogue_spec()] if list_sources(self.config) else []),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from gateway.config.addresses import is_origin, is_proxy
+from gateway.config.addresses import BadAddress, is_origin, is_proxy, normal_base_url
 from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
 from gateway.config.mistakes import Path
+from gateway.config.platform import Service
 from gateway.config.reader import Reader
 from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN
@@ -68,6 +69,16 @@ def check_transports(reader: Reader, upstream: Upstream, providers: Mapping[str,
             reader.note((*path, "proxy"), expected, None, hint, shown=HIDDEN)
         if place.proxy and place.proxy_env:
             reader.note((*path, "proxy"), "one of proxy and proxy_env", None, shown="both")
+
+
+def check_services(reader: Reader, services: Mapping[str, Service]) -> None:
+    """By section; an address may hold no password and no query."""
+    for section, service in services.items():
+        if service.url:
+            try:
+                normal_base_url(service.url, "")
+            except BadAddress as bad:
+                reader.note((section, "url"), str(bad), service.url, shown=HIDDEN if "@" in service.url else None)
 
 
 def check_routes(reader: Reader, routes: tuple[Route, ...], providers: Collection[str]) -> None:

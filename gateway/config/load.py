@@ -17,6 +17,7 @@ from gateway.config.checks import (
     check_retry,
     check_routes,
     check_server,
+    check_services,
     check_transports,
 )
 from gateway.config.client_keys import Auth
@@ -157,6 +158,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     check_retry(reader, sections.retry)
     check_providers(reader, providers)
     check_transports(reader, sections.upstream, providers)
+    check_services(reader, {"cms": sections.cms})
     check_routes(reader, routes, names)
     ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
     keys = read_client_keys(reader, sections.auth, environ)

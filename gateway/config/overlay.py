@@ -16,6 +16,7 @@ VARIABLES: dict[str, Path] = {
     "LLM_GATEWAY_MEMORY_THRESHOLD_MB": ("memory", "threshold_mb"),
     "OTEL_EXPORTER_OTLP_ENDPOINT": ("traces", "endpoint"),
     "OTEL_SERVICE_NAME": ("traces", "service_name"),
+    "CMS_URL": ("cms", "url"),
     **{variable: ("providers", provider, "base_url") for variable, provider in BASE_URL_VARIABLES.items()},
 }
 

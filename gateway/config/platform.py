@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from gateway.config.section import Section, Text, Tokens
+import msgspec
+
+from gateway.config.section import Count, Seconds, Section, Text, Tokens
+
+Tier = Annotated[int, msgspec.Meta(ge=0, le=4)]
+Pause = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+"""Seconds; 0 is never."""
 
 
-class Cms(Section, frozen=True, kw_only=True):
+class Service(Section, frozen=True, kw_only=True):
+    """What every service has."""
+
+    url: str = ""
+    """Empty: at its usual place, where it is asked when somebody wants something of it, and not watched."""
+    timeout_s: Seconds = 5.0
+    max_concurrent: Count = 16
+    check_s: Pause = 15.0
+    """Between two looks at its health."""
+    required: bool = False
+    """Whether the gateway is not ready without it."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody said where it is, or cannot do without it."""
+        return bool(self.url) or self.required
+
+    @property
+    def check_every_s(self) -> float | None:
+        """None where nobody looks after it."""
+        return self.check_s if self.watched and self.check_s > 0 else None
+
+
+class Cms(Service, frozen=True, kw_only=True):
     """The Context Management Service, and what is told of context windows with or without it."""
 
     enabled: Literal["auto", "on", "off"] = "auto"
-    """"off": nothing is told and nobody asked."""
+    """"auto": asked for exact counts where it is `watched`; "off": nothing is told, and nobody asked."""
     propagate: tuple[Text, ...] = ("*",)
     """The providers that are told too; "*" is all of them."""
     default_window: Tokens = 128_000
     """For a model whose window nobody knows."""
+    wait_s: Seconds = 1.0
+    """The most that a request waits for an exact count."""
+    deadline_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    """Of a request's time, that this may take."""
+    require_tier: Tier = 0
+    """From this tier on nothing is answered without the service; 0: never."""
+
+    @property
+    def address(self) -> str:
+        return self.url or "http://localhost:8086"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is asked for exact counts without being told to by the client."""
+        return self.enabled == "on" or (self.enabled == "auto" and self.watched)
 
     def reaches(self, provider: str) -> bool:
         """Whether this provider is told how full the window is."""

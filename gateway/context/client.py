@@ -66,9 +66,9 @@ class ContextClient:
         actor = self._find()
         return UNKNOWN if actor is None else actor.standing()
 
-    async def validate(self, text: str, model: str, deadline: float) -> Count:
-        """The exact size of a text. Raises Failure."""
-        count, _ = await self._ask("validate", self._encode({"text": text, "model": model}), deadline)
+    async def validate(self, text: str, model: str, deadline: float, wait_s: float | None = None) -> Count:
+        """The exact size of a text; who takes longer than `wait_s` has failed. Raises Failure."""
+        count, _ = await self._ask("validate", self._encode({"text": text, "model": model}), deadline, wait_s)
         assert isinstance(count, Count), "by the decoder"
         return count
 
@@ -89,11 +89,13 @@ class ContextClient:
         """A question as it came, and the answer as the service says it, once it is known to be one. Raises Failure."""
         return (await self._ask(operation, body, deadline))[1]
 
-    async def _ask(self, operation: str, body: bytes, deadline: float) -> tuple[object, bytes]:
+    async def _ask(
+        self, operation: str, body: bytes, deadline: float, wait_s: float | None = None
+    ) -> tuple[object, bytes]:
         actor = self._find()
         if actor is None:
             raise ActorDied(f"{TITLE} cannot be asked at the moment.")
-        return await actor.ask(operation, partial(self._exchange, operation, body), deadline)
+        return await actor.ask(operation, partial(self._exchange, operation, body), deadline, wait_s)
 
     async def _exchange(self, operation: str, body: bytes) -> tuple[object, bytes]:
         """The work of the errand: what is no answer counts against the service."""

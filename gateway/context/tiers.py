@@ -6,6 +6,7 @@ file; what the texts are is the dialects' knowledge (`gateway.dialects.prompt_we
 
 from __future__ import annotations
 
+import enum
 from functools import lru_cache
 from typing import Final
 
@@ -28,6 +29,16 @@ ROUTED, TIER, COUNT, LIMIT, HEADROOM = (
 _WORDS: Final = {False: b"false", True: b"true"}
 
 
+class Mode(enum.Enum):
+    """What a client wants of the service; `optimize` and `plan` are for services that route through it themselves."""
+
+    NONE = b"none"
+    VALIDATE = b"validate"
+    OPTIMIZE = b"optimize"
+    PLAN = b"plan"
+    AUTO = b"auto"
+
+
 class Gauge(msgspec.Struct, frozen=True, gc=False):
     """What a model's window is measured with."""
 
@@ -42,6 +53,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     tokens: int
     window: int
+    media: int = 0
+    """How many of the tokens are images, sounds and files, which only the estimate counts."""
     routed: bool = False
 
     @property
@@ -77,5 +90,19 @@ def gauge_of(model: str, window: int) -> Gauge:
 
 def read(gauge: Gauge, weight: PromptWeight) -> Reading:
     """How much of the window a prompt of this weight takes, by estimate; parts of a token are a token."""
-    tokens = -(-10 * weight.characters // gauge.per_ten_tokens) + weight.media * MEDIA_TOKENS
-    return Reading(tokens, gauge.window)
+    media = weight.media * MEDIA_TOKENS
+    tokens = -(-10 * weight.characters // gauge.per_ten_tokens) + media
+    return Reading(tokens, gauge.window, media)
+
+
+def counted(estimate: Reading, tokens: int, window: int) -> Reading:
+    """What the service says of the texts, in place of the estimate."""
+    return Reading(tokens + estimate.media, window, estimate.media, routed=True)
+
+
+def read_mode(value: bytes) -> Mode | None:
+    """What an X-CMS-Mode asks for; None where it is no such word."""
+    try:
+        return Mode(value.strip().lower())
+    except ValueError:
+        return None

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
+from gateway.dialects.prompt_text import prompt_text
 from gateway.dialects.prompt_weight import Media, PromptWeight, reserved_tokens, sum_up, weigh_prompt
 from gateway.errors import InvalidRequest
 
@@ -125,11 +127,12 @@ def rewrite_request(
 
 def weigh(request: ChatRequest, body: bytes) -> PromptWeight:
     """How large the prompt is."""
-    messages = request.messages
-    others = [message.tool_calls for message in messages if message.tool_calls is not _NULL]
-    if request.tools is not None:
-        others += request.tools
-    return weigh_prompt(body, [message.content for message in messages], others, _weigh_media)
+    return weigh_prompt(body, *_pieces(request), _weigh_media)
+
+
+def text_of(request: ChatRequest) -> Steps[str]:
+    """The prompt as one text."""
+    return prompt_text(*_pieces(request))
 
 
 def estimate_prompt(request: ChatRequest, body: bytes) -> int:
@@ -145,6 +148,15 @@ def estimate_tokens(request: ChatRequest, body: bytes) -> int:
 def reserved_output(request: ChatRequest) -> int:
     """What of `estimate_tokens` is not the prompt: the most tokens that all answers together may have."""
     return reserved_tokens(request.output_limit) * request.choices
+
+
+def _pieces(request: ChatRequest) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+    """What is said, and the calls and definitions of tools."""
+    messages = request.messages
+    others = [message.tool_calls for message in messages if message.tool_calls is not _NULL]
+    if request.tools is not None:
+        others += request.tools
+    return [message.content for message in messages], others
 
 
 def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspec.Raw:

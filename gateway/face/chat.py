@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gateway.dialects import openai_errors
+from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
-from gateway.dialects.openai_chat import decode_request, reserved_output, weigh
+from gateway.dialects.openai_chat import ChatRequest, decode_request, reserved_output, text_of, weigh
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -28,6 +29,9 @@ class ChatCompletions:
             decoded_bytes(request.messages),
             weight,
         )
+
+    def text_of(self, decoded: ChatRequest) -> Steps[str]:
+        return text_of(decoded)
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gateway.dialects import openai_errors
-from gateway.dialects.embeddings.request import decode_request, decoded_bytes, estimate_tokens
+from gateway.dialects.codec import Steps
+from gateway.dialects.embeddings.request import EmbeddingsRequest, decode_request, decoded_bytes, estimate_tokens
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -18,6 +19,11 @@ class Embeddings:
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
         return Asked(request.model, False, estimate_tokens(request), 0, request, decoded_bytes(request))
+
+    def text_of(self, _decoded: EmbeddingsRequest) -> Steps[str]:
+        """No conversation: its texts stand for themselves."""
+        yield from ()
+        return ""
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)

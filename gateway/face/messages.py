@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.messages import errors
-from gateway.dialects.messages.request_notes import decode_request, reserved_output, weigh
+from gateway.dialects.messages.request_notes import MessagesRequest, decode_request, reserved_output, text_of, weigh
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -30,6 +31,9 @@ class Messages:
             decoded_bytes(request.messages),
             weight,
         )
+
+    def text_of(self, decoded: MessagesRequest) -> Steps[str]:
+        return text_of(decoded)
 
     def error_body(self, description: Description) -> bytes:
         return errors.error_body(description)

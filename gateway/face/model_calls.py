@@ -13,6 +13,7 @@ import msgspec
 
 from actors.letters import Call, Candidate, Priority
 from actors.relay import Relay
+from gateway.dialects.codec import Steps
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.prompt_weight import PromptWeight
 from gateway.dialects.request_fallbacks import take_fallbacks
@@ -21,10 +22,10 @@ from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import ClientKeys
-from gateway.face.body_coding import CODING, decoded
-from gateway.face.deadline import allowed_s, own_limit_s, read_gap_s
+from gateway.face.deadline import allowed_s, read_gap_s
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
+from gateway.face.intake import Intake
 from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.face.router import Router
@@ -73,6 +74,10 @@ class ClientDialect(Protocol):
 
     def read(self, body: bytes) -> Asked:
         """Decodes and checks. Raises InvalidRequest whose `param` names the field."""
+        ...
+
+    def text_of(self, decoded: Any, /) -> Steps[str]:
+        """The prompt as one text, of the dialect's own struct."""
         ...
 
     def error_body(self, description: Description) -> bytes: ...
@@ -135,7 +140,6 @@ class ModelCalls:
     __slots__ = (
         "_dialect",
         "_ingress",
-        "_keys",
         "_new_relay",
         "_reporting",
         "_router",
@@ -143,6 +147,7 @@ class ModelCalls:
         "_takes_fallbacks",
         "_terms",
         "_windows",
+        "receive",
     )
 
     def __init__(self, dialect: ClientDialect, services: ModelServices) -> None:
@@ -150,8 +155,8 @@ class ModelCalls:
         self._router = services.router
         self._new_relay = services.new_relay
         self._sheds_low = services.sheds_low
-        self._keys = services.client_keys
         self._ingress = services.ingress
+        self.receive = Intake(services.client_keys, services.ingress).receive
         self._terms = services.terms
         self._takes_fallbacks = services.request_fallbacks
         self._reporting = services.reporting
@@ -161,20 +166,33 @@ class ModelCalls:
         """The whole endpoint."""
         caller, body = await self.receive(request, record)
         # No await from here to the router's mailbox, which counts these bytes from then on.
-        return await self.answer(self.call(request, record, caller, body), record)
+        call = self.call(request, record, caller, body)
+        if self.wants_count(request, record):
+            await self.count(call, record)
+        return await self.answer(call, record)
 
-    async def receive(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes]:
-        """Who asks, and all of what they sent."""
-        caller = await self._keys.admit(request)
-        record.client = caller.label
-        body = request.whole_body
-        if body is None:
-            body = await self._ingress.read(request, record.started_at + own_limit_s(request))
-        else:
-            self._ingress.check(body)
-        if CODING in request.fields:
-            body = await decoded(body, request.fields[CODING], self._ingress)
-        return caller, body
+    def wants_count(self, request: Request, record: RequestRecord) -> bool:
+        """Whether the prompt of its call is to be counted exactly before the models are asked."""
+        return (
+            self._windows is not None
+            and record.reading is not None
+            and self._windows.wants_count(request, record.reading)
+        )
+
+    async def count(self, call: Call, record: RequestRecord) -> None:
+        """Has it counted; what the client and the provider are told changes with it. Raises ContextUnavailable."""
+        windows, estimate = self._windows, record.reading
+        if windows is None or estimate is None:
+            return
+        held = self._ingress.hold(call.size_bytes, 0)
+        try:
+            payload = call.payload
+            candidate = (call.candidates or self._terms(call.model, payload.fallbacks).candidates)[0]
+            text = self._dialect.text_of(payload.decoded)
+            reading = record.reading = await windows.count(candidate, estimate, text, call.deadline)
+        finally:
+            self._ingress.let_go(held)
+        record.context[:] = reading.headers()
 
     async def answer(self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None) -> Answer:
         """What the models say; `render_break` writes the event with which a stream that broke ends."""
@@ -211,7 +229,8 @@ class ModelCalls:
         if caller.allowance is not None:
             candidates = caller.allowance.among(terms.candidates, asked.model, fallbacks)
         if self._windows is not None and asked.weight is not None:
-            record.context = self._windows.read(terms.candidates[0], asked.weight).headers()
+            record.reading = self._windows.read((candidates or terms.candidates)[0], asked.weight)
+            record.context = record.reading.headers()
         record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,

@@ -9,6 +9,7 @@ import msgspec
 
 from actors.errors import Failure
 from actors.letters import Call
+from gateway.context.tiers import Reading
 from gateway.exchange import Headers
 from gateway.telemetry.trace_context import Trace
 
@@ -55,6 +56,7 @@ class RequestRecord(msgspec.Struct, eq=False):
     """None where nobody traces."""
     bytes_out: int = 0
     """Of the body."""
+    reading: Reading | None = None
     context: Headers = []
     """How full the model's context window is, as the client is told."""
 

@@ -11,11 +11,18 @@ from actors.errors import Failure
 from actors.letters import Call
 from actors.relay import Sink
 from gateway.dialects import openai_errors
-from gateway.dialects.codec import Frame
+from gateway.dialects.codec import Frame, Steps
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.responses import errors as responses_errors
 from gateway.dialects.responses.recorder import StreamRecorder
-from gateway.dialects.responses.request_notes import decode_request, many_items, reserved_output, weigh
+from gateway.dialects.responses.request_notes import (
+    ResponsesRequest,
+    decode_request,
+    many_items,
+    reserved_output,
+    text_of,
+    weigh,
+)
 from gateway.errors import Description, GatewayError, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
@@ -46,6 +53,9 @@ class ResponsesDialect:
             decoded_bytes(many_items(request)),
             weight,
         )
+
+    def text_of(self, decoded: ResponsesRequest) -> Steps[str]:
+        return text_of(decoded)
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)
@@ -80,6 +90,8 @@ class ResponseCalls:
         if prepared.request.background:
             return await self._begin(request, record, caller, prepared)
         call = self._calls.call(request, record, caller, prepared.body)
+        if self._calls.wants_count(request, record):
+            await self._calls.count(call, record)
         recorder = StreamRecorder(prepared.shown)
         answer = await self._calls.answer(call, record, render_break=recorder.fail)
         if isinstance(answer.body, bytes):

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.api import ApiEndpoint, Reporting, Serve
 from gateway.face.chat import ChatCompletions
+from gateway.face.context_calls import OPERATIONS, ContextCalls
 from gateway.face.embeddings import Embeddings
 from gateway.face.health import Health
+from gateway.face.intake import Intake
 from gateway.face.messages import Messages
 from gateway.face.metrics_route import MetricsPage
 from gateway.face.model_calls import model_endpoint
@@ -41,6 +43,7 @@ def all_routes(services: Services) -> list[Route]:
     return [
         *model_routes(services),
         *response_routes(services),
+        *context_routes(services),
         *catalogue_routes(services),
         *operator_routes(services),
         *admin_routes(services),
@@ -75,6 +78,16 @@ def response_routes(services: Services) -> list[Route]:
         Route("DELETE", one, endpoint(responses.delete)),
         Route("POST", f"{one}/cancel", endpoint(responses.cancel)),
         Route("GET", f"{one}/input_items", endpoint(responses.list_input_items)),
+    ]
+
+
+def context_routes(services: Services) -> list[Route]:
+    """The Context Management Service."""
+    models = services.models
+    calls = ContextCalls(services.context, Intake(models.client_keys, models.ingress))
+    return [
+        Route("POST", f"/v1/context/{operation}", calls.endpoint(operation, models.reporting))
+        for operation in OPERATIONS
     ]
 
 

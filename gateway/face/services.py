@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.context.client import ContextClient
 from gateway.exchange import AdminEndpoint
 from gateway.face.admin_door import AdminDoor
 from gateway.face.auth import TokenDoor
@@ -36,6 +37,8 @@ class Services:
     """The admin API; the door is kept here."""
     body_limit_bytes: int
     body_progress_s: float
+    context: ContextClient | None = None
+    """None: it is switched off."""
     cors_origins: Sequence[str] = ()
     """Whose pages may be clients; "*": everybody's."""
     hot_routes: bool = True

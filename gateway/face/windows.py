@@ -1,21 +1,113 @@
-"""How full a request makes its model's context window, as clients and providers are told."""
+"""How full a request makes its model's context window, as clients and providers are told; counted exactly where asked.
+
+A count is the Context Management Service's. It may take a small share of the request's time; without it the estimate
+holds, and the headers say so. The service is never asked to change anything on this way.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from actors.errors import Failure
 from actors.letters import Candidate
-from gateway.context.tiers import Reading, gauge_of, read
+from gateway.context.client import ContextClient
+from gateway.context.tiers import Mode, Reading, counted, gauge_of, read, read_mode
+from gateway.dialects.codec import Steps
 from gateway.dialects.prompt_weight import PromptWeight
+from gateway.errors import ContextUnavailable
+from gateway.exchange import Request
+
+MODE_HEADER: Final = b"x-cms-mode"
+AUTO_TIER: Final = 2
+"""From here on an exact count is worth asking for."""
+STEPS_A_TURN: Final = 16
+_MOST_SHOWN: Final = 40
+_MOST_ODD_MODES: Final = 32
+"""Words that are warned of; nobody wants a line for each that a client makes up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRules:
+    """What the operator wants; times in seconds."""
+
+    default_window: int
+    """Of models whose window nobody knows."""
+    counts: bool = False
+    """Whether the service is asked without a client's wish."""
+    require_tier: int = 0
+    """From this tier on nothing goes without the service; 0: never."""
+    wait_s: float = 1.0
+    deadline_share: float = 0.1
 
 
 class WindowReader:
     """Measures prompts against the window of who is asked first; fallbacks may have others."""
 
-    __slots__ = ("_default_window",)
+    __slots__ = ("_client", "_clock", "_odd_modes", "_rules", "_warn")
 
-    def __init__(self, default_window: int) -> None:
-        """`default_window` is that of models whose window nobody knows."""
-        self._default_window = default_window
+    def __init__(
+        self, rules: WindowRules, client: ContextClient, *, clock: Callable[[], float], warn: Callable[[str], None]
+    ) -> None:
+        """`warn` is told of an X-CMS-Mode that is none, once for each."""
+        self._rules = rules
+        self._client = client
+        self._clock = clock
+        self._warn = warn
+        self._odd_modes: set[bytes] = set()
 
     def read(self, candidate: Candidate, weight: PromptWeight) -> Reading:
         """By estimate."""
-        return read(gauge_of(candidate.model, candidate.window or self._default_window), weight)
+        return read(gauge_of(candidate.model, candidate.window or self._rules.default_window), weight)
+
+    def wants_count(self, request: Request, estimate: Reading) -> bool:
+        """Whether the service is to count before this request goes on."""
+        rules, value = self._rules, request.fields.get(MODE_HEADER)
+        if rules.require_tier and estimate.tier >= rules.require_tier:
+            return True
+        mode = Mode.AUTO if value is None else self._mode(value)
+        return mode is Mode.VALIDATE or (mode is Mode.AUTO and rules.counts and estimate.tier >= AUTO_TIER)
+
+    async def count(self, candidate: Candidate, estimate: Reading, text: Steps[str], deadline: float) -> Reading:
+        """The exact count, else the estimate. Raises ContextUnavailable where the operator will not have that."""
+        rules, now = self._rules, self._clock()
+        share_s = (deadline - now) * rules.deadline_share
+        try:
+            count = await self._client.validate(
+                await _unhurried(text), candidate.model, now + share_s, wait_s=rules.wait_s
+            )
+        except Failure as failure:
+            if rules.require_tier and estimate.tier >= rules.require_tier:
+                raise ContextUnavailable(
+                    f"A conversation of tier {estimate.tier} is not answered without the Context Management Service, "
+                    "which does not count at the moment.",
+                    retry_after=failure.retry_after,
+                ) from failure
+            return estimate
+        return counted(estimate, count.token_count, candidate.window or count.context_limit or estimate.window)
+
+    def _mode(self, value: bytes) -> Mode:
+        mode = read_mode(value)
+        if mode is None:
+            if value not in self._odd_modes and len(self._odd_modes) < _MOST_ODD_MODES:
+                self._odd_modes.add(value)
+                self._warn(value[:_MOST_SHOWN].decode("latin-1"))
+            return Mode.AUTO
+        return mode
+
+
+async def _unhurried(steps: Steps[str]) -> str:
+    """Drives `steps` to their end, letting others run now and then."""
+    done = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            text: str = stop.value
+            return text
+        done += 1
+        if done % STEPS_A_TURN == 0:
+            await trio.lowlevel.checkpoint()

@@ -77,6 +77,11 @@ STORE_SECONDS = (
     "From a command for the shared store to its reply, or to the knowledge that none comes.",
     ("operation",),
 )
+SERVICE_SECONDS = (
+    "gateway_service_seconds",
+    "What asking a service beside the gateway, or running a tool, took.",
+    ("service", "operation", "outcome"),
+)
 STORE_MODE = ("gateway_store_mode", "0 none (memory), 1 connected, 2 degraded.", ())
 SPANS = (
     "gateway_spans_total",
@@ -88,6 +93,7 @@ TOTAL_BOUNDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
 FIRST_TOKEN_BOUNDS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
 OVERHEAD_BOUNDS_S = (5e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1)
 STORE_BOUNDS_S = (2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1)
+SERVICE_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 DISCONNECT_BOUNDS_S = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
@@ -187,6 +193,7 @@ class Metrics(Collector):
         self._overheads = Histograms(*OVERHEADS, OVERHEAD_BOUNDS_S)
         self._disconnects = Histograms(*DISCONNECTS, DISCONNECT_BOUNDS_S)
         self._store_seconds = Histograms(*STORE_SECONDS, STORE_BOUNDS_S)
+        self._service_seconds = Histograms(*SERVICE_SECONDS, SERVICE_BOUNDS_S)
         self._store_mode = Gauges(*STORE_MODE)
         self._spans = Counters(*SPANS)
         self.registry = CollectorRegistry(auto_describe=False)
@@ -237,6 +244,9 @@ class Metrics(Collector):
     def observe_store(self, operation: str, seconds: float) -> None:
         self._store_seconds.child(operation).observe(seconds)
 
+    def observe_service(self, service: str, operation: str, outcome: str, seconds: float) -> None:
+        self._service_seconds.child(service, operation, outcome).observe(seconds)
+
     def set_store_mode(self, mode: int) -> None:
         """0 none, 1 connected, 2 degraded."""
         self._store_mode.child().value = mode
@@ -279,6 +289,7 @@ class Metrics(Collector):
             self._overheads,
             self._disconnects,
             self._store_seconds,
+            self._service_seconds,
         ):
             yield from histograms.parts()
 

@@ -19,6 +19,8 @@ from actors.events import (
     BreakerMoved,
     CallCrash,
     CoolingDown,
+    ErrandCrashed,
+    ErrandEnded,
     KeyMoved,
     LateSettlement,
     Refused,
@@ -81,6 +83,7 @@ class Observer:
         self._catalogue = logs.get("gateway.calls.catalogue_keeper")
         self._store = logs.get("gateway.store")
         self._exporter = logs.get("gateway.span_exporter")
+        self._service = logs.get("actors.service")
         self._own = logs.get(__name__)
 
     @property
@@ -110,6 +113,10 @@ class Observer:
     def request_crashed(self, bug: Exception, request_id: str) -> None:
         """The face's own code raised what nobody expected while it served this request."""
         self._face.error("request crashed", correlation_id=request_id[:MAX_TEXT], crash=render_crash(bug))
+
+    def odd_context_mode(self, value: str) -> None:
+        """A client sent an X-CMS-Mode that is none; said once for each."""
+        self._face.warning("unknown X-CMS-Mode", mode=value, taken_for="auto")
 
     def store_moved(self, before: str, after: str, because: str) -> None:
         """The shared store came, went, or is not used at all: one line, and the gauge."""
@@ -142,6 +149,13 @@ class Observer:
                 self._provider.debug(
                     "late answer", correlation_id=_correlation_id(attempt.call), attempt=attempt.number
                 )
+            case ErrandEnded(service, operation, seconds, failure, _):
+                outcome = "ok" if failure is None else kind_of(failure)
+                self._metrics.observe_service(service, operation, outcome, seconds)
+                if failure is not None and failure.blames_provider:
+                    self._metrics.count_breaker_failure(service, HOST)
+            case ErrandCrashed(service, operation, error):
+                self._service.error("errand crashed", service=service, operation=operation, crash=render_crash(error))
             case Refused(actor, call, failure):
                 # Its numbers come with the attempt's end or the request's; a line each would be a flood in an overload.
                 self._provider.debug(

@@ -20,6 +20,7 @@ TREE = [
     ("hints", "breakers", "root"),
     ("spend", "books", "root"),
     ("upstream", "client", "root"),
+    ("cms", "service", "root"),
     ("providers", "supervisor", "root"),
     ("openai", "provider", "providers"),
     ("anthropic", "provider", "providers"),

@@ -40,6 +40,7 @@ async def test_the_actors_are_a_tree_with_one_root(autojump_clock: MockClock) ->
             "hints",
             "spend",
             "upstream",
+            "cms",
             "providers",
             "router",
             "responses",

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
+from gateway.dialects.prompt_text import prompt_text
 from gateway.dialects.prompt_weight import (
     NO_MEDIA,
     Media,
@@ -103,10 +105,12 @@ def rewrite_request(
 
 def weigh(request: MessagesRequest, body: bytes) -> PromptWeight:
     """How large the prompt is."""
-    contents = [message.content for message in request.messages]
-    if request.system is not _NULL:
-        contents.append(request.system)
-    return weigh_prompt(body, contents, request.tools or (), _weigh_media)
+    return weigh_prompt(body, *_pieces(request), _weigh_media)
+
+
+def text_of(request: MessagesRequest) -> Steps[str]:
+    """The prompt as one text."""
+    return prompt_text(*_pieces(request))
 
 
 def estimate_prompt(request: MessagesRequest, body: bytes) -> int:
@@ -138,6 +142,14 @@ def request_of_count(body: bytes) -> bytes:
         return _encode({**_members_decoder.decode(body), "max_tokens": _ANY_BOUND})
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
+
+
+def _pieces(request: MessagesRequest) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+    """What is said, and the definitions of tools."""
+    contents = [message.content for message in request.messages]
+    if request.system is not _NULL:
+        contents.append(request.system)
+    return contents, request.tools or []
 
 
 def _weigh_media(content: msgspec.Raw) -> Media:

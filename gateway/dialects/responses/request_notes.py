@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
+from gateway.dialects.prompt_text import prompt_text
 from gateway.dialects.prompt_weight import Media, PromptWeight, reserved_tokens, sum_up, weigh_prompt
 from gateway.dialects.responses.request_settings import NAME
 from gateway.errors import InvalidRequest
@@ -102,8 +104,12 @@ def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> byte
 
 def weigh(request: ResponsesRequest, body: bytes) -> PromptWeight:
     """How large the prompt is."""
-    others = [raw for raw in (request.instructions, request.tools) if raw is not _NULL]
-    return weigh_prompt(body, _contents(request.input), others, _weigh_media)
+    return weigh_prompt(body, *_pieces(request), _weigh_media)
+
+
+def text_of(request: ResponsesRequest) -> Steps[str]:
+    """The prompt as one text."""
+    return prompt_text(*_pieces(request))
 
 
 def estimate_prompt(request: ResponsesRequest, body: bytes) -> int:
@@ -156,6 +162,11 @@ def _contents(given: msgspec.Raw) -> Iterator[msgspec.Raw]:
         for raw in (item.content, item.output, item.arguments):
             if raw is not _NULL:
                 yield raw
+
+
+def _pieces(request: ResponsesRequest) -> tuple[Iterator[msgspec.Raw], list[msgspec.Raw]]:
+    """What is said, and the instructions and definitions of tools."""
+    return _contents(request.input), [raw for raw in (request.instructions, request.tools) if raw is not _NULL]
 
 
 def _weigh_media(content: msgspec.Raw) -> Media:

@@ -1,0 +1,66 @@
+"""POST /v1/context/validate, process and chunk: the Context Management Service, for clients of the gateway.
+
+What they send is checked for what every operation needs and passed on as it came; so is the answer.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+
+from gateway.context.client import ContextClient
+from gateway.dialects.mistakes import unreadable
+from gateway.errors import NotFound
+from gateway.exchange import Answer, Request
+from gateway.face.api import ApiEndpoint, Reporting, Serve
+from gateway.face.deadline import own_limit_s
+from gateway.face.errors import JSON
+from gateway.face.intake import Intake
+from gateway.face.record import RequestRecord
+
+PREFIX: Final = "context/"
+OPERATIONS: Final = ("validate", "process", "chunk")
+
+
+class _Question(msgspec.Struct):
+    """What all operations are asked with."""
+
+    text: str
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    overlap_ratio: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    conversation_id: str | None = None
+
+
+class ContextCalls:
+    """The work of these endpoints; without a client the service is switched off."""
+
+    def __init__(self, client: ContextClient | None, intake: Intake) -> None:
+        self._client = client
+        self._intake = intake
+        self._decoder = msgspec.json.Decoder(_Question)
+
+    def endpoint(self, operation: str, reporting: Reporting) -> ApiEndpoint:
+        """The handler of one operation."""
+        return ApiEndpoint(PREFIX + operation, self._serving(operation), reporting)
+
+    def _serving(self, operation: str) -> Serve:
+        async def serve(request: Request, record: RequestRecord) -> Answer:
+            return await self._serve(operation, request, record)
+
+        return serve
+
+    async def _serve(self, operation: str, request: Request, record: RequestRecord) -> Answer:
+        _, body = await self._intake.receive(request, record)
+        try:
+            record.model = self._decoder.decode(body).model
+        except (ValueError, RecursionError) as problem:
+            raise unreadable(problem) from problem
+        if self._client is None:
+            raise NotFound("The Context Management Service is switched off here.")
+        deadline = record.started_at + own_limit_s(request)
+        held = self._intake.ingress.hold(len(body), 0)
+        try:
+            return Answer(200, [JSON], await self._client.pass_on(operation, body, deadline))
+        finally:
+            self._intake.ingress.let_go(held)

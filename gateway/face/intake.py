@@ -1,0 +1,34 @@
+"""Who asks, and all of what they sent: how every endpoint with a body begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.exchange import Request
+from gateway.face.auth import ClientKeys
+from gateway.face.body_coding import CODING, decoded
+from gateway.face.deadline import own_limit_s
+from gateway.face.ingress import Ingress
+from gateway.face.record import RequestRecord
+from gateway.keys.caller import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The door and the scales."""
+
+    keys: ClientKeys
+    ingress: Ingress
+
+    async def receive(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes]:
+        """Raises GatewayError. The bytes are the caller's to count from here on; see `Ingress.read`."""
+        caller = await self.keys.admit(request)
+        record.client = caller.label
+        body = request.whole_body
+        if body is None:
+            body = await self.ingress.read(request, record.started_at + own_limit_s(request))
+        else:
+            self.ingress.check(body)
+        if CODING in request.fields:
+            body = await decoded(body, request.fields[CODING], self.ingress)
+        return caller, body

@@ -1,0 +1,223 @@
+"""The Context Management Service beside a whole gateway: exact counts on the way, and its operations for clients."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import trio
+import trio.lowlevel
+from trio.testing import MockClock
+
+from tests.whole.gateways import QUESTION, running
+from tests.whole.neighbours import CMS, beside
+from tests.whole.test_windows import HALF, told
+from tests.whole.upstream import answers, fails, resets, stalls, streams
+
+AT_CMS = {"CMS_URL": f"http://{CMS}"}
+VALIDATE = "/v1/context/validate"
+COUNT = {"token_count": 40_000, "context_limit": 128_000, "utilization": 0.3125}
+QUIET = "[cms]\ncheck_s = 0\n"
+BY_ESTIMATE = ["false", "3", "64000", "128000", "50.0"]
+COUNTED = ["true", "2", "40000", "128000", "68.8"]
+VALIDATED = {"x-cms-mode": "validate"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_from_tier_2_on_a_prompt_is_counted_exactly_before_the_provider_is_asked(
+    autojump_clock: MockClock, stream: bool
+) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT, after_s=0.5)
+        it.openai.plays(streams("Hello.", every_s=0.0) if stream else answers())
+
+        reply = await it.ask({**HALF, "stream": stream})
+
+        assert (reply.status, told(reply), trio.current_time()) == (200, COUNTED, 0.5)
+        (asked,) = cms.asked
+        assert asked.json == {"text": "a" * 256_000, "model": "gpt-4o"}
+        assert it.openai.asked[0].header("x-cms-routed") == "true"
+        it.assert_at_rest()
+
+        small = await it.ask()
+        assert (small.header("x-cms-tier"), small.header("x-cms-routed"), len(cms.asked)) == ("1", "false", 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "asks"),
+    [("none", 0), ("validate", 1), ("Validate", 1), ("optimize", 0), ("plan", 0), ("auto", 0), ("whatever", 0)],
+)
+async def test_the_clients_mode_says_whether_a_small_prompt_is_counted(
+    autojump_clock: MockClock, mode: str, asks: int
+) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT)
+        for _ in range(2):
+            reply = await it.ask(headers={"x-cms-mode": mode})
+        assert reply.header("x-cms-routed") == ("true" if asks else "false")
+        assert len(cms.asked) == 2 * asks
+        odd = [line["mode"] for line in it.logged("unknown X-CMS-Mode")]
+        assert odd == (["whatever"] if mode == "whatever" else [])
+
+
+async def test_without_an_address_only_clients_wishes_reach_the_service_and_none_where_it_is_off(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as it:
+        assert told(await it.ask(HALF)) == BY_ESTIMATE
+        # Nobody listens at the usual place: the estimate holds.
+        assert told(await it.ask(HALF, headers=VALIDATED)) == BY_ESTIMATE
+        refused = await it.request("POST", VALIDATE, json_body={"text": "a", "model": "gpt-4o"})
+        assert (refused.status, refused.json["error"]["code"]) == (502, "service_error")
+    async with running('[cms]\nenabled = "off"') as it:
+        refused = await it.request("POST", VALIDATE, json_body={"text": "a", "model": "gpt-4o"})
+        assert (refused.status, refused.json["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("script", "after_s"),
+    [(stalls, 1), (fails(500), 0), (fails(422), 0), (resets(after_s=0.5), 0.5), (answers("no count"), 0)],
+    ids=["silent", "500", "422", "reset", "garbage"],
+)
+async def test_when_it_cannot_count_the_estimate_holds_and_the_headers_say_so(
+    autojump_clock: MockClock, script: Any, after_s: float
+) -> None:
+    """A silent service costs a request one second of its ten minutes."""
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.by_path[VALIDATE] = script
+        assert told(await it.ask(HALF)) == BY_ESTIMATE
+        assert trio.current_time() == after_s
+        it.assert_at_rest()
+
+
+async def test_a_short_deadline_gives_it_a_tenth_and_blames_nobody(autojump_clock: MockClock) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.by_path[VALIDATE] = stalls
+        for number in range(1, 7):
+            reply = await it.ask(HALF, headers={"x-gateway-timeout": "2"})
+            assert (reply.status, trio.current_time()) == (200, pytest.approx(0.2 * number))
+        assert (await it.actors())["cms"]["detail"]["breaker"]["state"] == "closed"
+
+
+async def test_five_silences_open_the_breaker_and_from_then_on_nobody_waits(autojump_clock: MockClock) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.by_path[VALIDATE] = stalls
+        for number in range(1, 6):
+            assert told(await it.ask(HALF)) == BY_ESTIMATE
+            assert trio.current_time() == number
+        assert told(await it.ask(HALF)) == BY_ESTIMATE
+        assert (trio.current_time(), len(cms.asked)) == (5, 5)
+        figures = await it.figures()
+        assert figures("circuit_breaker_state", provider="cms") == 2
+        assert figures("gateway_service_seconds_count", service="cms", operation="validate", outcome="timed_out") == 5
+
+        cms.says(VALIDATE, COUNT)
+        await trio.sleep(5)
+        assert told(await it.ask(HALF)) == COUNTED
+
+
+async def test_a_tier_that_needs_the_service_is_refused_without_it(autojump_clock: MockClock) -> None:
+    async with beside(CMS, QUIET + "require_tier = 3", environ=AT_CMS) as (it, cms):
+        cms.by_path[VALIDATE] = fails(500)
+        refused = await it.ask(HALF, headers={"x-cms-mode": "none"})
+        assert (refused.status, refused.json["error"]["code"]) == (503, "context_service_unavailable")
+        assert "tier 3" in refused.json["error"]["message"]
+        assert told(refused) == BY_ESTIMATE
+        assert (await it.ask()).status == 200
+        cms.says(VALIDATE, COUNT)
+        assert told(await it.ask(HALF)) == COUNTED
+        it.assert_at_rest()
+
+
+@pytest.mark.parametrize(
+    ("operation", "question", "answer"),
+    [
+        ("validate", {"text": "a", "model": "m"}, COUNT),
+        (
+            "process",
+            {"text": "a", "model": "m", "conversation_id": "c", "strategy": "any"},
+            {"optimized_text": "a", "original_tokens": 9, "final_tokens": 3, "compression_ratio": 0.3, "steps": []},
+        ),
+        ("chunk", {"text": "a", "model": "m", "overlap_ratio": 0.1}, {"chunks": [{"text": "a", "index": 0}]}),
+    ],
+)
+async def test_its_operations_pass_through_as_they_are(
+    autojump_clock: MockClock, operation: str, question: Any, answer: Any
+) -> None:
+    path = f"/v1/context/{operation}"
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(path, answer)
+        reply = await it.request("POST", path, json_body=question)
+        assert (reply.status, reply.json) == (200, answer)
+        assert cms.asked[0].json == question
+
+        cms.says(path, {"detail": "no such model"}, status=422)
+        refused = await it.request("POST", path, json_body=question)
+        assert refused.status == 422
+        assert refused.json["error"]["message"].endswith("refused the request: no such model")
+
+        cms.says(path, {"something": "else"})
+        assert (await it.request("POST", path, json_body=question)).status == 502
+
+
+async def test_questions_are_checked_and_clients_known(autojump_clock: MockClock) -> None:
+    async with beside(
+        CMS, QUIET + '[auth]\nmode = "keys"', environ={**AT_CMS, "LLM_GATEWAY_API_KEYS": "client-key"}
+    ) as (it, cms):
+        cms.says(VALIDATE, COUNT)
+        assert (await it.request("POST", VALIDATE, json_body={"text": "a", "model": "m"})).status == 401
+        known = {"authorization": "Bearer client-key"}
+        missing = await it.request("POST", VALIDATE, json_body={"model": "m"}, headers=known)
+        assert (missing.status, missing.json["error"]["param"]) == (400, "text")
+        assert (await it.request("POST", VALIDATE, json_body={"text": "a", "model": "m"}, headers=known)).status == 200
+        assert len(cms.asked) == 1
+
+
+async def test_a_client_that_leaves_ends_the_question(autojump_clock: MockClock) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.by_path[VALIDATE] = stalls
+        client = await it.connect()
+        await client.send("POST", VALIDATE, json_body={"text": "a", "model": "m"})
+        await trio.sleep(2)
+        client.leave()
+        await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
+        assert cms.asked[0].closed_at == 2
+        assert (await it.actors())["cms"]["detail"]["in_flight"] == 0
+
+
+async def test_parts_tools_and_results_are_in_the_text_that_is_counted(autojump_clock: MockClock) -> None:
+    said = [
+        {"role": "user", "content": [{"type": "text", "text": "look "}, {"type": "text", "text": "here"}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "look", "input": {"at": "it"}}]},
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "seen"}]}],
+        },
+    ]
+    tool = {"name": "look", "input_schema": {"type": "object"}}
+    question = {"model": "sandbox/echo", "max_tokens": 9, "system": "be kind", "messages": said, "tools": [tool]}
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT)
+        reply = await it.request("POST", "/v1/messages", json_body=question, headers=VALIDATED)
+        assert (reply.status, reply.header("x-token-count")) == (200, "40000")
+        text = cms.asked[0].json["text"].split("\n")
+        assert text[:2] + text[3:5] == ["look ", "here", "seen", "be kind"]
+        assert [json.loads(text[2]), json.loads(text[5])] == [{"at": "it"}, tool]
+
+
+async def test_a_response_is_counted_too(autojump_clock: MockClock) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT)
+        question = {"model": "sandbox/echo", "input": "Say hello."}
+        reply = await it.request("POST", "/v1/responses", json_body=question, headers=VALIDATED)
+        assert (reply.status, reply.header("x-cms-routed")) == (200, "true")
+        assert cms.asked[0].json["text"] == QUESTION["messages"][0]["content"]
+
+
+async def test_its_health_is_looked_at_and_a_reload_finds_another_address(autojump_clock: MockClock) -> None:
+    async with beside(CMS, "[cms]\ncheck_s = 10", environ=AT_CMS) as (it, cms):
+        await trio.sleep(25)
+        assert cms.looked_at == [0, 10, 20]
+        assert (await it.actors())["cms"]["detail"]["state"] == "up"
