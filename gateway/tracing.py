@@ -16,8 +16,9 @@ from gateway.config.traces import SUFFIX
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.providers.profile import parse_base_url
 from gateway.span_exporter import FLUSH_S, Collector, SpanExporter
+from gateway.telemetry.content import contents
 from gateway.telemetry.span_queue import MAX_SPANS, SpanQueue
-from gateway.telemetry.spans import Peer, SpanMaker
+from gateway.telemetry.spans import Peer, SpanMaker, nothing_said
 from gateway.telemetry.trace_context import Traces
 from gateway.telemetry.tracer import Tracer
 from gateway.world import World
@@ -54,6 +55,7 @@ class Tracing:
             },
             __version__,
             peer=lambda name: _peer(name, current().providers.get(name)),
+            contents=contents if settings.content else nothing_said,
         )
         self.tracer = Tracer(maker, self._queue, clock=world.clock, wall_clock=world.wall_clock, observe=observe)
 

@@ -12,6 +12,7 @@ from gateway.exchange import Answer, Disconnected, Request
 from gateway.face import provenance
 from gateway.face.correlation import request_id_of
 from gateway.face.errors import RenderError, error_answer
+from gateway.face.kept_answer import keep
 from gateway.face.rate_limit_headers import binding, told_by_us
 from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
 from gateway.telemetry.trace_context import Traces
@@ -78,6 +79,8 @@ class ApiEndpoint:
             record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
         answer.headers += [*record.context, (REQUEST_ID, request_id.encode("ascii"))]
+        if record.trace is not None and record.trace.answer is not None:
+            answer.body = keep(answer.body, record.trace.answer)
         body = answer.body
         if isinstance(body, bytes):
             record.bytes_out = len(body)

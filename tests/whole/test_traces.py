@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -219,6 +220,51 @@ async def test_without_a_collector_a_trace_passes_as_it_came(autojump_clock: Moc
         assert (asked.header("traceparent"), asked.header("tracestate")) == tuple(SAMPLED.values())
         assert "trace_id" not in it.logged("request")[0]
         assert "traces" not in await it.actors()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_messages_stand_in_spans_only_where_that_is_asked_for(autojump_clock: MockClock, stream: bool) -> None:
+    """Whole or streamed, in the form of the conventions; an image is named, never shown."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    question = {
+        **QUESTION,
+        "stream": stream,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Look."}, image]}],
+    }
+    for settings in ("", "content = true"):
+        async with watched(settings) as story:
+            story.it.openai.plays(streams("Hel", "lo") if stream else answers("Hello"))
+            client = (await story.of(question))["chat gpt-4o"]
+            said = {name: value for name, value in client.attributes.items() if name.endswith("messages")}
+            if not settings:
+                assert said == {}
+                assert "Look" not in str(client)
+                continue
+            assert {name: json.loads(value) for name, value in said.items()} == {
+                "gen_ai.input.messages": [
+                    {"role": "user", "parts": [{"type": "text", "content": "Look."}, {"type": "image"}]}
+                ],
+                "gen_ai.output.messages": [
+                    {
+                        "role": "assistant",
+                        "parts": [{"type": "text", "content": "Hello"}],
+                        "finish_reason": "stop",
+                    }
+                ],
+            }
+
+
+async def test_what_is_long_is_left_out_of_spans(autojump_clock: MockClock) -> None:
+    """And an answer that was cut is told as far as it went."""
+    async with watched("content = true") as story:
+        client = (await story.of({**QUESTION, "user": "u" * 70_000}))["chat gpt-4o"]
+        assert client.attributes["gateway.content_left_out"] is True
+
+        story.collector.asked.clear()
+        story.it.openai.plays(streams("Once", then=is_cut))
+        client = (await story.of(STREAMED))["chat gpt-4o"]
+        (answer,) = json.loads(client.attributes["gen_ai.output.messages"])
+        assert answer["parts"] == [{"type": "text", "content": "Once"}]
 
 
 async def test_a_collector_that_is_down_costs_spans_and_nothing_else(
