@@ -9,10 +9,13 @@ from gateway.admin.spend import SpendPage
 from gateway.exchange import AdminEndpoint, Answer, Request
 from gateway.keys.ledger import Ledger
 from gateway.keys.pricing import Pricer
+from gateway.keys.purse import Purses
+from gateway.keys.shared_book import SharedBook
 from gateway.keys.spend import SpendDesk
 from gateway.providers.prices import Prices
 from gateway.siblings import SPENT, Siblings
 from gateway.store.line import StoreLine
+from gateway.telemetry.logs import Logs
 from gateway.world import World
 
 SPEND = "spend"
@@ -26,18 +29,45 @@ class Accounting:
         world: World,
         line: StoreLine,
         *,
+        prefix: str,
+        workers: int,
         prices: Callable[[str, str], Prices | None],
         siblings: Siblings | None,
+        logs: Logs,
     ) -> None:
-        """`prices` are those of now, by provider and its own name of a model."""
+        """`prices` are those of now, by provider and its own name of a model; `prefix` is what the store's keys begin
+        with.
+        """
+        self._logs = logs
+        self._told: set[tuple[str, str, str]] = set()
         self.pricer = Pricer(prices, world.wall_clock)
         self.ledger = Ledger(self.pricer.nano_usd, world.wall_clock)
-        self.spend = SpendDesk(self.ledger, line, wall_clock=world.wall_clock)
+        self.spend = SpendDesk(
+            self.ledger,
+            line,
+            SharedBook(line, prefix=prefix, clock=world.clock, new_id=world.new_id),
+            workers=workers,
+            wall_clock=world.wall_clock,
+        )
         self._siblings = siblings
         self._spend_page = SpendPage(self.spend, None if siblings is None else self._ask_siblings)
 
     def children(self) -> list[ChildSpec]:
         return [ChildSpec(SPEND, lambda: self.spend, kind="books")]
+
+    def purses(self, *, refuse_unpriced: bool) -> Purses:
+        """For keys with a budget; `refuse_unpriced`: one with a hard edge pays for no model of unknown price."""
+        return Purses(
+            spend=self.spend, prices=self.pricer.of, refuse_unpriced=refuse_unpriced, on_passed=self._tell_passed
+        )
+
+    def _tell_passed(self, client: str, period: str, edge: str) -> None:
+        """One line for each budget and each day on which it is found to be used up."""
+        day = self.ledger.day
+        told = (day, client, period)
+        if told not in self._told:
+            self._told = {other for other in self._told if other[0] == day} | {told}
+            self._logs.get(__name__).warning("budget used up", client=client, period=period, edge=edge, day=day)
 
     def endpoints(self) -> Sequence[AdminEndpoint]:
         """What operators may ask and do."""

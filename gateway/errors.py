@@ -13,7 +13,8 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 │       └── ProviderMissing      404  its provider has no key here; the message names the variable
 ├── MethodNotAllowed             405
 ├── Conflict                     409  it cannot be done as things are
-├── KeyLimited                   429  the client key's own limits
+├── KeyLimited                   429  what is left of the client key's budget is held by calls under way
+├── InsufficientQuota            429  the client key's budget is used up; no client asks again
 ├── MemoryPressure               503
 ├── StoreUnavailable             503  what is asked for is in the shared store, and that is out of reach
 ├── UpstreamError                what a provider answered with a status of its own; status and body reach the client
@@ -124,6 +125,12 @@ class Conflict(GatewayError):
 
 class KeyLimited(GatewayError):
     status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
+
+
+class InsufficientQuota(GatewayError):
+    """As OpenAI says it."""
+
+    status, type, code = 429, "insufficient_quota", "insufficient_quota"
 
 
 class MemoryPressure(GatewayError):

@@ -149,6 +149,7 @@ class Settled:
                 windows=self.platform.windows(ground.observer.odd_context_mode),
                 request_fallbacks=config.retry.request_fallbacks,
                 reporting=reporting,
+                purses=ground.accounting.purses(refuse_unpriced=config.auth.unpriced_models == "refuse"),
             ),
             context=self.platform.offered_context,
             counts=self._counts,

@@ -82,6 +82,9 @@ class Gateway:
         self.accounting = Accounting(
             world,
             self.sharing.line,
+            prefix=config.store.prefix,
+            workers=config.server.workers,
+            logs=self.logs,
             prices=lambda provider, model: self.catalog.prices(provider, model),
             siblings=self._siblings,
         )

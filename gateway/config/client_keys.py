@@ -72,6 +72,8 @@ class ClientKeySetting(KeyTerms, frozen=True, kw_only=True):
 
 class Auth(Section, frozen=True, kw_only=True):
     mode: Literal["auto", "off", "keys"] = "auto"
+    unpriced_models: Literal["refuse", "allow"] = "refuse"
+    """What a key with a hard budget hears when it asks for a model whose price nobody knows."""
     keys: tuple[ClientKeySetting, ...] = ()
 
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from actors.errors import Failure
 from gateway.dialects.openai_errors import error_body
-from gateway.errors import Description, Unauthorized, UpstreamError, describe
+from gateway.errors import Description, InsufficientQuota, Unauthorized, UpstreamError, describe
 from gateway.exchange import Answer, Headers
-from gateway.face.provenance import without_ours
+from gateway.face.provenance import NO_RETRY, without_ours
 
 RenderError = Callable[[Description], bytes]
 """An error body in the client's dialect."""
@@ -30,6 +30,8 @@ def error_answer(failure: Failure, render: RenderError = error_body) -> Answer:
     headers = [JSON]
     if isinstance(failure, Unauthorized):
         headers.append(_CHALLENGE)
+    if isinstance(failure, InsufficientQuota):
+        headers.append(NO_RETRY)
     retry_after = description.retry_after
     if retry_after is None and description.status == 503 and failure.retryable:
         retry_after = _PATIENCE_S

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -31,6 +32,8 @@ from gateway.face.relayed_body import RelayedBody
 from gateway.face.router import Router
 from gateway.face.windows import WindowReader
 from gateway.keys.caller import Caller
+from gateway.keys.ledger import FREE
+from gateway.keys.purse import Purse, Purses
 from gateway.telemetry.trace_context import passed_on
 
 PRIORITY_HEADER: Final = b"x-gateway-priority"
@@ -124,6 +127,8 @@ class ModelServices:
     reporting: Reporting
     request_fallbacks: bool = False
     """A request may name its own fallbacks."""
+    purses: Purses | None = None
+    """For keys with a budget."""
     windows: WindowReader | None = None
     """Tells how full context windows are; None: nobody is told."""
 
@@ -141,6 +146,7 @@ class ModelCalls:
         "_dialect",
         "_ingress",
         "_new_relay",
+        "_purses",
         "_reporting",
         "_router",
         "_sheds_low",
@@ -160,6 +166,7 @@ class ModelCalls:
         self._terms = services.terms
         self._takes_fallbacks = services.request_fallbacks
         self._reporting = services.reporting
+        self._purses = None if dialect.endpoint in FREE else services.purses
         self._windows = services.windows
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
@@ -196,6 +203,26 @@ class ModelCalls:
 
     async def answer(self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None) -> Answer:
         """What the models say; `render_break` writes the event with which a stream that broke ends."""
+        if record.purse is not None:
+            return await self._paid_from(record.purse, call, record, render_break)
+        return await self._answer(call, record, render_break)
+
+    async def _paid_from(
+        self, purse: Purse, call: Call, record: RequestRecord, render_break: RenderError | None
+    ) -> Answer:
+        """Nobody is asked before the key's budget has room for it, where its edge is hard."""
+        if purse.is_hard:
+            held = self._ingress.hold(len(call.payload.body), 0)
+            try:
+                await purse.reserve(call.id, call.deadline - self._reporting.clock())
+            finally:
+                self._ingress.let_go(held)
+            record.on_finished = partial(_settle, purse, record.on_finished)
+        answer = await self._answer(call, record, render_break)
+        answer.headers += purse.headers()
+        return answer
+
+    async def _answer(self, call: Call, record: RequestRecord, render_break: RenderError | None) -> Answer:
         if call.relay is not None:
             return await self._streamed(call, call.relay, record, render_break or self._dialect.error_event)
         try:
@@ -225,9 +252,14 @@ class ModelCalls:
         if priority is Priority.LOW and self._sheds_low():
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         terms = self._terms(asked.model, fallbacks)
-        candidates = None
+        candidates: Sequence[Candidate] | None = None
         if caller.allowance is not None:
             candidates = caller.allowance.among(terms.candidates, asked.model, fallbacks)
+        if caller.budget is not None and self._purses is not None:
+            record.purse = self._purses.open(
+                caller, candidates or terms.candidates, asked.prompt_tokens, asked.output_tokens
+            )
+            candidates = record.purse.candidates
         if self._windows is not None and asked.weight is not None:
             record.reading = self._windows.read((candidates or terms.candidates)[0], asked.weight)
             record.context = record.reading.headers()
@@ -285,6 +317,12 @@ class ModelCalls:
             on_crash=self._reporting.on_crash,
         )
         return Answer(head.status, provenance.of_answer(head.headers, attempt), body)
+
+
+def _settle(purse: Purse, tell: Callable[[RequestRecord], None], record: RequestRecord) -> None:
+    """The request is over, and its last attempts end: what they cost takes the place of what was held."""
+    purse.release(record.id)
+    tell(record)
 
 
 def _priority(request: Request, caller: Caller) -> Priority:

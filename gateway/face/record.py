@@ -11,6 +11,7 @@ from actors.errors import Failure
 from actors.letters import Call
 from gateway.context.tiers import Reading
 from gateway.exchange import Headers
+from gateway.keys.purse import Purse
 from gateway.telemetry.trace_context import Trace
 
 OK: Final = "ok"
@@ -54,6 +55,8 @@ class RequestRecord(msgspec.Struct, eq=False):
     """None where the request never got as far."""
     trace: Trace | None = None
     """None where nobody traces."""
+    purse: Purse | None = None
+    """Where the client's key has a budget."""
     bytes_out: int = 0
     """Of the body."""
     reading: Reading | None = None

@@ -14,6 +14,7 @@ import trio
 from gateway.config.store_address import StoreAddress
 from gateway.store.ownership import BEAT
 from gateway.world import RedisDown, RedisExecutor, Word, Words
+from tests.store.budget_model import BUDGETS
 from tests.store.gcra_model import gcra
 
 HINTS = files("gateway.store").joinpath("hints.lua").read_text(encoding="ascii")
@@ -38,12 +39,16 @@ class FakeServer:
         self.batches: list[list[Words]] = []
         """What it was sent, round trip by round trip; what it refused too."""
         self.opened: list[StoreAddress] = []
-        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script, BEAT: beat_script}
+        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script, BEAT: beat_script, **BUDGETS}
 
     def open(self, address: StoreAddress, ca_file: str) -> RedisExecutor:
         """An OpenRedis."""
         self.opened.append(address)
         return _Executor(self)
+
+    def now(self) -> float:
+        """Its clock."""
+        return trio.current_time()
 
     # What it does.
 
@@ -61,6 +66,17 @@ class FakeServer:
                 for key in known:
                     del self.values[key]
                 return len(known)
+            case "SADD":
+                key, *members = map(text_of, arguments)
+                known = self.get(key) or set()
+                self.values[key] = (known | {member.encode() for member in members}, None)
+                return len(members)
+            case "SMEMBERS":
+                return set(self.get(str(arguments[0])) or ())
+            case "HGETALL":
+                return {key.encode(): str(value).encode() for key, value in (self.get(str(arguments[0])) or {}).items()}
+            case "EXPIRE":
+                return int(self.get(str(arguments[0])) is not None)
             case "EVAL":
                 script, count, *rest = arguments
                 keys, values = rest[: int(count)], rest[int(count) :]

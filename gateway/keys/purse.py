@@ -1,0 +1,126 @@
+"""What a request may cost its key: held before anybody is asked where the budget's edge is hard, told in any case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from actors.letters import Candidate
+from gateway.config.client_keys import KeyTerms
+from gateway.dialects.envelope import Usage
+from gateway.errors import InsufficientQuota, KeyLimited, ModelForbidden
+from gateway.keys.budget_rule import Shortage, Standing, budget_of, remaining, shortage
+from gateway.keys.caller import Caller
+from gateway.money import decimal_usd
+from gateway.providers.prices import PriceList
+
+REMAINING: Final = b"x-gateway-budget-remaining-usd"
+WARNING: Final = b"x-gateway-budget-warning"
+HOLD_BEYOND_S: Final = 60.0
+"""A hold outlasts its call's deadline by so much before it lapses by itself."""
+
+OnPassed = Callable[[str, str, str], None]
+"""Told of each time that a budget is found to be used up: (client key's label, `day` or `month`, edge)."""
+
+
+class Spend(Protocol):
+    """See `gateway.keys.spend.SpendDesk`."""
+
+    def today(self) -> str: ...
+    def standing(self, client: str) -> Standing: ...
+    def share_of(self, terms: KeyTerms) -> float: ...
+    async def reserve(
+        self, client: str, id: str, amount: int, terms: KeyTerms, hold_s: float
+    ) -> tuple[bool, Standing]: ...
+    def release(self, client: str, id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purses:
+    """Opens a purse for a request whose key has a budget."""
+
+    spend: Spend
+    prices: Callable[[str, str], PriceList | None]
+    """By provider and its own name of a model."""
+    refuse_unpriced: bool
+    """Models whose prices nobody knows are not asked for keys with a hard budget."""
+    on_passed: OnPassed
+
+    def open(self, caller: Caller, candidates: Sequence[Candidate], prompt_tokens: int, output_tokens: int) -> Purse:
+        """For a call of at most so many tokens. Raises ModelForbidden."""
+        terms = caller.budget
+        assert terms is not None, "whoever has no budget needs no purse"
+        usage = Usage(prompt=prompt_tokens, completion=output_tokens)
+        priced = [(candidate, self.prices(candidate.provider, candidate.model)) for candidate in candidates]
+        if terms.budget_edge == "hard" and self.refuse_unpriced:
+            priced = [(candidate, prices) for candidate, prices in priced if prices is not None]
+            if not priced:
+                raise ModelForbidden(
+                    f"Nobody knows the price of '{candidates[0].model}', and this key has a hard budget.", param="model"
+                )
+        amount = max((prices.nano_usd(usage) for _, prices in priced if prices is not None), default=0)
+        return Purse(self.spend, self.on_passed, caller.label, terms, [candidate for candidate, _ in priced], amount)
+
+
+class Purse:
+    """One request's."""
+
+    __slots__ = ("_amount", "_client", "_on_passed", "_spend", "_terms", "candidates")
+
+    def __init__(
+        self,
+        spend: Spend,
+        on_passed: OnPassed,
+        client: str,
+        terms: KeyTerms,
+        candidates: Sequence[Candidate],
+        amount: int,
+    ) -> None:
+        self._spend = spend
+        self._on_passed = on_passed
+        self._client = client
+        self._terms = terms
+        self._amount = amount
+        self.candidates = candidates
+        """Those that may be asked."""
+
+    @property
+    def is_hard(self) -> bool:
+        return self._terms.budget_edge == "hard"
+
+    async def reserve(self, id: str, for_s: float) -> None:
+        """Holds what the call may cost until `release`. Raises InsufficientQuota, KeyLimited, StoreUnavailable."""
+        granted, standing = await self._spend.reserve(
+            self._client, id, self._amount, self._terms, for_s + HOLD_BEYOND_S
+        )
+        if granted:
+            return
+        budget = budget_of(self._terms, share=self._spend.share_of(self._terms))
+        lack = shortage(budget, standing, self._amount)
+        assert lack is not None, "whoever refuses goes by the same rule"
+        if lack.passes:
+            raise KeyLimited(f"{_told(lack, self._amount)} Other calls of this key hold the rest.", retry_after=1.0)
+        self._on_passed(self._client, lack.period, "hard")
+        raise InsufficientQuota(_told(lack, self._amount))
+
+    def release(self, id: str) -> None:
+        self._spend.release(self._client, id)
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What is left, as far as it is known here; below zero where a soft budget is passed, and a warning then."""
+        budget = budget_of(self._terms, share=self._spend.share_of(self._terms))
+        period, left = remaining(budget, self._spend.standing(self._client))
+        headers = [(REMAINING, decimal_usd(left))]
+        if left < 0 and not self.is_hard:
+            self._on_passed(self._client, period, "soft")
+            headers.append((WARNING, b"the budget of this %b is used up" % period.encode()))
+        return headers
+
+
+def _told(lack: Shortage, amount: int) -> str:
+    limit, spent, most = (decimal_usd(nano).decode() for nano in (lack.limit, lack.spent, amount))
+    return (
+        f"You exceeded your current quota: of this key's {limit} USD a {lack.period} {spent} are spent, "
+        f"and this call may cost {most}."
+    )
