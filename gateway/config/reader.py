@@ -10,6 +10,7 @@ import difflib
 import json
 import typing
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -57,11 +58,10 @@ class Reader:
         if not isinstance(table, dict):
             self.note(path, "a table", table)
             return base
-        fields = msgspec.structs.fields(kind)
+        fields, hints = _settings_of(kind)
         self.refuse_unknown(table, [field.encode_name for field in fields], path)
         values: dict[str, Any] = {}
         complete = True
-        hints = typing.get_type_hints(kind, include_extras=True)
         for field in fields:
             name = field.encode_name
             before = getattr(base, name, msgspec.UNSET) if base is not None else msgspec.UNSET
@@ -167,6 +167,12 @@ class Reader:
         found = HIDDEN if looks_secret(told) else told
         mistake = Mistake(source=source, key=key, expected=expected, found=found, line=line, hint=hint)
         self.mistakes.append(mistake)
+
+
+@cache
+def _settings_of(kind: type[msgspec.Struct]) -> tuple[tuple[msgspec.structs.FieldInfo, ...], dict[str, Any]]:
+    """The fields of `kind` and their types, which take a while to work out and are asked for at every table."""
+    return msgspec.structs.fields(kind), typing.get_type_hints(kind, include_extras=True)
 
 
 def show(value: object, path: Path = ()) -> str:
