@@ -1,0 +1,65 @@
+"""Judges a run: every check by its promise (tests/promised.py), and what each found wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from tests.sim import checks_actors as actors
+from tests.sim import checks_clients as clients
+from tests.sim.evidence import Evidence
+
+Check = Callable[[Evidence], Iterator[str]]
+
+
+class Violation(NamedTuple):
+    """A promise that was not kept."""
+
+    promise: int
+    check: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"promise {self.promise}, {self.check}: {self.words}"
+
+
+BILLING: Final = 20
+"""Conservation of tokens has no number of its own in the table; it stands beside cost."""
+LIVENESS: Final = 12
+CHECKS: Final[tuple[tuple[int, Check], ...]] = (
+    (1, clients.every_request_has_one_line),
+    (1, clients.client_and_line_agree),
+    (1, clients.everybody_is_answered),
+    (1, actors.every_attempt_ends_once),
+    (3, clients.providers_are_left_with_their_clients),
+    (3, actors.losers_stop_at_once),
+    (4, clients.deadlines_are_kept),
+    (5, clients.no_provider_is_left_asked),
+    (7, actors.the_dead_tell_all_at_once),
+    (8, actors.the_dead_come_back),
+    (9, actors.nothing_crashes_by_itself),
+    (9, clients.hostile_bytes_are_refused),
+    (LIVENESS, clients.all_is_well_soon_after),
+    (13, actors.retries_are_paid_for),
+    (14, actors.breakers_move_by_the_table),
+    (14, actors.open_breakers_refuse),
+    (15, actors.limits_are_kept),
+    (16, clients.the_store_is_no_excuse),
+    (17, clients.no_word_is_lost_or_said_twice),
+    (17, clients.nothing_is_answered_that_nobody_said),
+    (17, actors.content_commits),
+    (18, actors.drains_end_in_time),
+    (19, clients.memory_refuses_only_while_it_is_short),
+    (19, actors.short_of_memory_nothing_is_begun),
+    (BILLING, clients.usage_is_what_providers_said),
+    (BILLING, actors.tokens_are_charged_as_used),
+    (BILLING, clients.attempts_are_counted),
+    (BILLING, actors.numbers_add_up),
+    (9, clients.no_secret_comes_out),
+)
+
+
+def violations(evidence: Evidence) -> list[Violation]:
+    """All that is wrong with a run; what was seen while it went on comes first."""
+    seen = [Violation(promise, "watch", words) for promise, words in evidence.complaints]
+    return seen + [Violation(promise, check.__name__, words) for promise, check in CHECKS for words in check(evidence)]

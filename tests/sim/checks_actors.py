@@ -1,0 +1,226 @@
+"""What must be true of a run among the actors: attempts, breakers, budgets, limits, restarts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from actors.events import ActorBuried, BreakerMoved, CallCrash, Retried
+from actors.letters import Attempt, Outcome
+from actors.memory_monitor import Pressure, PressureMoved
+from actors.policy.breaker import MOVES, Phase
+from actors.supervision import ChildStarted, ChildStopped
+from tests.sim.evidence import Evidence, Life, request_id
+from tests.sim.town import HOUSES
+
+DEPOSIT = 0.2
+BACKOFF_MOST_S = 5.0
+LEGAL = {(before, after) for (before, _), after in MOVES.items()}
+
+
+def every_attempt_ends_once(evidence: Evidence) -> Iterator[str]:
+    """Promise 1: with one outcome; none is missing."""
+    for life in evidence.lives:
+        yield from (f"attempt of {request_id(a)} ended twice" for a, n in Counter(life.attempts).items() if n > 1)
+        ended = set(life.attempts)
+        for event in life.events:
+            if isinstance(event, Retried) and event.attempt not in ended:
+                yield f"a further attempt of {event.call.id} has not ended"
+        for attempts in life.calls.values():
+            if [attempt.number for attempt in attempts] != list(range(1, len(attempts) + 1)):
+                yield f"an attempt of {request_id(attempts[0])} has not ended"
+
+
+def nothing_crashes_by_itself(evidence: Evidence) -> Iterator[str]:
+    """No code of the gateway's raises what nobody expected; actors crash as often as they were struck."""
+    for life in evidence.lives:
+        for event in life.events:
+            if isinstance(event, CallCrash):
+                yield f"{event.actor} crashed at a call: {event.error!r}"
+        for line in life.lines:
+            if line["event"] in ("request crashed", "a fact could not be observed", "call crashed"):
+                yield f"{line['event']}: {line.get('crash')}"
+        crashes = [event for event in life.events if isinstance(event, ChildStopped) and event.crash is not None]
+        if len(crashes) > life.struck:
+            yield f"actors crashed by themselves: {[(event.child, repr(event.crash)) for event in crashes]}"
+        if life.gave_up:
+            yield f"worker {life.worker} gave up"
+
+
+def the_dead_come_back(evidence: Evidence) -> Iterator[str]:
+    """Promise 8: whoever crashed is restarted within its backoff."""
+    for life in evidence.lives:
+        missing: dict[str, float] = {}
+        ends_at = life.drained_at if life.drained_at is not None else float("inf")
+        for event in life.events:
+            if isinstance(event, ChildStopped) and event.crash is not None and not event.asked:
+                missing[event.child] = event.at
+            elif isinstance(event, ChildStarted) and event.child in missing:
+                away_s = event.at - missing.pop(event.child)
+                if away_s > BACKOFF_MOST_S:
+                    yield f"{event.child} was away for {away_s:g} s"
+        yield from (f"{name} did not come back" for name, at in missing.items() if at + BACKOFF_MOST_S < ends_at)
+
+
+def the_dead_tell_all_at_once(evidence: Evidence) -> Iterator[str]:
+    """Promise 7: who was with an actor when it died knows in that moment."""
+    for life in evidence.lives:
+        for event in life.events:
+            if not isinstance(event, ActorBuried) or event.replaced or event.actor not in HOUSES or life.reloaded_at:
+                continue
+            for attempt in life.attempts:
+                if attempt.candidate.provider == event.actor and attempt.began_at < event.at < _end(attempt):
+                    yield f"{request_id(attempt)} was with {event.actor}, dead at {event.at:g}, until {_end(attempt):g}"
+
+
+def losers_stop_at_once(evidence: Evidence) -> Iterator[str]:
+    """Promise 3: an attempt that another was faster than ends in that moment."""
+    for life in evidence.lives:
+        for attempts in life.calls.values():
+            firsts = [_answered_at(attempt) for attempt in attempts if attempt.outcome is Outcome.OK]
+            for attempt in attempts:
+                if attempt.outcome is Outcome.SUPERSEDED and firsts and _end(attempt) > firsts[0]:
+                    yield f"{request_id(attempt)}: the slower attempt ran {_end(attempt) - firsts[0]:g} s longer"
+
+
+def content_commits(evidence: Evidence) -> Iterator[str]:
+    """Promise 17: once an answer has begun nobody else is asked, but to go on with it."""
+    for life in evidence.lives:
+        for attempts in life.calls.values():
+            begun = [attempt.content_at for attempt in attempts if attempt.content_at is not None]
+            for attempt in attempts:
+                if attempt.operation in ("retry", "hedge", "fallback") and begun and attempt.began_at > min(begun):
+                    yield f"{request_id(attempt)}: a {attempt.operation} began after the first content"
+
+
+def breakers_move_by_the_table(evidence: Evidence) -> Iterator[str]:
+    """Promise 14: each from where it was, by a move that exists; a fresh actor's are closed."""
+    for life in evidence.lives:
+        phases: dict[tuple[str, str], Phase] = {}
+        for event in life.events:
+            if isinstance(event, ActorBuried):
+                phases = {place: phase for place, phase in phases.items() if place[0] != event.actor}
+            elif isinstance(event, BreakerMoved) and not life.reloaded_at:
+                place = (event.provider, event.model)
+                if event.before is not phases.get(place, Phase.CLOSED) or (event.before, event.after) not in LEGAL:
+                    yield f"{place} moved from {event.before} to {event.after}, was {phases.get(place)}"
+                phases[place] = event.after
+
+
+def open_breakers_refuse(evidence: Evidence) -> Iterator[str]:
+    """Promise 14: while one is open nobody gets past it, while one is half open a single probe."""
+    for life in evidence.lives:
+        if life.reloaded_at:
+            continue
+        shut: dict[tuple[str, str], float] = {}
+        for event in life.events:
+            if isinstance(event, ActorBuried):
+                shut = {place: at for place, at in shut.items() if place[0] != event.actor}
+            if not isinstance(event, BreakerMoved):
+                continue
+            place = (event.provider, event.model)
+            since = shut.pop(place, None)
+            if since is not None:
+                for attempt in _let_in(life, place, since, event.at):
+                    yield f"{request_id(attempt)} got past {place} at {attempt.began_at:g}, shut since {since:g}"
+            if event.after is not Phase.CLOSED:
+                shut[place] = event.at
+
+
+def _let_in(life: Life, place: tuple[str, str], since: float, until: float) -> Iterator[Attempt]:
+    for attempt in life.attempts:
+        there = attempt.candidate.provider == place[0] and place[1] in ("*", attempt.candidate.model)
+        if there and attempt.scope is not None and since < attempt.began_at < until:
+            yield attempt
+
+
+def retries_are_paid_for(evidence: Evidence) -> Iterator[str]:
+    """Promise 13: a fifth of the first attempts, and what the budget starts with, in each life of the router."""
+    for life in evidence.lives:
+        routers = sum(isinstance(event, ChildStarted) and event.child == "router" for event in life.events)
+        firsts: Counter[str] = Counter()
+        further: Counter[str] = Counter()
+        for attempt in life.attempts:
+            if attempt.operation in ("retry", "hedge"):
+                further[attempt.candidate.provider] += 1
+            elif attempt.operation != "rotate":
+                firsts[attempt.candidate.provider] += 1
+        for provider, times in further.items():
+            most = routers * evidence.scenario.retry_start + DEPOSIT * firsts[provider]
+            if times > most + 1e-6:
+                yield f"{provider} was tried {times} times more, {most:g} were paid for"
+
+
+def limits_are_kept(evidence: Evidence) -> Iterator[str]:
+    """Promise 15: burst and rate, over all workers; each restart of an actor may begin a bucket anew."""
+    rate = evidence.scenario.requests_per_minute
+    if not rate or any(life.reloaded_at for life in evidence.lives):
+        return
+    asked = [exchange.at for exchange in evidence.history.exchanges if exchange.provider == "openai"]
+    lives = sum(
+        isinstance(event, ChildStarted) and event.child == "openai" for life in evidence.lives for event in life.events
+    )
+    keys = 2
+    most = keys * rate * (lives + max(asked, default=0.0) / 60.0)
+    if len(asked) > most:
+        yield f"openai was asked {len(asked)} times, {most:g} were allowed"
+
+
+def tokens_are_charged_as_used(evidence: Evidence) -> Iterator[str]:
+    """What an attempt is charged is what its provider said of it; what was never sent costs nothing."""
+    for life in evidence.lives:
+        for attempt in life.attempts:
+            if attempt.outcome is not Outcome.OK or attempt.call.payload.dialect == "openai_embeddings":
+                continue
+            bills = [
+                sum(exchange.bill)
+                for exchange in evidence.by_request.get(request_id(attempt), [])
+                if exchange.whole and exchange.provider == attempt.candidate.provider
+            ]
+            if attempt.spent_tokens not in bills:
+                yield f"{request_id(attempt)} is charged {attempt.spent_tokens}, its provider said {bills}"
+
+
+def short_of_memory_nothing_is_begun(evidence: Evidence) -> Iterator[str]:
+    """Promise 19: from 95 % on no new work."""
+    for life in evidence.lives:
+        since = float("inf")
+        for event in life.events:
+            if not isinstance(event, PressureMoved):
+                continue
+            if event.after is Pressure.REFUSE:
+                since = event.at
+            else:
+                for call in life.calls:
+                    if since < call.arrived_at < event.at:
+                        yield f"{call.id} was let in at {call.arrived_at:g}"
+                since = float("inf")
+
+
+def drains_end_in_time(evidence: Evidence) -> Iterator[str]:
+    """Promises 10 and 18: at the latest when the grace, a stalled write and a second are over."""
+    scenario = evidence.scenario
+    for life in evidence.lives:
+        if life.drained_at is not None:
+            limit_s = scenario.drain_grace_s + scenario.write_stall_s + 1.0
+            ended_at = life.running.ended_at
+            if ended_at is None or ended_at > life.drained_at + limit_s + 1e-6:
+                yield f"worker {life.worker} was told at {life.drained_at:g} and ended at {ended_at}"
+
+
+def numbers_add_up(evidence: Evidence) -> Iterator[str]:
+    """What is counted of a request is counted once: attempts further on as many as there are in the log."""
+    for life in evidence.lives:
+        told = Counter(line["operation"] for line in life.lines if line["event"] == "attempt repeated")
+        done = Counter(attempt.operation for attempt in life.attempts if attempt.operation != "first")
+        if told != done:
+            yield f"the log tells of {dict(told)}, there were {dict(done)}"
+
+
+def _end(attempt: Attempt) -> float:
+    assert attempt.ended_at is not None, "it has ended"
+    return attempt.ended_at
+
+
+def _answered_at(attempt: Attempt) -> float:
+    return _end(attempt) if attempt.content_at is None else attempt.content_at

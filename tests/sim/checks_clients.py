@@ -1,0 +1,193 @@
+"""What must be true of a run for its clients, and between clients and providers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.sim.counting import is_begun, is_whole
+from tests.sim.evidence import Evidence
+from tests.sim.history import End, Heard
+from tests.sim.scenario import CALM_AT, Blow, Dialect, Temper
+from tests.sim.town import PROVIDER_KEYS
+
+LIVELY_S = 10.0
+SHUTTING_DOWN = b"The gateway is shutting down."
+SAMPLE_S = 0.25
+"""How old a figure of memory may be."""
+EXACT = 1e-6
+"""Seconds that adding floats may cost."""
+PLANNED = (Temper.PATIENT, Temper.IMPATIENT)
+"""Who reads at once and asks one thing at a time: their times are the gateway's own."""
+
+
+def every_request_has_one_line(evidence: Evidence) -> Iterator[str]:
+    """Promise 1: what was asked and not refused a connection is told in exactly one line, by exactly one gateway."""
+    told = Counter(line["correlation_id"] for life in evidence.lives for line in life.requests())
+    yield from (f"{request} is told {times} times" for request, times in told.items() if times != 1)
+    for heard in evidence.all_heard:
+        if heard.end in (End.OK, End.ERROR) and heard.id not in told:
+            yield f"{heard.id} was answered and is not told"
+
+
+def client_and_line_agree(evidence: Evidence) -> Iterator[str]:
+    """Promise 1: the outcome that is told is the outcome that its client had."""
+    lines = {line["correlation_id"]: line for life in evidence.lives for line in life.requests()}
+    cut = _ends_of_grace(evidence)
+    for heard in evidence.all_heard:
+        line = lines.get(heard.id)
+        if line is None or any(abs(heard.ended_at - at) < EXACT for at in cut) or SHUTTING_DOWN in heard.body:
+            continue  # who outlasts the grace is told so, and the line says that it was disconnected
+        if heard.end is End.OK and (line["outcome"], line["status"]) != ("ok", 200):
+            yield f"{heard.id} has a whole answer, and the line says {line['outcome']} {line['status']}"
+        if heard.end is End.ERROR and (line["outcome"], line["status"]) != ("error", heard.status):
+            yield f"{heard.id} has the error {heard.status}, and the line says {line['outcome']} {line['status']}"
+
+
+def everybody_is_answered(evidence: Evidence) -> Iterator[str]:
+    """Promise 1: who sends a request and stays gets an answer, but for those whom the end of a drain's grace cuts."""
+    cut = _ends_of_grace(evidence)
+    for heard in evidence.all_heard:
+        slow = heard.client.temper is Temper.SLOW
+        if heard.end is End.OPEN:
+            yield f"{heard.id} still waits"
+        planned = any(abs(heard.ended_at - at) < EXACT for at in cut) or _was_turned_away(evidence, heard)
+        if heard.end is End.CUT and not slow and not planned:
+            yield f"{heard.id} was cut at {heard.ended_at:g}"
+
+
+def _ends_of_grace(evidence: Evidence) -> list[float]:
+    """When what had not ended yet was cut."""
+    grace_s = evidence.scenario.drain_grace_s
+    return [life.drained_at + grace_s for life in evidence.lives if life.drained_at is not None]
+
+
+def _was_turned_away(evidence: Evidence, heard: Heard) -> bool:
+    """Its worker had been told to stop before it was asked: a connection that is idle then is closed."""
+    return any(
+        life.worker == heard.client.worker and life.drained_at is not None and life.drained_at <= heard.ended_at
+        for life in evidence.lives
+    )
+
+
+def no_word_is_lost_or_said_twice(evidence: Evidence) -> Iterator[str]:
+    """Promise 17: whatever went wrong behind it, a client has the beginning of one answer; whole is whole."""
+    for heard in evidence.all_heard:
+        if heard.ask.dialect is Dialect.EMBEDDINGS:
+            continue
+        if heard.end is End.OK and not is_whole(heard.text):
+            yield f"{heard.id} ends as if it were whole: {heard.text!r}"
+        elif not is_begun(heard.text):
+            yield f"{heard.id} reads {heard.text!r}"
+
+
+def nothing_is_answered_that_nobody_said(evidence: Evidence) -> Iterator[str]:
+    """Promise 17: no client has more of an answer than providers have said for it."""
+    for heard in evidence.all_heard:
+        said = evidence.by_request.get(heard.id, [])
+        most = max((len(exchange.prefix) + exchange.said for exchange in said), default=0)
+        if len(heard.text) > most:
+            yield f"{heard.id} has {len(heard.text)} characters of {most}"
+
+
+def deadlines_are_kept(evidence: Evidence) -> Iterator[str]:
+    """Promise 4: to the very second, for whoever reads what comes."""
+    total_s = evidence.scenario.timeouts.total_s
+    for heard in evidence.all_heard:
+        if heard.client.temper not in PLANNED or not heard.sent:
+            continue
+        limit_s = min(total_s, heard.ask.timeout_s or total_s)
+        took_s = heard.ended_at - heard.asked_at
+        if took_s > limit_s + EXACT:
+            yield f"{heard.id} took {took_s:g} s of {limit_s:g}"
+
+
+def providers_are_left_with_their_clients(evidence: Evidence) -> Iterator[str]:
+    """Promise 3: a client that goes away takes its requests at providers with it, in the same moment."""
+    for heard in evidence.all_heard:
+        if heard.end is not End.LEFT or heard.client.temper is Temper.PIPELINING:
+            continue
+        for exchange in evidence.by_request.get(heard.id, []):
+            until = exchange.over_at if exchange.broken_at is None else exchange.broken_at
+            if until is None or until > heard.ended_at + EXACT:
+                yield f"{heard.id} left at {heard.ended_at:g}, {exchange.provider} was asked until {until}"
+
+
+def no_provider_is_left_asked(evidence: Evidence) -> Iterator[str]:
+    """Promise 5: when a request is over, nobody works for it any more."""
+    for heard in evidence.all_heard:
+        if heard.end not in (End.OK, End.ERROR) or heard.client.temper not in PLANNED:
+            continue
+        for exchange in evidence.by_request.get(heard.id, []):
+            until = exchange.over_at if exchange.broken_at is None else exchange.broken_at
+            if until is None or until > heard.ended_at + EXACT:
+                yield f"{heard.id} ended at {heard.ended_at:g}, {exchange.provider} worked until {until}"
+
+
+def usage_is_what_providers_said(evidence: Evidence) -> Iterator[str]:
+    """The client's usage is that of the one provider that answered."""
+    for heard in evidence.all_heard:
+        whole = [exchange for exchange in evidence.by_request.get(heard.id, []) if exchange.whole]
+        if heard.end is not End.OK or any(exchange.prefix for exchange in whole):
+            continue
+        if heard.usage not in [exchange.bill for exchange in whole]:
+            yield f"{heard.id} is told {heard.usage}, providers said {[tuple(each.bill) for each in whole]}"
+
+
+def hostile_bytes_are_refused(evidence: Evidence) -> Iterator[str]:
+    """Promise 9: who sends no HTTP gets a refusal or nothing, and above all no answer."""
+    for got in evidence.history.hostile:
+        status = got[9:12]
+        if got and (not got.startswith(b"HTTP/1.") or status[:1] != b"4"):
+            yield f"no HTTP is answered with {got[:60]!r}"
+
+
+def the_store_is_no_excuse(evidence: Evidence) -> Iterator[str]:
+    """Promise 16: a store that fails is no reason to refuse a request."""
+    for heard in evidence.all_heard:
+        if heard.code == "store_unavailable":
+            yield f"{heard.id} got {heard.status} {heard.code}"
+
+
+def memory_refuses_only_while_it_is_short(evidence: Evidence) -> Iterator[str]:
+    """Promise 19: 503 memory_pressure comes from a worker that is short of memory, and ends with that."""
+    spells = [fault for fault in evidence.scenario.faults if fault.blow is Blow.MEMORY]
+    for heard in evidence.all_heard:
+        if heard.code == "memory_pressure" and not any(
+            fault.at <= heard.ended_at and heard.asked_at <= fault.until + SAMPLE_S for fault in spells
+        ):
+            yield f"{heard.id} was refused at {heard.ended_at:g}"
+
+
+def no_secret_comes_out(evidence: Evidence) -> Iterator[str]:
+    """A provider's key is never in what a client gets."""
+    for heard in evidence.all_heard:
+        text = heard.body.decode("utf-8", "replace") + str(heard.fields)
+        yield from (f"{heard.id} has seen {key}" for key in PROVIDER_KEYS if key in text)
+
+
+def attempts_are_counted(evidence: Evidence) -> Iterator[str]:
+    """What `x-gateway-attempts` says is how often providers were tried."""
+    for life in evidence.lives:
+        for call, attempts in life.calls.items():
+            for heard in evidence.all_heard:
+                if heard.id == call.payload.request_id and heard.end is End.OK and not heard.ask.streamed:
+                    told = heard.fields.get("x-gateway-attempts")
+                    if told != str(len(attempts)):
+                        yield f"{heard.id} is told of {told} attempts, there were {len(attempts)}"
+
+
+def all_is_well_soon_after(evidence: Evidence) -> Iterator[str]:
+    """Liveness: 10 s after the last fault every worker answers for every provider, or once its breaker lets it."""
+    limited = evidence.scenario.requests_per_minute > 0
+    answered = {
+        heard.client.number // 1000
+        for heard in evidence.history.probes
+        if heard.end is End.OK or (limited and heard.code == "rate_limit_exceeded")
+    }
+    for heard in evidence.history.probes:
+        if heard.client.number // 1000 not in answered:
+            yield f"{heard.ask.model} at worker {heard.client.worker} is not answered: {heard.status} {heard.code}"
+        late = heard.asked_at - CALM_AT > LIVELY_S
+        if late and heard.end is not End.OK and heard.code not in ("provider_unavailable", "rate_limit_exceeded"):
+            yield f"{heard.ask.model} at {heard.asked_at:g}: {heard.status} {heard.code}"

@@ -1,0 +1,85 @@
+"""All that is known of a run when it is over, in the forms in which the checks ask for it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from actors.events import AttemptEnded
+from actors.letters import Attempt, Call
+from tests.sim.history import Exchange, Heard, History
+from tests.sim.scenario import Scenario
+from tests.whole.gateways import Running
+
+
+@dataclass(eq=False)
+class Life:
+    """One gateway process, from its start to its end."""
+
+    running: Running
+    worker: int
+    began_at: float
+    drained_at: float | None = None
+    reloaded_at: list[float] = field(default_factory=list)
+    """When all providers' actors were replaced."""
+    struck: int = 0
+    """How many of its actors were made to crash."""
+    gave_up: bool = False
+
+    @property
+    def events(self) -> list[object]:
+        return self.running.events
+
+    @cached_property
+    def lines(self) -> list[Any]:
+        """Its log."""
+        return [json.loads(line) for line in self.running.lines]
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """All that have ended, in the order of their ends."""
+        return [event.attempt for event in self.events if isinstance(event, AttemptEnded)]
+
+    @cached_property
+    def calls(self) -> dict[Call, list[Attempt]]:
+        """The attempts of each call, by number."""
+        calls: dict[Call, list[Attempt]] = defaultdict(list)
+        for attempt in self.attempts:
+            calls[attempt.call].append(attempt)
+        return {call: sorted(attempts, key=lambda attempt: attempt.number) for call, attempts in calls.items()}
+
+    def requests(self) -> list[Any]:
+        """The lines of requests to models."""
+        return [line for line in self.lines if line["event"] == "request"]
+
+
+@dataclass(eq=False)
+class Evidence:
+    """Of one run."""
+
+    scenario: Scenario
+    history: History
+    lives: list[Life]
+    wire: list[str] | None
+    complaints: list[tuple[int, str]] = field(default_factory=list)
+    """What was seen while it went on: promise and words."""
+
+    @cached_property
+    def by_request(self) -> dict[str, list[Exchange]]:
+        """What providers were asked for each request."""
+        found: dict[str, list[Exchange]] = defaultdict(list)
+        for exchange in self.history.exchanges:
+            found[exchange.request_id].append(exchange)
+        return found
+
+    @cached_property
+    def all_heard(self) -> list[Heard]:
+        return [*self.history.heard, *self.history.probes]
+
+
+def request_id(attempt: Attempt) -> str:
+    """As its client named it."""
+    return str(attempt.call.payload.request_id)

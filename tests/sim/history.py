@@ -1,0 +1,105 @@
+"""What has happened in a run, as seen from outside: clients' requests and answers, and what providers were asked.
+
+As Jepsen has it, a request is invoked, and ends as ok, error or unknown.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.sim.scenario import Ask, Client
+from tests.sim.voices import Bill
+
+
+class End(enum.Enum):
+    """How a request ended for its client."""
+
+    OPEN = "open"
+    """It still waits."""
+    OK = "ok"
+    """A whole answer."""
+    ERROR = "error"
+    """An error object, or a stream that ends with one."""
+    LEFT = "left"
+    """It went away."""
+    CUT = "cut"
+    """The connection ended under it."""
+    REFUSED = "refused"
+    """It could not connect."""
+
+
+@dataclass(eq=False, slots=True)
+class Heard:
+    """One request of a client and what became of it."""
+
+    id: str
+    client: Client
+    ask: Ask
+    asked_at: float
+    """When its last byte was sent."""
+    sent: bool = False
+    """All of it was."""
+    end: End = End.OPEN
+    ended_at: float = 0.0
+    status: int = 0
+    code: str = ""
+    """Of the error."""
+    text: str = ""
+    usage: Bill | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    content_at: float | None = None
+    """When the first byte of the answer's body came."""
+    body: bytes = b""
+
+    def close(self, end: End, at: float) -> None:
+        self.end, self.ended_at = end, at
+
+
+@dataclass(eq=False, slots=True)
+class Exchange:
+    """One request as a provider got it."""
+
+    provider: str
+    request_id: str
+    number: int
+    """The how manyth of this request at this provider."""
+    model: str
+    mood: str
+    at: float
+    streamed: bool
+    prefix: str
+    bill: Bill
+    text: str
+    """What it means to say."""
+    said: int = 0
+    """How many characters of it have been sent."""
+    whole: bool = False
+    """All was sent, the end too."""
+    over_at: float | None = None
+    """When the provider had done what it meant to do."""
+    broken_at: float | None = None
+    """When the gateway broke the connection off, before that."""
+
+
+@dataclass(eq=False, slots=True)
+class History:
+    """All of a run, in order."""
+
+    heard: list[Heard] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    probes: list[Heard] = field(default_factory=list)
+    """Of the liveness phase."""
+    hostile: list[bytes] = field(default_factory=list)
+    """What those got who sent no HTTP."""
+    notes: list[tuple[float, str]] = field(default_factory=list)
+    """What the world did: faults, drains, reloads."""
+    seen: set[str] = field(default_factory=set)
+    """What the watch has seen (`sometimes.py`)."""
+    errors: list[Any] = field(default_factory=list)
+    """What broke in the simulation itself."""
+
+    def of(self, request_id: str) -> list[Exchange]:
+        """What providers were asked for one request."""
+        return [exchange for exchange in self.exchanges if exchange.request_id == request_id]

@@ -1,0 +1,290 @@
+"""Plays a scenario: whole gateways on streams in memory, with a mock clock and a scheduler that one seed decides.
+
+Nothing of the gateway's own code is mocked; swapped are sockets, clock, chance, the store and the memory sampler.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import msgspec
+import trio
+import trio._core._run as trio_run
+import trio.testing
+from trio.testing import MockClock
+
+from actors.errors import ActorDied
+from actors.supervisor import Escalated, OrderRefused
+from gateway.config import Config, load
+from gateway.world import Stream
+from tests.memory_network import MemoryStream
+from tests.sim.clients import VirtualClient
+from tests.sim.evidence import Evidence, Life
+from tests.sim.history import End, Heard, History
+from tests.sim.network import TracedNetwork
+from tests.sim.providers import Providers
+from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Scenario, Temper
+from tests.sim.town import ENVIRON, HOUSES, usual_settings
+from tests.sim.watch import Watch
+from tests.store.fake_redis import FakeServer
+from tests.whole.gateways import MEGABYTE, QUIET, Running
+
+PORT = 8080
+LIVELY_S = 10.0
+"""How soon everybody is answered again after the faults."""
+MOST_OPEN_S = 15.0
+"""As long a breaker may stay open."""
+ENDS_S = 120.0
+"""No run is longer: what still runs then waits for ever."""
+
+
+def played(scenario: Scenario, *, traced: bool = False) -> Evidence:
+    """The evidence of one run."""
+    world = _World(scenario, traced=traced)
+    with same_order_each_time(scenario.seed):
+        trio.run(world.live, clock=MockClock(autojump_threshold=0), instruments=[world.watch])
+    world.evidence.complaints = world.watch.complaints
+    return world.evidence
+
+
+@contextmanager
+def same_order_each_time(seed: int) -> Iterator[None]:
+    """Trio runs the tasks of a batch in an order that depends on `seed` alone."""
+    before = trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r.getstate()
+    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
+    trio_run._r.seed(seed)
+    try:
+        yield
+    finally:
+        trio_run._ALLOW_DETERMINISTIC_SCHEDULING = before[0]  # type: ignore[misc]
+        trio_run._r.setstate(before[1])
+
+
+def config_of(scenario: Scenario, settings: str, environ: Mapping[str, str]) -> Config:
+    """What a gateway of the scenario reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "gateway.toml")
+        file.write_text(QUIET + usual_settings() + settings, encoding="utf-8")
+        config = load(file, dict(environ))
+    engine = scenario.engine
+    server = msgspec.structs.replace(
+        config.server,
+        engine=engine.partition("-")[0],
+        hot_routes=not engine.endswith("quart-only"),
+        workers=scenario.workers,
+    )
+    return msgspec.structs.replace(config, server=server)
+
+
+class _World:
+    """One run."""
+
+    def __init__(self, scenario: Scenario, *, traced: bool) -> None:
+        self.scenario = scenario
+        self.history = History()
+        wire: list[str] | None = [] if traced else None
+        self._network = TracedNetwork(
+            Random(f"{scenario.seed}/network"), window_bytes=scenario.window_bytes, trace=wire
+        )
+        self._store = FakeServer()
+        self._providers = Providers(scenario, self._network, self.history)
+        environ = {**ENVIRON, "REDIS_URL": "redis://store.test" if scenario.shared else "memory://"}
+        self._config = config_of(scenario, scenario.settings, environ)
+        reloads = any(fault.blow is Blow.RELOAD for fault in scenario.faults)
+        self._reloaded = config_of(scenario, scenario.reloaded, environ) if reloads else self._config
+        self._present: dict[int, Life] = {}
+        self._seeds = count(scenario.seed << 8)
+        self.evidence = Evidence(scenario, self.history, [], wire)
+        self.watch = Watch(self.evidence)
+        self._nursery: trio.Nursery
+
+    async def live(self) -> None:
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.cancel_scope.deadline = ENDS_S
+            await self._providers.open(self._nursery)
+            for worker in range(self.scenario.workers):
+                await self._start(worker)
+            self.watch.begin()
+            await self._trouble()
+            await self._liveness()
+            await self._rest()
+            await self._farewell()
+            self._nursery.cancel_scope.cancel()
+        assert trio.current_time() < ENDS_S, "everybody waits for everybody else"
+
+    async def _start(self, worker: int) -> None:
+        running = Running(
+            self._config,
+            self._network,
+            ("127.0.0.1", PORT + worker),
+            seed=next(self._seeds),
+            open_redis=self._store.open,
+            number=worker,
+        )
+        life = Life(running, worker, trio.current_time())
+        self.evidence.lives.append(life)
+        running.nursery = self._nursery
+        running.listener = await self._network.listen(*running.address)
+        await self._nursery.start(self._live, life)
+        self._present[worker] = life
+
+    async def _live(self, life: Life, *, task_status: trio.TaskStatus[None]) -> None:
+        try:
+            await life.running.gateway.run([life.running.listener], task_status=task_status)
+        except* Escalated:
+            life.gave_up = True
+        life.running.ended_at = trio.current_time()
+
+    # The time of trouble.
+
+    async def _trouble(self) -> None:
+        """Clients and faults, until it is calm; who is still there then goes away."""
+        scenario = self.scenario
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = CALM_AT
+            for fault in scenario.faults:
+                nursery.start_soon(self._strike, fault)
+            for client in scenario.clients:
+                nursery.start_soon(self._client(client, self.history.heard).live)
+            nursery.start_soon(trio.sleep_until, CALM_AT)
+        await self._replace_the_gone()
+
+    def _client(self, client: Client, noted: list[Heard]) -> VirtualClient:
+        return VirtualClient(client, self._connect, self.history, seed=self.scenario.seed, noted=noted)
+
+    async def _connect(self, worker: int) -> Stream:
+        stream: MemoryStream = await self._network.connect("127.0.0.1", PORT + worker)
+        return stream
+
+    async def _strike(self, fault: Fault) -> None:
+        await trio.sleep_until(fault.at)
+        self._say(f"{fault.blow.value} {fault.target} {fault.mood.value if fault.blow is Blow.MOOD else ''}")
+        life = self._present[fault.worker]
+        match fault.blow:
+            case Blow.REFUSED | Blow.UNREACHABLE:
+                await self._close_road(fault)
+            case Blow.KILL:
+                self._kill(life, fault.target)
+            case Blow.RELOAD:
+                await self._reload(life)
+            case Blow.DRAIN:
+                await self._drain(life)
+            case Blow.MEMORY:
+                life.running.memory.bytes = int(fault.amount * 10) * MEGABYTE
+                try:
+                    await trio.sleep(fault.lasts_s)
+                finally:
+                    life.running.memory.bytes = 50 * MEGABYTE
+            case Blow.STORE_HANGS | Blow.STORE_FAILS | Blow.STORE_SLOW | Blow.STORE_MUTE:
+                await self._trouble_store(fault)
+
+    async def _close_road(self, fault: Fault) -> None:
+        host = HOUSES[fault.target].host
+        if fault.blow is Blow.REFUSED:
+            self._network.fail(host, 80, ConnectionRefusedError("made up"))
+        else:
+            self._network.silence(host, 80)
+        try:
+            await trio.sleep(fault.lasts_s)
+        finally:
+            self._network.fail(host, 80, None)
+            self._network.silence(host, 80, silent=False)
+
+    def _kill(self, life: Life, name: str) -> None:
+        """The actor's own loop crashes, as a bug in it would have it."""
+        actors = life.running.gateway.actors
+        actor = actors.root and (actors.root.current(name) or (actors.providers and actors.providers.current(name)))
+        if actor is not None and not actor.buried:  # type: ignore[attr-defined]
+            actor._timers.at(trio.current_time(), _crash)  # type: ignore[attr-defined]
+            life.struck += 1
+
+    async def _reload(self, life: Life) -> None:
+        config = self._reloaded if life.running.gateway.config is self._config else self._config
+        try:
+            await life.running.gateway.reload(config)
+            life.reloaded_at.append(trio.current_time())
+        except (ActorDied, OrderRefused):
+            self._say("the reload came in the middle of a restart")
+
+    async def _drain(self, life: Life) -> None:
+        """A worker is told to stop, and its successor listens in its place."""
+        if life.drained_at is not None or life.running.ended_at is not None:
+            return
+        life.drained_at = trio.current_time()
+        life.running.gateway.drain()
+        await self._start(life.worker)
+
+    async def _trouble_store(self, fault: Fault) -> None:
+        store = self._store
+        match fault.blow:
+            case Blow.STORE_HANGS:
+                store.hangs = True
+            case Blow.STORE_FAILS:
+                store.fault = "no connection"
+            case Blow.STORE_SLOW:
+                store.latency_s = 0.3
+            case _:
+                store.loses_replies = True
+        try:
+            await trio.sleep(fault.lasts_s)
+        finally:
+            store.hangs, store.fault, store.latency_s, store.loses_replies = False, "", 0.0, False
+
+    async def _replace_the_gone(self) -> None:
+        for worker, life in self._present.items():
+            if life.gave_up:
+                await self._start(worker)
+
+    # What follows it.
+
+    async def _liveness(self) -> None:
+        """Every worker is asked for every provider's model, again and again until it answers."""
+        async with trio.open_nursery() as nursery:
+            for number, (worker, house) in enumerate(
+                (worker, house) for worker in self._present for house in HOUSES.values()
+            ):
+                client = Client(
+                    number=1000 * (number + 1),
+                    worker=worker,
+                    starts_at=CALM_AT,
+                    temper=Temper.PATIENT,
+                    limit=0.0,
+                    asks=(Ask(dialect=Dialect.CHAT, model=house.model, streamed=number % 2 == 0),),
+                )
+                nursery.start_soon(self._probe, client)
+
+    async def _probe(self, client: Client) -> None:
+        while trio.current_time() <= CALM_AT + MOST_OPEN_S + LIVELY_S:
+            noted: list[Heard] = []
+            await self._client(client, noted).live()
+            self.history.probes += noted
+            if noted[-1].end is End.OK:
+                return
+            await trio.sleep(1.0)
+            client = replace(client, number=client.number + 1)
+
+    async def _rest(self) -> None:
+        await trio.sleep(0.3)  # a sample of memory, and what a connection's end takes
+        await trio.testing.wait_all_tasks_blocked()
+        self.watch.check_rest(self._present.values())
+
+    async def _farewell(self) -> None:
+        """All are told to stop, and do."""
+        for life in self._present.values():
+            life.drained_at = trio.current_time()
+            life.running.gateway.drain()
+        await trio.sleep(1.0)
+        self.watch.check_end(self._network)
+
+    def _say(self, what: str) -> None:
+        self.history.notes.append((trio.current_time(), what))
+
+
+def _crash() -> None:
+    raise RuntimeError("struck")
