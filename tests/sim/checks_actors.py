@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from actors.attempt import Attempt, Outcome
 from actors.events import ActorBuried, BreakerMoved, CallCrash, Retried
-from actors.letters import Attempt, Outcome
 from actors.memory_monitor import Pressure, PressureMoved
 from actors.policy.breaker import MOVES, Phase
 from actors.supervision import ChildStarted, ChildStopped

@@ -169,12 +169,8 @@ def _ask(chance: Random, favourite: str) -> Ask:
 
 
 def _faults(chance: Random, workers: int, *, shared: bool) -> tuple[Fault, ...]:
-    kinds = (
-        [Blow.MOOD] * 6
-        + [Blow.KILL] * 2
-        + [Blow.REFUSED] * 2
-        + [Blow.UNREACHABLE, Blow.RELOAD, Blow.MEMORY, Blow.DRAIN]
-    )
+    kinds = [Blow.MOOD] * 6 + [Blow.KILL] * 2 + [Blow.REFUSED] * 2
+    kinds += [Blow.UNREACHABLE, Blow.RELOAD, Blow.MEMORY, Blow.DRAIN]
     if shared:
         kinds += [Blow.STORE_HANGS, Blow.STORE_FAILS, Blow.STORE_SLOW, Blow.STORE_MUTE]
     faults: list[Fault] = []

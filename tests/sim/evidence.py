@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from actors.attempt import Attempt
 from actors.events import AttemptEnded
-from actors.letters import Attempt, Call
+from actors.letters import Call
 from tests.sim.history import Exchange, Heard, History
 from tests.sim.scenario import Scenario
 from tests.whole.gateways import Running

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from actors.attempt import Attempt, Outcome
 from actors.errors import ActorDied, DeadlineExceeded, Overloaded, RateLimited, Stage, TimedOut, Unavailable
 from actors.events import ActorBuried, BreakerMoved, CoolingDown, KeyMoved, LateSettlement, Refused, Retried
-from actors.letters import Attempt, Outcome
 from actors.memory_monitor import Pressure, PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import Restarted

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 Json = dict[str, Any]
+PLACE: Final[Json] = {"item_id": "msg_77", "output_index": 0, "content_index": 0}
+"""Of the only text of a response."""
 
 
 class Question(NamedTuple):
@@ -103,8 +105,6 @@ class ChatVoice:
 class ResponsesVoice(ChatVoice):
     """OpenAI's responses."""
 
-    _PLACE: Json = {"item_id": "msg_77", "output_index": 0, "content_index": 0}
-
     def read(self, target: str, body: Json) -> Question:
         return Question(body["model"], bool(body.get("stream")), "")
 
@@ -117,19 +117,17 @@ class ResponsesVoice(ChatVoice):
         return [
             named({"type": "response.created", "sequence_number": 0, "response": begun}),
             named({"type": "response.output_item.added", "sequence_number": 1, "output_index": 0, "item": empty}),
-            named({"type": "response.content_part.added", "sequence_number": 2, **self._PLACE, "part": self._part("")}),
+            named({"type": "response.content_part.added", "sequence_number": 2, **PLACE, "part": self._part("")}),
         ]
 
     def piece(self, question: Question, text: str) -> bytes:
-        return named({"type": "response.output_text.delta", "sequence_number": 3, **self._PLACE, "delta": text})
+        return named({"type": "response.output_text.delta", "sequence_number": 3, **PLACE, "delta": text})
 
     def closing(self, question: Question, text: str, bill: Bill) -> list[bytes]:
         done = self.whole(question, text, bill)
         return [
-            named({"type": "response.output_text.done", "sequence_number": 4, **self._PLACE, "text": text}),
-            named(
-                {"type": "response.content_part.done", "sequence_number": 5, **self._PLACE, "part": self._part(text)}
-            ),
+            named({"type": "response.output_text.done", "sequence_number": 4, **PLACE, "text": text}),
+            named({"type": "response.content_part.done", "sequence_number": 5, **PLACE, "part": self._part(text)}),
             named(
                 {
                     "type": "response.output_item.done",
