@@ -6,7 +6,7 @@ that takes the hot ones past Quart. HEAD works wherever GET does. A new endpoint
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from gateway.face.messages import Messages
 from gateway.face.metrics_route import MetricsPage
 from gateway.face.model_calls import model_endpoint
 from gateway.face.models import MODELS_PATH, Models
+from gateway.face.openapi.page import OpenApiPage
 from gateway.face.record import RequestRecord
 from gateway.face.response_calls import ResponseCalls
 from gateway.face.responses import RESPONSES_PATH, Responses
@@ -40,7 +41,7 @@ class Route(NamedTuple):
 
 
 def all_routes(services: Services) -> list[Route]:
-    return [
+    routes = [
         *model_routes(services),
         *response_routes(services),
         *context_routes(services),
@@ -48,6 +49,7 @@ def all_routes(services: Services) -> list[Route]:
         *operator_routes(services),
         *admin_routes(services),
     ]
+    return [*routes, description_route(services, routes)]
 
 
 def model_routes(services: Services) -> list[Route]:
@@ -127,6 +129,13 @@ def admin_routes(services: Services) -> list[Route]:
         )
         for method, rule, handler, is_file in services.admin
     ]
+
+
+def description_route(services: Services, routes: Sequence[Route]) -> Route:
+    """The description of all the others, and of itself."""
+    own = ("GET", "/openapi.json")
+    page = OpenApiPage([*((route.method, route.rule) for route in routes), own], services.vitals.version)
+    return Route(*own, ApiEndpoint("openapi", page.show, quiet(services.models.reporting)))
 
 
 def hot_table(routes: Iterable[Route]) -> dict[tuple[str, str], Handler]:
