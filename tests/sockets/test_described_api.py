@@ -49,7 +49,7 @@ def asked(described: BaseSchema, endpoint: str, mode: GenerationMode) -> None:
     def ask(case: Case) -> None:
         if isinstance(case.body, dict) and isinstance(case.body.get("model"), str):
             case.body["model"] = MODELS[len(case.body["model"]) % len(MODELS)]
-        answer = case.call()
+        answer = case.call(headers={"X-Gateway-Admin": "1"})
         assert answer.status_code != 500, answer.text
         case.validate_response(answer, checks=CHECKS)
 

@@ -2,18 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from gateway.face.openapi.operation import Access, Operation
 
+_MODEL: Final = {"type": "string", "minLength": 1, "description": "As the provider knows it."}
+_LIMIT: Final = {"type": "integer", "minimum": 0, "description": "0 is no limit."}
+_LEVEL: Final = {"type": "string", "enum": ["debug", "info", "warning", "error"]}
+_BREAKER: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["action"],
+    "properties": {
+        "action": {"type": "string", "enum": ["open", "close", "reset"]},
+        "model": {**_MODEL, "description": "As the provider knows it; * is its host."},
+        "for_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+    },
+    "additionalProperties": False,
+}
+_LIMITS: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "model": _MODEL,
+        "requests_per_minute": _LIMIT,
+        "tokens_per_minute": _LIMIT,
+        "max_concurrent": {"type": "integer", "minimum": 1, "description": "Of the provider only."},
+    },
+    "additionalProperties": False,
+}
+_LEVELS: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "level": _LEVEL,
+        "levels": {
+            "type": "object",
+            "maxProperties": 100,
+            "additionalProperties": {"anyOf": [_LEVEL, {"type": "null"}]},
+            "description": "By module; null takes a module's own away.",
+        },
+    },
+    "additionalProperties": False,
+}
+_ORDER: Final = (404, 409, 503)
+_BODY: Final = (413, 415)
 
-def _admin(summary: str, *failures: int) -> Operation:
+
+def _look(summary: str, *failures: int) -> Operation:
     return Operation(summary=summary, tag="Admin", access=Access.ADMIN, failures=failures)
 
 
+def _order(summary: str, request: dict[str, Any] | None = None) -> Operation:
+    """What changes something."""
+    failures = _ORDER if request is None else (*_ORDER, *_BODY)
+    return Operation(summary=summary, tag="Admin", access=Access.ADMIN, request=request, failures=failures)
+
+
 ADMIN_OPERATIONS: Final = {
-    "GET /admin/actors": _admin("The tree of actors, each with its state, mailbox and detail"),
-    "GET /admin/actors/{name}": _admin("One actor", 404),
-    "GET /admin/config": _admin("The settings in force, secrets masked"),
-    "GET /admin/spend": _admin("What was spent, by key, model, provider and day", 503),
+    "GET /admin/actors": _look("The tree of actors, each with its state, mailbox and detail"),
+    "GET /admin/actors/{name}": _look("One actor", 404),
+    "POST /admin/actors/{name}/restart": _order("Stop an actor and start it afresh"),
+    "GET /admin/requests": _look("The requests in flight, the oldest first"),
+    "DELETE /admin/requests/{id}": _order("End a request in flight"),
+    "POST /admin/providers/{name}/pause": _order("Let a provider's new calls wait"),
+    "POST /admin/providers/{name}/drain": _order("Send a provider's new calls elsewhere"),
+    "POST /admin/providers/{name}/resume": _order("Let a provider take calls again"),
+    "POST /admin/providers/{name}/breaker": _order("Open or shut a breaker", _BREAKER),
+    "PATCH /admin/providers/{name}/limits": _order("Change a limit, until the settings are read again", _LIMITS),
+    "GET /admin/log-levels": _look("The log levels in force"),
+    "PATCH /admin/log-levels": _order("Change log levels, until the settings are read again", _LEVELS),
+    "GET /admin/config": _look("The settings in force, secrets masked"),
+    "POST /admin/reload": _order("Read the settings again"),
+    "GET /admin/spend": _look("What was spent, by key, model, provider and day", 503),
 }

@@ -126,7 +126,7 @@ def _operation(operation: Operation, identifier: str, bodies: Mapping[Any, Docum
 
 
 def _answer(operation: Operation) -> Document:
-    schemas = {JSON_TYPE: operation.answer, EVENTS_TYPE: {"type": "string"}}
+    schemas = {JSON_TYPE: operation.answer, EVENTS_TYPE: {"description": "Server-sent events."}}
     content = {kind: {"schema": schemas.get(kind, {"type": "string"})} for kind in operation.answers}
     described: Document = {"description": HTTPStatus(operation.status).phrase}
     return {**described, "content": content} if content else described
