@@ -13,13 +13,16 @@ from gateway.face.openapi.admin_operations import ADMIN_OPERATIONS
 from gateway.face.openapi.operations import OPERATIONS
 from tests.whole.gateways import running
 
+ENDLESS = "/admin/events"
+"""Its answer has no end."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 async def test_every_route_is_described_and_every_description_is_of_a_route(autojump_clock: MockClock) -> None:
-    """A route without words would be a 500 here."""
-    async with running() as it:
-        page = (await it.request("GET", "/openapi.json")).json
+    async with running(troubled=True) as it:
+        reply = await it.request("GET", "/openapi.json")
+        assert reply.status == 200, [line for line in it.lines if "has no words" in str(line)]
+        page = reply.json
     told = {f"{method.upper()} {path}" for path, methods in page["paths"].items() for method in methods}
     assert told == {*OPERATIONS, *ADMIN_OPERATIONS}
     assert page["openapi"].startswith("3.1")
@@ -28,7 +31,7 @@ async def test_every_route_is_described_and_every_description_is_of_a_route(auto
 async def test_what_is_described_is_there_and_other_methods_are_not(autojump_clock: MockClock) -> None:
     async with running() as it:
         paths = (await it.request("GET", "/openapi.json")).json["paths"]
-        for path, methods in paths.items():
+        for path in paths.keys() - {ENDLESS}:
             target = re.sub(r"\{\w+\}", "x", path)
             for method in METHODS:
                 reply = await it.request(method, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.face.openapi.operation import Access, Operation
+from gateway.face.openapi.operation import EVENTS_TYPE, Access, Operation
 
 _MODEL: Final = {"type": "string", "minLength": 1, "description": "As the provider knows it."}
 _LIMIT: Final = {"type": "integer", "minimum": 0, "description": "0 is no limit."}
@@ -60,6 +60,13 @@ ADMIN_OPERATIONS: Final = {
     "GET /admin/actors": _look("The tree of actors, each with its state, mailbox and detail"),
     "GET /admin/actors/{name}": _look("One actor", 404),
     "POST /admin/actors/{name}/restart": _order("Stop an actor and start it afresh"),
+    "GET /admin/events": Operation(
+        summary="How everything stands once a second, and what happens as it happens",
+        tag="Admin",
+        access=Access.ADMIN,
+        answers=(EVENTS_TYPE,),
+        failures=(503,),
+    ),
     "GET /admin/requests": _look("The requests in flight, the oldest first"),
     "DELETE /admin/requests/{id}": _order("End a request in flight"),
     "POST /admin/providers/{name}/pause": _order("Let a provider's new calls wait"),

@@ -82,14 +82,18 @@ def path_of(rule: str) -> str:
 
 
 def document(routes: Iterable[tuple[str, str]], operations: Mapping[str, Operation], version: str) -> Document:
-    """Describes `routes`, methods and rules, of which each has its words in `operations` by method and path."""
-    types = [it.request for it in operations.values() if it.request is not None and not isinstance(it.request, dict)]
+    """Describes `routes`, methods and rules, with the words in `operations` by method and path.
+
+    Raises LookupError for a route without words.
+    """
+    types = list({it.request: None for it in operations.values() if isinstance(it.request, type)})
     references, shapes = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     bodies = dict(zip(types, references, strict=True))
     paths: Document = {}
     for method, rule in routes:
         path = path_of(rule)
-        operation = operations[f"{method} {path}"]
+        if (operation := operations.get(f"{method} {path}")) is None:
+            raise LookupError(f"{method} {path} is served, and has no words in gateway/face/openapi")
         described = _operation(operation, f"{method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', path)}", bodies)
         described["parameters"] = [*_path_parameters(path), *map(_parameter, operation.parameters)]
         paths.setdefault(path, {})[method.lower()] = described

@@ -138,6 +138,25 @@ RESPONSES: Final = {
     ),
 }
 
+_SERVICE: Final = (400, 404, 413, 415, 422, 429, 502, 503, 504)
+
+
+def _context(summary: str) -> Operation:
+    return Operation(
+        summary=summary,
+        tag="Context",
+        request=shapes.ContextQuestion,
+        parameters=(_TIMEOUT, _REQUEST_ID),
+        failures=_SERVICE,
+    )
+
+
+CONTEXT: Final = {
+    "POST /v1/context/validate": _context("How much of a model's window a text takes, counted exactly"),
+    "POST /v1/context/process": _context("A text made shorter"),
+    "POST /v1/context/chunk": _context("A text in pieces that fit"),
+}
+
 CATALOGUE: Final = {
     "GET /v1/models": Operation(
         summary="The models that can be asked",
@@ -169,4 +188,4 @@ OPERATORS: Final = {
     ),
 }
 
-OPERATIONS: Final = {**MODEL_CALLS, **RESPONSES, **CATALOGUE, **OPERATORS}
+OPERATIONS: Final = {**MODEL_CALLS, **RESPONSES, **CONTEXT, **CATALOGUE, **OPERATORS}

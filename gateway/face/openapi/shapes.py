@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -58,3 +58,12 @@ class EmbeddingRequest(msgspec.Struct):
     dimensions: int | None = None
     encoding_format: Literal["float", "base64"] | None = None
     user: str | None = None
+
+
+class ContextQuestion(msgspec.Struct):
+    """What the Context Management Service is asked; its further members travel on to it."""
+
+    text: str
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    overlap_ratio: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    conversation_id: str | None = None
