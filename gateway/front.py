@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from gateway.config.settings import Server
+from gateway.edge.connection import HandlerOf
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
@@ -44,9 +45,14 @@ class Front:
 
 
 def engine_of(
-    settings: Server, world: World, app: AsgiApp, tls: SSLContext | None, on_crash: OnCrash
+    settings: Server,
+    world: World,
+    app: AsgiApp,
+    handler_of: HandlerOf,
+    tls: SSLContext | None,
+    on_crash: OnCrash,
 ) -> EdgeServer | HypercornServer:
-    """The engine that the configuration names."""
+    """The engine that the configuration names; `handler_of` is for the one that can do without ASGI."""
     if settings.engine == "hypercorn":
         return HypercornServer(
             app,
@@ -75,4 +81,5 @@ def engine_of(
         clock=world.clock,
         wall_clock=world.wall_clock,
         on_crash=on_crash,
+        handler_of=handler_of,
     )

@@ -9,10 +9,11 @@ import msgspec
 import trio
 
 from gateway.admin.orders import Given
+from gateway.edge.connection import HandlerOf
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
 from gateway.exchange import Answer, Handler, Request
-from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Receive, Scope, Send
+from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
 from gateway.siblings import (
     ACTORS,
@@ -34,7 +35,7 @@ _read_question = msgspec.json.Decoder(ResponseQuestion).decode
 _read_given = msgspec.json.Decoder(Given).decode
 
 
-def sibling_app(
+def sibling_handlers(
     *,
     figures: Callable[[], Awaitable[bytes]],
     actors: Handler,
@@ -44,7 +45,7 @@ def sibling_app(
     watch: Callable[[int], bytes],
     store: ResponseStore,
     background: BackgroundResponses,
-) -> AsgiApp:
+) -> HandlerOf:
     """Only siblings reach it, so that it asks for no key."""
 
     async def tell_figures(_request: Request) -> Answer:
@@ -85,7 +86,7 @@ def sibling_app(
         ("POST", RUNS): tell_whether_it_runs,
         ("POST", CANCEL): cancel,
     }
-    return HotRoutes(_nothing, table, body_progress_s=1.0)
+    return lambda method, path: table.get((method, path))
 
 
 async def _question(request: Request) -> ResponseQuestion:
@@ -109,11 +110,20 @@ class SiblingFront:
     """One life of that server; it listens afresh, and from then on siblings find it instead of who was there before."""
 
     def __init__(
-        self, app: AsgiApp, listen: Callable[[], Awaitable[Listener]], world: World, on_crash: Callable[..., None]
+        self,
+        handler_of: HandlerOf,
+        listen: Callable[[], Awaitable[Listener]],
+        world: World,
+        on_crash: Callable[..., None],
     ) -> None:
         self._listen = listen
         self._server = EdgeServer(
-            app, limits=ServerLimits(), clock=world.clock, wall_clock=world.wall_clock, on_crash=on_crash
+            _nothing,
+            limits=ServerLimits(),
+            clock=world.clock,
+            wall_clock=world.wall_clock,
+            on_crash=on_crash,
+            handler_of=handler_of,
         )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -30,6 +30,7 @@ from gateway.console import Console
 from gateway.context.client import NAME as CMS
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.upstream_keeper import UpstreamKeeper
+from gateway.exchange import Handler
 from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
 from gateway.face.health import Phase
@@ -42,7 +43,7 @@ from gateway.providers.known_models import KnownModels
 from gateway.providers.model_data import ModelData
 from gateway.settled import USER_AGENT, Ground, Settled
 from gateway.sharing import Sharing
-from gateway.sibling_front import SiblingFront, sibling_app
+from gateway.sibling_front import SiblingFront, sibling_handlers
 from gateway.siblings import Place, ResponsesAnywhere, Siblings
 from gateway.store.actor import StoreReports
 from gateway.telemetry.logs import Logs
@@ -164,6 +165,10 @@ class Gateway:
     def app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The ASGI app; each request is served by what is settled when it comes."""
         return self.settled.app(scope, receive, send)
+
+    def handler_of(self, method: str, path: str) -> Handler | None:
+        """Who answers a hot request past ASGI, as it is settled when the request comes."""
+        return self.settled.app.handler_of(method, path)
 
     # Life.
 
@@ -391,11 +396,11 @@ class Gateway:
 
     def _front(self, listeners: Sequence[Listener]) -> Front:
         server = self.config.server
-        engine = engine_of(server, self.world, self.app, self._tls, self._engine_crashed)
+        engine = engine_of(server, self.world, self.app, self.handler_of, self._tls, self._engine_crashed)
         return Front(engine, [KeptListener(listener) for listener in listeners], grace_s=server.drain_grace_s)
 
     def _sibling_spec(self, place: Place) -> ChildSpec:
-        app = sibling_app(
+        handlers = sibling_handlers(
             figures=lambda: tell(self.metrics.now()),
             spend=self.accounting.show_own_spend,
             actors=self.console.own_actors,
@@ -407,7 +412,7 @@ class Gateway:
         )
         return ChildSpec(
             SIBLINGS,
-            lambda: SiblingFront(app, place.listen, self.world, self._engine_crashed),
+            lambda: SiblingFront(handlers, place.listen, self.world, self._engine_crashed),
             grace_s=1.0,
             kind="server",
         )

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from gateway.edge.refusals import error_body
-from gateway.edge.request_parser import Request
+from gateway.edge.request import Head
 from gateway.errors import GatewayError
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
@@ -146,7 +146,7 @@ _STEADY = frozenset(
 
 
 def open_answer(
-    request: Request,
+    request: Head,
     status: int,
     headers: Iterable[tuple[bytes, bytes]],
     *,
@@ -154,7 +154,7 @@ def open_answer(
     closing: bool,
     lines: FieldLines,
 ) -> Opening:
-    """Frames an answer; `whole` is the body's length where all of it is known. Raises MalformedAnswer."""
+    """Frames an answer to `request`; `whole` is the body's length where all of it is known. Raises MalformedAnswer."""
     status_line = _STATUS_LINES.get(status) or _unusual_status_line(status)
     fields = _Fields(headers, lines)
     length = whole if fields.length is None else fields.length
@@ -192,7 +192,7 @@ def refusal_answer(refusal: GatewayError, target: bytes, lines: FieldLines) -> b
     )
 
 
-def _framing(request: Request, status: int, length: int | None) -> Framing:
+def _framing(request: Head, status: int, length: int | None) -> Framing:
     if request.method == "HEAD" or status in (204, 304):
         return Framing.EMPTY
     if length is not None:

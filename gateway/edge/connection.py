@@ -15,18 +15,24 @@ import trio
 
 from gateway.edge.alarm import Alarm
 from gateway.edge.answer_head import FieldLines, refusal_answer
-from gateway.edge.asgi import ASGIApp, Exchange, Scope
+from gateway.edge.asgi import ASGIApp, AsgiExchange, Scope
 from gateway.edge.bell import Bell
+from gateway.edge.exchange import Exchange
 from gateway.edge.limits import ServerLimits
 from gateway.edge.outlet import ClientGone, Outlet
 from gateway.edge.refusals import RequestTimedOut, ShuttingDown
-from gateway.edge.request_parser import Request, RequestParser
+from gateway.edge.request import Request
+from gateway.edge.request_parser import RequestParser
 from gateway.errors import GatewayError
+from gateway.exchange import Handler
 from gateway.world import Stream
 
 _READ_BYTES = 64 * 1024
 
 OnCrash = Callable[[BaseException, Scope | None], None]
+
+HandlerOf = Callable[[str, str], Handler | None]
+"""Who answers requests of a method and path without ASGI; None: the app does."""
 
 
 class IncompleteAnswer(Exception):
@@ -38,6 +44,7 @@ class Service:
     """What all connections of a server share."""
 
     app: ASGIApp
+    handler_of: HandlerOf
     limits: ServerLimits
     clock: Callable[[], float]
     lines: FieldLines
@@ -57,7 +64,7 @@ class Connection:
         self._service = service
         self._limits = limits = service.limits
         self._stream = stream
-        self._peer = stream.peer
+        self.peer = stream.peer
         self._server = server
         self._parser = RequestParser(limits)
         self._held = bytearray()
@@ -235,7 +242,7 @@ class Connection:
                 while (request := await self._next_request()) is not None:
                     if not await self._answer(request):
                         break
-        except Exception as crash:  # beside a cancellation, which hides it from `_call_app`
+        except Exception as crash:  # beside a cancellation, which hides it from `_have_answered`
             self._service.on_crash(crash, None)
         await self._part()
 
@@ -269,14 +276,14 @@ class Connection:
         service.requests += 1
         self._fresh = False
         self._active = request
-        self._exchange = exchange = Exchange(request, self, service.lines, self._limits.discard_bytes)
+        self._exchange = exchange = self._exchange_of(request)
         if self._held and not request.complete:
             self._parse_held()
         if not (request.complete or request.awaits_continue):
             self._await_rest_of_request()
         service.busy += 1
         try:
-            await self._call_app(exchange)
+            await self._have_answered(exchange)
         finally:
             service.busy -= 1
         if not (exchange.finished and exchange.keeps_alive):
@@ -286,16 +293,22 @@ class Connection:
         self._active = self._exchange = None
         return not self._draining
 
-    async def _call_app(self, exchange: Exchange) -> None:
-        scope = exchange.scope(self._peer, self._server)
+    def _exchange_of(self, request: Request) -> Exchange:
+        service, discard_bytes = self._service, self._limits.discard_bytes
+        handler = service.handler_of(request.head.method, request.head.path)
+        if handler is not None:
+            return Exchange(request, self, service.lines, discard_bytes, handler)
+        return AsgiExchange(request, self, service.lines, discard_bytes, service.app, self._server)
+
+    async def _have_answered(self, exchange: Exchange) -> None:
         try:
-            await self._service.app(scope, exchange.receive, exchange.send)
+            await exchange.run()
             if not (exchange.finished or self._calls.cancel_called):
                 raise IncompleteAnswer("the application returned before its answer was complete")
         except ClientGone:
             return
         except Exception as crash:
-            self._service.on_crash(crash, scope)
+            self._service.on_crash(crash, exchange.scope)
             if not (exchange.opened or self._calls.cancel_called):
                 await exchange.fail()
 
@@ -326,7 +339,7 @@ class Connection:
         if exchange is not None and not exchange.opened and self._refusal is None:
             self._refusal = ShuttingDown("The gateway is shutting down.")
         if self._refusal is not None and (exchange is None or not exchange.opened):
-            asked = self._parser.target if self._active is None else self._active.raw_path
+            asked = self._parser.target if self._active is None else self._active.head.raw_path
             try:
                 await self.write(refusal_answer(self._refusal, asked, self._service.lines))
             except ClientGone:

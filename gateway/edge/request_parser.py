@@ -14,77 +14,12 @@ import httptools
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.limits import ServerLimits
 from gateway.edge.refusals import CodingUnsupported, ExpectationFailed, VersionUnsupported
+from gateway.edge.request import Head, Request
 from gateway.edge.target import Target, check_host, parse_target
+from gateway.edge.usual_head import UsualHead, usual_head
 from gateway.errors import BodyTooLarge, GatewayError, HeadersTooLarge, InvalidRequest, MethodNotAllowed
 
 _FIELD_OVERHEAD = 4  # ": " and CRLF
-
-
-class Request:
-    """One request: its head, and what of its body has arrived and nobody has taken yet."""
-
-    __slots__ = (
-        "awaits_continue",
-        "buffered",
-        "complete",
-        "discarding",
-        "headers",
-        "keep_alive",
-        "length",
-        "method",
-        "path",
-        "pieces",
-        "query",
-        "raw_path",
-        "received",
-        "version",
-    )
-
-    def __init__(self, method: str, version: str, target: Target, headers: RawHeaders) -> None:
-        self.method = method
-        self.version = version
-        self.path, self.raw_path, self.query, authority = target
-        if authority is not None:
-            headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
-        self.headers = headers
-        self.keep_alive = True
-        self.awaits_continue = False
-        """The client holds the body back until it is asked for it."""
-        self.length: int | None = 0
-        """Of the body; None where it is chunked."""
-        self.pieces: list[bytes] = []
-        self.buffered = 0
-        """Bytes in `pieces`, or, while discarding, bytes dropped."""
-        self.received = 0
-        self.complete = False
-        self.discarding = False
-
-    @property
-    def whole(self) -> bytes | None:
-        """All of the body, where it has come and nobody has taken it."""
-        if not self.complete:
-            return None
-        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-
-    def take(self) -> bytes:
-        """What has arrived of the body since the last time."""
-        pieces = self.pieces
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self.buffered = 0
-        return body
-
-    def discard(self) -> None:
-        """Nobody wants the rest of the body: from now on it is only counted."""
-        self.discarding = True
-        self.pieces.clear()
-        self.buffered = 0
-
-    def may_leave(self, discard_bytes: int) -> bool:
-        """Whether the body's rest may be small enough to be dropped."""
-        if self.complete:
-            return True
-        return not self.awaits_continue and (self.length is None or self.length - self.received <= discard_bytes)
 
 
 class RequestParser:
@@ -92,6 +27,7 @@ class RequestParser:
 
     def __init__(self, limits: ServerLimits) -> None:
         self._limits = limits
+        self._whole_bytes = min(limits.whole_body_bytes, limits.body_bytes)
         self.ready: deque[Request] = deque()
         """Requests for the app, in order; a long or chunked body may still be arriving."""
         self.arriving: Request | None = None
@@ -121,6 +57,9 @@ class RequestParser:
         self._last_asked = ("", b"")
         self._last_target: Target = ("", b"", b"", None)
         self._last_host: bytes | None = None
+        self._begins: bytes | None = None
+        """The bytes being fed, as long as the first request that begins with them has no head."""
+        self._usual: UsualHead | None = None
         self._parser = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -128,6 +67,12 @@ class RequestParser:
         self.progressed = False
         self._last_fed = len(data)
         self._fed += len(data)
+        self._begins = None
+        if not self.midway:
+            if self._usual is not None and not (data := self._take_usual(data, self._usual)):
+                self._fed_idly = 0
+                return
+            self._begins = data
         while True:
             try:
                 self._parser.feed_data(data)
@@ -141,6 +86,14 @@ class RequestParser:
         self._fed_idly = 0 if self.progressed else self._fed_idly + len(data)
         if self._fed_idly > self._limits.header_bytes and self.midway:
             self._reject(self._too_much_framing())
+
+    def _take_usual(self, data: bytes, usual: UsualHead) -> bytes:
+        """What is left of `data` behind the whole requests in it that begin as the latest one did."""
+        while data and (found := usual.take(data, self._whole_bytes)) is not None:
+            request, data = found
+            self.progressed = True
+            self.ready.append(request)
+        return data
 
     def _reject(self, rejection: GatewayError) -> None:
         self.rejection = rejection
@@ -190,16 +143,23 @@ class RequestParser:
             if method == "CONNECT":
                 raise MethodNotAllowed("This server is no proxy: CONNECT is not allowed.")
             self._upgrading = True
+            self._begins = None  # what follows is read as if it had asked for no upgrade
             return
         version = parser.get_http_version()
         self._check_head(version)
-        request = Request(method, version, self._take_target_apart(method), self._headers)
-        request.keep_alive = parser.should_keep_alive()
-        request.length = None if self._chunked else self._length
+        keep_alive = parser.should_keep_alive()
+        head = Head(method, version, self._take_target_apart(method), self._headers, keep_alive=keep_alive)
         self.progressed = True
         # From here on llhttp reports trailers; they are checked and dropped.
         self._headers = []
-        self._announce(request)
+        self._remember(head)
+        self._announce(Request(head, None if self._chunked else self._length))
+
+    def _remember(self, head: Head) -> None:
+        """The next request probably has the same head."""
+        begins, self._begins = self._begins, None
+        is_plain = head.keep_alive and not (self._chunked or self._expects or self._hurried)
+        self._usual = usual_head(head, begins) if is_plain and begins is not None else None
 
     def _take_target_apart(self, method: str) -> Target:
         """Most connections ask for the same thing again and again."""
@@ -218,7 +178,7 @@ class RequestParser:
             return
         if length is not None and length > self._limits.body_bytes:
             raise BodyTooLarge(f"The body is larger than {self._limits.body_bytes} bytes.")
-        request.awaits_continue = self._expects and request.version == "1.1"
+        request.awaits_continue = self._expects and request.head.version == "1.1"
         if length is None or length > self._limits.whole_body_bytes or request.awaits_continue or self._hurried:
             self._announced = True
             self.ready.append(request)

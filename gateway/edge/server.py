@@ -9,7 +9,7 @@ import trio
 
 from gateway.edge.answer_head import FieldLines
 from gateway.edge.asgi import ASGIApp
-from gateway.edge.connection import Connection, OnCrash, Service
+from gateway.edge.connection import Connection, HandlerOf, OnCrash, Service
 from gateway.edge.limits import ServerLimits
 from gateway.world import Listener, Stream
 
@@ -26,11 +26,15 @@ class ServerStatistics:
     failed_accepts: int
 
 
-class EdgeServer:
-    """Serves `app`; a client that goes away cancels its call (extension "llm_gateway.cancels" in the ASGI scope).
+def nobody(_method: str, _path: str) -> None:
+    """For a server of nothing but ASGI."""
 
-    `clock` is Trio's. `on_crash` gets every exception that escapes the app, with the request's ASGI scope where there
-    is one; such an exception ends that request alone.
+
+class EdgeServer:
+    """Serves `app`, and past it those requests that `handler_of` knows a handler for.
+
+    A client that goes away cancels its call. `clock` is Trio's. `on_crash` gets every exception that escapes the app,
+    with the request's ASGI scope where there is one; such an exception ends that request alone.
     """
 
     def __init__(
@@ -41,8 +45,16 @@ class EdgeServer:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         on_crash: OnCrash,
+        handler_of: HandlerOf = nobody,
     ) -> None:
-        self._service = Service(app=app, limits=limits, clock=clock, lines=FieldLines(wall_clock), on_crash=on_crash)
+        self._service = Service(
+            app=app,
+            handler_of=handler_of,
+            limits=limits,
+            clock=clock,
+            lines=FieldLines(wall_clock),
+            on_crash=on_crash,
+        )
         self._connections: dict[Connection, None] = {}
         """In the order in which they came: a set's would change from process to process."""
         self._room = trio.lowlevel.ParkingLot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Mapping
 from typing import cast
 
 from quart import Response
@@ -13,9 +14,9 @@ from werkzeug.exceptions import NotFound as QuartNotFound
 
 from gateway.dialects.error_bodies import error_body_at
 from gateway.errors import BodyTooLarge, GatewayError, InvalidRequest, MethodNotAllowed, NotFound
-from gateway.exchange import Answer, Request
+from gateway.exchange import Answer, Handler, Request
 from gateway.face.api import ApiEndpoint, Serve
-from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Scope
+from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Receive, Scope, Send
 from gateway.face.cross_origin import CrossOrigin
 from gateway.face.quart_exchange import ClosingConnection, view_of
 from gateway.face.record import RequestRecord
@@ -26,8 +27,28 @@ OTHER_ENDPOINT = "other"
 """What a request for no endpoint of ours counts as."""
 
 
-def create_app(services: Services) -> AsgiApp:
-    """The app: Quart behind the hot routes. It needs no lifespan: everything that lives is the wiring's."""
+class App:
+    """The whole API as an ASGI app; an engine of ours asks `handler_of` first, and spares the hot routes ASGI too.
+
+    It needs no lifespan: everything that lives is the wiring's.
+    """
+
+    __slots__ = ("_asgi", "_hot")
+
+    def __init__(self, asgi: AsgiApp, hot: Mapping[tuple[str, str], Handler]) -> None:
+        self._asgi = asgi
+        self._hot = hot
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._asgi(scope, receive, send)
+
+    def handler_of(self, method: str, path: str) -> Handler | None:
+        """Who answers a hot request; None for all others."""
+        return self._hot.get((method, path))
+
+
+def create_app(services: Services) -> App:
+    """Quart behind the hot routes."""
     app = QuartTrio(__name__, static_folder=None)
     _lift_limits(app, services)
     routes = all_routes(services)
@@ -43,7 +64,10 @@ def create_app(services: Services) -> AsgiApp:
     _render_refusals(app, services)
     table = hot_table(routes) if services.hot_routes else {}
     whole = HotRoutes(cast(AsgiApp, app), table, body_progress_s=services.body_progress_s)
-    return CrossOrigin(whole, services.cors_origins) if services.cors_origins else whole
+    if not services.cors_origins:
+        return App(whole, table)
+    across = CrossOrigin(whole, services.cors_origins)
+    return App(across, {asked: across.over(handler) for asked, handler in table.items()})
 
 
 def _lift_limits(app: QuartTrio, services: Services) -> None:

@@ -1,7 +1,7 @@
-"""Handlers on a bare ASGI server, past Quart: the hot routes.
+"""Handlers on a bare ASGI server, past Quart: the hot routes on another engine than ours.
 
-The edge engine cancels a handler whose client has gone and says so in the scope; under any other server somebody has
-to listen for the disconnect while the handler runs.
+The edge calls these handlers itself, and cancels one whose client has gone; under any other server somebody has to
+listen for the disconnect while the handler runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import trio
 
-from actors.relay import Sink
 from gateway.edge.refusals import RequestTimedOut
 from gateway.exchange import Answer, Disconnected, Handler, Headers
 
@@ -21,18 +20,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-ANSWER: Final = "llm_gateway.answer"
-"""The scope extension of a server that takes a whole answer in one call: an AnswerWhole."""
-BODY: Final = "llm_gateway.body"
-"""The scope extension with the request's body, None where it has not come whole."""
-CANCELS: Final = "llm_gateway.cancels"
-"""The scope extension of a server that cancels the handler when its client disconnects."""
-WRITE_NOWAIT: Final = "llm_gateway.write_nowait"
-"""The scope extension of such a server that takes pieces of a streamed body from any task: a Sink."""
-
-AnswerWhole = Callable[[int, Headers, bytes], Awaitable[None]]
-"""Sends an answer's status, headers and body; its length is written by the server."""
 
 _UNIX_PEER: Final = ("unix", 0)
 
@@ -45,7 +32,7 @@ class AsgiRequest:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
-        self.whole_body: bytes | None = (scope.get("extensions") or {}).get(BODY)
+        self.whole_body: bytes | None = None
         # Backwards, so that of several fields of one name the first is what stays.
         self.fields: Mapping[bytes, bytes] = dict(reversed(scope["headers"]))
 
@@ -126,50 +113,29 @@ class HotRoutes:
             handler = self._table.get((scope["method"], scope["path"]))
         if handler is None:
             await self._app(scope, receive, send)
-        elif CANCELS in (extensions := scope.get("extensions") or {}):
-            request = AsgiRequest(scope, receive)
-            await _serve(handler, request, send, whole=extensions.get(ANSWER), sink=extensions.get(WRITE_NOWAIT))
-        else:
-            await self._serve_watched(handler, scope, receive, send)
-
-    async def _serve_watched(self, handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         async with trio.open_nursery() as nursery:
             start = partial(nursery.start_soon, _watch, receive, nursery.cancel_scope)
             request = WatchedRequest(scope, receive, progress_s=self._body_progress_s, start_watching=start)
-            await _serve(handler, request, send, before_answer=request.watch)
+            await _serve(handler, request, send)
             nursery.cancel_scope.cancel()
 
 
-async def _serve(
-    handler: Handler,
-    request: AsgiRequest,
-    send: Send,
-    *,
-    before_answer: Callable[[], None] | None = None,
-    whole: AnswerWhole | None = None,
-    sink: Sink | None = None,
-) -> None:
+async def _serve(handler: Handler, request: WatchedRequest, send: Send) -> None:
     try:
         answer = await handler(request)
     except Disconnected:
         return
     body = answer.body
     if isinstance(body, bytes):
-        if before_answer is not None:
-            before_answer()
-        if whole is not None:
-            await whole(answer.status, answer.headers, body)
-            return
+        request.watch()
         answer.headers.append((b"content-length", b"%d" % len(body)))
         await send(_start(answer))
         await send({"type": "http.response.body", "body": body})
         return
     try:
-        if before_answer is not None:
-            before_answer()
+        request.watch()
         await send(_start(answer))
-        if sink is not None:
-            body.pass_to(sink)
         while (piece := await body.receive()) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

@@ -1,7 +1,8 @@
 """Pages of other origins as clients (https://fetch.spec.whatwg.org/#http-cors-protocol): off unless origins are listed.
 
-ASGI middleware around the whole app, so that it is the same on every engine, for streams and for errors; it is not
-there at all where no origin is listed. Only the API is open to pages, never /admin or /metrics, and never with cookies.
+Around the whole app and around each handler that an engine calls past it, so that it is the same on every engine, for
+streams and for errors; it is not there at all where no origin is listed. Only the API is open to pages, never /admin or
+/metrics, and never with cookies.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from gateway.exchange import Headers
-from gateway.face.asgi_exchange import ANSWER, AnswerWhole, AsgiApp, Message, Receive, Scope, Send
+from gateway.exchange import Answer, Handler, Headers, Request
+from gateway.face.asgi_exchange import AsgiApp, Message, Receive, Scope, Send
 from gateway.face.auth import ANY_ORIGIN
 
 _OPEN: Final = ("/v1/", "/health")
@@ -44,10 +45,22 @@ class CrossOrigin:
         if scope["method"] == "OPTIONS" and wanted is not None and leave:
             await _answer_preflight([*leave, *_terms(fields.get(b"access-control-request-headers"))], send)
             return
-        added = leave + ([] if self._any else [(b"vary", b"Origin")])
-        if leave:
-            added.append((b"access-control-expose-headers", _EXPOSED))
-        await self._app(_with_answer(scope, added), receive, _adding(send, added))
+        await self._app(scope, receive, _adding(send, self._added(leave)))
+
+    def over(self, handler: Handler) -> Handler:
+        """`handler`, of a path that is open to pages and not asked for by OPTIONS, with the same for its answers."""
+
+        async def handle(request: Request) -> Answer:
+            answer = await handler(request)
+            answer.headers = [*answer.headers, *self._added(self._leave(request.fields.get(b"origin")))]
+            return answer
+
+        return handle
+
+    def _added(self, leave: Headers) -> Headers:
+        """What each answer says beside its own headers."""
+        added = leave if self._any else [*leave, (b"vary", b"Origin")]
+        return [*added, (b"access-control-expose-headers", _EXPOSED)] if leave else added
 
     def _leave(self, origin: bytes | None) -> Headers:
         if origin is None or not (self._any or origin in self._origins):
@@ -76,16 +89,3 @@ def _adding(send: Send, added: Headers) -> Send:
         await send(message)
 
     return add_and_send
-
-
-def _with_answer(scope: Scope, added: Headers) -> Scope:
-    """The scope with the extension that takes whole answers past `send`, where the engine has it."""
-    extensions = scope.get("extensions") or {}
-    whole: AnswerWhole | None = extensions.get(ANSWER)
-    if whole is None:
-        return scope
-
-    async def answer(status: int, headers: Headers, body: bytes) -> None:
-        await whole(status, [*headers, *added], body)
-
-    return {**scope, "extensions": {**extensions, ANSWER: answer}}

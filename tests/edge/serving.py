@@ -10,10 +10,12 @@ from typing import Any
 import trio
 import trio.testing
 
-from actors.relay import Taken
+from actors.relay import Sink, Taken
+from gateway import exchange
 from gateway.edge.asgi import Message, Receive, Scope, Send
 from gateway.edge.limits import ServerLimits
-from gateway.edge.server import EdgeServer
+from gateway.edge.server import EdgeServer, nobody
+from gateway.exchange import Handler, Request
 from gateway.world import Listener, Stream
 from tests.memory_network import MemoryNetwork
 
@@ -148,6 +150,9 @@ class Paths:
     pushes: int = 3
     push_size: int = 1
     taken: list[Taken] = field(default_factory=list)
+    late: Taken | None = None
+    """What became of a piece that came behind the end."""
+    whole_bodies: list[bytes | None] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.calls.append(scope["path"])
@@ -162,6 +167,21 @@ class Paths:
             raise
         finally:
             self.running -= 1
+
+    def handler_of(self, method: str, path: str) -> Handler | None:
+        """Those that need no ASGI."""
+        return {"/at-once": self.answer_at_once, "/pushed": self.push}.get(path)
+
+    async def answer_at_once(self, request: Request) -> exchange.Answer:
+        self.whole_bodies.append(request.whole_body)
+        body, more = request.whole_body or b"", request.whole_body is None
+        while more:
+            piece, more = await request.receive_body()
+            body += piece
+        return exchange.Answer(200, [], body)
+
+    async def push(self, request: Request) -> exchange.Answer:
+        return exchange.Answer(200, [], Pushed(self))
 
     async def body(self, receive: Receive) -> bytes:
         body = b""
@@ -180,15 +200,6 @@ class Paths:
 
     async def do_echo(self, receive: Receive, send: Send) -> None:
         await whole(send, await self.body(receive))
-
-    async def do_at_once(self, receive: Receive, send: Send) -> None:
-        """Past `receive` and `send`."""
-        extensions = self.scopes[-1]["extensions"]
-        await extensions["llm_gateway.answer"](200, [], extensions["llm_gateway.body"])
-
-    async def do_at_once_twice(self, receive: Receive, send: Send) -> None:
-        await self.do_at_once(receive, send)
-        await self.do_at_once(receive, send)
 
     async def do_early(self, receive: Receive, send: Send) -> None:
         """Answers without looking at the body."""
@@ -224,22 +235,6 @@ class Paths:
             await trio.sleep(1)
         await last(send)
 
-    async def do_pushed(self, receive: Receive, send: Send) -> None:
-        """Pieces past `send`, a second apart, as a relay's writer does; `send` sees off what is kept or refused."""
-        push = self.scopes[-1]["extensions"]["llm_gateway.write_nowait"]
-        assert push(b"too early") is Taken.NONE
-        await start(send)
-        await piece(send, b"first;")
-        for number in range(self.pushes):
-            data = b"%d" % number * self.push_size + b";"
-            taken = push(data)
-            self.taken.append(taken)
-            if taken is not Taken.ALL:
-                await piece(send, b"" if taken is Taken.PART else data)
-            await trio.sleep(1)
-        await last(send)
-        assert push(b"too late") is Taken.NONE
-
     async def do_endless(self, receive: Receive, send: Send) -> None:
         """As much as the client takes."""
         await start(send)
@@ -261,6 +256,41 @@ class Paths:
     async def do_unfinished(self, receive: Receive, send: Send) -> None:
         await start(send)
         await piece(send, b"half an ")
+
+
+class Pushed:
+    """A body whose pieces go past `receive`, a second apart, as a relay's writer does; what does not fit comes back."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._push: Sink
+        self._pushed = -1
+        self._taken = Taken.ALL
+
+    def pass_to(self, sink: Sink) -> None:
+        self._push = sink
+        assert sink(b"too early") is Taken.NONE
+
+    async def receive(self) -> bytes | None:
+        paths = self._paths
+        if self._pushed < 0:
+            self._pushed = 0
+            return b"first;"
+        if self._taken is not Taken.ALL:
+            self._taken = Taken.ALL
+            await trio.sleep(1)
+        while self._pushed < paths.pushes:
+            data = b"%d" % self._pushed * paths.push_size + b";"
+            self._pushed += 1
+            self._taken = self._push(data)
+            paths.taken.append(self._taken)
+            if self._taken is not Taken.ALL:
+                return b"" if self._taken is Taken.PART else data
+            await trio.sleep(1)
+        return None
+
+    def close(self) -> None:
+        self._paths.late = self._push(b"too late")
 
 
 async def start(send: Send, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
@@ -336,6 +366,7 @@ async def serving(
         clock=trio.current_time,
         wall_clock=lambda: WALL_CLOCK_AT_START + trio.current_time(),
         on_crash=lambda crash, scope: reported.append(crash),
+        handler_of=app.handler_of if isinstance(app, Paths) else nobody,
     )
     house = House(network, server, app, limits, reported)
     async with trio.open_nursery() as nursery:

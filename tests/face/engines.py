@@ -17,7 +17,7 @@ import trio.testing
 
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
-from gateway.face.app import create_app
+from gateway.face.app import App, create_app
 from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
 from gateway.face.record import RequestRecord
 from tests.face.house import BODY_LIMIT_BYTES, House
@@ -86,10 +86,17 @@ async def serving(engine: str, **options: Any) -> AsyncIterator[Face]:
     assert not crashes
 
 
-def _server(engine: str, app: Any, on_crash: Callable[[BaseException, Any], None]) -> EdgeServer | HypercornServer:
+def _server(engine: str, app: App, on_crash: Callable[[BaseException, Any], None]) -> EdgeServer | HypercornServer:
     if engine.startswith("edge"):
         limits = ServerLimits(body_bytes=BODY_LIMIT_BYTES)
-        return EdgeServer(app, limits=limits, clock=trio.current_time, wall_clock=lambda: MONDAY, on_crash=on_crash)
+        return EdgeServer(
+            app,
+            limits=limits,
+            clock=trio.current_time,
+            wall_clock=lambda: MONDAY,
+            on_crash=on_crash,
+            handler_of=app.handler_of,
+        )
     return HypercornServer(
         app,
         settings=HypercornSettings(),

@@ -33,6 +33,6 @@ async def test_settings_and_parts_have_the_same_defaults(config: Config, autojum
         name="sandbox", keys=("none",)
     )
     assert gateway.catalog.resolve("sandbox/echo")[0].timeouts == DEFAULT_TIMEOUTS
-    engine = engine_of(config.server, gateway.world, gateway.app, None, lambda _bug, _scope: None)
+    engine = engine_of(config.server, gateway.world, gateway.app, gateway.handler_of, None, lambda _bug, _scope: None)
     assert isinstance(engine, EdgeServer)
     assert engine._service.limits == ServerLimits()

@@ -1,0 +1,233 @@
+"""One request and its answer on a connection of the edge, for a handler without ASGI: a `gateway.exchange.Request`.
+
+A client that goes away cancels the handler at once, so that nobody has to listen for a disconnect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Protocol
+
+from actors.relay import Taken
+from gateway.edge.answer_head import (
+    CONTINUE,
+    LAST_CHUNK,
+    FieldLines,
+    Framing,
+    MalformedAnswer,
+    encode_chunk,
+    open_answer,
+)
+from gateway.edge.refusals import AppCrashed, error_body
+from gateway.edge.request import Request
+from gateway.exchange import Answer, BodyStream, Disconnected, Handler, Headers
+
+Fields = Iterable[tuple[bytes, bytes]]
+
+
+class Wire(Protocol):
+    """What an exchange needs of its connection."""
+
+    @property
+    def peer(self) -> tuple[str, int]: ...
+
+    @property
+    def closing(self) -> bool:
+        """The answer is to be the connection's last."""
+        ...
+
+    @property
+    def write(self) -> Callable[[bytes], Awaitable[None]]:
+        """Sends all it is given. Raises Cancelled or ClientGone once nobody reads it any more."""
+        ...
+
+    @property
+    def write_nowait(self) -> Callable[[bytes], Taken]:
+        """Sends what can be sent at once, while nobody is in `write`."""
+        ...
+
+    @property
+    def has_rest(self) -> bool:
+        """`write_nowait` keeps the rest of a piece, which the next `write` sends first."""
+        ...
+
+    async def body_news(self) -> None:
+        """Returns when more of the body has arrived or the answer is complete."""
+        ...
+
+    def more_body(self) -> None:
+        """There is room for more of the body, and the app asks for it."""
+        ...
+
+    def answered(self) -> None:
+        """The answer is complete."""
+        ...
+
+
+class Exchange:
+    """One request and its answer. `opened` once the answer's head is out, `finished` once its last byte is."""
+
+    __slots__ = (
+        "_body_read",
+        "_discard_bytes",
+        "_framing",
+        "_handler",
+        "_left",
+        "_lines",
+        "_request",
+        "_wire",
+        "fields",
+        "finished",
+        "keeps_alive",
+        "opened",
+        "whole_body",
+    )
+
+    scope: MutableMapping[str, Any] | None = None
+    """As ASGI has it; there is none without."""
+
+    def __init__(
+        self, request: Request, wire: Wire, lines: FieldLines, discard_bytes: int, handler: Handler | None
+    ) -> None:
+        self._request = request
+        self._wire = wire
+        self._lines = lines
+        self._discard_bytes = discard_bytes
+        self._handler = handler
+        self._framing = Framing.EMPTY
+        self._left = 0
+        self._body_read = False
+        self.fields = request.head.fields
+        self.whole_body = request.whole
+        self.opened = False
+        self.finished = False
+        self.keeps_alive = False
+
+    async def run(self) -> None:
+        """Has the request answered. Raises what the handler raises, MalformedAnswer, ClientGone."""
+        assert self._handler is not None, "without one it is run otherwise"
+        try:
+            answer = await self._handler(self)
+        except Disconnected:
+            return
+        await self._answer(answer)
+
+    # The request.
+
+    @property
+    def method(self) -> str:
+        return self._request.head.method
+
+    @property
+    def path(self) -> str:
+        return self._request.head.path
+
+    @property
+    def query(self) -> bytes:
+        return self._request.head.query
+
+    @property
+    def headers(self) -> Headers:
+        return self._request.head.headers
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        return self._wire.peer
+
+    async def receive_body(self) -> tuple[bytes, bool]:
+        """The next piece of the body, and whether more may follow. Raises Disconnected once the answer is complete."""
+        request = self._request
+        if self._body_read:
+            while not self.finished:
+                await self._wire.body_news()
+        elif not (request.pieces or request.complete):
+            await self._await_body()
+        if self.finished:
+            raise Disconnected
+        body = request.take()
+        if request.complete:
+            self._body_read = True
+        else:
+            self._wire.more_body()
+        return body, not request.complete
+
+    async def _await_body(self) -> None:
+        request = self._request
+        if request.awaits_continue:
+            request.awaits_continue = False
+            if not self.opened:
+                await self._wire.write(CONTINUE)
+            self._wire.more_body()
+        while not (request.pieces or request.complete or self.finished):
+            await self._wire.body_news()
+
+    # The answer.
+
+    async def _answer(self, answer: Answer) -> None:
+        """Sends all of it; a streamed body is closed whatever happens."""
+        body = answer.body
+        if isinstance(body, bytes):
+            await self._put(answer.status, answer.headers, body, more=False)
+            return
+        try:
+            await self._stream(answer.status, answer.headers, body)
+        finally:
+            body.close()
+
+    async def fail(self) -> None:
+        """Answers 500 in the app's place; only while nothing has been sent."""
+        body = error_body(AppCrashed("The gateway failed to handle this request."), self._request.head.raw_path)
+        await self._put(AppCrashed.status, [(b"content-type", b"application/json")], body, more=False)
+
+    async def _stream(self, status: int, headers: Fields, body: BodyStream) -> None:
+        """The head goes out with the first piece; those that come while this waits take the short way."""
+        body.pass_to(self._write_nowait)
+        while (piece := await body.receive()) is not None:
+            await self._put(status, headers, piece, more=True)
+        await self._put(status, headers, b"", more=False)
+
+    def _write_nowait(self, piece: bytes) -> Taken:
+        """A further piece, at once and from any task, while nobody is in `_put`, which sees off what is left of it."""
+        if not piece or self._framing is not Framing.CHUNKED or not self.opened or self.finished:
+            return Taken.NONE
+        return self._wire.write_nowait(encode_chunk(piece))
+
+    async def _put(self, status: int, headers: Fields, body: bytes, *, more: bool) -> None:
+        """A piece of the body, behind the head where that is not out yet; the last one unless there are `more`."""
+        data = self._encode(body, more) if self.opened else self._open(status, headers, body, more)
+        if data or self._wire.has_rest:
+            await self._wire.write(data)
+        if not more:
+            self.finished = True
+            self._wire.answered()
+
+    def _open(self, status: int, headers: Fields, body: bytes, more: bool) -> bytes:
+        request = self._request
+        opening = open_answer(
+            request.head,
+            status,
+            headers,
+            whole=None if more else len(body),
+            closing=not request.head.keep_alive
+            or self._wire.closing
+            or not (more or request.complete or request.may_leave(self._discard_bytes)),
+            lines=self._lines,
+        )
+        self._framing, self._left = opening.framing, opening.length
+        payload = self._encode(body, more)
+        self.keeps_alive = opening.keeps_alive
+        self.opened = True
+        return opening.head + payload
+
+    def _encode(self, body: bytes, more: bool) -> bytes:
+        framing = self._framing
+        if framing is Framing.CHUNKED:
+            data = encode_chunk(body) if body else b""
+            return data if more else data + LAST_CHUNK
+        if framing is Framing.EMPTY:
+            return b""
+        if framing is Framing.LENGTH:
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise MalformedAnswer("the body's length is not what content-length says")
+        return body
