@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, NoReturn
 
 from gateway.calls.passage import WholeAnswer
-from gateway.calls.translation import unhurried
 from gateway.dialects.anthropic.provider_count import COUNT_PATH as MESSAGES_COUNT_PATH
 from gateway.dialects.codec import ClientCodec, Frame, TokenCounter
 from gateway.dialects.envelope import ModelRequest
@@ -24,6 +23,7 @@ from gateway.dialects.responses.kept import write_count
 from gateway.dialects.responses.provider_count import COUNT_PATH as RESPONSES_COUNT_PATH
 from gateway.dialects.responses.provider_count import ResponsesCounter
 from gateway.dialects.responses.request_notes import ResponsesRequest
+from gateway.unhurried import unhurried
 
 
 class Asking(NamedTuple):

@@ -9,14 +9,15 @@ import trio
 
 from gateway.calls.passage import WholeAnswer
 from gateway.dialects.answer_events import Added, Ended, Event, has_content, told
-from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec, Steps, StreamDecoder, StreamEncoder, T
+from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec, StreamDecoder, StreamEncoder
 from gateway.dialects.conversation import Conversation, Reply
 from gateway.dialects.conversation_parameters import Replaced, add_parameters, withdraw
 from gateway.dialects.envelope import ModelRequest, Usage
 from gateway.errors import InvalidRequest, UpstreamBroken
+from gateway.unhurried import unhurried
 
-STEPS_A_TURN: Final = 16
-"""Messages translated before others get their turn: well under a millisecond's work."""
+_TURNS_LET_GO: Final = 500
+"""Turns of a conversation that are forgotten in one go."""
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -32,7 +33,7 @@ class Translation:
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> TranslatedPassage:
         conversation = await unhurried(self._client.decode(request.body, self._provider.name))
         body = await self._encode(conversation, model, add_parameters(conversation, request.parameters))
-        conversation.turns = []  # often the most of what a call would hold while it waits, and of no use any more
+        await _forget_turns(conversation)
         path = self._provider.path(model, stream=streamed)
         return TranslatedPassage(path, body, conversation, self._client, self._provider, frame)
 
@@ -161,18 +162,13 @@ class TranslatedStream:
         return self._encoder.end()
 
 
-async def unhurried(steps: Steps[T]) -> T:
-    """Drives `steps` to their end, letting others run now and then."""
-    done = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        done += 1
-        if done % STEPS_A_TURN == 0:
-            await trio.lowlevel.checkpoint()
+async def _forget_turns(conversation: Conversation) -> None:
+    """Often the most of what a call would hold while it waits, and of no use any more; even to forget takes time."""
+    turns = conversation.turns
+    while len(turns) > _TURNS_LET_GO:
+        del turns[-_TURNS_LET_GO:]
+        await trio.lowlevel.checkpoint()
+    conversation.turns = []
 
 
 def _finish_of(reply: Reply) -> str | None:

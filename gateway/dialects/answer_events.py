@@ -8,7 +8,7 @@ Counted. Gathered, the events are the Reply that the same answer would have been
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -80,6 +80,8 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
     service_tier: str | None = None
 
 
+_SPOKEN: Final = (Text, Refusal, Reasoning)
+"""Parts that begin without their words."""
 Event = Started | Opened | Added | Signed | Cited | Scored | Closed | Ended | Counted
 
 
@@ -89,7 +91,7 @@ def has_content(event: Event) -> bool:
         case Added(text=text):
             return bool(text)
         case Opened(part=part):
-            return not isinstance(part, Text | Refusal | Reasoning)
+            return not isinstance(part, _SPOKEN)
         case Signed() | Ended():
             return True
         case _:
@@ -108,7 +110,9 @@ def assemble(events: Iterable[Event]) -> Reply:
             reply.usage = event.usage
             reply.service_tier = event.service_tier or reply.service_tier
         else:
-            draft = drafts.setdefault(event.choice, Choice(parts=[], finish=Finish.STOP))
+            draft = drafts.get(event.choice)
+            if draft is None:
+                draft = drafts[event.choice] = Choice(parts=[], finish=Finish.STOP)
             if isinstance(event, Ended):
                 draft.finish, draft.stop_sequence = event.finish, event.stop_sequence
                 ended.add(event.choice)
@@ -132,7 +136,7 @@ def _add(draft: Choice, event: Opened | Added | Signed | Cited | Scored | Closed
     if isinstance(event, Added):
         if isinstance(part, ToolCall):
             part.arguments += event.text
-        elif isinstance(part, Text | Refusal | Reasoning):
+        elif isinstance(part, _SPOKEN):
             part.text += event.text
     elif isinstance(event, Signed) and isinstance(part, Reasoning):
         part.signature = event.signature

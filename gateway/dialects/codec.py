@@ -1,7 +1,7 @@
 """What every dialect offers to the pivot, on the client's side and on the provider's.
 
-All of it is pure. What takes long on a large conversation is a generator that yields after each message: whoever
-drives it decides when others get their turn, and takes the value that it returns.
+All of it is pure. What takes long on a large conversation is a generator that says now and then how many pieces it has
+handled: whoever drives it decides when others get their turn (`gateway.unhurried`) and takes the value that it returns.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from gateway.dialects.envelope import Usage
 from gateway.dialects.openai_errors import ProviderMessage
 
 T = TypeVar("T")
-Steps = Generator[None, None, T]
-"""Work in steps; the result is what the generator returns."""
+Steps = Generator[int, None, T]
+"""Work in steps of so many pieces (parts of messages, tools), some microseconds each; the result is what it returns."""
 
 
 def finish_steps(steps: Steps[T]) -> T:

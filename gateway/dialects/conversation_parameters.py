@@ -28,6 +28,8 @@ Replaced = dict[str, Any]
 def add_parameters(conversation: Conversation, parameters: Mapping[str, Any]) -> Replaced:
     """Sets what the client has left out, null being the same as absent."""
     replaced: Replaced = {}
+    if not parameters:
+        return replaced
     for member, value in _wanted(conversation, parameters):
         replaced[member] = getattr(conversation, member)
         setattr(conversation, member, value)

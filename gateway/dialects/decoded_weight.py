@@ -15,6 +15,9 @@ _MANY_MESSAGES: Final = 1000
 MOST_PARTS: Final = 10_000
 """Of one message, where it is translated: it is read and written in one go, and others wait some 5 µs a part for it."""
 
+MOST_TOOLS: Final = 2_000
+"""Of one request that is translated, also in one go; no provider takes so many but Anthropic, from its own clients."""
+
 
 def check_count(messages: Sequence[object]) -> None:
     """Raises InvalidRequest where there are none, or more than anybody can want."""
@@ -33,6 +36,12 @@ def check_parts(parts: Sequence[object], field: str) -> None:
     """Raises InvalidRequest where one message, or one result of a tool, has more of them than anybody can want."""
     if len(parts) > MOST_PARTS:
         raise InvalidRequest(f"Invalid '{field}': expected at most {MOST_PARTS} parts.", param=field)
+
+
+def check_tools(tools: Sequence[object]) -> None:
+    """Raises InvalidRequest where a model is offered more of them than any could choose from."""
+    if len(tools) > MOST_TOOLS:
+        raise InvalidRequest(f"Invalid 'tools': expected at most {MOST_TOOLS} of them.", param="tools")
 
 
 def decoded_bytes(messages: Sequence[object]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
@@ -14,6 +15,9 @@ from gateway.errors import InvalidRequest
 
 T = TypeVar("T")
 
+_AT_ONCE: Final = 16
+_AT_ONCE_BYTES: Final = 16 * 1024
+
 
 def read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, field: str) -> T:
     """What stands at `field`. Raises InvalidRequest whose `param` begins with it."""
@@ -21,6 +25,36 @@ def read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, field: str) -> T:
         return decoder.decode(raw)
     except (ValueError, RecursionError) as problem:
         raise unreadable(_placed(problem, field)) from problem
+
+
+def read_in_slices(
+    several: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raws: list[msgspec.Raw], field: str
+) -> Iterator[list[T]]:
+    """The members of the array at `field`, a few at a time. Raises InvalidRequest that names the first wrong one."""
+    start = 0
+    for raw_slice in _slices(raws):
+        try:
+            yield several.decode(b"[" + b",".join(raw_slice) + b"]")
+        except (ValueError, RecursionError):
+            yield [read(one, raw, f"{field}[{index}]") for index, raw in enumerate(raw_slice, start)]
+        start += len(raw_slice)
+
+
+def _slices(raws: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
+    """What is read in one go: a few small ones, or one."""
+    if len(raws) <= _AT_ONCE and sum(map(len, raws)) <= _AT_ONCE_BYTES:
+        yield raws
+        return
+    gathered: list[msgspec.Raw] = []
+    size = 0
+    for raw in raws:
+        size += len(raw)
+        if gathered and (size > _AT_ONCE_BYTES or len(gathered) == _AT_ONCE):
+            yield gathered
+            gathered, size = [], len(raw)
+        gathered.append(raw)
+    if gathered:
+        yield gathered
 
 
 def invalid(field: str, what: str) -> NoReturn:

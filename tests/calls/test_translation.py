@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from gateway.calls.translation import STEPS_A_TURN, TranslatedPassage, TranslatedStream, Translation
+from gateway.calls.translation import TranslatedPassage, TranslatedStream, Translation
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
 from gateway.dialects.chat.client import ChatClient
 from gateway.dialects.chat.flavour import PLAIN
@@ -19,6 +19,7 @@ from gateway.dialects.envelope import ModelRequest, Usage
 from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.messages.client import MessagesClient
 from gateway.errors import InvalidRequest, UpstreamBroken
+from gateway.unhurried import PIECES_A_TURN
 from tests.calls.heard import events_of, question
 
 FRAME = Frame("0123", 7)
@@ -193,7 +194,7 @@ async def test_a_long_conversation_lets_others_have_their_turn() -> None:
             turns += 1
 
     rounds = 10
-    messages = list(talk(rounds * STEPS_A_TURN))
+    messages = list(talk(rounds * PIECES_A_TURN))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(take_turns)
         await prepare(request(messages=messages))

@@ -21,7 +21,7 @@ from bench.translation import (
     measure,
     providers,
 )
-from gateway.calls.translation import STEPS_A_TURN
+from gateway.unhurried import PIECES_A_TURN
 
 
 async def test_translation_costs_little_on_top_of_a_pass_through(spared_collector: None) -> None:
@@ -48,7 +48,7 @@ async def test_neighbours_have_their_turns_while_a_large_conversation_is_transla
             chat_request(LARGE_BYTES, messages=4_000), provider.model, streamed=False, frame=FRAME
         )
         nursery.cancel_scope.cancel()
-    assert turns >= 2 * 4_000 // STEPS_A_TURN - 5, turns
+    assert turns >= 2 * 4_000 // PIECES_A_TURN - 5, turns
 
 
 @pytest.mark.parametrize("provider", providers(), ids=lambda provider: provider.name)

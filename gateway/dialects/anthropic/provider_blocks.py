@@ -29,7 +29,6 @@ from gateway.dialects.conversation import (
     Image,
     Maker,
     Native,
-    Part,
     Reasoning,
     Refusal,
     Text,
@@ -39,6 +38,7 @@ from gateway.dialects.conversation import (
 )
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
 
+_Wordless = Refusal | Reasoning | Image | Audio | Document | ToolCall | ToolResult | Native
 _TOOL_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -48,7 +48,7 @@ def blocks_of(turn: Turn) -> list[Block]:
     blocks: list[Block] = []
     for index, part in enumerate(turn.parts):
         try:
-            block = _block_of(part, turn.role)
+            block = text_block(part) if isinstance(part, Text) else _block_of(part, turn.role)
         except Unfit as problem:
             raise unfit(turn, str(problem), index) from problem
         if block is not None:
@@ -57,15 +57,16 @@ def blocks_of(turn: Turn) -> list[Block]:
 
 
 def text_block(part: Text) -> TextBlock | None:
-    if not part.text.strip():
+    text = part.text
+    if not text or text.isspace():
         return None
-    return TextBlock(part.text, _native_citations(part), part.cache_control)
+    if not part.citations:
+        return TextBlock(text, cache_control=part.cache_control)
+    return TextBlock(text, _native_citations(part), part.cache_control)
 
 
-def _block_of(part: Part, role: str) -> Block | None:
+def _block_of(part: _Wordless, role: str) -> Block | None:
     match part:
-        case Text():
-            return text_block(part)
         case ToolResult():
             return _tool_result(part)
         case ToolCall():
@@ -73,7 +74,7 @@ def _block_of(part: Part, role: str) -> Block | None:
         case Reasoning():
             return _thinking(part) if role == "assistant" else None
         case Refusal(text=text):
-            return TextBlock(text) if text.strip() else None
+            return TextBlock(text) if text and not text.isspace() else None
         case Native(dialect=dialect, value=value):
             return value if dialect == ANTHROPIC_MESSAGES else None
         case Audio():

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.dialects.anthropic.provider_messages import Messages, called_tools, is_bare_of_thinking, messages_of
+from gateway.dialects.anthropic.provider_messages import Messages, messages_of
 from gateway.dialects.anthropic.provider_models import Abilities, abilities
 from gateway.dialects.anthropic.provider_refusals import refused
 from gateway.dialects.anthropic.provider_sampling import check_sampling
@@ -33,16 +33,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode_request(request: Conversation, model: str, limit: int | None) -> Steps[bytes]:
-    """The body, in a step for each turn. `limit` is how many tokens the model can write, where a catalogue says it.
+    """The body, some turns a step. `limit` is how many tokens the model can write, where a catalogue says it.
 
     Raises InvalidRequest that names the client's field for what this API or the model does not take.
     """
     can = abilities(model)
     _check_unheard_of(request)
-    talk = yield from messages_of(request.turns, prefills=can.prefills)
     try:
-        tools = toolbox(request, can, called_tools(talk.messages))
-        around = Circumstances(tools.forced, is_bare_of_thinking(talk.messages), limit or can.writes)
+        talk = yield from messages_of(request.turns, prefills=can.prefills)
+        tools = toolbox(request, can, talk.called)
+        around = Circumstances(tools.forced, talk.bare, limit or can.writes)
         return _encode(_request(request, model, can, talk, tools, plan(request, can, around)))
     except RecursionError as problem:
         raise InvalidRequest("A schema in the request is nested too deeply.") from problem

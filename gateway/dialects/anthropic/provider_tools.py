@@ -6,7 +6,7 @@ https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from gateway.dialects.anthropic.provider_models import Abilities
@@ -30,7 +30,7 @@ class Toolbox(NamedTuple):
     """A function must be called."""
 
 
-def toolbox(request: Conversation, can: Abilities, called: list[str]) -> Toolbox:
+def toolbox(request: Conversation, can: Abilities, called: Sequence[str]) -> Toolbox:
     """What the model is given; `called` are the functions that the conversation shows at work.
 
     The API wants tools defined where calls stand in the messages. Where the client has taken them away, their names
@@ -50,7 +50,7 @@ def toolbox(request: Conversation, can: Abilities, called: list[str]) -> Toolbox
     return Toolbox(tools, _choice(request), forced)
 
 
-def _put_away(called: list[str]) -> Toolbox:
+def _put_away(called: Sequence[str]) -> Toolbox:
     """For a conversation that has no tools, or no longer has them."""
     names: list[WireTool] = [ToolDefinition(name, {"type": "object"}) for name in called]
     return Toolbox(names, ToolChoice("none") if names else None, forced=False)

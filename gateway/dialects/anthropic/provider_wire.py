@@ -134,7 +134,7 @@ class Metadata(msgspec.Struct):
 class Request(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str
     max_tokens: int
-    messages: list[Message]
+    messages: list[Message] | msgspec.Raw
     system: list[TextBlock] = []
     tools: list[ToolDefinition | dict[str, Any]] = []
     tool_choice: ToolChoice | None = None

@@ -40,13 +40,15 @@ class Annotations:
 
 def annotations_of(parts: Iterable[Part]) -> list[dict[str, Any]]:
     """The annotations of a whole message."""
+    texts = [part for part in parts if isinstance(part, Text)]
+    if not any(text.citations for text in texts):
+        return []
     collected = Annotations()
-    for part in parts:
-        if isinstance(part, Text):
-            collected.grow(part.text)
-            for citation in part.citations:
-                collected.cite(citation)
-            collected.close()
+    for text in texts:
+        collected.grow(text.text)
+        for citation in text.citations:
+            collected.cite(citation)
+        collected.close()
     return collected.written
 
 

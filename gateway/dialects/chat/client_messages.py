@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.dialects.chat.content_parts import read_result, read_shown, read_spoken, read_texts
-from gateway.dialects.chat.details import place
+from gateway.dialects.chat.details import place, thought
 from gateway.dialects.chat.fidelity import judge
 from gateway.dialects.chat.request_shapes import (
     AssistantMessage,
@@ -22,55 +22,69 @@ from gateway.dialects.chat.request_shapes import (
 from gateway.dialects.chat.request_shapes import ToolCall as WrittenCall
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Part, Refusal, Text, ToolCall, ToolResult, Turn
-from gateway.dialects.reading import invalid, media_of, read
+from gateway.dialects.reading import invalid, media_of, read_in_slices
 
 _message_decoder: Final = msgspec.json.Decoder[Message](Message)
+_messages_decoder: Final = msgspec.json.Decoder(list[Message])
 _object_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_messages(messages: list[msgspec.Raw], target: str) -> Steps[list[Turn]]:
-    """Reads one message a step. Raises InvalidRequest that names the field."""
+    """Reads a few messages a step. Raises InvalidRequest that names the field."""
     reader = _Reader(target)
-    for index, raw in enumerate(messages):
-        field = f"messages[{index}]"
-        reader.take(read(_message_decoder, raw, field), index, field)
-        yield
+    index = 0
+    for some in read_in_slices(_messages_decoder, _message_decoder, messages, "messages"):
+        for message in some:
+            reader.take(message, index, f"messages[{index}]")
+            index += 1
+        yield reader.count_pieces()
     return reader.turns
 
 
 class _Reader:
     """The turns so far; consecutive results of tools share one."""
 
-    __slots__ = ("_awaited", "_results", "_target", "turns")
+    __slots__ = ("_awaited", "_pieces", "_results", "_target", "turns")
 
     def __init__(self, target: str) -> None:
         self.turns: list[Turn] = []
         self._target = target
+        self._pieces = 0
         self._results: Turn | None = None
         self._awaited: dict[str, str] = {}
         """The ids given to deprecated calls that have no result yet, by function."""
 
     def take(self, message: Message, index: int, field: str) -> None:
         match message:
+            case UserMessage(content=content):
+                # A text and nothing else is what most messages are: it takes the short way.
+                said: list[Part] = (
+                    [Text(content)] if isinstance(content, str) else read_shown(content, field, self._target)
+                )
+                self._add(Turn("user", said, message.name, field), message.cache_control)
+            case AssistantMessage():
+                parts = self._read_answer(message, index, field)
+                self._add(Turn("assistant", parts, message.name, field), message.cache_control)
             case ToolMessage():
-                result = ToolResult(message.tool_call_id, read_result(message.content, f"{field}.content"))
+                result = ToolResult(message.tool_call_id, read_result(message.content, field))
                 result.name, result.cache_control = message.name, message.cache_control
                 self._add_result(result, field)
             case FunctionMessage():
                 self._add_result(self._read_function_result(message, field), field)
-            case AssistantMessage():
-                self._add(Turn("assistant", self._read_answer(message, index, field), message.name, field), message)
-            case UserMessage():
-                parts = read_shown(message.content, f"{field}.content", self._target)
-                self._add(Turn("user", parts, message.name, field), message)
             case SystemMessage() | DeveloperMessage():
-                parts = read_texts(message.content, f"{field}.content")
-                self._add(Turn("system", parts, message.name, field), message)
+                parts = read_texts(message.content, field)
+                self._add(Turn("system", parts, message.name, field), message.cache_control)
 
-    def _add(self, turn: Turn, message: SystemMessage | DeveloperMessage | UserMessage | AssistantMessage) -> None:
-        if message.cache_control is not None:
-            _mark_last(turn.parts, message.cache_control)
+    def count_pieces(self) -> int:
+        """How many parts have been read since this was asked last; a message without any is one."""
+        pieces, self._pieces = self._pieces, 0
+        return pieces
+
+    def _add(self, turn: Turn, cache_control: dict[str, Any] | None) -> None:
+        if cache_control is not None:
+            _mark_last(turn.parts, cache_control)
         self.turns.append(turn)
+        self._pieces += len(turn.parts) or 1
         self._results = None
 
     def _add_result(self, result: ToolResult, field: str) -> None:
@@ -78,6 +92,7 @@ class _Reader:
             self._results = Turn("user", [], field=field)
             self.turns.append(self._results)
         self._results.parts.append(result)
+        self._pieces += len(result.parts) or 1
 
     def _read_function_result(self, message: FunctionMessage, field: str) -> ToolResult:
         call_id = self._awaited.pop(message.name, None)
@@ -88,21 +103,20 @@ class _Reader:
     def _read_answer(self, message: AssistantMessage, index: int, field: str) -> list[Part]:
         if message.audio is not None:
             judge("messages[].audio", f"{field}.audio", self._target)
-        spoken = [] if message.content is None else read_spoken(message.content, f"{field}.content")
+        spoken = [] if message.content is None else read_spoken(message.content, field)
         if message.refusal:
             spoken.append(Refusal(message.refusal))
-        for number, image in enumerate(message.images or []):
+        for number, image in enumerate(message.images or ()):
             judge("messages[].images", f"{field}.images[{number}]", self._target)
             spoken.append(Image(media_of(image.image_url.url, f"{field}.images[{number}].image_url.url")))
-        calls = [
-            self._read_call(call, f"{field}.tool_calls[{number}]")
-            for number, call in enumerate(message.tool_calls or [])
-        ]
+        calls: list[ToolCall] = []
+        for number, call in enumerate(message.tool_calls or ()):
+            calls.append(self._read_call(call, f"{field}.tool_calls[{number}]"))
         if message.function_call is not None:
             call_id = f"call_{index}"
             self._awaited[message.function_call.name] = call_id
             calls.append(_call_of(call_id, message.function_call, None, f"{field}.function_call"))
-        return place(message, spoken, calls)
+        return place(message, spoken, calls) if calls or thought(message) else spoken
 
     def _read_call(self, call: WrittenCall, field: str) -> ToolCall:
         if call.function is None:

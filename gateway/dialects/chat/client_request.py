@@ -19,22 +19,31 @@ from gateway.dialects.reading import invalid
 
 _request_decoder: Final = msgspec.json.Decoder(ChatRequest)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NULL: Final = msgspec.Raw(b"null")
 
-_NAMES: Final = {
-    "cache_key": ("prompt_cache_key",),
-    "choices": ("n",),
-    "max_tokens": ("max_tokens", "max_completion_tokens"),
-    "output_format": ("response_format",),
-    "reasoning": ("include_reasoning", "thinking", "reasoning", "reasoning_effort"),
-    "tool_choice": ("function_call", "tool_choice"),
-    "tools": ("functions", "tools"),
-    "user": ("user", "safety_identifier"),
+_MEMBERS: Final = {
+    "prompt_cache_key": "cache_key",
+    "n": "choices",
+    "max_tokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "response_format": "output_format",
+    "include_reasoning": "reasoning",
+    "thinking": "reasoning",
+    "reasoning": "reasoning",
+    "reasoning_effort": "reasoning",
+    "function_call": "tool_choice",
+    "tool_choice": "tool_choice",
+    "functions": "tools",
+    "tools": "tools",
+    "user": "user",
+    "safety_identifier": "user",
 }
 """Members of a conversation by their names here; of several that are written the last one counts."""
+_UNKNOWN: Final = object()
 
 
 def decode(body: bytes, target: str) -> Steps[Conversation]:
-    """Reads a request that a provider of the dialect `target` is to serve, one message a step.
+    """Reads a request that a provider of the dialect `target` is to serve, a few messages a step.
 
     Raises InvalidRequest whose `param` names the field, also for what `target` cannot express.
     """
@@ -92,10 +101,11 @@ def _check(request: ChatRequest) -> None:
 
 def _spelling(members: dict[str, msgspec.Raw]) -> dict[str, str]:
     """What the client calls those members of the conversation that have several names, or another one, here."""
-    return {member: name for member, names in _NAMES.items() for name in names if name in members}
+    return {member: name for name, member in _MEMBERS.items() if name in members}
 
 
 def _told(members: dict[str, msgspec.Raw], request: ChatRequest) -> Iterator[tuple[str, Any]]:
     """The members that the client wrote, with their values; one that nobody knows with the JSON of it."""
     for name, raw in members.items():
-        yield name, getattr(request, name, None if bytes(raw) == b"null" else raw)
+        value = getattr(request, name, _UNKNOWN)
+        yield name, (None if raw == _NULL else raw) if value is _UNKNOWN else value

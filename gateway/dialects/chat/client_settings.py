@@ -9,6 +9,7 @@ import msgspec
 from gateway.dialects.chat.fidelity import NAME, judge
 from gateway.dialects.chat.request_shapes import AllowedTools, ChatRequest, Choice, FunctionTool, Name, Thinking
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
+from gateway.dialects.decoded_weight import check_tools
 from gateway.dialects.reading import invalid, missing, read
 
 
@@ -25,7 +26,8 @@ def read_tools(request: ChatRequest, target: str) -> tuple[list[Tool], list[Nati
     """The client's functions, and the tools that a provider is to run."""
     functions: list[Tool] = []
     natives: list[NativeTool] = []
-    for index, raw in enumerate(request.tools or []):
+    check_tools(request.tools or ())
+    for index, raw in enumerate(request.tools or ()):
         field = f"tools[{index}]"
         kind = read(_kind_decoder, raw, field).type
         if kind == "function":

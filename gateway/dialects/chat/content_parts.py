@@ -26,10 +26,11 @@ _CACHE_TO_HERE: Final = {"type": "ephemeral"}
 _known_types: Final = mimetypes.MimeTypes()
 
 
-def read_texts(content: Content, field: str) -> list[Part]:
-    """The parts of a system message, which is text alone."""
+def read_texts(content: Content, message: str) -> list[Part]:
+    """The parts of a system message, which is text alone; `message` is where it stands, here and below."""
     if isinstance(content, str):
         return [Text(content)]
+    field = f"{message}.content"
     check_parts(content, field)
     return [
         _read_text(part) if isinstance(part, TextPart) else _out_of_place(field, index)
@@ -37,10 +38,11 @@ def read_texts(content: Content, field: str) -> list[Part]:
     ]
 
 
-def read_spoken(content: Content, field: str) -> list[Part]:
+def read_spoken(content: Content, message: str) -> list[Part]:
     """The parts of an assistant's message: text, and refusals; none for an empty text."""
     if isinstance(content, str):
         return [Text(content)] if content else []
+    field = f"{message}.content"
     check_parts(content, field)
     parts: list[Part] = []
     for index, part in enumerate(content):
@@ -53,10 +55,11 @@ def read_spoken(content: Content, field: str) -> list[Part]:
     return parts
 
 
-def read_shown(content: Content, field: str, target: str) -> list[Part]:
+def read_shown(content: Content, message: str, target: str) -> list[Part]:
     """The parts of a user's message: text and media."""
     if isinstance(content, str):
         return [Text(content)]
+    field = f"{message}.content"
     check_parts(content, field)
     parts: list[Part] = []
     for index, part in enumerate(content):
@@ -69,10 +72,11 @@ def read_shown(content: Content, field: str, target: str) -> list[Part]:
     return parts
 
 
-def read_result(content: Content, field: str) -> list[Text | Image | Document]:
+def read_result(content: Content, message: str) -> list[Text | Image | Document]:
     """What a function answered: text; images and files as some providers take them there."""
     if isinstance(content, str):
         return [Text(content)]
+    field = f"{message}.content"
     check_parts(content, field)
     return [_read_result_part(part, field, index) for index, part in enumerate(content)]
 

@@ -88,6 +88,11 @@ def read_detail(detail: Detail) -> Reasoning | None:
     return reasoning if reasoning.text or reasoning.signature else None
 
 
+def thought(message: AssistantMessage) -> bool:
+    """Whether it says anything of what the model thought."""
+    return bool(message.reasoning_details or message.reasoning_content or message.reasoning)
+
+
 def place(message: AssistantMessage, spoken: list[Part], calls: list[ToolCall]) -> list[Part]:
     """An assistant's turn: its reasoning, what it said, its calls, each reasoning where it stood."""
     leading: list[Part] = []

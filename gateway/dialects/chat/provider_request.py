@@ -15,6 +15,7 @@ from gateway.dialects.chat.provider_wish import reasoning_members
 from gateway.dialects.chat.words import tier_of
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Conversation, OutputFormat
+from gateway.dialects.long_array import PIECES_AT_ONCE, LongArray
 
 Members = dict[str, Any]
 
@@ -25,16 +26,21 @@ _PLAIN_MEMBERS: Final = ("temperature", "top_p", "frequency_penalty", "presence_
 
 
 def encode(request: Conversation, model: str, flavour: Flavour) -> Steps[bytes]:
-    """The body, one message a step. Raises InvalidRequest for what this provider cannot be asked.
+    """The body, some messages a step. Raises InvalidRequest for what this provider cannot be asked.
 
     The client's metadata stays here: it labels completions that are stored, and none of these is.
     """
     writer = MessageWriter(flavour, model)
-    messages: list[msgspec.Raw] = []
+    messages: LongArray[Members] = LongArray()
+    pieces = 0
     for turn in request.turns:
-        messages += [msgspec.Raw(_encode(message)) for message in writer.write(turn)]
-        yield
-    body: Members = {"model": model, "messages": messages}
+        messages.open += writer.write(turn)
+        pieces += len(turn.parts) or 1
+        if pieces >= PIECES_AT_ONCE:
+            messages.write()
+            yield pieces
+            pieces = 0
+    body: Members = {"model": model, "messages": messages.value()}
     if request.stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}

@@ -80,7 +80,7 @@ def decode_answer(body: bytes, request: EmbeddingsRequest, model: str) -> Steps[
     data: list[msgspec.Raw] = []
     for index, each in enumerate(answer.embeddings):
         data.append(embedding_object(_decode_values(each.values), index, as_base64=as_base64))
-        yield
+        yield 1
     cost = read_cost(answer.usage_metadata)
     counted = cost.usage.prompt if cost is not None else 0
     prompt = counted or estimate_tokens(request)

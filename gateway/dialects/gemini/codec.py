@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ KIND: Final = "models/"
 """What may stand before a model's name."""
 
 
+@lru_cache(maxsize=256)
 def model_path(model: str, method: str) -> bytes:
     """What follows the base path for a method of a model, whose name may have its kind before it."""
     return f"/models/{quote(model.removeprefix(KIND), safe='')}:{method}".encode()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import (
     Audio,
     Document,
@@ -26,6 +26,7 @@ from gateway.dialects.gemini.media import WirePart, audio_part, document_parts, 
 from gateway.dialects.gemini.models import checks_signatures
 from gateway.dialects.gemini.refusals import field_of, refuse
 from gateway.dialects.gemini.results import result_parts
+from gateway.dialects.long_array import PIECES_AT_ONCE, LongArray
 
 UNSIGNED: Final = "skip_thought_signature_validator"
 """In place of a signature that was lost, or that another maker's model never gave.
@@ -41,13 +42,14 @@ class Contents:
 
     def __init__(self, model: str) -> None:
         self.system: list[WirePart] = []
-        self.contents: list[dict[str, Any]] = []
+        self.contents: LongArray[dict[str, Any]] = LongArray()
         self._checks_signatures = checks_signatures(model)
         self._names: dict[str, str] = {}
         """What was called under which id."""
 
-    def add(self, turns: list[Turn]) -> Generator[None, None, None]:
-        """Takes all turns, pausing after each. Raises InvalidRequest that names a turn's field."""
+    def add(self, turns: list[Turn]) -> Steps[None]:
+        """Takes all turns, some a step. Raises InvalidRequest that names a turn's field, RecursionError."""
+        pieces = 0
         for turn in turns:
             match turn.role:
                 case "system":
@@ -56,25 +58,37 @@ class Contents:
                     self._append("user", self._user_parts(turn))
                 case "assistant":
                     self._append("model", self._model_parts(turn))
-            yield
-        if self._checks_signatures:
-            for content in self.contents:
-                _mark_unsigned(content)
+            pieces += len(turn.parts) or 1
+            if pieces >= PIECES_AT_ONCE:
+                self.contents.write(but_last=1)
+                yield pieces
+                pieces = 0
+        self._end_last()
 
     def _append(self, role: str, parts: list[WirePart]) -> None:
         if not parts:
             return
-        if self.contents and self.contents[-1]["role"] == role:
-            self.contents[-1]["parts"] += parts
+        contents = self.contents.open
+        if contents and contents[-1]["role"] == role:
+            contents[-1]["parts"] += parts
         else:
-            self.contents.append({"role": role, "parts": parts})
+            self._end_last()
+            contents.append({"role": role, "parts": parts})
+
+    def _end_last(self) -> None:
+        """Nothing more is added to the last content."""
+        contents = self.contents.open
+        if self._checks_signatures and contents and contents[-1]["role"] == "model":
+            _mark_unsigned(contents[-1])
 
     def _user_parts(self, turn: Turn) -> list[WirePart]:
         field = field_of(turn)
         parts: list[WirePart] = []
         beside: list[WirePart] = []
         for part in turn.parts:
-            if isinstance(part, ToolResult):
+            if isinstance(part, Text):
+                beside += _text_parts(part)
+            elif isinstance(part, ToolResult):
                 name = part.name or self._names.get(part.call_id)
                 response, *media = result_parts(part, name, field, nests_media=self._checks_signatures)
                 parts.append(response)
@@ -98,7 +112,10 @@ class Contents:
                     parts += _signature_alone(signature)
                     signature = part.signature
                 continue
-            made = [self._call_part(part, field)] if isinstance(part, ToolCall) else _plain_parts(part, field)
+            if isinstance(part, Text):
+                made = _text_parts(part)
+            else:
+                made = [self._call_part(part, field)] if isinstance(part, ToolCall) else _plain_parts(part, field)
             if made and signature is not None:
                 made[0]["thoughtSignature"], signature = signature, None
             parts += made
@@ -124,11 +141,16 @@ def _system_parts(turn: Turn) -> list[WirePart]:
     return parts
 
 
+def _text_parts(part: Text | Refusal) -> list[WirePart]:
+    """A text without words is left out: Gemini refuses it."""
+    return [{"text": part.text}] if part.text else []
+
+
 def _plain_parts(part: Part, field: str) -> list[WirePart]:
-    """What has no relation to other parts. A text without words is left out: Gemini refuses it."""
+    """What has no relation to other parts."""
     match part:
-        case Text(text=text) | Refusal(text=text):
-            return [{"text": text}] if text else []
+        case Text() | Refusal():
+            return _text_parts(part)
         case Image():
             return [image_part(part, field)]
         case Audio():

@@ -21,13 +21,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode_request(request: Conversation, model: str) -> Steps[bytes]:
-    """The body, after a pause for each turn. Raises InvalidRequest for what Gemini cannot be asked."""
+    """The body, some turns a step. Raises InvalidRequest for what Gemini cannot be asked."""
     gathered = Contents(model)
-    yield from gathered.add(request.turns)
+    try:
+        yield from gathered.add(request.turns)
+        return _encode(_body(request, model, gathered))
+    except RecursionError as problem:
+        raise unreadable(problem) from problem
+
+
+def _body(request: Conversation, model: str, gathered: Contents) -> dict[str, Any]:
     if not gathered.contents:
         field = request.turns[-1].field if request.turns else ""
         refuse(field or "messages", "it answers the user, who says nothing here.")
-    body: dict[str, Any] = {"contents": gathered.contents}
+    body: dict[str, Any] = {"contents": gathered.contents.value()}
     if gathered.system:
         body["systemInstruction"] = {"parts": gathered.system}
     body |= encode_tools(request, model)
@@ -35,10 +42,7 @@ def encode_request(request: Conversation, model: str) -> Steps[bytes]:
         body["generationConfig"] = config
     if tier := _service_tier(request.service_tier):
         body["serviceTier"] = tier
-    try:
-        return _encode(body)
-    except RecursionError as problem:
-        raise unreadable(problem) from problem
+    return body
 
 
 def _service_tier(wanted: str | None) -> str | None:

@@ -19,6 +19,8 @@ from gateway.dialects.reading import invalid
 
 _request_decoder: Final = msgspec.json.Decoder(CreateMessage)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NULL: Final = msgspec.Raw(b"null")
+_UNKNOWN: Final = object()
 _SPELLING: Final = {
     "stop": "stop_sequences",
     "reasoning": "thinking",
@@ -30,7 +32,7 @@ _SPELLING: Final = {
 
 
 def decode(body: bytes, target: str) -> Steps[Conversation]:
-    """Reads a request that a provider of the dialect `target` is to serve, one message a step.
+    """Reads a request that a provider of the dialect `target` is to serve, a few messages a step.
 
     Raises InvalidRequest whose `param` names the field, also for what `target` cannot express.
     """
@@ -91,4 +93,5 @@ def _spelling(request: CreateMessage) -> dict[str, str]:
 def _told(members: dict[str, msgspec.Raw], request: CreateMessage) -> Iterator[tuple[str, Any]]:
     """The members that the client wrote, with their values; one that nobody knows with the JSON of it."""
     for name, raw in members.items():
-        yield name, getattr(request, name, None if bytes(raw) == b"null" else raw)
+        value = getattr(request, name, _UNKNOWN)
+        yield name, (None if raw == _NULL else raw) if value is _UNKNOWN else value

@@ -11,18 +11,23 @@ from gateway.dialects.conversation import Document, Image, Role, Text, ToolCall,
 from gateway.dialects.messages.fidelity import judge
 from gateway.dialects.messages.request_blocks import read_content, read_texts
 from gateway.dialects.messages.request_shapes import Message, TextBlock
-from gateway.dialects.reading import invalid, missing, read
+from gateway.dialects.reading import invalid, missing, read_in_slices
 
 _message_decoder: Final = msgspec.json.Decoder(Message)
+_messages_decoder: Final = msgspec.json.Decoder(list[Message])
 _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 
 def read_messages(messages: list[msgspec.Raw], target: str) -> Steps[list[Turn]]:
-    """Reads one message a step. Raises InvalidRequest that names the field."""
-    turns = []
-    for index, raw in enumerate(messages):
-        turns.append(_read_message(raw, f"messages[{index}]", target))
-        yield
+    """Reads a few messages a step. Raises InvalidRequest that names the field."""
+    turns: list[Turn] = []
+    for some in read_in_slices(_messages_decoder, _message_decoder, messages, "messages"):
+        pieces = 0
+        for message in some:
+            turn = _read_message(message, f"messages[{len(turns)}]", target)
+            turns.append(turn)
+            pieces += len(turn.parts) or 1
+        yield pieces
     _check_last(turns, target)
     return turns
 
@@ -42,8 +47,7 @@ def mark_last(turns: list[Turn], cache_control: dict[str, Any]) -> None:
                 return
 
 
-def _read_message(raw: msgspec.Raw, field: str, target: str) -> Turn:
-    message = read(_message_decoder, raw, field)
+def _read_message(message: Message, field: str, target: str) -> Turn:
     role = _ROLES.get(message.role)
     if role is None:
         invalid(f"{field}.role", "expected user, assistant or system")

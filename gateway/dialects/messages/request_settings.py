@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
+from gateway.dialects.decoded_weight import check_tools
 from gateway.dialects.messages.fidelity import NAME, judge
 from gateway.dialects.messages.request_shapes import CreateMessage, CustomTool, Thinking
 from gateway.dialects.messages.request_shapes import OutputFormat as WrittenFormat
@@ -37,6 +38,7 @@ def read_tools(request: CreateMessage, target: str) -> tuple[list[Tool], list[Na
     """The client's functions, and the tools that Anthropic runs or has taught its models."""
     functions: list[Tool] = []
     natives: list[NativeTool] = []
+    check_tools(request.tools or ())
     for index, raw in enumerate(request.tools or ()):
         field = f"tools[{index}]"
         kind = read(_kind_decoder, raw, field).type

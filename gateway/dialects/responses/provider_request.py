@@ -15,6 +15,7 @@ from gateway.dialects.chat.provider_wish import effort_of
 from gateway.dialects.chat.words import tier_of
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Conversation, NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
+from gateway.dialects.long_array import PIECES_AT_ONCE, LongArray
 from gateway.dialects.responses.provider_items import write_turn
 from gateway.dialects.responses.provider_refusals import refused, refused_field
 
@@ -30,14 +31,19 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def encode(request: Conversation, model: str) -> Steps[bytes]:
-    """The body, one turn a step. Raises InvalidRequest for what this API cannot be asked."""
-    items: list[msgspec.Raw] = []
+    """The body, some turns a step. Raises InvalidRequest for what this API cannot be asked."""
+    items: LongArray[Members] = LongArray()
+    pieces = 0
     for turn in request.turns:
-        items += [msgspec.Raw(_encode(item)) for item in write_turn(turn)]
-        yield
+        items.open += write_turn(turn)
+        pieces += len(turn.parts) or 1
+        if pieces >= PIECES_AT_ONCE:
+            items.write()
+            yield pieces
+            pieces = 0
     body: Members = {
         "model": model,
-        "input": items,
+        "input": items.value(),
         "store": False,
         "include": ["reasoning.encrypted_content"],
     }

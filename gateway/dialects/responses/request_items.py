@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.decoded_weight import check_most
-from gateway.dialects.reading import invalid, missing, refuse
+from gateway.dialects.reading import invalid, missing, read_in_slices, refuse
 from gateway.dialects.responses.request_content import read_content, read_reasoning
 from gateway.dialects.responses.shapes import Item
 from gateway.errors import InvalidRequest
 
+_item_decoder: Final = msgspec.json.Decoder(Item)
+_items_decoder: Final = msgspec.json.Decoder(list[Item])
 _ROLES: Final[dict[str | None, Role]] = {
     "user": "user",
     "assistant": "assistant",
@@ -24,22 +28,26 @@ _ROLES: Final[dict[str | None, Role]] = {
 }
 
 
-def read_input(given: str | list[Item] | None, target: str) -> Steps[list[Turn]]:
-    """The turns of the conversation, in order."""
+def read_input(given: str | list[msgspec.Raw] | None, target: str) -> Steps[list[Turn]]:
+    """The turns of the conversation, in order, a few items a step. Raises InvalidRequest that names the field."""
     if isinstance(given, str):
         return [Turn("user", [Text(given)], field="input")]
     if not given:
         missing("input")
     check_most(given, "input")
     turns: list[Turn] = []
-    for index, item in enumerate(given):
-        field = f"input[{index}]"
-        turn = _read_item(item, field, target)
-        if turns and _continues(turns[-1], turn):
-            turns[-1].parts += turn.parts
-        else:
-            turns.append(turn)
-        yield
+    index = 0
+    for items in read_in_slices(_items_decoder, _item_decoder, given, "input"):
+        pieces = 0
+        for item in items:
+            turn = _read_item(item, f"input[{index}]", target)
+            if turns and _continues(turns[-1], turn):
+                turns[-1].parts += turn.parts
+            else:
+                turns.append(turn)
+            pieces += len(turn.parts) or 1
+            index += 1
+        yield pieces
     return turns
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
+from gateway.dialects.decoded_weight import check_tools
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
 from gateway.dialects.reading import invalid, missing, refuse
 from gateway.dialects.responses import shapes
@@ -36,14 +37,17 @@ def read_tools(
     """The client's functions, and the tools that a provider is to run; `raw` is the list as the client wrote it."""
     functions: list[Tool] = []
     natives: list[NativeTool] = []
-    for index, tool in enumerate(tools or []):
+    check_tools(tools or ())
+    as_written: list[msgspec.Raw] | None = None
+    for index, tool in enumerate(tools or ()):
         field = f"tools[{index}]"
         if tool.type == "function":
             functions.append(_read_function(tool, field, target))
         elif tool.type in ("custom", "namespace"):
             refuse(field, f"only OpenAI's models have tools of type '{tool.type}'.", target)
         else:
-            value: dict[str, Any] = msgspec.json.decode(_raw_list.decode(raw or b"[]")[index])
+            as_written = as_written or _raw_list.decode(raw or b"[]")
+            value: dict[str, Any] = msgspec.json.decode(as_written[index])
             natives.append(NativeTool(NAME, tool.type, value, field))
     return functions, natives
 

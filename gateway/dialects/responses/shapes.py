@@ -113,7 +113,8 @@ class CreateResponse(msgspec.Struct):
     """A request with every property that the specification names; what no translation looks into is Any."""
 
     model: str
-    input: str | list[Item] | None = None
+    input: str | list[msgspec.Raw] | None = None
+    """The items are read a few at a time (`Item`)."""
     background: bool | None = None
     context_management: Any = None
     conversation: Any = None

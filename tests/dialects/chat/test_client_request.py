@@ -344,6 +344,6 @@ def test_an_unknown_member_without_a_value_is_as_good_as_absent() -> None:
     assert read_request({"colour": None}) == read_request({})
 
 
-def test_a_long_conversation_is_read_one_message_a_step() -> None:
+def test_a_long_conversation_is_read_a_few_messages_a_step() -> None:
     body = msgspec.json.encode({"model": "m", "messages": [{"role": "user", "content": "hi"}] * 50})
-    assert sum(1 for _ in ChatClient().decode(body, "gemini")) == 50
+    assert list(ChatClient().decode(body, "gemini")) == [16, 16, 16, 2]

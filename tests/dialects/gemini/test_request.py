@@ -20,6 +20,7 @@ from gateway.dialects.conversation import (
     Turn,
 )
 from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.dialects.long_array import PIECES_AT_ONCE
 from gateway.errors import InvalidRequest
 from tests.dialects.gemini.google_types import MODEL, NEWER_MODEL, asked, model_said, sent, system, user
 
@@ -293,5 +294,5 @@ def test_the_model_stands_in_the_path(model: str, stream: bool, path: bytes) -> 
 
 
 def test_a_long_conversation_is_encoded_in_steps() -> None:
-    steps = GeminiProvider().encode(asked(*[user("Hi") for _ in range(50)]), MODEL)
-    assert sum(1 for _ in steps) == 50
+    steps = GeminiProvider().encode(asked(*[user("Hi") for _ in range(200)]), MODEL)
+    assert list(steps) == [PIECES_AT_ONCE] * 3
