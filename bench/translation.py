@@ -11,7 +11,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -116,19 +116,30 @@ async def begun_stream(provider: Provider, request: ModelRequest) -> AnswerStrea
 
 
 async def longest_stall_ms(provider: Provider, request: ModelRequest) -> float:
-    """The most CPU time between two turns of a neighbour while `request` is translated."""
+    """The same while `request` is translated."""
+
+    async def translate() -> None:
+        await provider.way.prepare(request, provider.model, streamed=False, frame=FRAME)
+
+    gc.collect()
+    return await longest_wait_ms(translate)
+
+
+async def longest_wait_ms(work: Callable[[], Awaitable[object]], watch: Callable[[], None] = lambda: None) -> float:
+    """The most CPU time between two turns of a neighbour, who has a `watch` in each, while `work` is done."""
     turns: list[float] = []
 
     async def take_turns() -> None:
         while True:
             turns.append(time.thread_time())
+            watch()
             await trio.lowlevel.checkpoint()
 
-    gc.collect()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(take_turns)
         await trio.lowlevel.checkpoint()
-        await provider.way.prepare(request, provider.model, streamed=False, frame=FRAME)
+        turns.append(time.thread_time())
+        await work()
         turns.append(time.thread_time())
         nursery.cancel_scope.cancel()
     return max(later - earlier for earlier, later in pairwise(turns)) * 1e3

@@ -141,7 +141,7 @@ def _add(draft: Choice, event: Opened | Added | Signed | Cited | Scored | Closed
     elif isinstance(event, Signed) and isinstance(part, Reasoning):
         part.signature = event.signature
     elif isinstance(event, Cited) and isinstance(part, Text):
-        part.citations = [*part.citations, event.citation]
+        part.citations = (*part.citations, event.citation)
 
 
 def told(reply: Reply) -> list[Event]:
@@ -161,7 +161,7 @@ def told(reply: Reply) -> list[Event]:
 def _part_told(part: Part, choice: int) -> list[Event]:
     match part:
         case Text(text=text, citations=citations):
-            empty: Part = msgspec.structs.replace(part, text="", citations=[])
+            empty: Part = msgspec.structs.replace(part, text="", citations=())
             more: list[Event] = [Added(text, choice), *(Cited(citation, choice) for citation in citations)]
         case Refusal(text=text):
             empty, more = Refusal(""), [Added(text, choice)]

@@ -44,7 +44,8 @@ class Media(msgspec.Struct, frozen=True):
     """Like image/png; None where the client did not say."""
 
 
-# What a turn is made of.
+# What a turn is made of. There may be a hundred thousand of each, and none can be part of a circle (gc=False): the
+# collector's look at them all would hold everybody up.
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,20 +62,20 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     """Whose spelling `native` is."""
 
 
-class Text(msgspec.Struct):
+class Text(msgspec.Struct, gc=False):
     text: str
-    citations: list[Citation] = []
+    citations: tuple[Citation, ...] = ()
     cache_control: dict[str, Any] | None = None
     """Anthropic's mark: the prompt up to here may be cached. OpenRouter takes it too."""
 
 
-class Refusal(msgspec.Struct):
+class Refusal(msgspec.Struct, gc=False):
     """The model's own words for not answering (OpenAI)."""
 
     text: str
 
 
-class Reasoning(msgspec.Struct):
+class Reasoning(msgspec.Struct, gc=False):
     """What a model thought, and the signature with which it must come back in the next turn.
 
     Without text it is encrypted, or signs the part that follows it (Gemini signs calls and texts). Order matters.
@@ -91,20 +92,20 @@ class Reasoning(msgspec.Struct):
     """The provider's own name for it, where it has one (OpenAI's rs_…)."""
 
 
-class Image(msgspec.Struct):
+class Image(msgspec.Struct, gc=False):
     media: Media
     detail: str | None = None
     """OpenAI's low, high, auto."""
     cache_control: dict[str, Any] | None = None
 
 
-class Audio(msgspec.Struct):
+class Audio(msgspec.Struct, gc=False):
     media: Media
     format: str | None = None
     """OpenAI's wav, mp3."""
 
 
-class Document(msgspec.Struct):
+class Document(msgspec.Struct, gc=False):
     """A file of pages or text."""
 
     media: Media | None = None
@@ -118,7 +119,7 @@ class Document(msgspec.Struct):
     cache_control: dict[str, Any] | None = None
 
 
-class ToolCall(msgspec.Struct):
+class ToolCall(msgspec.Struct, gc=False):
     """The model asks for a function; `arguments` is JSON text, an object ("{}" where there are none)."""
 
     id: str
@@ -127,7 +128,7 @@ class ToolCall(msgspec.Struct):
     cache_control: dict[str, Any] | None = None
 
 
-class ToolResult(msgspec.Struct):
+class ToolResult(msgspec.Struct, gc=False):
     """What a function answered; stands in a user's turn."""
 
     call_id: str
@@ -138,7 +139,7 @@ class ToolResult(msgspec.Struct):
     cache_control: dict[str, Any] | None = None
 
 
-class Native(msgspec.Struct):
+class Native(msgspec.Struct, gc=False):
     """A part that only its own dialect knows (a provider's own tool at work, a compaction): kept, for its like."""
 
     dialect: str
@@ -150,7 +151,7 @@ Part = Text | Refusal | Reasoning | Image | Audio | Document | ToolCall | ToolRe
 Role = Literal["system", "user", "assistant"]
 
 
-class Turn(msgspec.Struct):
+class Turn(msgspec.Struct, gc=False):
     """One message. OpenAI's developer is `system`, Gemini's model is `assistant`, results of tools are the `user`'s."""
 
     role: Role

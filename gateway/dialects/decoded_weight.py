@@ -12,8 +12,11 @@ MOST_MESSAGES: Final = 100_000
 MESSAGE_BYTES: Final = 176
 """What a message takes beside its bytes in the body, measured."""
 _MANY_MESSAGES: Final = 1000
-MOST_PARTS: Final = 10_000
-"""Of one message, where it is translated: it is read and written in one go, and others wait some 5 µs a part for it."""
+MOST_PARTS: Final = 4_000
+"""Of one message, where it is translated: it is read and written in one go, and others wait some 5 µs a part for it.
+
+The most that any model takes are Gemini's 3,600 images.
+"""
 
 MOST_TOOLS: Final = 2_000
 """Of one request that is translated, also in one go; no provider takes so many but Anthropic, from its own clients."""
@@ -33,8 +36,13 @@ def check_most(messages: Sequence[object], field: str) -> None:
 
 
 def check_parts(parts: Sequence[object], field: str) -> None:
-    """Raises InvalidRequest where one message, or one result of a tool, has more of them than anybody can want."""
-    if len(parts) > MOST_PARTS:
+    """Raises InvalidRequest where one turn, or one result of a tool, has more of them than anybody can want."""
+    check_pieces(len(parts), field)
+
+
+def check_pieces(count: int, field: str) -> None:
+    """The same of those that its members have together."""
+    if count > MOST_PARTS:
         raise InvalidRequest(f"Invalid '{field}': expected at most {MOST_PARTS} parts.", param=field)
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 M = TypeVar("M")
 
-PIECES_AT_ONCE: Final = 64
-"""Parts whose messages are written in one step: a few tenths of a millisecond."""
+PIECES_AT_ONCE: Final = 16
+"""Parts whose messages are written in one step."""
 
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -32,11 +32,12 @@ def prompt_text(contents: Iterable[msgspec.Raw], others: Iterable[msgspec.Raw]) 
     """`contents` are texts or lists of parts; `others` (tools, calls of them) stay the JSON that they are."""
     texts: list[str] = []
     for content in contents:
+        before = len(texts)
         texts += _texts_of(content)
-        yield
+        yield len(texts) - before or 1
     for other in others:
         texts.append(_as_written(other))
-        yield
+        yield 1
     return "\n".join(texts)
 
 

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from gateway.dialects.structure import SURVEYED_BYTES
+
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """Reserved for an answer whose length the client does not limit; settled by what it really took."""
 MEDIA_TOKENS: Final = 1000
@@ -20,6 +22,8 @@ _AROUND: Final = 2
 _BRACKET: Final = ord("[")
 _SAMPLE_BYTES: Final = 1024
 """How much of a body is looked at for escapes and for characters of several bytes; the rest is taken to be alike."""
+_MOST_WEIGHED: Final = 10_000
+"""Parts of a large request."""
 
 Media = tuple[int, int]
 """How many of a content's bytes are media, and how many pieces they are."""
@@ -49,12 +53,15 @@ def weigh_prompt(
     """
     text, size, large_pieces, pieces = 0, len(body), 0, 0
     sample = body if size <= _SAMPLE_BYTES else body[:_SAMPLE_BYTES]
+    left = _MOST_WEIGHED
     for content in contents:
         length = len(content)
         text += length - _AROUND
         is_large = length > _MEDIA_WORTH_A_LOOK_BYTES
         if memoryview(content)[0] != _BRACKET:
             continue
+        if len(body) > SURVEYED_BYTES and (left := left - bytes(content).count(b"{")) < 0:
+            continue  # so many parts are looked at for too long: the rest weighs what its bytes do
         try:
             media_bytes, count = weigh(content)
         except (ValueError, RecursionError):

@@ -15,6 +15,7 @@ from gateway.errors import InvalidRequest
 
 T = TypeVar("T")
 
+_PIECE_BYTES: Final = 64 * 1024
 _AT_ONCE: Final = 16
 _AT_ONCE_BYTES: Final = 16 * 1024
 
@@ -27,17 +28,29 @@ def read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, field: str) -> T:
         raise unreadable(_placed(problem, field)) from problem
 
 
+def reading_pieces(body: bytes) -> int:
+    """What it is to read a whole body once, as a number of pieces: nothing that matters for a small one."""
+    return len(body) // _PIECE_BYTES
+
+
 def read_in_slices(
     several: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raws: list[msgspec.Raw], field: str
-) -> Iterator[list[T]]:
-    """The members of the array at `field`, a few at a time. Raises InvalidRequest that names the first wrong one."""
+) -> Iterator[tuple[list[T], int]]:
+    """The members of the array at `field`, a few at a time, and what it was to read them, as a number of pieces.
+
+    Raises InvalidRequest that names the first wrong one.
+    """
     start = 0
-    for raw_slice in _slices(raws):
-        try:
-            yield several.decode(b"[" + b",".join(raw_slice) + b"]")
-        except (ValueError, RecursionError):
-            yield [read(one, raw, f"{field}[{index}]") for index, raw in enumerate(raw_slice, start)]
-        start += len(raw_slice)
+    for some in _slices(raws):
+        if len(some) == 1:
+            yield [read(one, some[0], f"{field}[{start}]")], len(some[0]) // _PIECE_BYTES
+        else:
+            try:
+                read_together = several.decode(b"[" + b",".join(some) + b"]")
+            except (ValueError, RecursionError):
+                read_together = [read(one, raw, f"{field}[{index}]") for index, raw in enumerate(some, start)]
+            yield read_together, 0
+        start += len(some)
 
 
 def _slices(raws: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:

@@ -6,6 +6,7 @@ from gateway.dialects import openai_errors
 from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.openai_chat import ChatRequest, decode_request, reserved_output, text_of, weigh
+from gateway.dialects.structure import MOST_VALUES
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -16,6 +17,7 @@ class ChatCompletions:
     endpoint = "chat/completions"
     name = "openai_chat"
     own_headers: tuple[bytes, ...] = ()
+    most_values = MOST_VALUES
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)

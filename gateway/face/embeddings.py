@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from gateway.dialects import openai_errors
 from gateway.dialects.codec import Steps
-from gateway.dialects.embeddings.request import EmbeddingsRequest, decode_request, decoded_bytes, estimate_tokens
+from gateway.dialects.embeddings.request import (
+    MOST_INPUTS,
+    MOST_TOKENS,
+    EmbeddingsRequest,
+    decode_request,
+    decoded_bytes,
+    estimate_tokens,
+)
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -15,6 +22,7 @@ class Embeddings:
     endpoint = "embeddings"
     name = "openai_embeddings"
     own_headers: tuple[bytes, ...] = ()
+    most_values = MOST_TOKENS + MOST_INPUTS
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)

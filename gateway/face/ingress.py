@@ -12,8 +12,10 @@ from typing import Protocol
 import trio
 
 from actors.errors import DeadlineExceeded
+from gateway.dialects.structure import check_structure
 from gateway.errors import BodyTooLarge, MemoryPressure
 from gateway.exchange import Request
+from gateway.unhurried import unhurried
 
 RETRY_AFTER_S = 1.0
 
@@ -75,6 +77,17 @@ class Ingress:
                 pieces.append(piece)
                 if not more:
                     return b"".join(pieces)
+        finally:
+            self.let_go(held)
+
+    async def survey(self, body: bytes, most_values: int) -> None:
+        """Refuses a body whose decoding would hold all others up, and holds nobody up itself.
+
+        Raises InvalidRequest, MemoryPressure.
+        """
+        held = self.hold(len(body), 0)
+        try:
+            await unhurried(check_structure(body, most_values))
         finally:
             self.let_go(held)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.dialects.structure import MOST_VALUES, SURVEYED_BYTES
 from gateway.exchange import Request
 from gateway.face.auth import ClientKeys
 from gateway.face.body_coding import CODING, decoded
@@ -19,6 +20,8 @@ class Intake:
 
     keys: ClientKeys
     ingress: Ingress
+    most_values: int = MOST_VALUES
+    """How many a body may hold."""
 
     async def receive(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes]:
         """Raises GatewayError. The bytes are the caller's to count from here on; see `Ingress.read`."""
@@ -31,4 +34,6 @@ class Intake:
             self.ingress.check(body)
         if CODING in request.fields:
             body = await decoded(body, request.fields[CODING], self.ingress)
+        if len(body) > SURVEYED_BYTES:
+            await self.ingress.survey(body, self.most_values)
         return caller, body

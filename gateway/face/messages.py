@@ -6,6 +6,7 @@ from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.messages import errors
 from gateway.dialects.messages.request_notes import MessagesRequest, decode_request, reserved_output, text_of, weigh
+from gateway.dialects.structure import MOST_VALUES
 from gateway.errors import Description
 from gateway.face.model_calls import Asked
 
@@ -18,6 +19,7 @@ class Messages:
     endpoint = "messages"
     name = "anthropic_messages"
     own_headers: tuple[bytes, ...] = (BETA_HEADER,)
+    most_values = MOST_VALUES
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)

@@ -75,6 +75,11 @@ class ClientDialect(Protocol):
         """Names of a request's headers that only a provider of the same dialect is sent."""
         ...
 
+    @property
+    def most_values(self) -> int:
+        """How many values a body may hold."""
+        ...
+
     def read(self, body: bytes) -> Asked:
         """Decodes and checks. Raises InvalidRequest whose `param` names the field."""
         ...
@@ -162,7 +167,7 @@ class ModelCalls:
         self._new_relay = services.new_relay
         self._sheds_low = services.sheds_low
         self._ingress = services.ingress
-        self.receive = Intake(services.client_keys, services.ingress).receive
+        self.receive = Intake(services.client_keys, services.ingress, dialect.most_values).receive
         self._terms = services.terms
         self._takes_fallbacks = services.request_fallbacks
         self._reporting = services.reporting

@@ -23,6 +23,7 @@ from gateway.dialects.responses.request_notes import (
     text_of,
     weigh,
 )
+from gateway.dialects.structure import MOST_VALUES
 from gateway.errors import Description, GatewayError, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
@@ -40,6 +41,7 @@ class ResponsesDialect:
     endpoint = "responses"
     name = "openai_responses"
     own_headers: tuple[bytes, ...] = ()
+    most_values = MOST_VALUES
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)

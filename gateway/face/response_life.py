@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
+import trio
 
 from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.mistakes import unreadable
@@ -31,6 +32,7 @@ from gateway.keys.caller import Caller
 from gateway.store.responses import ResponseStore
 
 _encode = msgspec.json.Encoder().encode
+_ITEMS_A_TURN: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,9 @@ class ResponseLife:
     ) -> tuple[list[msgspec.Raw], bool]:
         """The items with those in place that only an id refers to, and whether there were any."""
         found, resolved = [], False
-        for item in items:
+        for number, item in enumerate(items, 1):
+            if number % _ITEMS_A_TURN == 0:
+                await trio.lowlevel.checkpoint()
             item_id = reference_of(item)
             referred = None if item_id is None else await self._item(item_id, owner, previous)
             resolved = resolved or referred is not None

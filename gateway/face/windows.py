@@ -20,11 +20,11 @@ from gateway.dialects.codec import Steps
 from gateway.dialects.prompt_weight import PromptWeight
 from gateway.errors import ContextUnavailable
 from gateway.exchange import Request
+from gateway.unhurried import unhurried
 
 MODE_HEADER: Final = b"x-cms-mode"
 AUTO_TIER: Final = 2
 """From here on an exact count is worth asking for."""
-STEPS_A_TURN: Final = 16
 _MOST_SHOWN: Final = 40
 _MOST_ODD_MODES: Final = 32
 """Words that are warned of; nobody wants a line for each that a client makes up."""
@@ -77,7 +77,7 @@ class WindowReader:
         share_s = (deadline - now) * rules.deadline_share
         try:
             count = await self._client.validate(
-                await _unhurried(text), candidate.model, now + share_s, wait_s=rules.wait_s
+                await unhurried(text), candidate.model, now + share_s, wait_s=rules.wait_s
             )
         except Failure as failure:
             if rules.require_tier and estimate.tier >= rules.require_tier:
@@ -97,17 +97,3 @@ class WindowReader:
                 self._warn(value[:_MOST_SHOWN].decode("latin-1"))
             return Mode.AUTO
         return mode
-
-
-async def _unhurried(steps: Steps[str]) -> str:
-    """Drives `steps` to their end, letting others run now and then."""
-    done = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            text: str = stop.value
-            return text
-        done += 1
-        if done % STEPS_A_TURN == 0:
-            await trio.lowlevel.checkpoint()

@@ -79,7 +79,7 @@ def test_parts_of_one_message_are_bounded_where_it_is_translated(
     """A message is read in one go: a million parts of one would hold everybody up for seconds."""
     part = {"type": kind, "text": ""}
     finish_steps(CLIENTS[client].decode(json.dumps(write([part] * MOST_PARTS)).encode(), "openai_chat"))
-    with pytest.raises(InvalidRequest, match="at most 10000 parts") as refused:
+    with pytest.raises(InvalidRequest, match="at most 4000 parts") as refused:
         finish_steps(CLIENTS[client].decode(json.dumps(write([part] * (MOST_PARTS + 1))).encode(), "openai_chat"))
     assert refused.value.param == field
 

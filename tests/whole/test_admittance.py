@@ -122,3 +122,17 @@ async def test_a_client_has_limits_of_its_own(autojump_clock: MockClock, engine:
         assert (await it.ask(headers=bearer("sk-one"))).status == 200
         assert (await it.actors())["router"]["detail"]["clients"]["slow"]["requests"] == 0
         assert len(it.openai.asked) == 3
+
+
+@on_every_engine
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/embeddings"])
+async def test_a_body_of_too_many_values_is_refused_before_it_is_decoded(
+    autojump_clock: MockClock, engine: str, path: str
+) -> None:
+    """Decoding it would hold everybody up."""
+    async with running(engine=engine) as it:
+        body = b'{"model":"gpt-4o","tools":[' + b"0," * 1_200_000 + b"0]}"
+        reply = await it.request("POST", path, body=body)
+        assert (reply.status, reply.json["error"]["type"]) == (400, "invalid_request_error")
+        assert "values" in reply.json["error"]["message"]
+        assert it.openai.asked == []

@@ -100,7 +100,7 @@ def _part_of(raw: msgspec.Raw) -> Part:
     match part:
         case Text():
             part.text = block.text
-            part.citations = [citation_of(native) for native in block.citations or ()]
+            part.citations = tuple(citation_of(native) for native in block.citations or ())
         case Reasoning():
             part.text = block.thinking
             part.signature = signature_of(block)

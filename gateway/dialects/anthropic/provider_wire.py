@@ -6,6 +6,7 @@ left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,9 +14,9 @@ import msgspec
 CacheControl = dict[str, Any] | None
 
 
-class TextBlock(msgspec.Struct, tag_field="type", tag="text", omit_defaults=True):
+class TextBlock(msgspec.Struct, tag_field="type", tag="text", omit_defaults=True, gc=False):
     text: str
-    citations: list[dict[str, Any]] = []
+    citations: Sequence[dict[str, Any]] = ()
     cache_control: CacheControl = None
 
 
@@ -92,7 +93,7 @@ Block = (
 )
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     role: str
     content: list[Block]
 

@@ -22,6 +22,7 @@ from gateway.dialects.chat.request_shapes import (
 from gateway.dialects.chat.request_shapes import ToolCall as WrittenCall
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Part, Refusal, Text, ToolCall, ToolResult, Turn
+from gateway.dialects.decoded_weight import check_parts
 from gateway.dialects.reading import invalid, media_of, read_in_slices
 
 _message_decoder: Final = msgspec.json.Decoder[Message](Message)
@@ -33,11 +34,11 @@ def read_messages(messages: list[msgspec.Raw], target: str) -> Steps[list[Turn]]
     """Reads a few messages a step. Raises InvalidRequest that names the field."""
     reader = _Reader(target)
     index = 0
-    for some in read_in_slices(_messages_decoder, _message_decoder, messages, "messages"):
+    for some, pieces in read_in_slices(_messages_decoder, _message_decoder, messages, "messages"):
         for message in some:
             reader.take(message, index, f"messages[{index}]")
             index += 1
-        yield reader.count_pieces()
+        yield pieces + reader.count_pieces()
     return reader.turns
 
 
@@ -92,6 +93,7 @@ class _Reader:
             self._results = Turn("user", [], field=field)
             self.turns.append(self._results)
         self._results.parts.append(result)
+        check_parts(self._results.parts, field)
         self._pieces += len(result.parts) or 1
 
     def _read_function_result(self, message: FunctionMessage, field: str) -> ToolResult:
@@ -110,6 +112,8 @@ class _Reader:
             judge("messages[].images", f"{field}.images[{number}]", self._target)
             spoken.append(Image(media_of(image.image_url.url, f"{field}.images[{number}].image_url.url")))
         calls: list[ToolCall] = []
+        check_parts(message.tool_calls or (), f"{field}.tool_calls")
+        check_parts(message.reasoning_details or (), f"{field}.reasoning_details")
         for number, call in enumerate(message.tool_calls or ()):
             calls.append(self._read_call(call, f"{field}.tool_calls[{number}]"))
         if message.function_call is not None:

@@ -15,7 +15,7 @@ from gateway.dialects.chat.request_shapes import ChatRequest
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Conversation
 from gateway.dialects.mistakes import unreadable
-from gateway.dialects.reading import invalid
+from gateway.dialects.reading import invalid, reading_pieces
 
 _request_decoder: Final = msgspec.json.Decoder(ChatRequest)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -49,7 +49,9 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
     """
     try:
         request = _request_decoder.decode(body)
+        yield reading_pieces(body)
         members = _members_decoder.decode(body)
+        yield reading_pieces(body)
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
     _check(request)

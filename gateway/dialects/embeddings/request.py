@@ -110,8 +110,8 @@ def _check_input(given: str | list[Any]) -> None:
         raise InvalidRequest("Invalid 'input': there is nothing to embed.", param="input")
     if isinstance(given, str):
         return
-    _check_count(given)
     kinds = set(map(type, given))
+    _check_count(given, kinds)
     if kinds == {int} or (kinds == {str} and "" not in given):
         return  # the usual ones, at the speed of C: there may be very many
     if kinds == {list} and all(set(map(type, each)) == {int} for each in given):
@@ -127,11 +127,11 @@ def _check_input(given: str | list[Any]) -> None:
                     raise InvalidRequest(f"Invalid '{field}': expected an array of integers.", param=field)
 
 
-def _check_count(given: list[Any]) -> None:
+def _check_count(given: list[Any], kinds: set[type]) -> None:
     most = MOST_TOKENS if isinstance(given[0], int) else MOST_INPUTS
     if len(given) > most:
         raise InvalidRequest(f"Invalid 'input': expected at most {most} items.", param="input")
-    if sum(len(each) for each in given if isinstance(each, list)) > MOST_TOKENS:
+    if list in kinds and sum(len(each) for each in given if isinstance(each, list)) > MOST_TOKENS:
         raise InvalidRequest(f"Invalid 'input': expected at most {MOST_TOKENS} tokens.", param="input")
 
 

@@ -15,7 +15,7 @@ from gateway.dialects.messages.fidelity import TABLE
 from gateway.dialects.messages.request_messages import mark_last, read_messages, read_system
 from gateway.dialects.messages.request_shapes import CreateMessage
 from gateway.dialects.mistakes import unreadable
-from gateway.dialects.reading import invalid
+from gateway.dialects.reading import invalid, reading_pieces
 
 _request_decoder: Final = msgspec.json.Decoder(CreateMessage)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -38,7 +38,9 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
     """
     try:
         request = _request_decoder.decode(body)
+        yield reading_pieces(body)
         members = _members_decoder.decode(body)
+        yield reading_pieces(body)
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
     _check(request)

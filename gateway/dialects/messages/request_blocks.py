@@ -20,7 +20,7 @@ from gateway.dialects.conversation import (
     ToolCall,
     ToolResult,
 )
-from gateway.dialects.decoded_weight import check_parts
+from gateway.dialects.decoded_weight import check_parts, check_pieces
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, Dropped
 from gateway.dialects.messages.citations import is_ours
 from gateway.dialects.messages.fidelity import NAME, judge_block
@@ -68,8 +68,17 @@ def read_content(content: str | list[msgspec.Raw], role: str, field: str, target
     if isinstance(content, str):
         return [Text(content)] if content else []
     check_parts(content, field)
-    parts = (_read_part(raw, role, f"{field}[{index}]", target) for index, raw in enumerate(content))
-    return [part for part in parts if part is not None]
+    parts: list[Part] = []
+    pieces = 0
+    for index, raw in enumerate(content):
+        part = _read_part(raw, role, f"{field}[{index}]", target)
+        if part is None:
+            continue
+        if isinstance(part, ToolResult):
+            pieces += len(part.parts)
+            check_pieces(pieces, field)
+        parts.append(part)
+    return parts
 
 
 def read_texts(content: str | list[TextBlock]) -> list[Part]:
@@ -134,7 +143,7 @@ def _compaction(block: CompactionBlock, raw: msgspec.Raw, target: str) -> Part |
 
 
 def _text(block: TextBlock) -> Text:
-    return Text(block.text, [_citation(native) for native in block.citations or ()], block.cache_control)
+    return Text(block.text, tuple(_citation(native) for native in block.citations or ()), block.cache_control)
 
 
 def _citation(native: dict[str, Any]) -> Citation:

@@ -21,8 +21,7 @@ _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "sys
 def read_messages(messages: list[msgspec.Raw], target: str) -> Steps[list[Turn]]:
     """Reads a few messages a step. Raises InvalidRequest that names the field."""
     turns: list[Turn] = []
-    for some in read_in_slices(_messages_decoder, _message_decoder, messages, "messages"):
-        pieces = 0
+    for some, pieces in read_in_slices(_messages_decoder, _message_decoder, messages, "messages"):
         for message in some:
             turn = _read_message(message, f"messages[{len(turns)}]", target)
             turns.append(turn)

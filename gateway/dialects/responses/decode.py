@@ -11,6 +11,7 @@ from gateway.dialects import fidelity
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Conversation, Text, Turn
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.reading import reading_pieces
 from gateway.dialects.responses import request_settings as settings
 from gateway.dialects.responses.echo import echo_of
 from gateway.dialects.responses.fidelity import TABLE
@@ -33,7 +34,9 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
     """
     try:
         request = _request_decoder.decode(body)
+        yield reading_pieces(body)
         members = _members_decoder.decode(body)
+        yield reading_pieces(body)
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
     _check_settled(request)

@@ -60,7 +60,7 @@ def _said(content: Content) -> Text | Refusal | None:
     part = empty_content(content)
     if isinstance(part, Text):
         part.text = content.text
-        part.citations = [cited for each in content.annotations or () if (cited := citation_of(each)) is not None]
+        part.citations = tuple(cited for each in content.annotations or () if (cited := citation_of(each)) is not None)
     elif isinstance(part, Refusal):
         part.text = content.refusal
     return part

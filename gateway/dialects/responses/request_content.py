@@ -61,7 +61,7 @@ def _read_part(part: Content, field: str, target: str) -> Part:
     cache = _CACHE_TO_HERE if part.prompt_cache_breakpoint is not None and target == ANTHROPIC_MESSAGES else None
     if part.type in _TEXTS:
         text = _present(part.text, f"{field}.text")
-        return Text(text, [_read_annotation(each) for each in part.annotations or []], cache)
+        return Text(text, tuple(_read_annotation(each) for each in part.annotations or ()), cache)
     if part.type == "refusal":
         return Refusal(_present(part.refusal, f"{field}.refusal"))
     if part.type == "input_image":

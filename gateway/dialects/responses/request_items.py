@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
-from gateway.dialects.decoded_weight import check_most
+from gateway.dialects.decoded_weight import check_most, check_parts
 from gateway.dialects.reading import invalid, missing, read_in_slices, refuse
 from gateway.dialects.responses.request_content import read_content, read_reasoning
 from gateway.dialects.responses.shapes import Item
@@ -37,12 +37,12 @@ def read_input(given: str | list[msgspec.Raw] | None, target: str) -> Steps[list
     check_most(given, "input")
     turns: list[Turn] = []
     index = 0
-    for items in read_in_slices(_items_decoder, _item_decoder, given, "input"):
-        pieces = 0
+    for items, pieces in read_in_slices(_items_decoder, _item_decoder, given, "input"):
         for item in items:
             turn = _read_item(item, f"input[{index}]", target)
             if turns and _continues(turns[-1], turn):
                 turns[-1].parts += turn.parts
+                check_parts(turns[-1].parts, f"input[{index}]")
             else:
                 turns.append(turn)
             pieces += len(turn.parts) or 1

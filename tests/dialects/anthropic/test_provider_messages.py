@@ -304,4 +304,4 @@ def test_newer_models_do_not_continue_a_text() -> None:
 def test_a_few_turns_are_a_step() -> None:
     """So that others get their turn while a long conversation is translated."""
     steps = AnthropicProvider().encode(ask(*(user("a") for _ in range(200))), BOTH)
-    assert list(steps) == [PIECES_AT_ONCE] * 3
+    assert list(steps) == [PIECES_AT_ONCE] * (200 // PIECES_AT_ONCE)

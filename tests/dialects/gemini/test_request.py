@@ -295,4 +295,4 @@ def test_the_model_stands_in_the_path(model: str, stream: bool, path: bytes) -> 
 
 def test_a_long_conversation_is_encoded_in_steps() -> None:
     steps = GeminiProvider().encode(asked(*[user("Hi") for _ in range(200)]), MODEL)
-    assert list(steps) == [PIECES_AT_ONCE] * 3
+    assert list(steps) == [PIECES_AT_ONCE] * (200 // PIECES_AT_ONCE)
