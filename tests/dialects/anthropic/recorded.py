@@ -95,7 +95,7 @@ def _part(block: dict[str, Any]) -> Part:
         case "text":
             return Text(
                 block["text"],
-                [Citation(native=each, dialect=OURS) for each in block.get("citations") or []],
+                tuple(Citation(native=each, dialect=OURS) for each in block.get("citations") or []),
                 cache,
             )
         case "thinking":

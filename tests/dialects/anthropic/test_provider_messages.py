@@ -208,10 +208,10 @@ def test_citations_of_this_api_go_back_without_the_file_they_name() -> None:
     }
     cited = Text(
         "x",
-        [
+        (
             Citation(native={**native, "file_id": None}, dialect="anthropic_messages"),
             Citation(url="https://x", native={}, dialect="openai_chat"),
-        ],
+        ),
     )
     assert messages(user("a"), assistant(cited), user("c"))[1]["content"] == [text("x", citations=[native])]
 

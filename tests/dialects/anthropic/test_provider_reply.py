@@ -58,10 +58,10 @@ def parts(*content: Any) -> list[Part]:
             {"type": "text", "text": "hi", "citations": [LOCATION, FOUND]},
             Text(
                 "hi",
-                [
+                (
                     Citation(title="facts", cited_text="So it is.", native=LOCATION, dialect="anthropic_messages"),
                     Citation(url="https://x", title="t", cited_text="c", native=FOUND, dialect="anthropic_messages"),
-                ],
+                ),
             ),
         ),
         (

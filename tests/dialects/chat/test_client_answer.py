@@ -207,8 +207,8 @@ def test_a_streamed_signature_is_told_once_and_whole() -> None:
 
 def test_citations_count_characters_of_the_whole_message() -> None:
     """Two texts become one; a citation without positions is one for its whole text, one without an address is none."""
-    first = Text("Ruby 4. ", [Citation(url="https://a.example", title="A", start=0, end=4)])
-    second = Text("Out.", [Citation(url="https://b.example", cited_text="out"), Citation(title="nowhere")])
+    first = Text("Ruby 4. ", (Citation(url="https://a.example", title="A", start=0, end=4),))
+    second = Text("Out.", (Citation(url="https://b.example", cited_text="out"), Citation(title="nowhere")))
     assert message_of(reply_of(first, second))["annotations"] == [
         {
             "type": "url_citation",

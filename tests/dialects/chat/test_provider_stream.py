@@ -238,7 +238,7 @@ def test_refusals_images_and_citations() -> None:
     cited = Citation(url="https://a.example", title="A", cited_text="aa", start=0, end=2)
     assert parts_of(*deltas) == [
         Refusal("I won't"),
-        Text("ok", [cited]),
+        Text("ok", (cited,)),
         Image(Media(data="AAAA", media_type="image/png")),
     ]
 

@@ -284,12 +284,12 @@ def test_sources_become_citations_whose_places_count_characters() -> None:
     (said,) = only_choice(chunk(text("Grüß dich"), finish="STOP", groundingMetadata=grounding)).parts
     assert said == Text(
         "Grüß dich",
-        [
+        (
             Citation(url="https://example.com/a", title="A", start=0, end=4),
             Citation(url="gs://b", title="B", cited_text="as it is written", start=0, end=4),
             Citation(url="https://example.com/a", title="A", start=5, end=9),
             Citation(url="https://example.com/c"),
-        ],
+        ),
     )
 
 
@@ -310,7 +310,7 @@ def test_a_passage_is_found_by_its_words_where_its_place_is_wrong() -> None:
 def test_what_was_recited_names_its_source(member: str) -> None:
     metadata = {member: [{"startIndex": 5, "endIndex": 10, "uri": "https://example.com"}]}
     (said,) = only_choice(chunk(text("Für Grün."), finish="STOP", citationMetadata=metadata)).parts
-    assert said == Text("Für Grün.", [Citation(url="https://example.com", start=4, end=8)])
+    assert said == Text("Für Grün.", (Citation(url="https://example.com", start=4, end=8),))
 
 
 @pytest.mark.parametrize("grounding", [None, {}, 5, {"groundingChunks": 5}, {"groundingSupports": [None]}])

@@ -153,7 +153,7 @@ def test_citations_come_with_the_end_of_their_text() -> None:
         chunk(text("there")),
         chunk(text("", SIGNATURE), finish="STOP", groundingMetadata=grounding),
     )
-    cited = Text("Hi there", [Citation(url="https://example.com", start=3, end=8)])
+    cited = Text("Hi there", (Citation(url="https://example.com", start=3, end=8),))
     assert assemble(read_stream(stream)).choices == [Choice([cited, signed()], Finish.STOP)]
 
 

@@ -252,7 +252,7 @@ def test_citations_go_out_as_they_came_or_as_results_of_web_search() -> None:
     own = Citation(title="facts.txt", cited_text="One.", native=native, dialect=ANTHROPIC_MESSAGES)
     other = Citation(url="https://example.org", title="Facts", start=0, end=4)
     unsayable = Citation(title="A file of another provider's")
-    assert content(Text("One.", [own, other, unsayable]), Text("", [unsayable])) == [
+    assert content(Text("One.", (own, other, unsayable)), Text("", (unsayable,))) == [
         {
             "type": "text",
             "text": "One.",

@@ -198,7 +198,7 @@ def test_a_citation_that_the_gateway_wrote_is_not_sent_to_anthropic_as_its_own()
         "encrypted_index": "",
     }
     [text] = parts({"type": "text", "text": "One.", "citations": [ours]}, role="assistant")
-    assert text == Text("One.", [Citation(url="https://example.org", cited_text="")])
+    assert text == Text("One.", (Citation(url="https://example.org", cited_text=""),))
 
 
 SERVER_TOOL = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}

@@ -89,10 +89,10 @@ ANSWERS: dict[str, Reply] = {
     "refusal": reply(Refusal("I will not.")),
     "text and refusal": reply(Text("Well,"), Refusal("no.")),
     "cited": reply(
-        Text("A fact.", [Citation(url="https://a", title="A"), Citation(url="https://b", start=2, end=5)]),
+        Text("A fact.", (Citation(url="https://a", title="A"), Citation(url="https://b", start=2, end=5))),
         Text(" More."),
     ),
-    "cited without an address": reply(Text("A fact.", [Citation(cited_text="fact", native={"type": "x"})])),
+    "cited without an address": reply(Text("A fact.", (Citation(cited_text="fact", native={"type": "x"}),))),
     "calls": reply(ToolCall("a", "f", '{"x": 1}'), ToolCall("b", "g", "{}"), finish=Finish.TOOL_CALLS),
     "thought, said, called": reply(
         Reasoning("Let me see.", "sig", Maker.ANTHROPIC),

@@ -105,7 +105,7 @@ def test_earlier_words_of_the_model_keep_citations_and_refusals() -> None:
         {"type": "output_text", "text": "yes", "annotations": [annotation], "logprobs": []},
         {"type": "refusal", "refusal": "no"},
         role="assistant",
-    ) == [Text("yes", [Citation(url="https://a", title="A", start=0, end=3)]), Refusal("no")]
+    ) == [Text("yes", (Citation(url="https://a", title="A", start=0, end=3),)), Refusal("no")]
 
 
 def test_a_cache_breakpoint_is_anthropics_mark_and_nobody_elses() -> None:
