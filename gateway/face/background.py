@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -18,10 +19,12 @@ from gateway.dialects.codec import Frame
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.responses.echo import echo_of
 from gateway.dialects.responses.errors import failed_response
-from gateway.dialects.responses.kept import Kept, with_members
+from gateway.dialects.responses.event_log import EventLog
+from gateway.dialects.responses.kept import RESPONSE_PREFIX, Kept, with_members
 from gateway.dialects.responses.output_items import response_object
-from gateway.errors import StoreUnavailable, describe
+from gateway.errors import InvalidRequest, StoreUnavailable, describe
 from gateway.face.api import OnCrash
+from gateway.face.followed_events import FollowedLog, Since
 from gateway.face.response_life import Prepared, ResponseLife
 from gateway.store.ownership import BEAT_EVERY_S, Ownership
 
@@ -53,11 +56,25 @@ class Siblings(Protocol):
 class _Work:
     """One response on its way."""
 
-    __slots__ = ("ended", "scope")
+    __slots__ = ("ended", "events", "scope")
 
-    def __init__(self) -> None:
+    def __init__(self, events: FollowedLog | None) -> None:
+        self.events = events
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
+
+
+class _LaterLog:
+    """A log that is read once it is whole."""
+
+    def __init__(self, read: Callable[[], Awaitable[EventLog]]) -> None:
+        self._read = read
+        self._log: EventLog | None = None
+
+    async def since(self, number: int) -> tuple[bytes, int]:
+        if self._log is None:
+            self._log = await self._read()
+        return self._log.since(number)
 
 
 class BackgroundResponses:
@@ -101,8 +118,12 @@ class BackgroundResponses:
         """This child's detail in /admin/actors."""
         return {"running": len(self._work), "limit": self._limit}
 
-    async def start(self, prepared: Prepared, frame: Frame, ask: Ask) -> bytes:
-        """Starts the work and returns the response as it stands: queued.
+    def new_log(self, prepared: Prepared, frame: Frame) -> FollowedLog:
+        """Where the events of a response that is streamed are written down."""
+        return FollowedLog(EventLog({"id": RESPONSE_PREFIX + frame.id, "background": True, **prepared.shown}))
+
+    async def start(self, prepared: Prepared, frame: Frame, ask: Ask, events: FollowedLog | None = None) -> bytes:
+        """Starts the work and returns the response as it stands: queued. `ask` writes `events`, but for their ends.
 
         Raises Overloaded, Unavailable, StoreUnavailable.
         """
@@ -111,12 +132,16 @@ class BackgroundResponses:
             raise Overloaded(f"{self._limit} responses are running in the background already.")
         if self._nursery is None:
             raise Unavailable("The gateway starts nothing in the background now.")
-        nursery, work = self._nursery, _Work()
+        nursery, work = self._nursery, _Work(events)
         key = (prepared.owner, str(queued["id"]))
         self._work[key] = work
         try:
             await self._ownership.beat(key[1], prepared.owner)
             await self._life.keep(prepared, _raw(queued))
+            if events is not None:
+                events.say("response.created", response=queued)
+                events.say("response.queued", response=queued)
+                await self._life.keep_events(key[1], prepared.owner, events.log)
             nursery.start_soon(self._run, work, key, prepared, queued, ask, name=f"background {key[1]}")
         except BaseException:
             del self._work[key]
@@ -151,6 +176,34 @@ class BackgroundResponses:
     def runs_here(self, response_id: str, owner: str) -> bool:
         return (owner, response_id) in self._work
 
+    async def follow(self, kept: Kept, owner: str) -> Since:
+        """The events of a response, from wherever they are kept. Raises InvalidRequest, StoreUnavailable.
+
+        Those of one that another worker runs come once it has ended.
+        """
+        response_id = kept.head.id
+        work = self._work.get((owner, response_id))
+        if work is not None and work.events is not None:
+            return work.events.since
+        if await self._life.events(response_id, owner) is None:
+            message = "Events are kept of responses that are made with 'background' and 'stream': leave out 'stream'."
+            raise InvalidRequest(message, param="stream")
+        return _LaterLog(partial(self._whole_log, response_id, owner)).since
+
+    async def _whole_log(self, response_id: str, owner: str) -> EventLog:
+        """Waits for the end of it. Raises NotFound, StoreUnavailable."""
+        while True:
+            kept = await self._life.get(response_id, owner)
+            log = await self._life.events(response_id, owner)
+            if log is not None and log.ended:
+                return log
+            now = msgspec.Raw(await self.standing(kept, owner))
+            if not _is_under_way(Kept(now, [])):  # its worker has died, or has found no place for the events
+                log = log or EventLog()
+                log.end(now)
+                return log
+            await trio.sleep(LOOK_EVERY_S)
+
     async def standing(self, kept: Kept, owner: str) -> bytes:
         """The response as it stands: one whose worker has died has failed. Raises StoreUnavailable."""
         head = kept.head
@@ -180,6 +233,10 @@ class BackgroundResponses:
                         await self._life.keep(prepared, _raw({**queued, "status": "in_progress"}))
                     outcome = await self._outcome(prepared, queued, ask)
                 await self._keep(prepared, outcome, key[1])
+                if work.events is not None:
+                    work.events.end(outcome)
+                    with suppress(StoreUnavailable):
+                        await self._life.keep_events(key[1], prepared.owner, work.events.log)
                 nursery.cancel_scope.cancel()
         finally:
             del self._work[key]

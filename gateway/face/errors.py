@@ -16,6 +16,7 @@ RenderError = Callable[[Description], bytes]
 """An error body in the client's dialect."""
 
 JSON: Final = (b"content-type", b"application/json")
+EVENT_STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
 _CHALLENGE: Final = (b"www-authenticate", b"Bearer")
 _PATIENCE_S: Final = 1.0
 """Asked for where a refusal is ours to lift soon but nobody said when."""

@@ -24,11 +24,12 @@ from gateway.dialects.responses.request_notes import (
     weigh,
 )
 from gateway.dialects.structure import MOST_VALUES
-from gateway.errors import Description, GatewayError, describe
+from gateway.errors import Description, GatewayError, UpstreamBroken, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
 from gateway.face.background import BackgroundResponses
-from gateway.face.errors import JSON
+from gateway.face.errors import EVENT_STREAM, JSON
+from gateway.face.followed_events import EventsBody, FollowedLog
 from gateway.face.model_calls import Asked, ModelCalls, ModelServices
 from gateway.face.record import ERROR, OK, RequestRecord
 from gateway.face.response_life import Prepared, ResponseLife, owner_of
@@ -114,7 +115,11 @@ class ResponseCalls:
         call = self._calls.call(request, own, caller, prepared.body)
         record.model = own.model
         frame = Frame(call.id, int(self._wall_clock()))
-        return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, call, own)))
+        if call.relay is None:
+            return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, call, own)))
+        events = self._background.new_log(prepared, frame)
+        await self._background.start(prepared, frame, partial(self._ask_streamed, call, own, events), events)
+        return Answer(200, [EVENT_STREAM], EventsBody(events.since, 0, record, reporting.clock))
 
     async def _ask(self, call: Call, record: RequestRecord) -> bytes:
         """A response in the background, asked for. Raises Failure."""
@@ -131,6 +136,31 @@ class ResponseCalls:
             raise
         finally:
             record.finish(status, outcome, self._reporting.clock())
+
+    async def _ask_streamed(self, call: Call, record: RequestRecord, events: FollowedLog) -> bytes:
+        """The same, with its events written down. Raises Failure."""
+        try:
+            answer = await self._calls.answer(call, record, render_break=_unsaid)
+        except Failure as failure:
+            record.failure = failure
+            record.finish(describe(failure).status, ERROR, self._reporting.clock())
+            raise
+        assert not isinstance(answer.body, bytes), "a call with a relay is streamed"
+        try:
+            while (piece := await answer.body.receive()) is not None:
+                events.take(piece)
+        finally:
+            answer.body.close()
+        if record.failure is not None:
+            raise record.failure
+        if events.log.response is None:
+            raise UpstreamBroken("The answer ended without its last event.")
+        return bytes(events.log.response)
+
+
+def _unsaid(description: Description) -> bytes:
+    """How a stream that broke ends is said by whoever ends the response."""
+    return b""
 
 
 class _RecordedBody:

@@ -15,6 +15,7 @@ import trio
 
 from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.responses.event_log import EventLog, read_log
 from gateway.dialects.responses.kept import (
     Kept,
     continued,
@@ -109,6 +110,15 @@ class ResponseLife:
             kept = Kept(response, prepared.input)
             await self._store.put(kept.head.id, prepared.owner, kept.to_bytes(), ttl_s=self._ttl_s)
 
+    async def keep_events(self, response_id: str, owner: str, log: EventLog) -> None:
+        """Puts the events of a streamed response beside it. Raises StoreUnavailable."""
+        await self._store.put(response_id, _events_of(owner), log.to_bytes(), ttl_s=self._ttl_s)
+
+    async def events(self, response_id: str, owner: str) -> EventLog | None:
+        """None for a response that is not streamed in the background, or whose events had to go."""
+        value = await self._store.get(response_id, _events_of(owner))
+        return None if value is None else read_log(value)
+
     async def find(self, response_id: str, owner: str) -> Kept | None:
         value = await self._store.get(response_id, owner)
         return None if value is None else read_kept(value)
@@ -124,6 +134,7 @@ class ResponseLife:
         """Raises NotFound."""
         if not await self._store.delete(response_id, owner):
             raise unknown(response_id)
+        await self._store.delete(response_id, _events_of(owner))
 
     async def _resolve(
         self, items: list[msgspec.Raw], owner: str, previous: Kept | None
@@ -154,18 +165,18 @@ def owner_of(caller: Caller) -> str:
     return sha256(caller.own_key.encode()).hexdigest()
 
 
+def _events_of(owner: str) -> str:
+    """Whose its events are: nobody's who could ask for them as for a response."""
+    return f"events\n{owner}"
+
+
 def unknown(response_id: str) -> NotFound:
     return NotFound(f"Response with id '{response_id}' not found.", param="response_id")
-
-
-_NOT_IN_BACKGROUND: Final = "Invalid 'background': a response that runs in the background"
 
 
 def _check_background(request: ResponsesRequest) -> None:
     if not request.background:
         return
-    if request.stream:
-        message = f"{_NOT_IN_BACKGROUND} cannot be streamed here: leave out 'stream' and poll it by its id."
-        raise InvalidRequest(message, param="background")
     if not request.kept:
-        raise InvalidRequest(f"{_NOT_IN_BACKGROUND} has to be stored.", param="background")
+        message = "Invalid 'background': a response that runs in the background has to be stored."
+        raise InvalidRequest(message, param="background")

@@ -10,36 +10,43 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from actors.letters import Clock
 from gateway.dialects.responses import kept as objects
 from gateway.errors import InvalidRequest
 from gateway.exchange import Answer, Request
 from gateway.face.auth import ClientKeys
 from gateway.face.background import BackgroundResponses
-from gateway.face.errors import JSON
+from gateway.face.errors import EVENT_STREAM, JSON
+from gateway.face.followed_events import EventsBody
 from gateway.face.record import RequestRecord
 from gateway.face.response_life import ResponseLife, owner_of
 
 RESPONSES_PATH: Final = "/v1/responses"
 _DEFAULT_LIMIT: Final = 20
 _MOST_ITEMS: Final = 100
+_MOST_DIGITS: Final = 12
 
 
 class Responses:
     """What these endpoints do; each method is one endpoint's work."""
 
-    def __init__(self, life: ResponseLife, background: BackgroundResponses, keys: ClientKeys) -> None:
+    def __init__(self, life: ResponseLife, background: BackgroundResponses, keys: ClientKeys, clock: Clock) -> None:
         self._life = life
         self._background = background
         self._keys = keys
+        self._clock = clock
         self._encode = msgspec.json.Encoder().encode
 
     async def show(self, request: Request, record: RequestRecord) -> Answer:
-        """GET /v1/responses/{id}. Raises NotFound; InvalidRequest where a stream is asked for."""
+        """GET /v1/responses/{id}: as it stands, or its events. Raises NotFound; InvalidRequest where none are kept."""
         response_id, owner = await self._whose(request, record)
-        if _query(request).get("stream", "false") == "true":
-            message = "A stored response cannot be streamed here: leave out 'stream' and poll it while it runs."
-            raise InvalidRequest(message, param="stream")
-        return _json(await self._background.standing(await self._life.get(response_id, owner), owner))
+        query = _query(request)
+        kept = await self._life.get(response_id, owner)
+        if query.get("stream", "false") != "true":
+            return _json(await self._background.standing(kept, owner))
+        number = _next_number(query.get("starting_after"))
+        since = await self._background.follow(kept, owner)
+        return Answer(200, [EVENT_STREAM], EventsBody(since, number, record, self._clock))
 
     async def delete(self, request: Request, record: RequestRecord) -> Answer:
         """DELETE /v1/responses/{id}: one that still runs is stopped. Raises NotFound."""
@@ -76,6 +83,15 @@ class Responses:
 def _query(request: Request) -> dict[str, str]:
     """The query's parameters; of several of one name the first."""
     return {name: values[0] for name, values in parse_qs(request.query.decode("latin-1")).items()}
+
+
+def _next_number(starting_after: str | None) -> int:
+    """Of the first event to be sent."""
+    if starting_after is None:
+        return 0
+    if not (starting_after.isascii() and starting_after.isdecimal() and len(starting_after) <= _MOST_DIGITS):
+        raise InvalidRequest("Invalid 'starting_after': expected the number of an event.", param="starting_after")
+    return int(starting_after) + 1
 
 
 def _limit(given: str | None) -> int:

@@ -67,7 +67,7 @@ def model_routes(services: Services) -> list[Route]:
 def response_routes(services: Services) -> list[Route]:
     """What can be done with responses that have been made."""
     models, life = services.models, services.response_life
-    responses = Responses(life, services.background, models.client_keys)
+    responses = Responses(life, services.background, models.client_keys, models.reporting.clock)
     counting = CountInputTokens(models, services.counts, life)
 
     def endpoint(serve: Serve) -> ApiEndpoint:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import trio
-
 from actors.errors import Failure
 from actors.letters import Candidate
 from gateway.context.client import ContextClient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,14 +18,17 @@ from gateway.dialects.codec import Frame, finish_steps
 from gateway.dialects.conversation import Choice, Finish, Reply, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.fidelity import GEMINI
 from gateway.dialects.responses.codec import ResponsesClient
+from gateway.dialects.sse import SseSplitter
 from gateway.errors import InvalidRequest, NotFound, Unauthorized, UpstreamReset
 from gateway.exchange import Answer
 from gateway.face.background import BackgroundResponses
+from gateway.face.followed_events import FollowedLog
 from gateway.face.record import RequestRecord
 from gateway.face.response_life import ResponseLife, owner_of
 from gateway.face.responses import Responses
 from gateway.keys.caller import Caller
 from gateway.store.memory import MemoryResponseStore
+from gateway.store.ownership import Ownership
 from tests.face.asking import HandmadeRequest
 from tests.face.house import client_keys, unshared
 
@@ -46,7 +50,7 @@ class House:
             self.life, unshared(), limit=self.background_limit, on_crash=lambda bug, _: self.crashes.append(bug)
         )
         keys = client_keys(ann="ann", bob="bob")
-        self.responses = Responses(self.life, self.background, keys)
+        self.responses = Responses(self.life, self.background, keys, trio.current_time)
 
     async def make(self, frame: Frame = FRAME, *, client: str = "ann", parts: Any = None, **members: Any) -> Any:
         """A response, as a provider behind another dialect would answer."""
@@ -335,18 +339,185 @@ async def test_only_what_runs_in_the_background_can_be_cancelled() -> None:
         await house.call(house.responses.cancel, "resp_0001/cancel")
 
 
-@pytest.mark.parametrize("members", [{"stream": True}, {"store": False}])
-async def test_the_background_needs_a_store_and_no_listener(members: dict[str, Any]) -> None:
+async def test_the_background_needs_a_store() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        await House().life.before(body(background=True, **members), "ann")
+        await House().life.before(body(background=True, store=False), "ann")
     assert caught.value.param == "background"
 
 
-async def test_a_stored_response_is_not_streamed_again() -> None:
+# Streamed in the background.
+
+
+RESPONSE = {"id": "resp_theirs", "object": "response", "output": []}
+
+
+def said(type: str, **members: Any) -> bytes:
+    return f"event: {type}\ndata: {json.dumps({'type': type, 'sequence_number': 77, **members})}\n\n".encode()
+
+
+def streamed(status: str = "completed") -> list[bytes]:
+    """What a provider sends, a piece a second."""
+    return [
+        said("response.created", response={**RESPONSE, "status": "in_progress"})
+        + said("response.in_progress", response={**RESPONSE, "status": "in_progress"}),
+        said("response.output_text.delta", delta="Once "),
+        said("response.output_text.delta", delta="upon") + b": a comment\n\n",
+        said(f"response.{status}", response={**RESPONSE, "status": status}),
+    ]
+
+
+def playing(events: FollowedLog, pieces: list[bytes]) -> Callable[[], Awaitable[bytes]]:
+    async def ask() -> bytes:
+        for piece in pieces:
+            await trio.sleep(1)
+            events.take(piece)
+        assert events.log.response is not None
+        return bytes(events.log.response)
+
+    return ask
+
+
+async def begin(house: House, pieces: list[bytes]) -> FollowedLog:
+    prepared = await house.life.before(body(background=True, stream=True), "ann")
+    events = house.background.new_log(prepared, FRAME)
+    await house.background.start(prepared, FRAME, playing(events, pieces), events)
+    return events
+
+
+async def read(house: House, query: bytes = b"stream=true", *, until: float = math.inf) -> list[Any]:
+    """The events that come, each with its time."""
+    request = HandmadeRequest(fields={"authorization": "Bearer ann"}, path="/v1/responses/resp_0001")
+    request.query = query
+    records: list[RequestRecord] = []
+    answer = await house.responses.show(request, RequestRecord("responses", "i", "i", 0.0, records.append))
+    assert not isinstance(answer.body, bytes)
+    heard: list[Any] = []
+    splitter = SseSplitter()
+    with trio.move_on_at(until):
+        while (piece := await answer.body.receive()) is not None:
+            heard += [(trio.current_time(), json.loads(data)) for _, data, _ in splitter.feed(piece) if data]
+    answer.body.close()
+    (record,) = records
+    assert record.outcome == ("ok" if until == math.inf else "disconnected")
+    return heard
+
+
+EVENTS = [
+    (0, "response.created"),
+    (0, "response.queued"),
+    (1, "response.in_progress"),
+    (2, "response.output_text.delta"),
+    (3, "response.output_text.delta"),
+    (4, "response.completed"),
+]
+
+
+async def test_a_response_in_the_background_is_read_along_from_any_place_and_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Who leaves stops nothing; who comes back after event 2 misses none and hears none twice; later all is there."""
+    house = House()
+    async with running(house):
+        await begin(house, streamed())
+        first = await read(house, until=2.5)
+        assert [(at, event["type"]) for at, event in first] == EVENTS[:4]
+        rest = await read(house, b"stream=true&starting_after=3")
+        assert [(at, event["type"]) for at, event in rest] == EVENTS[4:]
+        whole = [event for _, event in first + rest]
+        assert [event["sequence_number"] for event in whole] == list(range(6))
+        responses = [event["response"] for event in whole if "response" in event]
+        assert {(each["id"], each["background"]) for each in responses} == {("resp_0001", True)}
+        assert [each["status"] for each in responses] == ["queued", "queued", "in_progress", "completed"]
+        assert responses[-1] == await house.call(house.responses.show)
+        await trio.sleep(50)
+        assert [event for _, event in await read(house)] == whole
+        assert await read(house, b"stream=true&starting_after=5") == []
+        assert house.background.view()["running"] == 0
+
+
+async def test_a_streamed_response_that_fails_ends_so_and_cannot_be_continued(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def ask() -> bytes:
+        await trio.sleep(1)
+        raise UpstreamReset("The provider has closed the connection.")
+
+    house = House()
+    async with running(house):
+        prepared = await house.life.before(body(background=True, stream=True), "ann")
+        events = house.background.new_log(prepared, FRAME)
+        await house.background.start(prepared, FRAME, ask, events)
+        _, last = (await read(house))[-1]
+        assert (last["type"], last["response"]["status"]) == ("response.failed", "failed")
+        assert "closed the connection" in last["response"]["error"]["message"]
+        with pytest.raises(InvalidRequest, match="'resp_0001' cannot be continued: it is failed") as refused:
+            await house.conversation(previous_response_id="resp_0001")
+        assert refused.value.param == "previous_response_id"
+
+
+async def test_a_streamed_response_that_is_cancelled_ends_for_its_readers(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    house = House()
+    async with running(house):
+        await begin(house, streamed())
+        heard: list[Any] = []
+
+        async def listen() -> None:
+            heard.extend(await read(house))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen)
+            await trio.sleep(2.5)
+            await house.call(house.responses.cancel, "resp_0001/cancel")
+        at, last = heard[-1]
+        assert (at, last["type"], last["response"]["status"]) == (2.5, "response.incomplete", "cancelled")
+
+
+async def test_what_another_worker_streams_comes_when_it_has_ended(autojump_clock: trio.testing.MockClock) -> None:
+    """Both have one store; the other one looks for the end, and hears of everything."""
+    here, there = House(), House()
+    there.life = here.life
+    there.background = BackgroundResponses(here.life, Living(), limit=1, on_crash=lambda bug, _: None)
+    there.responses = Responses(here.life, there.background, client_keys(ann="ann"), trio.current_time)
+    async with running(here):
+        await begin(here, streamed())
+        assert [(round(at), event["type"]) for at, event in await read(there)] == [(4, kind) for _, kind in EVENTS]
+
+
+async def test_events_whose_worker_has_died_end_with_that(autojump_clock: trio.testing.MockClock) -> None:
+    here, there = House(), House()
+    there.life = here.life
+    there.responses = Responses(
+        here.life,
+        BackgroundResponses(here.life, unshared(), limit=1, on_crash=lambda bug, _: None),
+        client_keys(ann="ann"),
+        trio.current_time,
+    )
+    async with running(here):
+        await begin(here, streamed())
+        *_, (_, last) = await read(there)
+        assert (last["type"], last["response"]["status"]) == ("response.failed", "failed")
+
+
+class Living(Ownership):
+    """Somebody else is at work on everything."""
+
+    def __init__(self) -> None:
+        """It needs no store."""
+
+    async def lives(self, id: str, owner: str) -> bool:
+        return True
+
+
+async def test_what_was_not_streamed_in_the_background_has_no_events() -> None:
     house = House()
     await house.make()
-    with pytest.raises(InvalidRequest, match="leave out 'stream' and poll"):
-        await house.call(house.responses.show, query=b"stream=true&starting_after=3")
+    for query, param in ((b"stream=true", "stream"), (b"stream=true&starting_after=-1", "starting_after")):
+        with pytest.raises(InvalidRequest) as refused:
+            await house.call(house.responses.show, query=query)
+        assert refused.value.param == param
+    assert (await house.call(house.responses.show, query=b"stream=false"))["id"] == "resp_0001"
 
 
 def test_without_keys_of_ours_the_clients_own_key_says_whose_a_response_is() -> None:

@@ -104,6 +104,28 @@ def test_a_response_in_the_background_is_polled(client: OpenAI, upstream: Upstre
 
 
 @every_provider
+def test_a_response_in_the_background_is_read_from_where_the_connection_broke(
+    client: OpenAI, upstream: Upstream, provider: str
+) -> None:
+    """As OpenAI's guide has it: the last number is remembered, and the stream asked for again after it."""
+    model = plays(upstream, provider)
+    with client.responses.create(model=model, input="What is new?", background=True, stream=True) as stream:
+        first = [event for event, _ in zip(stream, range(3), strict=False)]
+    assert first[0].type == "response.created"
+    response_id = first[0].response.id
+    rest = list(client.responses.retrieve(response_id, stream=True, starting_after=first[-1].sequence_number))
+    events = [*first, *rest]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == ANSWER.text
+    assert rest[-1].type == "response.completed"
+    assert rest[-1].response == client.responses.retrieve(response_id)
+    assert rest[-1].response.output_text == ANSWER.text
+    assert [event.type for event in client.responses.retrieve(response_id, stream=True)] == [
+        event.type for event in events
+    ]
+
+
+@every_provider
 def test_a_response_in_the_background_that_fails_says_so(client: OpenAI, upstream: Upstream, provider: str) -> None:
     model = upstream.plays(scripts.refuses(400, "Not like this."), family=FAMILIES[provider])
     failed = settled(client, client.responses.create(model=name_for(model), input="?", background=True))

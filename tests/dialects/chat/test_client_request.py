@@ -346,4 +346,4 @@ def test_an_unknown_member_without_a_value_is_as_good_as_absent() -> None:
 
 def test_a_long_conversation_is_read_a_few_messages_a_step() -> None:
     body = msgspec.json.encode({"model": "m", "messages": [{"role": "user", "content": "hi"}] * 50})
-    assert list(ChatClient().decode(body, "gemini")) == [16, 16, 16, 2]
+    assert list(ChatClient().decode(body, "gemini")) == [0, 0, 16, 16, 16, 2]
