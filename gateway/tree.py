@@ -160,7 +160,7 @@ class ActorTree:
                 restarts=view.restarts,
                 in_flight=None if provider is None else provider.in_flight,
                 waiting=None if provider is None else len(provider.waiters),
-                memory_bytes=None if provider is None else provider.admission.memory.used,
+                memory_bytes=_held_bytes(actor),
                 concurrency_limit=None if provider is None else provider.admission.concurrency.limit,
             )
 
@@ -173,6 +173,12 @@ class ActorTree:
 
     def _child(self, name: str) -> object:
         return None if self._root is None else self._root.current(name)
+
+
+def _held_bytes(actor: object) -> int | None:
+    if isinstance(actor, ProviderActor):
+        return actor.admission.memory.used
+    return actor.used_bytes if isinstance(actor, MemoryMonitor) else None
 
 
 def _look(view: ChildView) -> ActorLook:

@@ -69,7 +69,7 @@ DISCONNECTS = (
 IN_FLIGHT = ("gateway_in_flight", "Calls in flight.")
 WAITING = ("gateway_waiting", "Calls that wait for a permit.")
 CONCURRENCY = ("gateway_concurrency_limit", "Calls that may be in flight.")
-MEMORY = ("gateway_memory_bytes", "Bytes charged to the budget.")
+MEMORY = ("gateway_memory_bytes", "Bytes charged to the budget; of the actor `memory` what the process holds.")
 MAILBOX_DEPTHS = ("gateway_actor_mailbox_depth", "Letters not yet read.")
 RESTARTS = ("gateway_actor_restarts_total", "Restarts by the supervisor.")
 STORE_SECONDS = (
@@ -82,6 +82,7 @@ SERVICE_SECONDS = (
     "What asking a service beside the gateway, or running a tool, took.",
     ("service", "operation", "outcome"),
 )
+PRESSURE = ("gateway_memory_pressure", "0 none, 1 does with less, 2 refuses new work.", ())
 STORE_MODE = ("gateway_store_mode", "0 none (memory), 1 connected, 2 degraded.", ())
 SPANS = (
     "gateway_spans_total",
@@ -195,6 +196,8 @@ class Metrics(Collector):
         self._store_seconds = Histograms(*STORE_SECONDS, STORE_BOUNDS_S)
         self._service_seconds = Histograms(*SERVICE_SECONDS, SERVICE_BOUNDS_S)
         self._store_mode = Gauges(*STORE_MODE)
+        self._pressure = Gauges(*PRESSURE)
+        self._pressure.child()
         self._spans = Counters(*SPANS)
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
@@ -251,6 +254,10 @@ class Metrics(Collector):
         """0 none, 1 connected, 2 degraded."""
         self._store_mode.child().value = mode
 
+    def set_pressure(self, pressure: int) -> None:
+        """0 none, 1 does with less, 2 refuses new work."""
+        self._pressure.child().value = pressure
+
     def count_spans(self, outcome: str, count: int) -> None:
         """`exported`, or why they are lost."""
         self._spans.child(outcome).value += count
@@ -283,6 +290,7 @@ class Metrics(Collector):
             yield from counters.parts()
         yield from self._breaker_states.parts()
         yield from self._store_mode.parts()
+        yield from self._pressure.parts()
         for histograms in (
             self._durations,
             self._first_tokens,

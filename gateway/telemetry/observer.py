@@ -27,7 +27,7 @@ from actors.events import (
     Retried,
 )
 from actors.letters import Call
-from actors.memory_monitor import PressureMoved
+from actors.memory_monitor import Pressure, PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
 from gateway.dialects.envelope import ModelRequest, Usage, cost_of
@@ -44,6 +44,7 @@ DISCONNECTED = "disconnected"
 """A record's outcome where the client went away."""
 STORE_MODES = {"memory": 0, "connected": 1, "degraded": 2}
 BREAKER_STATES = {Phase.CLOSED: 0, Phase.PROBING: 1, Phase.OPEN: 2}
+PRESSURES = {Pressure.NONE: 0, Pressure.DEGRADE: 1, Pressure.REFUSE: 2}
 MALFORMED_EVENT = "malformed_event"
 """The kind of an error that is no attempt's failure."""
 MAX_TEXT = 200
@@ -166,6 +167,7 @@ class Observer:
                     self._metrics.close_breakers(actor)
                 self._supervisor.info("actor gone", actor=actor, queued=queued, in_flight=in_flight)
             case PressureMoved(before, after, used_bytes, threshold_bytes, _):
+                self._metrics.set_pressure(PRESSURES[after])
                 say = self._memory.warning if after > before else self._memory.info
                 say(
                     "memory pressure",

@@ -13,10 +13,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.dialects.envelope import Usage
 from gateway.telemetry import families
 from gateway.telemetry.exposition import Form, expose
-from gateway.telemetry.metrics import ActorFigures, Cost, Metrics, RequestLabels
+from gateway.telemetry.metrics import ActorFigures, Metrics, RequestLabels
+from tests.telemetry.everything import everything
 
 PLAIN = RequestLabels("openai", "gpt-4o", "chat/completions", 200, False)
 
@@ -39,6 +39,8 @@ CONTRACT = {
     "gateway_disconnect_to_upstream_closed_seconds": ("histogram", {"endpoint"}),
     "gateway_store_seconds": ("histogram", {"operation"}),
     "gateway_store_mode": ("gauge", set()),
+    "gateway_service_seconds": ("histogram", {"service", "operation", "outcome"}),
+    "gateway_memory_pressure": ("gauge", set()),
     "gateway_spans": ("counter", {"outcome"}),
     "llm_cost_usd": ("counter", {"provider", "model"}),
     "llm_unpriced_calls": ("counter", {"provider", "model"}),
@@ -72,28 +74,9 @@ def value(metrics: Metrics, sample_name: str, **labels: str) -> float | None:
     return None
 
 
-def touch_everything(metrics: Metrics) -> None:
-    series = metrics.series(PLAIN)
-    series.requests.value += 1
-    series.duration.observe(1)
-    series.first_token.observe(1)
-    series.overhead.observe(1)
-    series.count_tokens(Usage(prompt=1, completion=1, cached=1, reasoning=1))
-    metrics.count_error("openai", "upstream_500")
-    metrics.count_retry("openai", "retry")
-    metrics.count_breaker_failure("openai", "gpt-4o")
-    metrics.set_breaker("openai", "gpt-4o", 2)
-    metrics.observe_disconnect("chat/completions", 0.001)
-    metrics.observe_store("lease", 0.001)
-    metrics.set_store_mode(1)
-    metrics.count_spans("exported", 3)
-
-
 def test_names_types_and_labels_are_the_contract() -> None:
     """Exactly the table: nothing missing, nothing beside it."""
-    costs = [Cost("openai", "gpt-4o", 1, 0)]
-    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)], lambda: costs)
-    touch_everything(metrics)
+    metrics = everything()
     found = {
         name: (family.type, set().union(*(set(sample.labels) for sample in family.samples)) - {"le"})
         for name, family in read(metrics).items()
@@ -233,8 +216,7 @@ def test_no_part_of_a_family_is_large() -> None:
 
 def test_what_is_written_is_what_the_client_library_would_write() -> None:
     """Sample by sample, with names and values that have to be escaped."""
-    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)])
-    touch_everything(metrics)
+    metrics = everything()
     request(metrics, 'a"b\\c\nd', 1e-7)
     theirs = text_string_to_metric_families(generate_latest(metrics.now()).decode())
     assert read(metrics) == {family.name: family for family in theirs}
@@ -261,8 +243,7 @@ def test_an_exemplar_names_the_last_trace_in_its_bucket() -> None:
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian's prometheus) is not installed")
 def test_prometheus_own_tool_finds_nothing_to_complain_of() -> None:
     """Of form, and of style; `circuit_breaker_failures` is a counter by a name that is given."""
-    metrics = Metrics(anything, lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)])
-    touch_everything(metrics)
+    metrics = everything()
     check = subprocess.run(
         ["promtool", "check", "metrics"], input=text(metrics), capture_output=True, text=True, check=False
     )

@@ -1,0 +1,31 @@
+"""A gateway's metrics, each counted at least once: what there is to see for those who watch."""
+
+from __future__ import annotations
+
+from gateway.dialects.envelope import Usage
+from gateway.telemetry.metrics import ActorFigures, Cost, Metrics, RequestLabels
+
+
+def everything() -> Metrics:
+    metrics = Metrics(
+        lambda model: True,
+        lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)],
+        lambda: [Cost("openai", "gpt-4o", 1, 0)],
+    )
+    series = metrics.series(RequestLabels("openai", "gpt-4o", "chat/completions", 200, False))
+    series.requests.value += 1
+    series.duration.observe(1)
+    series.first_token.observe(1)
+    series.overhead.observe(1)
+    series.count_tokens(Usage(prompt=1, completion=1, cached=1, reasoning=1))
+    metrics.count_error("openai", "upstream_500")
+    metrics.count_retry("openai", "retry")
+    metrics.count_breaker_failure("openai", "gpt-4o")
+    metrics.set_breaker("openai", "gpt-4o", 2)
+    metrics.observe_disconnect("chat/completions", 0.001)
+    metrics.observe_store("lease", 0.001)
+    metrics.set_store_mode(1)
+    metrics.count_spans("exported", 3)
+    metrics.observe_service("context", "validate", "ok", 0.01)
+    metrics.set_pressure(1)
+    return metrics
