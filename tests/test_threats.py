@@ -1,0 +1,28 @@
+"""ARCHITECTURE.md's list of threats names tests that are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ROW = re.compile(r"^\| (?P<threat>[^|]+) \| [^|]+ \| (?P<tests>[^|]+) \|$", re.MULTILINE)
+TEST = re.compile(r"`(?P<file>tests/[\w/]+\.py)::(?P<name>\w+)`")
+
+
+def test_every_threat_is_tried_by_a_test_that_exists() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    section = page.partition("\n## Threats\n")[2].partition("\n## ")[0]
+    rows = [row for row in ROW.finditer(section) if row["threat"] not in ("threat", "---")]
+    assert len(rows) >= 14
+    for row in rows:
+        tests = TEST.findall(row["tests"])
+        assert tests, row["threat"]
+        for file, name in tests:
+            functions = {node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if _is_function(node)}
+            assert name in functions, (row["threat"], file, name)
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
