@@ -35,6 +35,10 @@ class Degradation:
             return FEW_INPUTS
         return MOST_INPUTS_OF_GEMINI if kind == "gemini" else MOST_INPUTS
 
+    def texts_at_once(self, usual: int) -> int:
+        """How many texts the Code Orchestrator Service is asked to embed in one question."""
+        return usual if self._tree.pressure() is Pressure.NONE else max(1, usual // 8)
+
     def sheds_low(self) -> bool:
         """Whether calls of low priority are refused."""
         return self._tree.pressure() is not Pressure.NONE

@@ -9,6 +9,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── Forbidden                    403
 │   └── ModelForbidden           403  the client's key may not ask for this model
 ├── NotFound                     404  no such path or object
+│   ├── ToolNotFound             404
 │   └── ModelNotFound            404
 │       └── ProviderMissing      404  its provider has no key here; the message names the variable
 ├── MethodNotAllowed             405
@@ -22,6 +23,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
 ├── UpstreamReset                502  closed before the first byte of an answer
 ├── UpstreamBroken               502  closed, stalled or malformed in the middle of an answer
+├── ToolResultTooLarge           502  told to the model that called the tool, not to the client
 ├── ServiceFailed                502  a service beside the gateway: no connection, a 5xx, an answer that is none
 ├── ServiceRefused               4xx  such a service will not have the request; the status is its own
 ├── ContextUnavailable           503  a conversation this long is not answered without the Context Management Service
@@ -113,6 +115,10 @@ class ModelNotFound(NotFound):
 
 class ProviderMissing(ModelNotFound):
     """It cannot be had here, as /v1/models says too; no client asks again, and no 5xx alarms for what is configured."""
+
+
+class ToolNotFound(NotFound):
+    code = "tool_not_found"
 
 
 class MethodNotAllowed(GatewayError):
@@ -230,6 +236,10 @@ class ServiceRefused(GatewayError):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ToolResultTooLarge(GatewayError):
+    status, type, code = 502, "server_error", "tool_result_too_large"
 
 
 class ContextUnavailable(GatewayError):

@@ -6,11 +6,11 @@ Actors run this work (`actors/service.py`); they bound it in number and in time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from actors.errors import Stage
+from actors.errors import Failure, Stage
 from gateway.dialects.envelope import RawHeaders
 from gateway.errors import (
     GatewayError,
@@ -52,6 +52,20 @@ class Client(Protocol):
         always: tuple[RawHeader, ...],
         progress: Callable[[Stage], None],
     ) -> Answer: ...
+
+
+class ToolRan(NamedTuple):
+    """A tool has been run, for a client that asked for it or for a model that called it."""
+
+    tool: str
+    request_id: str
+    turn: int
+    """Of the conversation with the model; 0 where a client asked."""
+    began_at: float
+    ended_at: float
+    failure: Failure | None
+    trace: Any
+    """The run's own place in the request's trace, for telemetry; None where nobody traces."""
 
 
 class LazyClient:

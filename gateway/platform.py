@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
 
 from actors.events import Observe
 from actors.service import ServiceActor, ServiceSettings
+from actors.supervisor import ChildSpec, Supervisor
 from gateway.config import Config
 from gateway.config.platform import Service
 from gateway.config.settings import Transport
 from gateway.context.client import NAME as CMS
 from gateway.context.client import TITLE as CMS_TITLE
 from gateway.context.client import ContextClient
+from gateway.degradation import Degradation
 from gateway.face.windows import WindowReader, WindowRules
 from gateway.neighbour import LazyClient, Neighbour
-from gateway.tree import ActorTree
+from gateway.orchestrator.client import NAME as ORCHESTRATOR
+from gateway.orchestrator.client import TITLE as ORCHESTRATOR_TITLE
+from gateway.orchestrator.client import Orchestrator
+from gateway.orchestrator.http_tool import HttpTool
+from gateway.orchestrator.own_tools import orchestrator_tools
+from gateway.orchestrator.tools import ToolBox
+from gateway.tree import TOOLS, ActorTree
 from gateway.upstream_clients import UpstreamClients
 from gateway.world import World
+
+TOOL_PREFIX: Final = "tool."
+"""Before the name of a tool's actor, so that it is nobody else's."""
 
 
 class Platform:
     """Clients that outlive their actors; an actor is made afresh for every start."""
 
     def __init__(
-        self, config: Config, world: World, actors: ActorTree, upstream: UpstreamClients, *, user_agent: str
+        self,
+        config: Config,
+        world: World,
+        actors: ActorTree,
+        upstream: UpstreamClients,
+        degradation: Degradation,
+        *,
+        user_agent: str,
     ) -> None:
         self._config = config
         self._world = world
@@ -32,6 +52,20 @@ class Platform:
         self.context = ContextClient(
             Neighbour(CMS_TITLE, config.cms.address, client, user_agent=user_agent), lambda: actors.service(CMS)
         )
+
+        orchestrator = config.code_orchestrator
+        self.orchestrator = Orchestrator(
+            Neighbour(ORCHESTRATOR_TITLE, orchestrator.address, client, user_agent=user_agent),
+            lambda: actors.service(ORCHESTRATOR),
+            lambda: degradation.texts_at_once(orchestrator.texts_at_once),
+        )
+        own = [
+            HttpTool(name, tool.url, tool.method, client, partial(actors.service, TOOL_PREFIX + name), user_agent).tool(
+                tool.description, tool.schema
+            )
+            for name, tool in config.http_tools.items()
+        ]
+        self.tools = ToolBox([*orchestrator_tools(self.orchestrator), *own])
 
     @property
     def offered_context(self) -> ContextClient | None:
@@ -56,6 +90,18 @@ class Platform:
         """Asks the Context Management Service."""
         return self._actor(CMS, self._config.cms, self.context.check, observe)
 
+    def tools_supervisor(self, observe: Observe) -> Supervisor:
+        """The Code Orchestrator Service, and each tool of the operator's, with a breaker of its own."""
+        config = self._config
+        own = partial(self._actor, ORCHESTRATOR, config.code_orchestrator, self.orchestrator.check, observe)
+        children = [ChildSpec(ORCHESTRATOR, own, kind="service")]
+        for name, tool in config.http_tools.items():
+            settings = ServiceSettings(
+                name=TOOL_PREFIX + name, timeout_s=tool.timeout_s, max_concurrent=tool.max_concurrent
+            )
+            children.append(ChildSpec(settings.name, partial(self._new, settings, observe), kind="service"))
+        return Supervisor(TOOLS, children, clock=self._world.clock, random=self._world.random, observe=observe)
+
     def _actor(
         self, name: str, service: Service, check: Callable[[], Awaitable[object]], observe: Observe
     ) -> ServiceActor:
@@ -65,4 +111,10 @@ class Platform:
             max_concurrent=service.max_concurrent,
             check_every_s=service.check_every_s,
         )
-        return ServiceActor(settings, clock=self._world.clock, random=self._world.random, observe=observe, check=check)
+        return self._new(settings, observe, check)
+
+    def _new(
+        self, settings: ServiceSettings, observe: Observe, check: Callable[[], Awaitable[object]] | None = None
+    ) -> ServiceActor:
+        world = self._world
+        return ServiceActor(settings, clock=world.clock, random=world.random, observe=observe, check=check)

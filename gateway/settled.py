@@ -36,6 +36,7 @@ from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
+from gateway.face.tool_services import ToolServices
 from gateway.platform import Platform
 from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
@@ -88,7 +89,9 @@ class Settled:
         self.works: Mapping[str, Work] = {
             name: self._work(name, provider) for name, provider in config.providers.items()
         }
-        self.platform = Platform(config, ground.world, ground.actors, ground.upstream, user_agent=USER_AGENT)
+        self.platform = Platform(
+            config, ground.world, ground.actors, ground.upstream, self._degradation, user_agent=USER_AGENT
+        )
         self.app = create_app(self._services())
 
     def _work(self, name: str, provider: Provider) -> Work:
@@ -146,12 +149,13 @@ class Settled:
                 client_keys=client_keys,
                 ingress=Ingress(PressedBudget(ground.ingress, ground.actors), config.server.body_bytes),
                 terms=self.catalog.resolution,
-                windows=self.platform.windows(ground.observer.odd_context_mode),
+                windows=self.platform.windows(ground.observer.services.odd_context_mode),
                 request_fallbacks=config.retry.request_fallbacks,
                 reporting=reporting,
                 purses=ground.accounting.purses(refuse_unpriced=config.auth.unpriced_models == "refuse"),
             ),
             context=self.platform.offered_context,
+            tools=self._tools(),
             counts=self._counts,
             response_life=ground.response_life,
             background=ground.background,
@@ -179,6 +183,15 @@ class Settled:
             told = await siblings.ask_all(FIGURES)
             parts = await merge(self._ground.worker, metrics.now(), told)
         return await expose(parts, form), form.value
+
+    def _tools(self) -> ToolServices:
+        settings = self.config.tools
+        return ToolServices(
+            tools=self.platform.tools,
+            on_ran=self._ground.observer.tool_ran,
+            max_turns=settings.max_turns,
+            max_result_bytes=settings.max_result_bytes,
+        )
 
     def _counts(self, model: str, dialect: str) -> bool:
         """Never where a fallback stands in for a provider without a key: its tokens are others."""

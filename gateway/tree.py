@@ -8,6 +8,7 @@ root (one_for_one)
 ├── spend             keeps the books of what client keys spend
 ├── upstream          closes connections that have been idle for too long
 ├── cms               asks the Context Management Service
+├── tools             a supervisor of its own: the Code Orchestrator Service, an actor for each tool of the operator's
 ├── providers         a supervisor of its own: one actor a provider
 ├── router
 ├── catalogue         asks providers for their lists of models, where there is somebody to ask
@@ -37,7 +38,7 @@ from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
 ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER = "root", "memory", "upstream", "providers", "router"
-CATALOGUE, RESPONSES, SIBLINGS, FACE = "catalogue", "responses", "siblings", "face"
+CATALOGUE, RESPONSES, SIBLINGS, FACE, TOOLS = "catalogue", "responses", "siblings", "face", "tools"
 
 
 @runtime_checkable
@@ -95,7 +96,9 @@ class ActorTree:
 
     def service(self, name: str) -> ServiceActor | None:
         """The actor of a service beside the gateway, None while there is none."""
-        found = self._child(name)
+        found, tools = self._child(name), self._child(TOOLS)
+        if found is None and isinstance(tools, Supervisor):
+            found = tools.current(name)
         return found if isinstance(found, ServiceActor) else None
 
     def pressure(self) -> Pressure:

@@ -50,7 +50,19 @@ from gateway.telemetry.logs import Logs
 from gateway.telemetry.merge import tell
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
-from gateway.tree import CATALOGUE, FACE, MEMORY, PROVIDERS, RESPONSES, ROOT, ROUTER, SIBLINGS, UPSTREAM, ActorTree
+from gateway.tree import (
+    CATALOGUE,
+    FACE,
+    MEMORY,
+    PROVIDERS,
+    RESPONSES,
+    ROOT,
+    ROUTER,
+    SIBLINGS,
+    TOOLS,
+    UPSTREAM,
+    ActorTree,
+)
 from gateway.upstream_clients import UpstreamClients
 from gateway.world import Listener, World
 
@@ -245,6 +257,8 @@ class Gateway:
             await root.restart(MEMORY)
         if before.cms != after.cms:
             await root.restart(CMS)
+        if (before.code_orchestrator, before.http_tools) != (after.code_orchestrator, after.http_tools):
+            await root.restart(TOOLS)
         asked, ask = list_sources(before), list_sources(after)
         if (asked, before.catalogue) == (ask, after.catalogue):
             return
@@ -312,6 +326,7 @@ class Gateway:
             *self.accounting.children(),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(CMS, lambda: self.settled.platform.context_actor(self.observer), kind="service"),
+            ChildSpec(TOOLS, lambda: self.settled.platform.tools_supervisor(self.observer), kind="supervisor"),
             ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
             ChildSpec(ROUTER, self._router, kind="router"),
             *([self._catalogue_spec()] if list_sources(self.config) else []),

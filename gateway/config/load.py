@@ -24,7 +24,7 @@ from gateway.config.client_keys import Auth
 from gateway.config.clients import auth_required, read_client_keys, read_secrets
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.overlay import overlay_of
-from gateway.config.platform import Cms
+from gateway.config.platform import Cms, CodeOrchestrator
 from gateway.config.reader import ENVIRONMENT, Reader
 from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN, secrets_within
@@ -47,12 +47,13 @@ from gateway.config.settings import (
 from gateway.config.stores import read_store
 from gateway.config.tables import read_models, read_providers, read_routes
 from gateway.config.toml_lines import lines_of
+from gateway.config.tools import read_tools
 from gateway.config.traces import read_traces
 
 DEFAULT_FILE = "gateway.toml"
 CONFIG_VARIABLE = "LLM_GATEWAY_CONFIG"
 
-_NAMED_TABLES = ("providers", "routes", "models")
+_NAMED_TABLES = ("providers", "routes", "models", "tools")
 
 
 class Sections(Section, frozen=True, kw_only=True):
@@ -68,6 +69,7 @@ class Sections(Section, frozen=True, kw_only=True):
     store: Store = Store()
     catalogue: Catalogue = Catalogue()
     cms: Cms = Cms()
+    code_orchestrator: CodeOrchestrator = CodeOrchestrator()
     upstream: Upstream = Upstream()
     log: Log = Log()
     metrics: Metrics = Metrics()
@@ -158,11 +160,12 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     check_retry(reader, sections.retry)
     check_providers(reader, providers)
     check_transports(reader, sections.upstream, providers)
-    check_services(reader, {"cms": sections.cms})
+    check_services(reader, {"cms": sections.cms, "code_orchestrator": sections.code_orchestrator})
     check_routes(reader, routes, names)
     ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
     keys = read_client_keys(reader, sections.auth, environ)
     store = read_store(reader, sections.store, environ)
+    tools, http_tools = read_tools(reader, document.get("tools", {}))
     return Config(
         **{name: getattr(sections, name) for name in Sections.__struct_fields__ if name not in ("server", "traces")},
         server=_with_engine(sections.server),
@@ -170,6 +173,8 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
         providers=MappingProxyType(providers),
         routes=routes,
         models=MappingProxyType(models),
+        tools=tools,
+        http_tools=MappingProxyType(http_tools),
         auth_required=auth_required(reader, sections.server, sections.auth, keys, store),
         client_keys=keys,
         secrets=read_secrets(reader, providers, sections.metrics, sections.upstream, sections.traces, environ),

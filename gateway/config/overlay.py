@@ -17,6 +17,7 @@ VARIABLES: dict[str, Path] = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": ("traces", "endpoint"),
     "OTEL_SERVICE_NAME": ("traces", "service_name"),
     "CMS_URL": ("cms", "url"),
+    "CODE_ORCHESTRATOR_URL": ("code_orchestrator", "url"),
     **{variable: ("providers", provider, "base_url") for variable, provider in BASE_URL_VARIABLES.items()},
 }
 

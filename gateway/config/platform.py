@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from gateway.config.section import Count, Seconds, Section, Text, Tokens
+
+OWN_TOOLS: Final = ("compute_similarity", "extract_keywords", "generate_embeddings")
+"""Names of tools that are always there."""
 
 Tier = Annotated[int, msgspec.Meta(ge=0, le=4)]
 Pause = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
@@ -64,3 +67,35 @@ class Cms(Service, frozen=True, kw_only=True):
     def reaches(self, provider: str) -> bool:
         """Whether this provider is told how full the window is."""
         return self.enabled != "off" and ("*" in self.propagate or provider in self.propagate)
+
+
+class CodeOrchestrator(Service, frozen=True, kw_only=True):
+    """The Code Orchestrator Service, which has the gateway's own tools."""
+
+    texts_at_once: Count = 64
+    """That it is asked to embed in one question."""
+
+    @property
+    def address(self) -> str:
+        return self.url or "http://localhost:8083"
+
+
+class Tools(Section, frozen=True, kw_only=True):
+    """How tools are run for models that call them."""
+
+    max_turns: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
+    """How often a model is asked at most; the last time it may call nothing."""
+    max_result_bytes: Count = 65_536
+
+
+class HttpTool(Section, frozen=True, kw_only=True):
+    """A tool of the operator's own, at a fixed address."""
+
+    url: Text
+    method: Literal["POST", "GET"] = "POST"
+    """POST sends the arguments as JSON, GET as a query."""
+    description: str = ""
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "object"})
+    """Of its arguments: a JSON Schema."""
+    timeout_s: Seconds = 10.0
+    max_concurrent: Count = 8

@@ -15,7 +15,7 @@ from actors.letters import DEFAULT_TIMEOUTS
 from actors.policy.gradient import GradientSettings
 from actors.router import RouterSettings
 from gateway.config.client_keys import Auth, ClientKey
-from gateway.config.platform import Cms
+from gateway.config.platform import Cms, CodeOrchestrator, HttpTool, Tools
 from gateway.config.secrets import Secrets
 from gateway.config.section import Count, OptionalVariable, Rates, Seconds, Section, Text, Tokens, Variable
 from gateway.config.store_address import StoreAddress
@@ -305,6 +305,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     catalogue: Catalogue
     cms: Cms
+    code_orchestrator: CodeOrchestrator
     upstream: Upstream
     log: Log
     metrics: Metrics
@@ -312,6 +313,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     providers: Mapping[str, Provider]
     routes: tuple[Route, ...]
     models: Mapping[str, Model]
+    tools: Tools
+    http_tools: Mapping[str, HttpTool]
+    """By name; the gateway's own are not among them."""
     auth_required: bool
     """Whether clients must show a key, as `auth.mode` and the host come out."""
     client_keys: tuple[ClientKey, ...]

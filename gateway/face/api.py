@@ -15,7 +15,7 @@ from gateway.face.errors import RenderError, error_answer
 from gateway.face.kept_answer import keep
 from gateway.face.rate_limit_headers import binding, told_by_us
 from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
-from gateway.telemetry.trace_context import Traces
+from gateway.telemetry.trace_context import Trace, Traces
 
 Serve = Callable[[Request, RequestRecord], Awaitable[Answer]]
 """An endpoint's own work. Raises Failure; whatever else it raises is a crash of this one request."""
@@ -36,6 +36,10 @@ class Reporting:
     on_crash: OnCrash
     traces: Traces | None = None
     """None where nobody traces."""
+
+    def trace_within(self, trace: Trace | None) -> Trace | None:
+        """A place in a request's trace for something that it does; None where nobody traces."""
+        return None if trace is None or self.traces is None else self.traces.within(trace)
 
 
 class ApiEndpoint:

@@ -27,6 +27,7 @@ from gateway.face.response_calls import ResponseCalls
 from gateway.face.responses import RESPONSES_PATH, Responses
 from gateway.face.services import Services
 from gateway.face.token_counts import CountInputTokens, CountTokens
+from gateway.face.tools import TOOLS_PATH, ToolCalls
 
 
 class Route(NamedTuple):
@@ -45,6 +46,7 @@ def all_routes(services: Services) -> list[Route]:
         *model_routes(services),
         *response_routes(services),
         *context_routes(services),
+        *tool_routes(services),
         *catalogue_routes(services),
         *operator_routes(services),
         *admin_routes(services),
@@ -90,6 +92,19 @@ def context_routes(services: Services) -> list[Route]:
     return [
         Route("POST", f"/v1/context/{operation}", calls.endpoint(operation, models.reporting))
         for operation in OPERATIONS
+    ]
+
+
+def tool_routes(services: Services) -> list[Route]:
+    """The tools that the gateway has."""
+    if services.tools is None:
+        return []
+    models = services.models
+    reporting = models.reporting
+    calls = ToolCalls(services.tools, Intake(models.client_keys, models.ingress), reporting)
+    return [
+        Route("GET", TOOLS_PATH, ApiEndpoint("tools", calls.list_tools, reporting)),
+        Route("POST", f"{TOOLS_PATH}/execute", ApiEndpoint("tools/execute", calls.execute, reporting)),
     ]
 
 

@@ -15,6 +15,7 @@ from gateway.face.metrics_route import Scrape
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import Catalogue, ListedProvider
 from gateway.face.response_life import ResponseLife
+from gateway.face.tool_services import ToolServices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Services:
     body_progress_s: float
     context: ContextClient | None = None
     """None: it is switched off."""
+    tools: ToolServices | None = None
     cors_origins: Sequence[str] = ()
     """Whose pages may be clients; "*": everybody's."""
     hot_routes: bool = True

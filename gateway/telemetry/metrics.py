@@ -83,6 +83,7 @@ SERVICE_SECONDS = (
     ("service", "operation", "outcome"),
 )
 PRESSURE = ("gateway_memory_pressure", "0 none, 1 does with less, 2 refuses new work.", ())
+TOOL_SECONDS = ("gateway_tool_seconds", "What running a tool took, for a client or for a model.", ("tool", "outcome"))
 STORE_MODE = ("gateway_store_mode", "0 none (memory), 1 connected, 2 degraded.", ())
 SPANS = (
     "gateway_spans_total",
@@ -195,6 +196,7 @@ class Metrics(Collector):
         self._disconnects = Histograms(*DISCONNECTS, DISCONNECT_BOUNDS_S)
         self._store_seconds = Histograms(*STORE_SECONDS, STORE_BOUNDS_S)
         self._service_seconds = Histograms(*SERVICE_SECONDS, SERVICE_BOUNDS_S)
+        self._tool_seconds = Histograms(*TOOL_SECONDS, SERVICE_BOUNDS_S)
         self._store_mode = Gauges(*STORE_MODE)
         self._pressure = Gauges(*PRESSURE)
         self._pressure.child()
@@ -250,6 +252,9 @@ class Metrics(Collector):
     def observe_service(self, service: str, operation: str, outcome: str, seconds: float) -> None:
         self._service_seconds.child(service, operation, outcome).observe(seconds)
 
+    def observe_tool(self, tool: str, outcome: str, seconds: float) -> None:
+        self._tool_seconds.child(tool, outcome).observe(seconds)
+
     def set_store_mode(self, mode: int) -> None:
         """0 none, 1 connected, 2 degraded."""
         self._store_mode.child().value = mode
@@ -298,6 +303,7 @@ class Metrics(Collector):
             self._disconnects,
             self._store_seconds,
             self._service_seconds,
+            self._tool_seconds,
         ):
             yield from histograms.parts()
 

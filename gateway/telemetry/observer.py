@@ -32,11 +32,13 @@ from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
 from gateway.dialects.envelope import ModelRequest, Usage, cost_of
 from gateway.money import NANO
+from gateway.neighbour import ToolRan
 from gateway.providers.model_lists import ListMoved
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import Logs, render_crash
 from gateway.telemetry.metrics import NOBODY, Metrics, RequestLabels
 from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, times_of
+from gateway.telemetry.service_facts import ServiceFacts
 from gateway.telemetry.span_queue import ExportMoved, SpansDropped, SpansExported
 
 HOST = "*"
@@ -56,6 +58,7 @@ class Tracer(Protocol):
 
     def request_ended(self, record: RequestRecord, attempts: Sequence[Attempt], times: Times) -> None: ...
     def attempt_ended(self, attempt: Attempt) -> None: ...
+    def tool_ran(self, ran: ToolRan) -> None: ...
 
 
 class Observer:
@@ -64,6 +67,7 @@ class Observer:
     def __init__(self, logs: Logs, metrics: Metrics, bill: Callable[[Attempt], None] | None = None) -> None:
         """`bill` is told of every attempt that has ended, before anybody else reads what it cost."""
         self._metrics = metrics
+        self.services = ServiceFacts(metrics)
         self.tracer: Tracer | None = None
         """None where nobody traces."""
         self.watch: Callable[[object], None] | None = None
@@ -84,7 +88,7 @@ class Observer:
         self._catalogue = logs.get("gateway.calls.catalogue_keeper")
         self._store = logs.get("gateway.store")
         self._exporter = logs.get("gateway.span_exporter")
-        self._service = logs.get("actors.service")
+        self.services.speak_through(logs)
         self._own = logs.get(__name__)
 
     @property
@@ -115,9 +119,11 @@ class Observer:
         """The face's own code raised what nobody expected while it served this request."""
         self._face.error("request crashed", correlation_id=request_id[:MAX_TEXT], crash=render_crash(bug))
 
-    def odd_context_mode(self, value: str) -> None:
-        """A client sent an X-CMS-Mode that is none; said once for each."""
-        self._face.warning("unknown X-CMS-Mode", mode=value, taken_for="auto")
+    def tool_ran(self, ran: ToolRan) -> None:
+        """A tool was run: its line, its figure and its span."""
+        self.services.tool_ran(ran)
+        if self.tracer is not None:
+            self.tracer.tool_ran(ran)
 
     def store_moved(self, before: str, after: str, because: str) -> None:
         """The shared store came, went, or is not used at all: one line, and the gauge."""
@@ -150,13 +156,10 @@ class Observer:
                 self._provider.debug(
                     "late answer", correlation_id=_correlation_id(attempt.call), attempt=attempt.number
                 )
-            case ErrandEnded(service, operation, seconds, failure, _):
-                outcome = "ok" if failure is None else kind_of(failure)
-                self._metrics.observe_service(service, operation, outcome, seconds)
-                if failure is not None and failure.blames_provider:
-                    self._metrics.count_breaker_failure(service, HOST)
-            case ErrandCrashed(service, operation, error):
-                self._service.error("errand crashed", service=service, operation=operation, crash=render_crash(error))
+            case ErrandEnded():
+                self.services.errand_ended(event)
+            case ErrandCrashed():
+                self.services.errand_crashed(event)
             case Refused(actor, call, failure):
                 # Its numbers come with the attempt's end or the request's; a line each would be a flood in an overload.
                 self._provider.debug(

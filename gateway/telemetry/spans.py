@@ -24,6 +24,7 @@ from actors.errors import Failure
 from gateway.dialects.envelope import CallNotes, ModelRequest
 from gateway.errors import UpstreamError
 from gateway.money import NANO
+from gateway.neighbour import ToolRan
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, upstream_since
 from gateway.telemetry.trace_context import Trace
@@ -121,6 +122,24 @@ class SpanMaker:
     def spans_of(self, finished: Finished, epoch: float) -> list[ReadableSpan]:
         """The whole tree; `epoch` is what the wall clock said when the actors' clock was 0."""
         return list(_Tree(self, finished, epoch).spans())
+
+    def tool_span(self, ran: ToolRan, trace: Trace, epoch: float) -> ReadableSpan:
+        """A tool that was run, below the request that wanted it; `epoch` as in `spans_of`."""
+        attributes: Attributes = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": ran.tool,
+            "gateway.turn": ran.turn,
+        }
+        return self.span(
+            name=f"execute_tool {ran.tool}",
+            context=SpanContext(trace.trace_id, trace.span_id, False, _SAMPLED),
+            parent=SpanContext(trace.trace_id, trace.parent_id, False, _SAMPLED),
+            kind=SpanKind.INTERNAL,
+            attributes=attributes | _error_of(ran.failure),
+            status=_UNSET if ran.failure is None else _ERROR,
+            start_time=int((epoch + ran.began_at) * 1e9),
+            end_time=int((epoch + ran.ended_at) * 1e9),
+        )
 
     # What trees are made with.
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 
 from actors.attempt import Attempt
 from actors.events import Observe
+from gateway.neighbour import ToolRan
 from gateway.telemetry.record import RequestRecord, Times
 from gateway.telemetry.span_queue import SpanQueue, SpansDropped
 from gateway.telemetry.spans import Finished, SpanMaker
+from gateway.telemetry.trace_context import Trace
 
 
 class _Waiting:
@@ -57,6 +59,15 @@ class Tracer:
         waiting = _Waiting(finished, len(unended))
         for attempt in unended:
             self._waiting[attempt] = waiting
+
+    def tool_ran(self, ran: ToolRan) -> None:
+        """A tool was run within a request, which may still go on: its span goes before the others."""
+        trace = ran.trace
+        if not isinstance(trace, Trace) or not trace.sampled:
+            return
+        span = self._maker.tool_span(ran, trace, self._wall_clock() - self._clock())
+        if not self._queue.put([span], 0):
+            self._observe(SpansDropped(1, "queue_full"))
 
     def attempt_ended(self, attempt: Attempt) -> None:
         """An attempt is over; its request may be so already."""

@@ -21,6 +21,8 @@ TREE = [
     ("spend", "books", "root"),
     ("upstream", "client", "root"),
     ("cms", "service", "root"),
+    ("tools", "supervisor", "root"),
+    ("code_orchestrator", "service", "tools"),
     ("providers", "supervisor", "root"),
     ("openai", "provider", "providers"),
     ("anthropic", "provider", "providers"),

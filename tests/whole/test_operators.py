@@ -41,6 +41,7 @@ async def test_the_actors_are_a_tree_with_one_root(autojump_clock: MockClock) ->
             "spend",
             "upstream",
             "cms",
+            "tools",
             "providers",
             "router",
             "responses",

@@ -1,0 +1,55 @@
+"""[tools]: how tools are run, and the operator's own, one table each."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gateway.config.addresses import BadAddress, normal_base_url
+from gateway.config.mistakes import Path
+from gateway.config.platform import OWN_TOOLS, HttpTool, Tools
+from gateway.config.reader import Reader
+from gateway.config.secrets import HIDDEN
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What every provider takes as a function's name."""
+
+
+def read_tools(reader: Reader, table: object) -> tuple[Tools, dict[str, HttpTool]]:
+    """The settings, and the tools that could be read."""
+    given = reader.tables(table, ("tools",))
+    tables = {name: value for name, value in given.items() if isinstance(value, dict)}
+    settings = {name: value for name, value in given.items() if name not in tables}
+    tools: dict[str, HttpTool] = {}
+    for name, value in tables.items():
+        path: Path = ("tools", name)
+        if not _NAME.fullmatch(name):
+            reader.note(path, "a name of at most 64 letters, digits, - and _", name)
+        elif name in OWN_TOOLS:
+            reader.note(path, "another name than a tool has that is always there", name)
+        elif (tool := reader.struct(HttpTool, value, path)) is not None:
+            _check(reader, tool, path)
+            tools[name] = tool
+    return reader.struct(Tools, settings, ("tools",)) or Tools(), tools
+
+
+def _check(reader: Reader, tool: HttpTool, path: Path) -> None:
+    try:
+        normal_base_url(tool.url, "")
+    except BadAddress as bad:
+        reader.note((*path, "url"), str(bad), tool.url, shown=HIDDEN if "@" in tool.url else None)
+    mistake = _schema_mistake(tool.schema)
+    if mistake is not None:
+        reader.note_once((*path, "schema"), f"a JSON Schema of an object ({mistake})", "another table")
+
+
+def _schema_mistake(schema: dict[str, Any]) -> str | None:
+    if schema.get("type") != "object":
+        return 'its type is not "object"'
+    from jsonschema import Draft202012Validator, SchemaError  # 60 ms, and only for those who have tools of their own
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as problem:
+        return str(problem.message)
+    return None

@@ -1,0 +1,180 @@
+"""Tools: listed for a chat request, run for clients, checked, split, and the operator's own at fixed addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.face.http_client import Reply
+from tests.whole.gateways import MEGABYTE, Running
+from tests.whole.neighbours import ORCHESTRATOR, beside
+from tests.whole.upstream import Asked, answers, fails, resets, stalls
+
+AT_ORCHESTRATOR = {"CODE_ORCHESTRATOR_URL": f"http://{ORCHESTRATOR}"}
+QUIET = "[code_orchestrator]\ncheck_s = 0\n"
+SIMILAR = {"name": "compute_similarity", "arguments": {"text1": "a", "text2": "b"}}
+OWN = f"""
+[tools.weather]
+url = "http://{ORCHESTRATOR}/weather/now"
+description = "Says what the weather is like."
+timeout_s = 2
+schema = {{type = "object", required = ["city"], properties = {{city = {{type = "string"}}}}}}
+[tools.time]
+url = "http://{ORCHESTRATOR}/time"
+method = "GET"
+"""
+
+
+async def execute(it: Running, name: str, arguments: Any, **options: Any) -> Reply:
+    document = {"name": name, "arguments": arguments}
+    return await it.request("POST", "/v1/tools/execute", json_body=document, **options)
+
+
+async def test_each_tool_is_run_by_the_service_and_logged_and_counted(autojump_clock: MockClock) -> None:
+    async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
+        service.says("/v1/similarity", {"score": 0.5, "model": "m", "processing_time_ms": 2}, after_s=1)
+        service.says("/v1/keywords", {"keywords": ["tea"], "processing_time_ms": 2})
+        similar = await execute(it, "compute_similarity", SIMILAR["arguments"], headers={"x-request-id": "mine"})
+        assert (similar.status, trio.current_time()) == (200, 1)
+        assert similar.json == {
+            "name": "compute_similarity",
+            "result": {"score": 0.5, "model": "m", "processing_time_ms": 2.0},
+        }
+        found = await execute(it, "extract_keywords", {"corpus": "tea, and more tea"})
+        assert found.json["result"]["keywords"] == ["tea"]
+        assert [asked.json for asked in service.asked] == [
+            SIMILAR["arguments"],
+            {"corpus": "tea, and more tea", "top_k": 10},
+        ]
+        (line, _) = it.logged("tool ran")
+        assert {name: line[name] for name in ("correlation_id", "tool", "turn", "outcome", "seconds")} == {
+            "correlation_id": "mine",
+            "tool": "compute_similarity",
+            "turn": 0,
+            "outcome": "ok",
+            "seconds": 1,
+        }
+        assert (await it.figures())("gateway_tool_seconds_count", tool="extract_keywords", outcome="ok") == 1
+
+
+async def test_texts_are_embedded_part_by_part_and_in_smaller_ones_under_pressure(autojump_clock: MockClock) -> None:
+    async def embeds(asked: Asked) -> None:
+        texts = asked.json["texts"]
+        document = {"embeddings": [[float(text)] for text in texts], "model": "e", "processing_time_ms": 1}
+        service.says("any", document)
+        await service.by_path["any"](asked)
+
+    texts = [str(number) for number in range(40)]
+    settings = QUIET + "texts_at_once = 16\n"
+    async with beside(ORCHESTRATOR, settings, environ=AT_ORCHESTRATOR) as (it, service):
+        service.by_path["/v1/embeddings"] = embeds
+        whole = (await execute(it, "generate_embeddings", {"texts": texts})).json["result"]
+        assert whole == {"embeddings": [[float(text)] for text in texts], "model": "e", "processing_time_ms": 3.0}
+        assert [len(asked.json["texts"]) for asked in service.asked] == [16, 16, 8]
+
+        service.asked.clear()
+        it.memory.bytes = 900 * MEGABYTE
+        await trio.sleep(1)
+        assert (await execute(it, "generate_embeddings", {"texts": texts})).json["result"] == {
+            **whole,
+            "processing_time_ms": 20.0,
+        }
+        assert {len(asked.json["texts"]) for asked in service.asked} == {2}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "status", "param"),
+    [
+        ("compute_similarity", {"text1": "a"}, 400, "arguments.text2"),
+        ("compute_similarity", {"text1": "a", "text2": 3}, 400, "arguments.text2"),
+        ("compute_similarity", {"text1": "a", "text2": "b", "more": 1}, 400, "arguments"),
+        ("extract_keywords", {"corpus": "a", "top_k": 0}, 400, "arguments.top_k"),
+        ("generate_embeddings", {"texts": ["a", 2]}, 400, "arguments.texts[1]"),
+        ("generate_embeddings", {"texts": ["a"] * 2049}, 400, "arguments.texts"),
+        ("generate_embeddings", [], 400, "arguments"),
+        ("weather", {}, 400, "arguments.city"),
+        ("time", {"zone": ["a"]}, 400, "arguments.zone"),
+        ("nothing", {}, 404, "name"),
+    ],
+)
+async def test_a_mistake_names_the_field_and_nobody_is_asked(
+    autojump_clock: MockClock, name: str, arguments: Any, status: int, param: str
+) -> None:
+    async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, service):
+        refused = await execute(it, name, arguments)
+        assert (refused.status, refused.json["error"]["param"]) == (status, param)
+        assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "code"),
+    [
+        (stalls, 504, "upstream_timeout"),
+        (fails(500), 502, "service_error"),
+        (fails(422), 422, "service_refused"),
+        (resets(after_s=0.5), 502, "service_error"),
+        (answers("no score"), 502, "service_error"),
+    ],
+    ids=["silent", "500", "422", "reset", "garbage"],
+)
+async def test_what_goes_wrong_is_told_clearly(autojump_clock: MockClock, script: Any, status: int, code: str) -> None:
+    async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
+        service.by_path["/v1/similarity"] = script
+        refused = await execute(it, **SIMILAR)
+        assert (refused.status, refused.json["error"]["code"]) == (status, code)
+        assert ORCHESTRATOR not in refused.body.decode()
+
+
+async def test_a_dead_service_is_asked_five_times_and_then_left_alone(autojump_clock: MockClock) -> None:
+    async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
+        service.by_path["/v1/similarity"] = fails(500)
+        statuses = [(await execute(it, **SIMILAR)).status for _ in range(7)]
+        assert statuses == [502] * 5 + [503] * 2
+        assert len(service.asked) == 5
+        actor = (await it.actors())["code_orchestrator"]
+        assert (actor["parent"], actor["kind"], actor["detail"]["breaker"]["state"]) == ("tools", "service", "open")
+
+
+async def test_tools_of_the_operators_own_have_fixed_addresses_and_breakers(autojump_clock: MockClock) -> None:
+    async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, service):
+        service.says("/weather/now", {"sky": "clear"})
+        service.by_path["/time?zone=Europe%2FParis&exact=true"] = answers_text("noon")
+        assert (await execute(it, "weather", {"city": "../admin"})).json["result"] == {"sky": "clear"}
+        assert (service.asked[0].target, service.asked[0].json) == (b"/weather/now", {"city": "../admin"})
+        noon = await execute(it, "time", {"zone": "Europe/Paris", "exact": True})
+        assert noon.json["result"] == "noon"
+
+        service.by_path["/weather/now"] = stalls
+        begun = trio.current_time()
+        assert (await execute(it, "weather", {"city": "Paris"})).status == 504
+        assert trio.current_time() - begun == 2
+        actors = await it.actors()
+        assert actors["tool.weather"]["detail"]["breaker"]["failures"] == 1
+        assert actors["tool.time"]["detail"]["breaker"]["failures"] == 0
+
+
+async def test_the_list_is_in_the_form_of_a_chat_request(autojump_clock: MockClock) -> None:
+    async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, _):
+        listed = (await it.request("GET", "/v1/tools")).json
+        assert listed["object"] == "list"
+        assert [tool["function"]["name"] for tool in listed["data"]] == [
+            "compute_similarity",
+            "extract_keywords",
+            "generate_embeddings",
+            "weather",
+            "time",
+        ]
+        assert {tool["type"] for tool in listed["data"]} == {"function"}
+        asked = {"model": "sandbox/lorem", "messages": [{"role": "user", "content": "Go."}], "tools": listed["data"]}
+        assert (await it.ask(asked)).status == 200
+
+
+def answers_text(text: str) -> Any:
+    async def script(asked: Asked) -> None:
+        await asked.send_head(200, b"content-type: text/plain", b"content-length: %d" % len(text))
+        await asked.send(text.encode())
+
+    return script
