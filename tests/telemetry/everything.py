@@ -27,5 +27,6 @@ def everything() -> Metrics:
     metrics.set_store_mode(1)
     metrics.count_spans("exported", 3)
     metrics.observe_service("context", "validate", "ok", 0.01)
+    metrics.observe_tool("extract_keywords", "ok", 0.01)
     metrics.set_pressure(1)
     return metrics

@@ -41,6 +41,7 @@ CONTRACT = {
     "gateway_store_mode": ("gauge", set()),
     "gateway_service_seconds": ("histogram", {"service", "operation", "outcome"}),
     "gateway_memory_pressure": ("gauge", set()),
+    "gateway_tool_seconds": ("histogram", {"tool", "outcome"}),
     "gateway_spans": ("counter", {"outcome"}),
     "llm_cost_usd": ("counter", {"provider", "model"}),
     "llm_unpriced_calls": ("counter", {"provider", "model"}),
