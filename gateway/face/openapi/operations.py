@@ -32,7 +32,14 @@ _REQUEST_ID: Final = Parameter(
     "The correlation id; made up where it is left out.",
     "header",
 )
+_CONTEXT_MODE: Final = Parameter(
+    "X-CMS-Mode",
+    {"type": "string", "enum": ["none", "validate", "optimize", "plan", "auto"]},
+    "Whether the Context Management Service is to count the prompt exactly; any other word is auto.",
+    "header",
+)
 _CALL_HEADERS: Final = (_TIMEOUT, _PRIORITY, _REQUEST_ID)
+_CONVERSATION_HEADERS: Final = (*_CALL_HEADERS, _CONTEXT_MODE)
 
 _NAMED_LIST: Final[dict[str, Any]] = {
     "type": "object",
@@ -63,7 +70,7 @@ MODEL_CALLS: Final = {
         summary="An answer to a conversation",
         tag="Models",
         request=shapes.ChatCompletionRequest,
-        parameters=_CALL_HEADERS,
+        parameters=_CONVERSATION_HEADERS,
         answers=_STREAMED,
         failures=_MODEL_CALL,
     ),
@@ -71,7 +78,7 @@ MODEL_CALLS: Final = {
         summary="A response, kept unless `store` is false",
         tag="Models",
         request=shapes.ResponseRequest,
-        parameters=_CALL_HEADERS,
+        parameters=_CONVERSATION_HEADERS,
         answers=_STREAMED,
         failures=_MODEL_CALL,
     ),
@@ -79,7 +86,7 @@ MODEL_CALLS: Final = {
         summary="An answer in the form of Anthropic's Messages API",
         tag="Models",
         request=shapes.MessageRequest,
-        parameters=_CALL_HEADERS,
+        parameters=_CONVERSATION_HEADERS,
         answers=_STREAMED,
         failures=_MODEL_CALL,
         anthropic_errors=True,
@@ -157,6 +164,22 @@ CONTEXT: Final = {
     "POST /v1/context/chunk": _context("A text in pieces that fit"),
 }
 
+TOOLS: Final = {
+    "GET /v1/tools": Operation(
+        summary="The tools that the gateway has; `data` is what a chat request takes as `tools`",
+        tag="Tools",
+        answer=_NAMED_LIST,
+    ),
+    "POST /v1/tools/execute": Operation(
+        summary="Run a tool",
+        tag="Tools",
+        request=shapes.ToolExecution,
+        parameters=(_TIMEOUT, _REQUEST_ID),
+        answer={"type": "object", "required": ["name", "result"], "properties": {"name": _TEXT}},
+        failures=_SERVICE,
+    ),
+}
+
 CATALOGUE: Final = {
     "GET /v1/models": Operation(
         summary="The models that can be asked",
@@ -188,4 +211,4 @@ OPERATORS: Final = {
     ),
 }
 
-OPERATIONS: Final = {**MODEL_CALLS, **RESPONSES, **CONTEXT, **CATALOGUE, **OPERATORS}
+OPERATIONS: Final = {**MODEL_CALLS, **RESPONSES, **CONTEXT, **TOOLS, **CATALOGUE, **OPERATORS}

@@ -60,6 +60,13 @@ class EmbeddingRequest(msgspec.Struct):
     user: str | None = None
 
 
+class ToolExecution(msgspec.Struct):
+    """What a tool is run with; each tool's own schema says what `arguments` are."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+
 class ContextQuestion(msgspec.Struct):
     """What the Context Management Service is asked; its further members travel on to it."""
 
