@@ -41,19 +41,19 @@ class Crew(Generic[J]):
         if self._parked:
             self._parked.pop().hand_over(job)
         else:
-            self._context.run(nursery.start_soon, self._work, job)
+            self._context.run(nursery.start_soon, self._work, _Place(self._parked, job))
 
-    async def _work(self, job: J) -> None:
-        place = _Place(self._parked)
+    async def _work(self, place: _Place[J]) -> None:
+        """Jobs pass through without a name here: what a parked task can name, a call's whole body, it keeps alive."""
         while True:
             with trio.CancelScope() as scope:
-                while await self._serve(job, scope):
+                while await self._serve(place.take(), scope):
                     if len(self._parked) >= self._max_parked:
                         return
-                    job = await place.wait()
+                    await place.wait()
             if len(self._parked) >= self._max_parked:
                 return
-            job = await place.wait()
+            await place.wait()
 
 
 class _Place(Generic[J]):
@@ -61,9 +61,9 @@ class _Place(Generic[J]):
 
     __slots__ = ("_jobs", "_parked", "_task")
 
-    def __init__(self, parked: list[_Place[J]]) -> None:
+    def __init__(self, parked: list[_Place[J]], job: J) -> None:
         self._parked = parked
-        self._jobs: list[J] = []
+        self._jobs = [job]
         self._task: trio.lowlevel.Task | None = None
 
     def hand_over(self, job: J) -> None:
@@ -72,11 +72,14 @@ class _Place(Generic[J]):
         assert self._task is not None, "a parked task waits"
         wake(self._task)
 
-    async def wait(self) -> J:
-        """The next job. A task that has been given one gets it, even where the nursery is cancelled in that step."""
+    async def wait(self) -> None:
+        """Returns when there is a job to take: also where the nursery is cancelled in that very step."""
         self._task = trio.lowlevel.current_task()
         self._parked.append(self)
         await trio.lowlevel.wait_task_rescheduled(self._give_up)
+
+    def take(self) -> J:
+        """The job that has been handed over."""
         return self._jobs.pop()
 
     def _give_up(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:

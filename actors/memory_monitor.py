@@ -1,7 +1,7 @@
 """The memory monitor: samples what the process holds and says how much pressure there is.
 
 From 80 % of the threshold the gateway is to degrade, from 95 % to refuse new work; a level is left again only 5 %
-below where it was entered, so that it does not flap.
+below where it was entered, so that it does not flap. When a flood of calls has ended, what it leaves is given back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import trio
 
 from actors.events import Observe
 from actors.letters import Clock
+from actors.policy.relief import Relief
 
 SAMPLE_EVERY_S = 0.25
 LEAVE_BELOW = 0.05
@@ -46,8 +47,9 @@ class PressureMoved(NamedTuple):
 class MemoryMonitor:
     """An actor without a mailbox: it reads `sample` (bytes) every 250 ms, and anybody reads its `pressure`.
 
-    `sample` may raise OSError where it cannot tell at the moment. Under pressure `relieve` gives back what is not used
-    any more, now and then: refused requests allocate next to nothing, so that nothing else would.
+    `sample` may raise OSError where it cannot tell at the moment; `in_use` is what calls hold of it, in bytes.
+    `relieve` gives back what is not used any more: after a flood (see `Relief`), and now and then under pressure, for
+    refused requests allocate next to nothing, so that nothing else would.
     """
 
     name = "memory"
@@ -57,13 +59,16 @@ class MemoryMonitor:
         sample: Callable[[], int],
         threshold_bytes: int,
         *,
+        in_use: Callable[[], int],
         relieve: Callable[[], None],
         clock: Clock,
         observe: Observe,
     ) -> None:
         self._sample = sample
+        self._in_use = in_use
         self._relieve = relieve
         self._relieved_at = -math.inf
+        self._relief = Relief()
         self._threshold_bytes = threshold_bytes
         self._clock = clock
         self._observe = observe
@@ -82,15 +87,20 @@ class MemoryMonitor:
             while True:
                 await trio.sleep(SAMPLE_EVERY_S)
                 self.look()
-                self._relieve_if_pressed()
+                self._relieve_if_worth_it()
         finally:
             self.buried = True
 
-    def _relieve_if_pressed(self) -> None:
+    def _relieve_if_worth_it(self) -> None:
         now = self._clock()
-        if self.pressure is not Pressure.NONE and now - self._relieved_at >= _RELIEVE_EVERY_S[self.pressure]:
+        due = self._relief.is_due(self.used_bytes, self._in_use(), now)
+        if due or self._is_pressed(now):
             self._relieved_at = now
             self._relieve()
+            self._relief.attempted(now)
+
+    def _is_pressed(self, now: float) -> bool:
+        return self.pressure is not Pressure.NONE and now - self._relieved_at >= _RELIEVE_EVERY_S[self.pressure]
 
     def look(self) -> Pressure:
         """Takes one sample now; where that fails (clients hold every file descriptor), the last one still stands."""

@@ -111,6 +111,12 @@ class ActorTree:
         monitor = self._memory()
         return None if monitor is None else monitor.used_bytes
 
+    def held_bytes(self) -> int:
+        """What the calls of all providers hold, also of those that are leaving."""
+        providers = self.providers
+        views = [] if providers is None else providers.children()
+        return sum(view.child.admission.memory.used for view in views if isinstance(view.child, ProviderActor))
+
     # The router, for those who ask.
 
     def ask(self, call: Call) -> Awaitable[Answered]:

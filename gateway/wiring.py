@@ -343,7 +343,12 @@ class Gateway:
         threshold = self.config.memory.threshold_mb * MEGABYTE
         world = self.world
         return MemoryMonitor(
-            world.memory_bytes, threshold, relieve=world.free_memory, clock=world.clock, observe=self.observer
+            world.memory_bytes,
+            threshold,
+            in_use=lambda: self.ingress.used + self.actors.held_bytes(),
+            relieve=world.free_memory,
+            clock=world.clock,
+            observe=self.observer,
         )
 
     def _providers(self) -> Supervisor:

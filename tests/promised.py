@@ -148,6 +148,7 @@ PROMISES: dict[int, Promise] = {
         "Memory is bounded, and comes back",
         (
             "whole/test_memory_pressure.py::test_new_work_is_refused_at_95_percent_and_taken_again_below",
+            "sockets/test_memory_flood.py::test_a_process_that_fills_up_does_less_then_refuses_then_recovers",
             "speed/test_garbage.py::test_a_request_that_is_over_is_freed_at_once",
         ),
     ),

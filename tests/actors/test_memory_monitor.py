@@ -10,6 +10,8 @@ from trio.testing import MockClock
 
 from actors.memory_monitor import MemoryMonitor, Pressure, judge
 
+MEGABYTE = 1024 * 1024
+
 
 @pytest.mark.parametrize(
     ("share", "before", "after"),
@@ -39,7 +41,9 @@ async def test_pressure_is_seen_within_a_quarter_of_a_second_and_stated_once(aut
     def sample() -> int:
         return 990 if 0.6 <= trio.current_time() - start < 2.1 else 100
 
-    monitor = MemoryMonitor(sample, 1000, relieve=lambda: None, clock=trio.current_time, observe=facts.append)
+    monitor = MemoryMonitor(
+        sample, 1000, in_use=lambda: 0, relieve=lambda: None, clock=trio.current_time, observe=facts.append
+    )
     with trio.move_on_after(5):
         await monitor.run()
     assert [(fact.after, fact.at - start) for fact in facts] == [(Pressure.REFUSE, 0.75), (Pressure.NONE, 2.25)]
@@ -60,6 +64,7 @@ async def test_under_pressure_what_is_not_used_is_given_back(
     monitor = MemoryMonitor(
         sample,
         1000,
+        in_use=lambda: 0,
         relieve=lambda: tried.append(trio.current_time() - start),
         clock=trio.current_time,
         observe=lambda _fact: None,
@@ -67,3 +72,35 @@ async def test_under_pressure_what_is_not_used_is_given_back(
     with trio.move_on_after(10):
         await monitor.run()
     assert tried == when
+
+
+async def test_what_a_flood_leaves_is_given_back_when_it_ends(autojump_clock: MockClock) -> None:
+    """It grows for 2 s, half of what it held is freed at 4 s, the rest at 6 s; 300 of 400 MB stay behind, far from any
+    pressure: they go with the next sample. What grows later without any flood is tried once, and is needed.
+    """
+    start = trio.current_time()
+    freed: list[tuple[float, int]] = []
+    holes, cached = 0, 0
+
+    def in_use() -> int:
+        now = trio.current_time() - start
+        return 400 * MEGABYTE if 2.1 <= now < 4.1 else 200 * MEGABYTE if 4.1 <= now < 6.1 else 0
+
+    def sample() -> int:
+        nonlocal holes, cached
+        now = trio.current_time() - start
+        holes = max(holes, 300 * MEGABYTE - in_use()) if 2.1 <= now < 6.5 and not freed else holes
+        cached = 40 * MEGABYTE if now >= 20.1 else 0
+        return 60 * MEGABYTE + in_use() + holes + cached
+
+    def relieve() -> None:
+        nonlocal holes
+        freed.append((trio.current_time() - start, holes // MEGABYTE))
+        holes = 0
+
+    monitor = MemoryMonitor(
+        sample, 8000 * MEGABYTE, in_use=in_use, relieve=relieve, clock=trio.current_time, observe=lambda _fact: None
+    )
+    with trio.move_on_after(600):
+        await monitor.run()
+    assert freed == [(6.25, 300), (20.25, 0)]

@@ -1,4 +1,4 @@
-"""A flood of large bodies and slow readers on a real process: what it holds stays within its budget."""
+"""Floods of large bodies and slow readers on a real process: what it holds stays within its budget, and comes back."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 
+from actors.memory_monitor import SAMPLE_EVERY_S
 from tests.figures import Figures
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.upstream import Asked, Upstream
@@ -23,6 +25,11 @@ SETTINGS = "[providers.openai]\ntokens_per_minute = 0"
 BODIES = 24
 BODY_BYTES = 30 * MEGABYTE
 READERS = 50
+SMALL_THRESHOLD_MB = 200
+BACK_WITHIN_S = 20.0
+"""A flood's remains go within 5 s; other processes may have the machine meanwhile."""
+BACK_MB = 40
+"""So much more than before is no remains, but what has been imported and is kept for the next calls."""
 
 
 def answers_whole(asked: Asked) -> None:
@@ -57,12 +64,18 @@ def watched(pid: int) -> Iterator[list[int]]:
         watcher.join()
 
 
-def post_large(gateway: GatewayProcess, model: str, statuses: list[int]) -> None:
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "x" * BODY_BYTES}]}).encode()
+def resident_mb(gateway: GatewayProcess) -> int:
+    return int(psutil.Process(gateway.pid).memory_info().rss) // MEGABYTE
+
+
+def post_large(gateway: GatewayProcess, model: str, statuses: list[int], size_bytes: int = BODY_BYTES) -> None:
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "x" * size_bytes}]}).encode()
     with closing(http.client.HTTPConnection(*gateway.address, timeout=60)) as connection:
         try:
             connection.request("POST", "/v1/chat/completions", body)
-            statuses.append(connection.getresponse().status)
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
         except ConnectionError:  # refused before it was read, and the connection closed
             statuses.append(503)
 
@@ -82,7 +95,7 @@ def test_a_flood_stays_within_the_budget(upstream: Upstream, tmp_path: Path, mea
     statuses: list[int] = []
     with running(tmp_path, settings=SETTINGS, environ=upstream.environ) as gateway:
         gateway.warm_up()
-        rest = psutil.Process(gateway.pid).memory_info().rss // MEGABYTE
+        rest = resident_mb(gateway)
         with watched(gateway.pid) as seen:
             readers = [begin_reading(gateway, endless) for _ in range(READERS)]
             clients = [threading.Thread(target=post_large, args=(gateway, whole, statuses)) for _ in range(BODIES)]
@@ -96,9 +109,77 @@ def test_a_flood_stays_within_the_budget(upstream: Upstream, tmp_path: Path, mea
         assert len(statuses) == BODIES
         assert set(statuses) <= {200, 503}
         assert 200 in statuses
+        gateway.wait_for(lambda: resident_mb(gateway) <= rest + BACK_MB, BACK_WITHIN_S)
         measured(
             19,
             f"{BODIES} bodies of 30 MB at once and {READERS} readers that stall",
-            f"{max(seen)} MB at most, {rest} MB at rest; {statuses.count(200)} served",
+            f"{max(seen)} MB at most, {rest} MB before, {resident_mb(gateway)} MB after; {statuses.count(200)} served",
             promised=f"{THRESHOLD_MB} MB",
         )
+
+
+def ask(gateway: GatewayProcess, model: str, priority: str) -> tuple[int, str | None]:
+    """Status and Retry-After of a small question."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]})
+    with closing(http.client.HTTPConnection(*gateway.address, timeout=60)) as connection:
+        connection.request("POST", "/v1/chat/completions", body, {"X-Gateway-Priority": priority})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.getheader("retry-after")
+
+
+def test_a_process_that_fills_up_does_less_then_refuses_then_recovers(upstream: Upstream, tmp_path: Path) -> None:
+    """8 MB at a time, held by a provider that thinks, beside readers that stall: low priority is refused from 80 % of a
+    real threshold, everybody from 95 %; once the provider answers, all is as before, what the process holds too.
+    """
+    thought = threading.Event()
+
+    def thinks(asked: Asked) -> None:
+        thought.wait(60)
+        answers_whole(asked)
+
+    slow, quick, endless = upstream.plays(thinks), upstream.plays(answers_whole), upstream.plays(streams_for_ever)
+    statuses: list[int] = []
+    clients: list[threading.Thread] = []
+    environ = {**upstream.environ, "LLM_GATEWAY_MEMORY_THRESHOLD_MB": str(SMALL_THRESHOLD_MB)}
+
+    with running(tmp_path, settings=SETTINGS, environ=environ) as gateway:
+
+        def pressure() -> str:
+            return str(gateway.actors()["memory"]["detail"]["pressure"])
+
+        def levels() -> list[str]:
+            return [line["pressure"] for line in gateway.logged("memory pressure")]
+
+        def fill_until(level: str) -> None:
+            while pressure() != level:
+                assert len(clients) < 40, f"{resident_mb(gateway)} MB and still no {level}"
+                clients.append(threading.Thread(target=post_large, args=(gateway, slow, statuses, 8 * MEGABYTE)))
+                clients[-1].start()
+                gateway.wait_for(lambda: len(upstream.asked(slow)) + len(statuses) == len(clients), 10)
+                time.sleep(1.5 * SAMPLE_EVERY_S)
+
+        gateway.warm_up()
+        assert ask(gateway, quick, "low") == (200, None)
+        rest = resident_mb(gateway)
+        readers = [begin_reading(gateway, endless) for _ in range(READERS // 5)]
+        try:
+            fill_until("degrade")
+            assert ask(gateway, quick, "low") == (503, "1")
+            assert ask(gateway, quick, "normal") == (200, None)
+            fill_until("refuse")
+            assert ask(gateway, quick, "high") == (503, "1")
+            assert resident_mb(gateway) <= SMALL_THRESHOLD_MB
+        finally:
+            thought.set()
+            for client in clients:
+                client.join()
+            for reader in readers:
+                reader.close()
+        assert set(statuses) <= {200, 503}
+        assert statuses.count(200) == len(upstream.asked(slow))
+        gateway.wait_for(lambda: pressure() == "none" and levels()[-1] == "none", BACK_WITHIN_S)
+        assert ask(gateway, quick, "low") == (200, None)
+        gateway.wait_for(lambda: resident_mb(gateway) <= rest + BACK_MB, BACK_WITHIN_S)
+        assert levels()[0] == "degrade"
+        assert "refuse" in levels()

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import pytest
 from trio.testing import MockClock
 
+from actors.attempt import Attempt
+from actors.letters import Call
 from gateway.world import Stream
 from tests.whole.gateways import CHAT, QUESTION, STREAMED, running
 from tests.whole.upstream import Script, answers, streams
@@ -26,6 +28,11 @@ def no_collections() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+def calls_alive() -> Iterator[Call | Attempt]:
+    """In this process: other tests may have left some."""
+    return (each for each in gc.get_objects() if isinstance(each, Call | Attempt))
 
 
 async def ask(stream: Stream, body: bytes, end: bytes) -> None:
@@ -51,6 +58,7 @@ async def test_a_request_that_is_over_is_freed_at_once(
     autojump_clock: MockClock, no_collections: None, question: object, script: Script, end: bytes
 ) -> None:
     """On connections that are kept on both sides; the events that the test house keeps are forgotten first."""
+    before = set(calls_alive())
     async with running() as it:
         it.openai.plays(script)
         stream = await it.network.connect(*it.address)
@@ -61,3 +69,4 @@ async def test_a_request_that_is_over_is_freed_at_once(
             await ask(stream, body, end)
         it.events.clear()
         assert gc.collect() == 0
+        assert set(calls_alive()) == before, "the last one has gone too, and its body with it"
