@@ -21,6 +21,7 @@ from gateway.admin.happenings import happening_of
 from gateway.admin.lookout import MOST_REQUESTS, Lookout, Snapshot, Traffic
 from gateway.admin.order_desk import INTAKES, OrderDesk
 from gateway.admin.orders import Given
+from gateway.admin.page_files import page_endpoints
 from gateway.admin.reload import ReloadEndpoint, ReloadSettings
 from gateway.admin.requests import InFlight, RequestsEndpoint
 from gateway.admin.settings_page import SettingsPage
@@ -88,6 +89,7 @@ class Console:
         self._all_requests = RequestsEndpoint(in_flight, None if ask is None else partial(ask, REQUESTS))
         self.own_actors: Handler = ActorsPage(actors.looks, worker=worker, version=version).show_all
         self.own_requests: Handler = RequestsEndpoint(in_flight).show
+        self._page = page_endpoints()
         self.reload_settings: ReloadSettings | None = None
         """Has all workers read their settings again; whoever serves knows where those are."""
 
@@ -95,6 +97,7 @@ class Console:
         """The whole admin API of one configuration."""
         desk, provider = self.desk, "/admin/providers/<name>"
         return [
+            *self._page,
             AdminEndpoint("GET", "/admin/actors", self._all_actors.show_all),
             AdminEndpoint("GET", "/admin/actors/<name>", self._all_actors.show_one),
             AdminEndpoint("POST", "/admin/actors/<name>/restart", desk.restart),

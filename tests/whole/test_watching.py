@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -165,3 +166,38 @@ async def test_a_slow_watcher_is_told_what_it_has_missed() -> None:
     news = feed.since(news.place)
     assert ([happening.what["n"] for happening in news.happenings][:2], news.missed) == ([11, 12], 10)
     assert feed.since(news.place).happenings == []
+
+
+async def test_the_live_page_is_a_few_files_and_no_path_leads_to_another(autojump_clock: MockClock) -> None:
+    async with running() as it:
+        assert (await it.request("GET", "/admin")).header("location") == "/admin/"
+        index = await it.request("GET", "/admin/")
+        assert (index.status, index.header("content-type")) == (200, "text/html; charset=utf-8")
+        policy = index.header("content-security-policy") or ""
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        page = index.body.decode()
+        assert "style=" not in page
+        assert "<script>" not in page
+        assert " on" not in "".join(re.findall(r"<[^>]*>", page)).replace(" only-live", "")
+        for linked in re.findall(r'(?:src|href)="(page/[^"]+)"', page):
+            file = await it.request("GET", f"/admin/{linked}")
+            assert (file.status, file.header("x-content-type-options")) == (200, "nosniff")
+            again = await it.request("GET", f"/admin/{linked}", headers={"if-none-match": file.header("etag") or ""})
+            assert (again.status, again.body) == (304, b"")
+        for path in (
+            *("../actors.py", "..%2factors.py", "%2e%2e/actors.py", "..%5cactors.py", "/etc/passwd", "//etc/passwd"),
+            *("page", "main.js/", "main.js/../../actors.py", ".", "", "index.html"),
+        ):
+            refused = await it.request("GET", f"/admin/page/{path}")
+            assert (refused.status, refused.error["code"]) == (404, "not_found"), path
+
+
+async def test_the_page_is_seen_before_the_token_is_known_but_from_afar_only_where_there_is_one(
+    autojump_clock: MockClock,
+) -> None:
+    async with running(environ={"LLM_GATEWAY_ADMIN_TOKEN": "a-token"}) as it:
+        assert (await it.request("GET", "/admin/", peer="203.0.113.9", host="gateway.example")).status == 200
+        assert (await it.request("GET", "/admin/events", peer="203.0.113.9", host="gateway.example")).status == 401
+    async with running() as it:
+        assert (await it.request("GET", "/admin/", peer="203.0.113.9", host="gateway.example")).status == 403

@@ -1,0 +1,155 @@
+"""The live page in a real browser: it loads, shows what is going on, and does what it is told to do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.sockets.browser import CHROMIUM, Browser, chromium
+from tests.sockets.callers import question
+from tests.sockets.processes import GatewayProcess, running
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here (Debian's package of that name)")
+
+TOKEN = "the-operators-own-token"
+SLOW = """
+[providers.sandbox]
+kind = "sandbox"
+latency_ms = 30
+tokens_per_s = 50
+[providers.other]
+kind = "sandbox"
+latency_ms = 30
+"""
+BOARD = "document.body.dataset.view === 'board' && document.querySelectorAll('.card').length >= 6"
+CARD = "document.querySelector('[data-provider=sandbox]')"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+@contextmanager
+def load(gateway: GatewayProcess, model: str = "sandbox/lorem") -> Iterator[None]:
+    """One client after the other, until it is over."""
+    over = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(timeout=30) as client:
+            while not over.wait(0.1):
+                client.post(f"{gateway.url}/v1/chat/completions", json=question(model, stream=True))
+
+    callers = [threading.Thread(target=ask) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for caller in callers:
+            caller.join()
+
+
+def pill(provider: str) -> str:
+    """The script that reads a provider's state off its card."""
+    return f"document.querySelector('[data-provider={provider}] .card-head .pill').textContent"
+
+
+def test_an_operator_signs_in_watches_and_steers(browser: Browser, tmp_path: Path) -> None:
+    environ = {"LLM_GATEWAY_ADMIN_TOKEN": TOKEN}
+    with running(tmp_path, settings=SLOW, environ=environ) as gateway:
+        browser.open(f"{gateway.url}/admin/")
+        browser.wait_for("document.body.dataset.view === 'sign-in' && document.activeElement.id === 'token'")
+        browser.type("not the token")
+        browser.press("Enter")
+        browser.wait_for("document.getElementById('token-mistake').textContent.includes('not the token')")
+        # What the browser itself says of the two refusals is no complaint about the page.
+        assert all("401" in complaint for complaint in browser.complaints), browser.complaints
+        browser.complaints.clear()
+        browser.type(TOKEN)
+        browser.press("Enter")
+        browser.wait_for(BOARD)
+        assert browser.run("sessionStorage.length") == 1
+        assert TOKEN not in browser.run("JSON.stringify(localStorage) + document.cookie + location.href")
+
+        with load(gateway):
+            # It lives: requests and their sparkline come without anybody asking.
+            browser.wait_for(f"{CARD}.querySelector('.spark.accent .line').getAttribute('d').length > 30")
+            browser.wait_for("document.querySelectorAll('#requests tr').length > 0")
+            browser.wait_for(f"{CARD}.querySelectorAll('.chart-value')[1].textContent.includes('ms')")
+
+            # A breaker is opened through the page, and the page sees it.
+            browser.click("[data-provider=sandbox] .card-foot button:nth-child(3)")
+            browser.wait_for("document.getElementById('dialog').open")
+            browser.click("#dialog-confirm")
+            browser.wait_for(f"!!{CARD}.querySelector('[data-breaker=\"* open\"]')")
+            browser.wait_for("document.getElementById('activity').textContent.includes('Breaker of sandbox')")
+            detail = httpx.get(
+                f"{gateway.url}/admin/actors/sandbox", headers={"authorization": f"Bearer {TOKEN}"}
+            ).json()["actors"][0]["detail"]
+            assert detail["breakers"]["*"]["state"] == "open"
+            browser.click("[data-provider=sandbox] .card-foot button:nth-child(3)")
+            browser.click("#dialog-confirm")
+            browser.wait_for(f"!{CARD}.querySelector('[data-breaker=\"* open\"]')")
+
+            # A provider is paused: its requests wait, one of them is cancelled, and it goes on.
+            browser.click("[data-provider=sandbox] .card-foot button:nth-child(1)")
+            browser.click("#dialog-confirm")
+            browser.wait_for(f"{pill('sandbox')} === 'paused'")
+            browser.wait_for(
+                "[...document.querySelectorAll('#requests .pill')].some((p) => p.textContent === 'waiting')"
+            )
+            browser.click("#requests tr .button")
+            browser.click("#dialog-confirm")
+            browser.wait_for("document.getElementById('toasts').textContent.includes('has been cancelled')")
+            browser.click("[data-provider=sandbox] .card-foot button:nth-child(1)")
+            browser.click("#dialog-confirm")
+            browser.wait_for(f"{pill('sandbox')} === 'running'")
+
+            # Limits, by keyboard alone.
+            browser.run("document.querySelector('[data-provider=sandbox] .card-foot button:nth-child(4)').focus()")
+            browser.press("Enter")
+            browser.wait_for("document.activeElement.name === 'requests_per_minute'")
+            browser.run("document.activeElement.select()")
+            browser.type("6000")
+            browser.press("Enter")
+            browser.wait_for("!document.getElementById('dialog').open")
+            browser.wait_for(f"!{CARD}.textContent.includes('Requests leftno limit')")
+
+        orders = [line["what"]["order"] for line in gateway.logged("operator's order")]
+        assert orders == ["breaker", "breaker", "intake", "cancel", "intake", "limits"]
+        assert browser.complaints == []
+        strangers = [address for address in browser.asked if not address.startswith(gateway.url)]
+        assert strangers == [], "it needs nobody but the gateway"
+
+
+def test_the_page_survives_a_restart_of_the_gateway_and_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
+    with running(tmp_path, settings=SLOW) as gateway:
+        port = gateway.address[1]
+        browser.open(f"{gateway.url}/admin")
+        browser.wait_for(BOARD)
+        assert browser.run("location.pathname") == "/admin/"
+        assert browser.complaints == []
+    browser.wait_for("document.getElementById('link').dataset.link === 'lost'")
+    assert "Not connected" in browser.text()
+    browser.complaints.clear()  # the browser's own words about a server that is gone
+
+    with running(tmp_path, settings=SLOW, environ={"LLM_GATEWAY_PORT": str(port)}):
+        browser.wait_for("document.getElementById('link').dataset.link === 'live'")
+        browser.wait_for("!document.body.hasAttribute('data-lost')")
+        browser.size(390, 844)
+        assert browser.run("document.documentElement.scrollWidth") == 390, "nothing sticks out to the side"
+        for dark in (True, False):
+            browser.prefer(dark=dark)
+            colour = browser.run("getComputedStyle(document.body).backgroundColor")
+            assert colour == ("rgb(12, 13, 15)" if dark else "rgb(247, 247, 248)")
+        browser.click("#theme")
+        assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(12, 13, 15)"
+        browser.run("localStorage.clear()")
