@@ -51,7 +51,7 @@ def all_routes(services: Services) -> list[Route]:
         *operator_routes(services),
         *admin_routes(services),
     ]
-    return [*routes, description_route(services, routes)]
+    return [*routes, *page_routes(services), description_route(services, routes)]
 
 
 def model_routes(services: Services) -> list[Route]:
@@ -134,20 +134,26 @@ def operator_routes(services: Services) -> list[Route]:
 
 def admin_routes(services: Services) -> list[Route]:
     """The admin API behind its door."""
-    reporting = quiet(services.models.reporting)
-    door = services.admin_door
+    reporting, check = quiet(services.models.reporting), services.admin_door.check
     return [
-        Route(
-            method,
-            rule,
-            ApiEndpoint("admin", _behind(door.check_files if is_file else door.check, handler), reporting),
-        )
+        Route(method, rule, ApiEndpoint("admin", _behind(check, handler), reporting))
         for method, rule, handler, is_file in services.admin
+        if not is_file
+    ]
+
+
+def page_routes(services: Services) -> list[Route]:
+    """The files of the live page: for browsers, and no part of the API."""
+    reporting, check = quiet(services.models.reporting), services.admin_door.check_files
+    return [
+        Route(method, rule, ApiEndpoint("admin", _behind(check, handler), reporting))
+        for method, rule, handler, is_file in services.admin
+        if is_file
     ]
 
 
 def description_route(services: Services, routes: Sequence[Route]) -> Route:
-    """The description of all the others, and of itself."""
+    """The description of the API, and of itself."""
     own = ("GET", "/openapi.json")
     page = OpenApiPage([*((route.method, route.rule) for route in routes), own], services.vitals.version)
     return Route(*own, ApiEndpoint("openapi", page.show, quiet(services.models.reporting)))
