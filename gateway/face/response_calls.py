@@ -8,7 +8,6 @@ from functools import partial
 import msgspec
 
 from actors.errors import Failure
-from actors.letters import Call
 from actors.relay import Sink
 from gateway.dialects import openai_errors
 from gateway.dialects.codec import Frame, Steps
@@ -18,21 +17,25 @@ from gateway.dialects.responses.recorder import StreamRecorder
 from gateway.dialects.responses.request_notes import (
     ResponsesRequest,
     decode_request,
+    gateway_tools_of,
     many_items,
     reserved_output,
     text_of,
     weigh,
 )
+from gateway.dialects.responses.tool_turns import ResponsesToolTurns
 from gateway.dialects.structure import MOST_VALUES
 from gateway.errors import Description, GatewayError, UpstreamBroken, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
 from gateway.face.background import BackgroundResponses
-from gateway.face.errors import EVENT_STREAM, JSON
+from gateway.face.errors import EVENT_STREAM, JSON, RenderError
 from gateway.face.followed_events import EventsBody, FollowedLog
 from gateway.face.model_calls import Asked, ModelCalls, ModelServices
 from gateway.face.record import ERROR, OK, RequestRecord
 from gateway.face.response_life import Prepared, ResponseLife, owner_of
+from gateway.face.tool_loop import Asking, ToolLoop
+from gateway.face.tool_services import ToolServices
 from gateway.keys.caller import Caller
 
 
@@ -76,8 +79,10 @@ class ResponseCalls:
         life: ResponseLife,
         background: BackgroundResponses,
         wall_clock: Callable[[], float],
+        tools: ToolServices | None = None,
     ) -> None:
         self._calls = ModelCalls(ResponsesDialect(), services)
+        self._loop = None if tools is None else ToolLoop(self._calls, tools, services)
         self._life = life
         self._background = background
         self._reporting = services.reporting
@@ -96,12 +101,20 @@ class ResponseCalls:
         if self._calls.wants_count(request, record):
             await self._calls.count(call, record)
         recorder = StreamRecorder(prepared.shown)
-        answer = await self._calls.answer(call, record, render_break=recorder.fail)
+        answer = await self._answer(Asking(request, record, caller, call), recorder.fail)
         if isinstance(answer.body, bytes):
             answer.body = await self._life.after(prepared, answer.body)
         else:
             answer.body = _RecordedBody(answer.body, recorder, self._life, prepared)
         return answer
+
+    async def _answer(self, asking: Asking, render_break: RenderError) -> Answer:
+        """What the model says, with the tools that the gateway runs for it."""
+        call = asking.first
+        if self._loop is None or not (names := gateway_tools_of(call.payload.decoded)):
+            return await self._calls.answer(call, asking.record, render_break=render_break)
+        turns = ResponsesToolTurns(call.payload.body, self._loop.definitions(names))
+        return await self._loop.answer(asking, turns, render_break=render_break)
 
     async def _begin(self, request: Request, record: RequestRecord, caller: Caller, prepared: Prepared) -> Answer:
         """The work goes on after this request, with a record of its own."""
@@ -115,17 +128,18 @@ class ResponseCalls:
         call = self._calls.call(request, own, caller, prepared.body)
         record.model = own.model
         frame = Frame(call.id, int(self._wall_clock()))
+        asking = Asking(request, own, caller, call)
         if call.relay is None:
-            return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, call, own)))
+            return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, asking)))
         events = self._background.new_log(prepared, frame)
-        await self._background.start(prepared, frame, partial(self._ask_streamed, call, own, events), events)
+        await self._background.start(prepared, frame, partial(self._ask_streamed, asking, events), events)
         return Answer(200, [EVENT_STREAM], EventsBody(events.since, 0, record, reporting.clock))
 
-    async def _ask(self, call: Call, record: RequestRecord) -> bytes:
+    async def _ask(self, asking: Asking) -> bytes:
         """A response in the background, asked for. Raises Failure."""
-        status, outcome = 500, ERROR
+        record, status, outcome = asking.record, 500, ERROR
         try:
-            answer = await self._calls.answer(call, record)
+            answer = await self._answer(asking, _unsaid)
             assert isinstance(answer.body, bytes), "what runs in the background is not streamed"
             status, outcome = answer.status, OK
             record.bytes_out = len(answer.body)
@@ -137,10 +151,11 @@ class ResponseCalls:
         finally:
             record.finish(status, outcome, self._reporting.clock())
 
-    async def _ask_streamed(self, call: Call, record: RequestRecord, events: FollowedLog) -> bytes:
+    async def _ask_streamed(self, asking: Asking, events: FollowedLog) -> bytes:
         """The same, with its events written down. Raises Failure."""
+        record = asking.record
         try:
-            answer = await self._calls.answer(call, record, render_break=_unsaid)
+            answer = await self._answer(asking, _unsaid)
         except Failure as failure:
             record.failure = failure
             record.finish(describe(failure).status, ERROR, self._reporting.clock())

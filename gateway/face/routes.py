@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.api import ApiEndpoint, Reporting, Serve
 from gateway.face.chat import ChatCompletions
+from gateway.face.chat_calls import ChatCalls
 from gateway.face.context_calls import OPERATIONS, ContextCalls
 from gateway.face.embeddings import Embeddings
 from gateway.face.health import Health
@@ -56,14 +57,22 @@ def all_routes(services: Services) -> list[Route]:
 
 def model_routes(services: Services) -> list[Route]:
     """The endpoints that ask models."""
-    response_calls = ResponseCalls(services.models, services.response_life, services.background, services.wall_clock)
+    response_calls = ResponseCalls(
+        services.models, services.response_life, services.background, services.wall_clock, services.tools
+    )
     return [
-        Route("POST", "/v1/chat/completions", model_endpoint(ChatCompletions(), services.models), hot=True),
+        Route("POST", "/v1/chat/completions", _chat(services), hot=True),
         Route("POST", RESPONSES_PATH, response_calls.endpoint(), hot=True),
         Route("POST", "/v1/messages", model_endpoint(Messages(), services.models), hot=True),
         Route("POST", "/v1/messages/count_tokens", CountTokens(services.models, services.counts).endpoint()),
         Route("POST", "/v1/embeddings", model_endpoint(Embeddings(), services.models), hot=True),
     ]
+
+
+def _chat(services: Services) -> ApiEndpoint:
+    if services.tools is None:
+        return model_endpoint(ChatCompletions(), services.models)
+    return ChatCalls(services.models, services.tools).endpoint()
 
 
 def response_routes(services: Services) -> list[Route]:

@@ -315,7 +315,13 @@ class Responses:
         if move.text:
             text = {"type": "output_text", "text": move.text, "annotations": []}
             items.append(
-                {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
+                {
+                    "id": f"msg_{move.proof[:12]}",
+                    "type": "message",
+                    "role": "assistant",
+                    "status": "completed",
+                    "content": [text],
+                }
             )
         for call in move.calls:
             function = {"call_id": call.id, "name": call.name, "arguments": call.written}

@@ -18,9 +18,11 @@ from gateway.dialects.parameters import with_parameters
 from gateway.dialects.prompt_text import prompt_text
 from gateway.dialects.prompt_weight import Media, PromptWeight, reserved_tokens, sum_up, weigh_prompt
 from gateway.dialects.responses.request_settings import NAME
+from gateway.dialects.tool_turns import gateway_tools
 from gateway.errors import InvalidRequest
 
 _NULL: Final = msgspec.Raw(b"null")
+_GATEWAY: Final = b'"gateway"'
 _MANY_BYTES: Final = 64 * 1024
 """An input below this has too few items to count."""
 
@@ -120,6 +122,17 @@ def estimate_prompt(request: ResponsesRequest, body: bytes) -> int:
 def estimate_tokens(request: ResponsesRequest, body: bytes) -> int:
     """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
     return estimate_prompt(request, body) + reserved_output(request)
+
+
+def gateway_tools_of(request: ResponsesRequest) -> list[str]:
+    """The names of the tools that the gateway is to run."""
+    tools = request.tools
+    if tools is _NULL or _GATEWAY not in bytes(tools):
+        return []
+    try:
+        return gateway_tools(_raw_items_decoder.decode(tools))
+    except (ValueError, RecursionError):
+        return []  # what is no list is the provider's to judge
 
 
 def many_items(request: ResponsesRequest) -> list[msgspec.Raw]:

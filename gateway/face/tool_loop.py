@@ -1,0 +1,230 @@
+"""Conversations in which the gateway runs tools: the model is asked, what it calls is run, and it is asked again.
+
+All turns have one deadline, and each is a call of its own to the router: queued, retried, limited and billed like any
+other, with a record and a line in the log. What goes wrong with a tool is its result, for the model to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+import trio
+
+from actors.errors import CallCrashed, Failure
+from actors.letters import Call
+from gateway.dialects.tool_turns import Definition, ToolTurns, WantedCall
+from gateway.errors import InvalidRequest, ToolNotFound, ToolResultTooLarge, describe
+from gateway.exchange import Answer, BodyStream, Headers, Request
+from gateway.face.api import Reporting
+from gateway.face.errors import RenderError
+from gateway.face.ingress import Ingress
+from gateway.face.model_calls import ModelCalls, ModelServices
+from gateway.face.provenance import COST
+from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
+from gateway.face.tool_services import ToolServices
+from gateway.face.tool_stream import ToolStream
+from gateway.keys.caller import Caller
+from gateway.neighbour import ToolRan
+
+MOST_CALLS: Final = 16
+"""Of one turn that are run; what is called beyond them is told so."""
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """Who asks for what."""
+
+    request: Request
+    record: RequestRecord
+    caller: Caller
+    first: Call
+    """What the router would have been asked, if the client had meant no tools of ours; it is never asked."""
+
+
+class ToolLoop:
+    """Leads such conversations for one endpoint."""
+
+    def __init__(self, calls: ModelCalls, services: ToolServices, models: ModelServices) -> None:
+        self._calls = calls
+        self._services = services
+        self._reporting = models.reporting
+        self._ingress = models.ingress
+
+    def definitions(self, names: Sequence[str]) -> Mapping[str, Definition]:
+        """The tools that a request asks for. Raises InvalidRequest for one that is not there."""
+        try:
+            found = [self._services.tools.of(name) for name in names]
+        except ToolNotFound as missing:
+            raise InvalidRequest(missing.message, param="tools") from missing
+        return {tool.name: Definition(tool.name, tool.description, tool.schema) for tool in found}
+
+    async def answer(self, asking: Asking, turns: ToolTurns, *, render_break: RenderError) -> Answer:
+        """The final answer: whole, or a stream that begins with the first turn's. Raises Failure."""
+        led = _Led(self._calls, self._services, self._reporting, self._ingress, asking, turns)
+        asking.record.call = None
+        if asking.record.stream:
+            first = await led.ask()
+            stream = ToolStream(led, streamed(first), render_break, asking.record, self._reporting)
+            return Answer(first.status, first.headers, stream)
+        while True:
+            answer = await led.ask()
+            wanted = led.take(answer)
+            if not wanted:
+                return answer
+            await led.run(wanted)
+
+
+class _Led:
+    """One conversation under way."""
+
+    def __init__(
+        self,
+        calls: ModelCalls,
+        services: ToolServices,
+        reporting: Reporting,
+        ingress: Ingress,
+        asking: Asking,
+        turns: ToolTurns,
+    ) -> None:
+        self.turns = turns
+        self._calls = calls
+        self._services = services
+        self._reporting = reporting
+        self._ingress = ingress
+        self._asking = asking
+        self._record = asking.record
+        self._turn = 0
+        self._turn_record: RequestRecord | None = None
+        self._held_bytes = 0
+        self._costs: list[Decimal | None] = []
+
+    @property
+    def turn_failure(self) -> Failure | None:
+        """Why the turn that is over broke, where it did."""
+        return None if self._turn_record is None else self._turn_record.failure
+
+    async def ask(self) -> Answer:
+        """The next turn; its record is finished here only where it fails. Raises Failure."""
+        asking, clock = self._asking, self._reporting.clock
+        self._turn += 1
+        body = self.turns.body(last=self._turn >= self._services.max_turns)
+        self._held_bytes = len(body)
+        own = self._turn_record = self._new_record()
+        first = asking.first
+        call = self._calls.call(asking.request, own, asking.caller, body, first.payload.fallbacks)
+        call.deadline = min(call.deadline, first.deadline)
+        try:
+            return await self._calls.answer(call, own)
+        except Failure as failure:
+            own.failure = failure
+            own.finish(describe(failure).status, ERROR, clock())
+            raise
+        except Exception:
+            own.finish(500, ERROR, clock())
+            raise
+        except BaseException:  # cancelled: the client has gone
+            own.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
+            raise
+
+    def take(self, answer: Answer) -> list[WantedCall]:
+        """A whole turn is answered: what it wants run; where that is nothing, `answer` is made the client's."""
+        own = self._turn_record
+        assert own is not None, "one has been asked"
+        assert isinstance(answer.body, bytes), "no stream was asked for"
+        own.bytes_out = len(answer.body)
+        own.finish(answer.status, OK, self._reporting.clock())
+        self._costs.append(next((Decimal(value.decode()) for name, value in answer.headers if name == COST), None))
+        try:
+            wanted = self.turns.take(answer.body)
+            if not wanted:
+                answer.body = self.turns.whole(answer.body)
+        except ValueError:
+            wanted = []  # of a shape that nobody knows, but paid for
+        if not wanted:
+            answer.headers = _with_cost(answer.headers, self._costs)
+        return wanted
+
+    async def run(self, wanted: Sequence[WantedCall]) -> None:
+        """Runs what the turn has called, all at once."""
+        results: dict[int, str] = {}
+
+        async def run_one(place: int, call: WantedCall) -> None:
+            results[place] = await self._result(call)
+
+        held = self._ingress.hold(self._held_bytes, 0)
+        try:
+            async with trio.open_nursery() as nursery:
+                for place, call in enumerate(wanted[:MOST_CALLS]):
+                    nursery.start_soon(run_one, place, call)
+        finally:
+            self._ingress.let_go(held)
+        beyond = _error(InvalidRequest(f"At most {MOST_CALLS} tools are run at a time: call it again."))
+        self.turns.add_results([(call, results.get(place, beyond)) for place, call in enumerate(wanted)])
+
+    async def _result(self, call: WantedCall) -> str:
+        """What the tool says, else what went wrong."""
+        clock, record = self._reporting.clock, self._record
+        began = clock()
+        said, failure = await self._outcome(call)
+        trace = self._reporting.trace_within(record.trace)
+        self._services.on_ran(ToolRan(call.name, record.request_id, self._turn, began, clock(), failure, trace))
+        return said if failure is None else _error(failure)
+
+    async def _outcome(self, call: WantedCall) -> tuple[str, Failure | None]:
+        most = self._services.max_result_bytes
+        try:
+            said = await self._services.tools.run(call.name, _arguments(call), self._asking.first.deadline)
+        except Failure as failure:
+            return "", failure
+        except Exception as bug:  # one tool's crash is its own; the model learns nothing of our insides
+            self._reporting.on_crash(bug, self._record.request_id)
+            return "", CallCrashed("The tool failed.")
+        if len(said) > most:
+            return "", ToolResultTooLarge(f"The result is longer than {most} bytes.")
+        return _plain(said), None
+
+    def _new_record(self) -> RequestRecord:
+        """A turn's own."""
+        record, reporting = self._record, self._reporting
+        own = RequestRecord(
+            record.endpoint, reporting.new_id(), record.request_id, reporting.clock(), reporting.on_finished
+        )
+        own.client = record.client
+        own.trace = reporting.trace_within(record.trace)
+        return own
+
+
+def streamed(answer: Answer) -> BodyStream:
+    """The body of a streamed answer."""
+    assert not isinstance(answer.body, bytes), "a stream was asked for"
+    return answer.body
+
+
+def _plain(said: bytes) -> str:
+    """A text as it is, anything else as the JSON that it is."""
+    return str(msgspec.json.decode(said)) if said.startswith(b'"') else said.decode()
+
+
+def _with_cost(headers: Headers, costs: Sequence[Decimal | None]) -> Headers:
+    """What all turns have cost; nothing where that of one is not known."""
+    others = [field for field in headers if field[0] != COST]
+    known = [cost for cost in costs if cost is not None]
+    if len(known) < len(costs):
+        return others
+    return [*others, (COST, f"{sum(known, Decimal(0)):f}".encode())]
+
+
+def _arguments(call: WantedCall) -> object:
+    try:
+        return msgspec.json.decode(call.arguments)
+    except (ValueError, RecursionError) as problem:
+        raise InvalidRequest("Invalid 'arguments': not JSON.", param="arguments") from problem
+
+
+def _error(failure: Failure) -> str:
+    """A tool's result where it has none, for the model to read."""
+    description = describe(failure)
+    error = {"message": description.message, "code": description.code, "param": description.param}
+    return msgspec.json.encode({"error": error}).decode()

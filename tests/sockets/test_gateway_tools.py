@@ -1,0 +1,196 @@
+"""Tools that the gateway runs, on real sockets: official clients, every provider's dialect, whole and streamed,
+and both services as real servers with their faults.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openai import BadRequestError, InternalServerError, OpenAI
+
+from tests.sockets.moves import FAMILIES, MOVES, RESULTS, ROMA, TIME, name_for
+from tests.sockets.processes import GatewayProcess, running
+from tests.sockets.services import Service
+from tests.sockets.upstream import Upstream
+from tests.sockets.voices import tells, voice_of
+
+QUESTION = "What is the weather in Roma and in Ostia, and what is the time?"
+WEATHER = {call.arguments["city"]: RESULTS[call.id] for move in MOVES for call in move.calls if call.arguments}
+TOOLS: list[Any] = [{"type": "gateway", "name": "tell_weather"}, {"type": "gateway", "name": "tell_time"}]
+ALL_TEXTS = "\n\n".join(move.text for move in MOVES if move.text)
+SETTINGS = """
+[code_orchestrator]
+timeout_s = 1
+[cms]
+wait_s = 0.5
+[tools.tell_weather]
+url = "{url}/weather"
+schema = {{type = "object", properties = {{city = {{type = "string"}}}}, required = ["city"]}}
+[tools.tell_time]
+url = "{url}/time"
+"""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    said = Service(
+        weather=lambda asked: WEATHER[asked["city"]].encode(),
+        time=lambda _: RESULTS[TIME.id].encode(),
+        v1__similarity=lambda _: {"score": 0.5, "model": "s", "processing_time_ms": 1},
+        v1__context__validate=lambda _: {"token_count": 99, "context_limit": 1000, "utilization": 0.099},
+    )
+    with said.listening():
+        yield said
+
+
+@pytest.fixture(scope="module")
+def beside(service: Service, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    environ = {**upstream.environ, "CMS_URL": service.url, "CODE_ORCHESTRATOR_URL": service.url}
+    with running(
+        tmp_path_factory.mktemp("beside"), settings=SETTINGS.format(url=service.url), environ=environ
+    ) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def openai(beside: GatewayProcess) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{beside.url}/v1", api_key="any", max_retries=0) as client:
+        yield client
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("provider", FAMILIES)
+def test_a_chat_ends_with_the_final_answer_whoever_the_model_is(
+    openai: OpenAI, upstream: Upstream, provider: str, stream: bool
+) -> None:
+    """Three turns, three calls; each provider sees what it has signed again, and the tools' results."""
+    model = upstream.plays(tells(*MOVES), family=FAMILIES[provider])
+    question: Any = {
+        "model": name_for(model),
+        "messages": [{"role": "user", "content": QUESTION}],
+        "tools": TOOLS,
+        "reasoning_effort": "low",
+    }
+    if stream:
+        with openai.chat.completions.stream(**question, stream_options={"include_usage": True}) as helper:
+            completion = helper.get_final_completion()
+    else:
+        completion = openai.chat.completions.create(**question)
+    (choice,) = completion.choices
+    assert (choice.message.content, choice.finish_reason) == (ALL_TEXTS, "stop")
+    assert not choice.message.tool_calls
+    check_turns(upstream, model)
+    assert completion.usage is not None
+    assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+    assert completion.usage.completion_tokens == 3 * 3
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("provider", FAMILIES)
+def test_a_response_ends_with_the_final_answer_whoever_the_model_is(
+    openai: OpenAI, upstream: Upstream, provider: str, stream: bool
+) -> None:
+    model = upstream.plays(tells(*MOVES), family=FAMILIES[provider])
+    question: Any = {"model": name_for(model), "input": QUESTION, "tools": TOOLS, "reasoning": {"effort": "low"}}
+    if stream:
+        with openai.responses.stream(**question) as helper:
+            events = list(helper)
+            response = helper.get_final_response()
+        assert [event.sequence_number for event in events] == list(range(len(events)))
+        added = [event for event in events if event.type == "response.output_item.added"]
+        assert [event.output_index for event in added] == list(range(len(response.output)))
+        assert {event.item.type for event in added} <= {"message", "reasoning"}
+    else:
+        response = openai.responses.create(**question)
+    texts = [item.content[0].text for item in response.output if item.type == "message"]
+    assert texts == [move.text for move in MOVES if move.text]
+    assert {item.type for item in response.output} <= {"message", "reasoning"}
+    assert response.status == "completed"
+    assert response.usage is not None
+    assert response.usage.output_tokens == 3 * 3
+    check_turns(upstream, model)
+    kept = openai.responses.retrieve(response.id)
+    assert kept.output_text == response.output_text
+
+
+def check_turns(upstream: Upstream, model: str) -> None:
+    asked = upstream.asked(model)
+    assert len(asked) == len(MOVES)
+    for turn, each in enumerate(asked):
+        voice_of(each).check(each, MOVES[:turn])
+
+
+def test_the_list_of_tools_pasted_into_a_chat_request_works(openai: OpenAI, upstream: Upstream) -> None:
+    """Then they are the client's functions, which it runs with /v1/tools/execute."""
+    listed = openai.get("/tools", cast_to=dict[str, Any])["data"]
+    model = upstream.plays(tells(MOVES[1], MOVES[2]), family="gpt")
+    messages: list[Any] = [{"role": "user", "content": QUESTION}]
+    message = openai.chat.completions.create(model=model, messages=messages, tools=listed).choices[0].message
+    assert message.tool_calls is not None
+    (call,) = message.tool_calls
+    assert call.type == "function"
+    run = openai.post(
+        "/tools/execute",
+        body={"name": call.function.name, "arguments": json.loads(call.function.arguments)},
+        cast_to=dict[str, Any],
+    )
+    messages += [message, {"role": "tool", "tool_call_id": call.id, "content": run["result"]}]
+    done = openai.chat.completions.create(model=model, messages=messages, tools=listed)
+    assert done.choices[0].message.content == MOVES[2].text
+
+
+def test_each_turn_and_each_tool_has_its_line(beside: GatewayProcess, openai: OpenAI, upstream: Upstream) -> None:
+    model = upstream.plays(tells(*MOVES), family="gpt")
+    question: Any = {"model": model, "messages": [{"role": "user", "content": QUESTION}], "tools": TOOLS}
+    openai.chat.completions.create(**question, extra_headers={"x-request-id": "told-once"})
+
+    def lines(event: str) -> list[dict[str, Any]]:
+        return [line for line in beside.logged(event) if line["correlation_id"] == "told-once"]
+
+    beside.wait_for(lambda: len(lines("request")) == 4, 5)
+    assert [(line["tool"], line["turn"], line["outcome"]) for line in lines("tool ran")] == [
+        ("tell_weather", 1, "ok"),
+        ("tell_weather", 1, "ok"),
+        ("tell_time", 2, "ok"),
+    ]
+    assert [line["provider"] for line in lines("request")] == ["openai"] * 3 + [None]
+    assert {line["outcome"] for line in lines("request")} == {"ok"}
+
+
+def test_an_unknown_tool_is_a_mistake_of_the_clients(openai: OpenAI) -> None:
+    tools: Any = [{"type": "gateway", "name": "guess"}]
+    with pytest.raises(BadRequestError, match="There is no tool 'guess' here"):
+        openai.chat.completions.create(model="sandbox/echo", messages=[{"role": "user", "content": "Go."}], tools=tools)
+
+
+@pytest.mark.parametrize("fault", ["slow", "500", "reset", "garbage"])
+def test_whatever_is_wrong_with_the_services_is_told_in_time(service: Service, openai: OpenAI, fault: str) -> None:
+    """A tool is an error, and a count the estimate; neither takes longer than its time."""
+    similar = {"name": "compute_similarity", "arguments": {"text1": "a", "text2": "b"}}
+    ask: Any = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Go."}]}
+    headers = {"x-cms-mode": "validate"}
+    service.fault = fault
+    try:
+        began = time.monotonic()
+        with pytest.raises(InternalServerError) as refused:
+            openai.post("/tools/execute", body=similar, cast_to=dict[str, Any])
+        assert refused.value.status_code == (504 if fault == "slow" else 502)
+        answer = openai.chat.completions.with_raw_response.create(**ask, extra_headers=headers)
+        assert answer.headers["x-cms-routed"] == "false"
+        assert time.monotonic() - began < 10 * 1.5
+    finally:
+        service.fault = ""
+    run = openai.post("/tools/execute", body=similar, cast_to=dict[str, Any])
+    assert run["result"]["score"] == 0.5
+    answer = openai.chat.completions.with_raw_response.create(**ask, extra_headers=headers)
+    assert (answer.headers["x-cms-routed"], answer.headers["x-token-count"]) == ("true", "99")
+
+
+def test_what_the_tools_were_asked(service: Service) -> None:
+    """Last: nothing but arguments has reached them."""
+    assert ("/weather", ROMA.arguments) in service.asked
+    assert ("/time", {}) in service.asked
