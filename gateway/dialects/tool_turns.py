@@ -45,7 +45,7 @@ class ToolTurns(Protocol):
     """One such conversation. A turn's answer is either whole (`take`) or a stream (`feed`, `end_turn`)."""
 
     def body(self, *, last: bool) -> bytes:
-        """The request of the next turn; in the last one no tool may be called."""
+        """The request of the next turn; in the last one no tool may be called, and none that is gets run."""
         ...
 
     def take(self, answer: bytes) -> list[WantedCall]:

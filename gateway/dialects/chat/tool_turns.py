@@ -49,6 +49,7 @@ class ChatToolTurns:
         self._texts: list[str] = []
         self._usage: Object = {}
         self._turn = 0
+        self._is_last = False
         self._pending: list[WantedCall] = []
         self._deferred: list[str] = []
         self._splitter = SseSplitter()
@@ -60,6 +61,7 @@ class ChatToolTurns:
 
     def body(self, *, last: bool) -> bytes:
         self._turn += 1
+        self._is_last = last
         members = {**self._members, "messages": msgspec.Raw(_encode(self._messages))}
         if last:
             members["tool_choice"] = msgspec.Raw(b'"none"')
@@ -164,7 +166,7 @@ class ChatToolTurns:
     # Both.
 
     def _wanted(self, calls: Sequence[Object], finish: object) -> list[WantedCall]:
-        if finish not in _RUNS_AFTER:
+        if finish not in _RUNS_AFTER or self._is_last:
             return []
         made = [WantedCall(str(call.get("id")), *_called(call)) for call in calls]
         return [call for call in made if call.name in self._names]

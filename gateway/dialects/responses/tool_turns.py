@@ -47,6 +47,7 @@ class ResponsesToolTurns:
         if choice is not None and (forced := gateway_tool(choice)) is not None:
             self._members["tool_choice"] = _raw({"type": "function", "name": forced})
         self._turn = 0
+        self._is_last = False
         self._usage: Object = {}
         self._output: list[Object] = []
         """What the client has seen of the turns before this one."""
@@ -57,6 +58,7 @@ class ResponsesToolTurns:
 
     def body(self, *, last: bool) -> bytes:
         self._turn += 1
+        self._is_last = last
         members = {**self._members, "input": _raw(self._input)}
         if last:
             members["tool_choice"] = msgspec.Raw(b'"none"')
@@ -137,7 +139,7 @@ class ResponsesToolTurns:
         self._framed(response)
         output: list[Object] = response.get("output") or []
         calls = [item for item in output if item.get("type") == _CALL]
-        if response.get("status") != "completed":
+        if response.get("status") != "completed" or self._is_last:
             return []
         made = [
             WantedCall(str(call.get("call_id")), str(call.get("name")), call.get("arguments") or "{}") for call in calls
