@@ -326,6 +326,8 @@ class ProviderActor(Actor[Attempt]):
         }
 
     def _breaker_moved(self, model: str, move: Move, failures: int) -> None:
+        if self.buried:
+            return  # a fresh actor stands here with fresh breakers: what the calls of a dead one settle says nothing
         now = self._clock()
         self._observe(BreakerMoved(self.name, model, move.before, move.after, failures, now))
         if move.after is Phase.OPEN and (for_s := self.admission.opens_in_s(model, now)) > 0:

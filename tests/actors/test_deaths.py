@@ -11,14 +11,19 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.attempt import Attempt
 from actors.control import Drain, Resume, Status, Stop
-from actors.errors import ActorDied, Unavailable
-from actors.events import ActorBuried
+from actors.errors import ActorDied, Blame, Failure, Unavailable
+from actors.events import ActorBuried, BreakerMoved
 from actors.reply import Reply
-from tests.actors.house import House, answers, silent, streams
+from tests.actors.house import House, answers, fails, silent, streams
 
 
 class Bug(Exception):
     """What nobody expected."""
+
+
+class ServerError(Failure):
+    elsewhere = True
+    blame = Blame.MODEL
 
 
 async def crash(house: House, name: str) -> None:
@@ -36,6 +41,11 @@ async def until_crash(run: Callable[[], Any]) -> None:
     with pytest.raises(BaseExceptionGroup) as crash:
         await run()
     assert crash.value.split(Bug)[1] is None
+
+
+async def until_died(house: House) -> None:
+    with pytest.raises(ActorDied):
+        await house.ask()
 
 
 async def test_queued_and_in_flight_callers_of_a_dead_provider_are_told_at_once(autojump_clock: MockClock) -> None:
@@ -139,6 +149,27 @@ async def test_content_that_comes_in_the_step_of_its_providers_death_is_too_late
             assert trio.current_time() - start == 3
         assert house.outcomes() == [("a", "failed"), ("b", "ok")]
         house.assert_at_rest()
+
+
+async def test_the_breakers_of_a_dead_provider_say_nothing_more(autojump_clock: MockClock) -> None:
+    """Its probe is lost with it, but who comes next has breakers of its own, and those are closed."""
+    async with House({"b": [answers("b")]}).running() as house:
+        house.scripts["a"] = [*[fails(ServerError("500"))] * 5, silent()]
+        actor: Any = house.make_provider("a")
+        house.candidates = list(House({"a": [silent()]}).candidates)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(until_crash, actor.run)
+            await wait_all_tasks_blocked()
+            for _ in range(5):
+                with pytest.raises(ServerError):
+                    await house.ask()
+            await trio.sleep(5)
+            nursery.start_soon(until_died, house)
+            await trio.sleep(1)
+            assert actor.admission.view(trio.current_time())["breakers"]["m"]["state"] == "half_open"
+            await crash(house, "a")
+        said = [event for event in house.events if isinstance(event, ActorBuried | BreakerMoved)]
+        assert isinstance(said[-1], ActorBuried)
 
 
 async def test_a_provider_that_is_not_running_is_passed_over(autojump_clock: MockClock) -> None:
