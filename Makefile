@@ -5,7 +5,7 @@ SOAK ?= 20
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test promises soak lint typecheck bench bench-peers models fidelity clean lock
+.PHONY: help venv run test sim sim-long promises soak lint typecheck bench bench-peers models fidelity clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,17 @@ REAL_TIME := tests/sockets tests/workers tests/speed
 test: $(VENV)/.dev ## Run every test
 	@$(BIN)/python -m pytest --numprocesses logical $(addprefix --ignore=,$(REAL_TIME))
 	@$(BIN)/python -m pytest $(REAL_TIME)
+
+# A number that is not given takes its default.
+SEEDS := 100
+FIRST := 0
+sim: $(VENV)/.dev ## Play SEEDS (100) disasters in virtual time, or one: SEED=42 TRACE=1; BARE=1 the actors alone
+	@$(BIN)/python -m tests.sim --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace) \
+		$(if $(BARE),--bare)
+
+sim-long: $(VENV)/.dev ## Play 10,000 of them, and 10,000 of the actors alone: about an hour
+	@$(BIN)/python -m tests.sim --seeds 10000
+	@$(BIN)/python -m tests.sim --seeds 10000 --bare
 
 promises: $(VENV)/.dev ## Measure what is promised and write it into tests/promises.md
 	@$(BIN)/python -m pytest --promises=tests/promises.md

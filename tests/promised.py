@@ -15,13 +15,16 @@ STORE = "store/test_store_actor.py"
 PROMISES: dict[int, Promise] = {
     1: Promise(
         "Every request ends in exactly one way, whatever happens around it",
-        ("whole/test_replay.py::test_every_request_has_one_outcome",),
+        (
+            "sim/test_whole_gateways.py::test_every_promise_holds_in_every_seed",
+            "sim/test_actors.py::test_every_promise_holds_in_every_seed",
+        ),
     ),
     2: Promise(
         "What happened under a seed happens under it again, to the byte",
         (
-            "whole/test_replay.py::test_the_same_seed_gives_the_same_trace",
-            "whole/test_replay.py::test_the_hash_seed_of_the_process_has_no_influence",
+            "sim/test_replay.py::test_the_same_seed_gives_the_same_trace",
+            "sim/test_replay.py::test_the_hash_seed_of_the_process_has_no_influence",
         ),
     ),
     3: Promise(
@@ -155,5 +158,9 @@ PROMISES: dict[int, Promise] = {
     20: Promise(
         "It is cheap",
         ("speed/test_actor_protocol.py::test_the_actor_protocol_costs_at_most_35_microseconds_a_call",),
+    ),
+    21: Promise(
+        "Every kind of trouble that the simulation knows of comes in one seed of a hundred at the least",
+        ("sim/test_whole_gateways.py::test_every_promise_holds_in_every_seed",),
     ),
 }

@@ -13,31 +13,20 @@ from actors.events import AttemptEnded
 from actors.letters import Call
 from tests.sim.history import Exchange, Heard, History
 from tests.sim.scenario import Scenario
+from tests.sim.town import HOUSES
 from tests.whole.gateways import Running
 
 
 @dataclass(eq=False)
-class Life:
-    """One gateway process, from its start to its end."""
+class Ledger:
+    """The facts that the actors of one tree have stated, and what was done to them."""
 
-    running: Running
-    worker: int
-    began_at: float
+    events: list[object] = field(default_factory=list)
     drained_at: float | None = None
     reloaded_at: list[float] = field(default_factory=list)
     """When all providers' actors were replaced."""
     struck: int = 0
     """How many of its actors were made to crash."""
-    gave_up: bool = False
-
-    @property
-    def events(self) -> list[object]:
-        return self.running.events
-
-    @cached_property
-    def lines(self) -> list[Any]:
-        """Its log."""
-        return [json.loads(line) for line in self.running.lines]
 
     @cached_property
     def attempts(self) -> list[Attempt]:
@@ -51,6 +40,21 @@ class Life:
         for attempt in self.attempts:
             calls[attempt.call].append(attempt)
         return {call: sorted(attempts, key=lambda attempt: attempt.number) for call, attempts in calls.items()}
+
+
+@dataclass(eq=False, kw_only=True)
+class Life(Ledger):
+    """One gateway process, from its start to its end."""
+
+    running: Running
+    worker: int
+    began_at: float
+    gave_up: bool = False
+
+    @cached_property
+    def lines(self) -> list[Any]:
+        """Its log."""
+        return [json.loads(line) for line in self.running.lines]
 
     def requests(self) -> list[Any]:
         """The lines of requests to models."""
@@ -67,6 +71,14 @@ class Evidence:
     wire: list[str] | None
     complaints: list[tuple[int, str]] = field(default_factory=list)
     """What was seen while it went on: promise and words."""
+
+    @property
+    def providers(self) -> frozenset[str]:
+        return frozenset(HOUSES)
+
+    @property
+    def retry_start(self) -> float:
+        return self.scenario.retry_start
 
     @cached_property
     def by_request(self) -> dict[str, list[Exchange]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.checks import violations
+from tests.sim.corpus import WHOLE
 from tests.sim.coverage import Coverage
 from tests.sim.drawing import LEAST_CLIENTS, LEAST_FAULTS, scenario_of
 from tests.sim.sometimes import EXPECTED, seen_in
@@ -15,6 +16,12 @@ from tests.sim.world import played
 SEEDS = 300
 CHUNK = 10
 LEAST_ASKED = 20
+
+
+@pytest.mark.parametrize("seed", WHOLE)
+def test_what_failed_once_does_not_fail_again(seed: int) -> None:
+    found = violations(played(scenario_of(seed)))
+    assert not found, f"seed {seed}:\n" + "\n".join(map(str, found))
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))

@@ -6,8 +6,7 @@ Nothing of the gateway's own code is mocked; swapped are sockets, clock, chance,
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -15,7 +14,6 @@ from random import Random
 
 import msgspec
 import trio
-import trio._core._run as trio_run
 import trio.testing
 from trio.testing import MockClock
 
@@ -28,6 +26,7 @@ from tests.sim.clients import VirtualClient
 from tests.sim.evidence import Evidence, Life
 from tests.sim.history import End, Heard, History
 from tests.sim.network import TracedNetwork
+from tests.sim.order import same_order_each_time
 from tests.sim.providers import Providers
 from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Scenario, Temper
 from tests.sim.town import ENVIRON, HOUSES, usual_settings
@@ -49,21 +48,7 @@ def played(scenario: Scenario, *, traced: bool = False) -> Evidence:
     world = _World(scenario, traced=traced)
     with same_order_each_time(scenario.seed):
         trio.run(world.live, clock=MockClock(autojump_threshold=0), instruments=[world.watch])
-    world.evidence.complaints = world.watch.complaints
     return world.evidence
-
-
-@contextmanager
-def same_order_each_time(seed: int) -> Iterator[None]:
-    """Trio runs the tasks of a batch in an order that depends on `seed` alone."""
-    before = trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r.getstate()
-    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
-    trio_run._r.seed(seed)
-    try:
-        yield
-    finally:
-        trio_run._ALLOW_DETERMINISTIC_SCHEDULING = before[0]  # type: ignore[misc]
-        trio_run._r.setstate(before[1])
 
 
 def config_of(scenario: Scenario, settings: str, environ: Mapping[str, str]) -> Config:
@@ -127,7 +112,7 @@ class _World:
             open_redis=self._store.open,
             number=worker,
         )
-        life = Life(running, worker, trio.current_time())
+        life = Life(events=running.events, running=running, worker=worker, began_at=trio.current_time())
         self.evidence.lives.append(life)
         running.nursery = self._nursery
         running.listener = await self._network.listen(*running.address)

@@ -1,0 +1,22 @@
+"""Seeds that have failed once, and what they found: they are always played.
+
+A seed is what the drawing makes of it: where that is changed, what was found is to be found again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+WHOLE: Final[dict[int, str]] = {
+    31: "a request that outlasts a drain's grace is told 503, and the log says that its client had gone",
+    205: "Hypercorn closes a connection whose last request it has not read whole, without having said so",
+    284: "the same while memory is short",
+}
+"""Of whole gateways."""
+BARE: Final[dict[int, str]] = {
+    25: "the breakers of a dead provider were still heard of: its successor's was shown as open",
+    30: "the same",
+    75: "the same",
+    80: "the check took who waits in the queue while a breaker opens, and is its probe then, for one who got past it",
+}
+"""Of the actors alone."""

@@ -1,0 +1,21 @@
+"""Trio's scheduler, deciding by a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio._core._run as trio_run
+
+
+@contextmanager
+def same_order_each_time(seed: int) -> Iterator[None]:
+    """Trio runs the tasks of a batch in an order that depends on `seed` alone."""
+    before = trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r.getstate()
+    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
+    trio_run._r.seed(seed)
+    try:
+        yield
+    finally:
+        trio_run._ALLOW_DETERMINISTIC_SCHEDULING = before[0]  # type: ignore[misc]
+        trio_run._r.setstate(before[1])
