@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from actors.errors import CallCrashed
+from actors.errors import CallCrashed, TimedOut
 from actors.events import AttemptEnded, CallCrash
 from actors.letters import Call
 from tests.sim import checks_actors as actors
@@ -82,6 +82,17 @@ def _reckoned(evidence: BareEvidence, name: str, label: str, burst: float) -> fl
     return min(burst, level + (evidence.quiet_at - before) * burst / 60.0)
 
 
+def silence_is_timed_from_the_last_word(evidence: BareEvidence) -> Iterator[str]:
+    """Promise 4: a provider is given up exactly when it has been silent for as long as it may."""
+    for worked in evidence.worked:
+        attempt, heard_at = worked.attempt, worked.heard_at
+        if not isinstance(attempt.failure, TimedOut) or heard_at is None or worked.allowed_s is None:
+            continue
+        assert attempt.ended_at is not None, "all is quiet"
+        if abs(attempt.ended_at - heard_at - worked.allowed_s) > EXACT:
+            yield f"{attempt.call.id} was given up after {attempt.ended_at - heard_at:g} s of {worked.allowed_s:g}"
+
+
 def work_ends_with_its_attempt(evidence: BareEvidence) -> Iterator[str]:
     """Promise 3: nobody works for an asker that has gone."""
     gone: dict[Call, BareHeard] = {heard.call: heard for heard in evidence.heard}
@@ -97,6 +108,7 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (1, askers_hear_once_and_in_time),
     (1, actors.every_attempt_ends_once),  # type: ignore[list-item]
     (3, work_ends_with_its_attempt),
+    (4, silence_is_timed_from_the_last_word),
     (3, actors.losers_stop_at_once),  # type: ignore[list-item]
     (7, actors.the_dead_tell_all_at_once),  # type: ignore[list-item]
     (8, actors.the_dead_come_back),  # type: ignore[list-item]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -32,7 +33,11 @@ class Stumbled(Exception):
     """A bug in a call's own code."""
 
 
-async def work(attempt: Attempt, chance: Random, health: float) -> Any:
+Silence = Callable[[float], None]
+"""Told that from now on so many seconds may pass without a sign."""
+
+
+async def work(attempt: Attempt, chance: Random, health: float, silence: Silence) -> Any:
     """Well, or in one of many ways not."""
     well = chance.random() < health
     await trio.sleep(chance.choice([0.0, 0.0, 0.2]))
@@ -42,7 +47,7 @@ async def work(attempt: Attempt, chance: Random, health: float) -> Any:
     attempt.spent_tokens = 5
     if attempt.call.relay is None:
         return await _unary(attempt, chance, well=well)
-    await _stream(attempt, chance, well=well)
+    await _stream(attempt, chance, silence, well=well)
     return None
 
 
@@ -63,13 +68,14 @@ async def _unary(attempt: Attempt, chance: Random, *, well: bool) -> str:
     return "answer"
 
 
-async def _stream(attempt: Attempt, chance: Random, *, well: bool) -> None:
+async def _stream(attempt: Attempt, chance: Random, silence: Silence, *, well: bool) -> None:
     """Pieces "0 ", "1 ", ...; one who goes on begins with what was not delivered."""
     if well or chance.random() < 0.7:
         attempt.accepted()
     begun = attempt.progress or 0
     breaks_at = PIECES if well else chance.randint(0, PIECES - 1)
     every_s = chance.choice([0.0, 0.1, 0.6])
+    silence(attempt.candidate.timeouts.first_token_s)
     attempt.enter(Stage.AWAITING, attempt.candidate.timeouts.first_token_s)
     await trio.sleep(chance.choice([0.0, 0.3, 1.8]))
     for number in range(begun, max(begun, breaks_at)):
@@ -79,6 +85,7 @@ async def _stream(attempt: Attempt, chance: Random, *, well: bool) -> None:
         await attempt.write(b"%d " % number)
         attempt.delivered = number + 1
         attempt.spent_tokens = 5 + number
+        silence(attempt.candidate.timeouts.idle_s)
         attempt.enter(Stage.STREAMING, attempt.candidate.timeouts.idle_s)
     if well:
         if attempt.content_at is None:

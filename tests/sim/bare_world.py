@@ -50,6 +50,10 @@ class Worked:
     attempt: Attempt
     actor: ProviderActor
     at: float
+    heard_at: float | None = None
+    """When the provider said something for the last time."""
+    allowed_s: float | None = None
+    """How long it may be silent from then on."""
 
 
 @dataclass(eq=False)
@@ -156,10 +160,15 @@ class _BareWorld(trio.abc.Instrument):
 
     async def _work(self, actor: ProviderActor, attempt: Attempt) -> Any:
         name = actor.settings.name
-        self.evidence.worked.append(Worked(attempt, actor, trio.current_time()))
+        worked = Worked(attempt, actor, trio.current_time())
+        self.evidence.worked.append(worked)
         self._asked[name, attempt.call.id] += 1
         turn = f"{self.scenario.seed}/{name}/{attempt.call.id}/{self._asked[name, attempt.call.id]}"
-        return await work(attempt, Random(turn), self.scenario.health)
+
+        def silence(allowed_s: float) -> None:
+            worked.heard_at, worked.allowed_s = trio.current_time(), allowed_s
+
+        return await work(attempt, Random(turn), self.scenario.health, silence)
 
     # Askers.
 

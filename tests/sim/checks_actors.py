@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 from actors.attempt import Attempt, Outcome
-from actors.events import ActorBuried, BreakerMoved, CallCrash, Retried
+from actors.errors import Stage, TimedOut
+from actors.events import ActorBuried, AttemptEnded, BreakerMoved, CallCrash, Retried
 from actors.memory_monitor import Pressure, PressureMoved
 from actors.policy.breaker import MOVES, Phase
 from actors.supervision import ChildStarted, ChildStopped
 from tests.sim.evidence import Evidence, Life, request_id
 
 DEPOSIT = 0.2
+EXACT = 1e-6
 BACKOFF_MOST_S = 5.0
 LEGAL = {(before, after) for (before, _), after in MOVES.items()}
 
@@ -67,9 +69,9 @@ def the_dead_come_back(evidence: Evidence) -> Iterator[str]:
 
 
 def the_dead_tell_all_at_once(evidence: Evidence) -> Iterator[str]:
-    """Promise 7: who was with an actor when it died knows in that moment."""
+    """Promise 7: who was with an actor when it died is told in that moment, before anything else happens."""
     for life in evidence.lives:
-        for event in life.events:
+        for place, event in enumerate(life.events):
             if (
                 not isinstance(event, ActorBuried)
                 or event.replaced
@@ -77,8 +79,11 @@ def the_dead_tell_all_at_once(evidence: Evidence) -> Iterator[str]:
                 or life.reloaded_at
             ):
                 continue
-            for attempt in life.attempts:
-                if attempt.candidate.provider == event.actor and attempt.began_at < event.at < _end(attempt):
+            for late in life.events[place:]:
+                if not isinstance(late, AttemptEnded):
+                    continue
+                attempt = late.attempt
+                if attempt.candidate.provider == event.actor and attempt.began_at < event.at:
                     yield f"{request_id(attempt)} was with {event.actor}, dead at {event.at:g}, until {_end(attempt):g}"
 
 
@@ -90,6 +95,22 @@ def losers_stop_at_once(evidence: Evidence) -> Iterator[str]:
             for attempt in attempts:
                 if attempt.outcome is Outcome.SUPERSEDED and firsts and _end(attempt) > firsts[0]:
                     yield f"{request_id(attempt)}: the slower attempt ran {_end(attempt) - firsts[0]:g} s longer"
+
+
+def streams_are_given_up_for_silence_alone(evidence: Evidence) -> Iterator[str]:
+    """Promise 4: a stream that is given up had been silent for exactly as long as it may."""
+    idle_s = evidence.scenario.timeouts.idle_s
+    for life in evidence.lives:
+        for attempt in life.attempts:
+            if not (isinstance(attempt.failure, TimedOut) and attempt.failure.stage is Stage.STREAMING):
+                continue
+            said = [
+                exchange.heard_at
+                for exchange in evidence.by_request.get(request_id(attempt), [])
+                if exchange.provider == attempt.candidate.provider and exchange.said
+            ]
+            if said and not any(abs(_end(attempt) - at - idle_s) < EXACT for at in said):
+                yield f"{request_id(attempt)} was given up at {_end(attempt):g}, the last word came at {said}"
 
 
 def content_commits(evidence: Evidence) -> Iterator[str]:
@@ -174,6 +195,13 @@ def limits_are_kept(evidence: Evidence) -> Iterator[str]:
     most = keys * rate * (lives + max(asked, default=0.0) / 60.0)
     if len(asked) > most:
         yield f"openai was asked {len(asked)} times, {most:g} were allowed"
+
+
+def leases_come_back(evidence: Evidence) -> Iterator[str]:
+    """Promise 15: when all workers have ended, the store holds no more against a limit than was really asked."""
+    asked = sum(exchange.provider == "openai" for exchange in evidence.history.exchanges)
+    if evidence.charged > asked + EXACT:
+        yield f"openai was asked {asked} times, {evidence.charged:g} are charged"
 
 
 def tokens_are_charged_as_used(evidence: Evidence) -> Iterator[str]:

@@ -26,8 +26,8 @@ def every_request_has_one_line(evidence: Evidence) -> Iterator[str]:
     told = Counter(line["correlation_id"] for life in evidence.lives for line in life.requests())
     yield from (f"{request} is told {times} times" for request, times in told.items() if times != 1)
     for heard in evidence.all_heard:
-        if heard.end in (End.OK, End.ERROR) and heard.id not in told:
-            yield f"{heard.id} was answered and is not told"
+        if (heard.end in (End.OK, End.ERROR) or heard.id in evidence.by_request) and heard.id not in told:
+            yield f"{heard.id} is not told"
 
 
 def client_and_line_agree(evidence: Evidence) -> Iterator[str]:
@@ -66,9 +66,11 @@ def _ends_of_grace(evidence: Evidence) -> list[float]:
 
 
 def _was_turned_away(evidence: Evidence, heard: Heard) -> bool:
-    """Its worker had been told to stop before it was asked: a connection that is idle then is closed."""
+    """Its worker had been told to stop when it was asked: a connection that is idle then is closed."""
     return any(
-        life.worker == heard.client.worker and life.drained_at is not None and life.drained_at <= heard.ended_at
+        life.worker == heard.client.worker
+        and life.drained_at is not None
+        and (life.drained_at <= heard.asked_at or (life.drained_at <= heard.ended_at and not heard.sent))
         for life in evidence.lives
     )
 

@@ -72,6 +72,9 @@ class Evidence:
     complaints: list[tuple[int, str]] = field(default_factory=list)
     """What was seen while it went on: promise and words."""
 
+    charged: float = 0.0
+    """Requests that the store holds against the provider that has a limit, when all workers have ended."""
+
     @property
     def providers(self) -> frozenset[str]:
         return frozenset(HOUSES)

@@ -122,6 +122,7 @@ class Turn:
         for piece in pieces_of(self._exchange.text[:characters], self._sizes()):
             await trio.sleep(self._every_s)
             self._exchange.said += len(piece)
+            self._exchange.heard_at = trio.current_time()
             await self._asked.send_chunk(self._voice.piece(self._question, piece))
 
     def _sizes(self) -> Iterator[int]:

@@ -266,6 +266,10 @@ class _World:
             life.running.gateway.drain()
         await trio.sleep(1.0)
         self.watch.check_end(self._network)
+        per_s = self.scenario.requests_per_minute / 60.0
+        for place, (full_at, _) in self._store.values.items():
+            if place.endswith("/requests}") and "provider/openai" in place and full_at is not None:
+                self.evidence.charged += max(0.0, full_at - trio.current_time()) * per_s
 
     def _say(self, what: str) -> None:
         self.history.notes.append((trio.current_time(), what))

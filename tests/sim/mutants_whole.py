@@ -1,0 +1,126 @@
+"""Bugs of the gateway around its actors: connections, dialects, the face, leases (see `mutants.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import gateway.face.model_calls as model_calls
+from actors.policy.memory_budget import MemoryBudget
+from gateway.calls.course import Course
+from gateway.degradation import PressedBudget
+from gateway.dialects.passed_stream import PassedStream
+from gateway.dialects.splice import Splice
+from gateway.edge.connection import Connection
+from gateway.edge.pool import OriginPool
+from gateway.edge.server import EdgeServer
+from gateway.edge.upstream_exchange import Exchange
+from gateway.face.record import DISCONNECTED, RequestRecord
+from gateway.face.relayed_body import RelayedBody
+from gateway.store.leases import LeaseDesk
+from tests.sim.mutants import Mutant, mutant, nothing
+
+
+def _deaf_to_hanging_up(take: Any) -> Any:
+    def deaf(connection: Connection) -> bool:
+        connection._leave, leave = (lambda: None), connection._leave  # type: ignore[method-assign]
+        try:
+            return bool(take(connection))
+        finally:
+            connection._leave = leave  # type: ignore[method-assign]
+
+    return deaf
+
+
+def _break_off_nothing(_: Any) -> Any:
+    def keep(exchange: Exchange) -> None:
+        exchange._connection = None
+
+    return keep
+
+
+def _drops_a_character(take: Any) -> Any:
+    def drop(splice: Splice, text: str) -> str:
+        new: str = take(splice, text)
+        return new[1:] if new != text else new
+
+    return drop
+
+
+def _cut_is_whole(end: Any) -> Any:
+    def whole(stream: PassedStream) -> bytes:
+        stream.whole = True
+        return bytes(end(stream))
+
+    return whole
+
+
+def _own_timeout_is_ignored(_: Any) -> Any:
+    return lambda request, total_s, *, stream: total_s
+
+
+def _let_in_under_pressure(_: Any) -> Any:
+    return lambda budget, size_bytes: budget._budget.reserve(size_bytes)
+
+
+def _answers_are_free(used: Any) -> Any:
+    def free(course: Course, usage: Any, finish_reason: str | None) -> None:
+        used(course, usage, finish_reason)
+        if usage is not None:
+            course.attempt.spent_tokens = usage.prompt
+
+    return free
+
+
+def _silent_about_the_gone(finish: Any) -> Any:
+    def silent(record: RequestRecord, status: int, outcome: str, now: float) -> None:
+        if outcome != DISCONNECTED:
+            finish(record, status, outcome, now)
+
+    return silent
+
+
+def _stream_is_not_left(_: Any) -> Any:
+    def close(body: RelayedBody) -> None:
+        body._record.finish(body._record.status, body._outcome or DISCONNECTED, body._clock())
+
+    return close
+
+
+def _no_grace(drain: Any) -> Any:
+    return lambda server, grace_s: drain(server, 0.0)
+
+
+def _endless_grace(drain: Any) -> Any:
+    return lambda server, grace_s: drain(server, grace_s + 1000.0)
+
+
+def _half_of_it(release: Any) -> Any:
+    return lambda budget, size_bytes: release(budget, size_bytes // 2)
+
+
+def _error_looks_like_an_end(_: Any) -> Callable[..., bytes]:
+    def end(body: RelayedBody, failure: Any) -> bytes:
+        body._outcome = "ok"
+        return b"data: [DONE]\n\n"
+
+    return end
+
+
+WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
+    mutant("a client's hanging up is not seen", Connection, "_take_what_came", _deaf_to_hanging_up),
+    mutant("connections to providers are dropped, not closed", Exchange, "_break_off", _break_off_nothing),
+    mutant("a closed connection keeps its place in the pool", OriginPool, "forget", nothing),
+    mutant("where two answers are joined a character is lost", Splice, "take", _drops_a_character),
+    mutant("a stream that is cut is ended like a whole one", PassedStream, "end", _cut_is_whole),
+    mutant("an error within a stream is told as its end", RelayedBody, "_break", _error_looks_like_an_end),
+    mutant("X-Gateway-Timeout counts for nothing", model_calls, "allowed_s", _own_timeout_is_ignored),
+    mutant("memory pressure lets new work in", PressedBudget, "reserve", _let_in_under_pressure),
+    mutant("tokens of answers are not charged", Course, "used", _answers_are_free),
+    mutant("a client that has gone leaves no line", RequestRecord, "finish", _silent_about_the_gone),
+    mutant("a stream that is closed leaves its call running", RelayedBody, "close", _stream_is_not_left),
+    mutant("a drain gives no grace", EdgeServer, "drain", _no_grace),
+    mutant("a drain never ends", EdgeServer, "drain", _endless_grace),
+    mutant("leases are kept when a worker ends", LeaseDesk, "_give_all_back", nothing),
+    mutant("a budget gives back half", MemoryBudget, "release", _half_of_it),
+)
