@@ -50,6 +50,8 @@ class Life(Ledger):
     worker: int
     began_at: float
     gave_up: bool = False
+    gave_back: bool = False
+    """The store was there when it was told to stop: it could take leases back."""
 
     @cached_property
     def lines(self) -> list[Any]:

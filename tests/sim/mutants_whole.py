@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import trio
+
 import gateway.face.model_calls as model_calls
 from actors.policy.memory_budget import MemoryBudget
 from gateway.calls.course import Course
@@ -21,13 +23,11 @@ from gateway.store.leases import LeaseDesk
 from tests.sim.mutants import Mutant, mutant, nothing
 
 
-def _deaf_to_hanging_up(take: Any) -> Any:
-    def deaf(connection: Connection) -> bool:
-        connection._leave, leave = (lambda: None), connection._leave  # type: ignore[method-assign]
-        try:
-            return bool(take(connection))
-        finally:
-            connection._leave = leave  # type: ignore[method-assign]
+def _deaf_to_hanging_up(read: Any) -> Any:
+    async def deaf(connection: Connection) -> None:
+        await read(connection)
+        while connection._active is not None:  # until the answer is complete
+            await trio.sleep(0.5)
 
     return deaf
 
@@ -108,7 +108,7 @@ def _error_looks_like_an_end(_: Any) -> Callable[..., bytes]:
 
 
 WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
-    mutant("a client's hanging up is not seen", Connection, "_take_what_came", _deaf_to_hanging_up),
+    mutant("a client's hanging up is not seen", Connection, "_read", _deaf_to_hanging_up),
     mutant("connections to providers are dropped, not closed", Exchange, "_break_off", _break_off_nothing),
     mutant("a closed connection keeps its place in the pool", OriginPool, "forget", nothing),
     mutant("where two answers are joined a character is lost", Splice, "take", _drops_a_character),

@@ -201,9 +201,13 @@ class _World:
         """A worker is told to stop, and its successor listens in its place."""
         if life.drained_at is not None or life.running.ended_at is not None:
             return
-        life.drained_at = trio.current_time()
-        life.running.gateway.drain()
+        self._tell_to_stop(life)
         await self._start(life.worker)
+
+    def _tell_to_stop(self, life: Life) -> None:
+        life.drained_at = trio.current_time()
+        life.gave_back = life.running.gateway.store_mode == "connected"
+        life.running.gateway.drain()
 
     async def _trouble_store(self, fault: Fault) -> None:
         store = self._store
@@ -262,8 +266,7 @@ class _World:
     async def _farewell(self) -> None:
         """All are told to stop, and do."""
         for life in self._present.values():
-            life.drained_at = trio.current_time()
-            life.running.gateway.drain()
+            self._tell_to_stop(life)
         await trio.sleep(1.0)
         self.watch.check_end(self._network)
         per_s = self.scenario.requests_per_minute / 60.0
