@@ -26,8 +26,7 @@ from tests.sim.mutants import Mutant, mutant, nothing
 def _deaf_to_hanging_up(read: Any) -> Any:
     async def deaf(connection: Connection) -> None:
         await read(connection)
-        while connection._active is not None:  # until the answer is complete
-            await trio.sleep(0.5)
+        await trio.sleep(3.0)
 
     return deaf
 
@@ -108,7 +107,7 @@ def _error_looks_like_an_end(_: Any) -> Callable[..., bytes]:
 
 
 WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
-    mutant("a client's hanging up is not seen", Connection, "_read", _deaf_to_hanging_up),
+    mutant("a client's hanging up is seen three seconds late", Connection, "_read", _deaf_to_hanging_up),
     mutant("connections to providers are dropped, not closed", Exchange, "_break_off", _break_off_nothing),
     mutant("a closed connection keeps its place in the pool", OriginPool, "forget", nothing),
     mutant("where two answers are joined a character is lost", Splice, "take", _drops_a_character),
