@@ -16,7 +16,7 @@ from actors.reply import Reply
 if TYPE_CHECKING:
     from actors.attempt import Attempt
     from actors.errors import Failure
-    from actors.plan import ClientAccount
+    from actors.plan import ClientAccount, ClientLimits
     from actors.relay import Relay
 
 Clock = Callable[[], float]
@@ -81,6 +81,7 @@ class Call:
         "deadline",
         "id",
         "left",
+        "limits",
         "log",
         "model",
         "payload",
@@ -124,6 +125,8 @@ class Call:
         self.attempts: list[Attempt] = []
         self.candidates: Sequence[Candidate] | None = None
         """Who may be asked, best first, where the asker has a say in it; None: whoever the router finds."""
+        self.limits: ClientLimits | None = None
+        """The client key's, where the router's settings do not know it."""
         self.account: ClientAccount | None = None
         """The client key's limits, set by the router where it has any."""
         self.left = False

@@ -27,10 +27,12 @@ class ClientLimits:
 class ClientAccount:
     """A client key's limits as they stand now."""
 
-    __slots__ = ("_concurrency", "_limits", "_requests", "_tokens")
+    __slots__ = ("_concurrency", "_limits", "_requests", "_tokens", "calls")
 
     def __init__(self, label: str, limits: ClientLimits, now: float, new_bucket: NewBucket) -> None:
         self._limits = limits
+        self.calls = 0
+        """Under way."""
         place = f"client/{label}"
         self._requests = bucket_of(f"{place}/requests", limits.requests_per_minute, now, new_bucket)
         self._tokens = bucket_of(f"{place}/tokens", limits.tokens_per_minute, now, new_bucket)
@@ -52,9 +54,11 @@ class ClientAccount:
             raise RateLimited(
                 "this key's tokens a minute are used up", retry_after=self._tokens.wait_s(call.tokens, now)
             )
+        self.calls += 1
 
     def settle(self, call: Call, now: float) -> None:
         """The call is over: all comes back if it was never sent, else what its last attempt used is charged."""
+        self.calls -= 1
         self._release_permit()
         sent = [attempt for attempt in call.attempts if attempt.sent_at is not None]
         if not sent:

@@ -17,6 +17,7 @@ from actors.attempt import Attempt, Outcome
 from actors.control import CancelCall, Command
 from actors.errors import ActorDied, CallCrashed, Cancelled, DeadlineExceeded, Failure, Unavailable
 from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retried
+from actors.guests import ForgetClient, Guests, nobody_minds
 from actors.letters import Answered, Broken, Call, Candidate, Clock, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.plan import ClientAccount, ClientLimits, Plan
@@ -66,6 +67,7 @@ class RouterActor(Actor[Call | Report]):
         random: random.Random,
         observe: Observe,
         new_bucket: NewBucket = local_bucket,
+        forget_client: ForgetClient = nobody_minds,
         mailbox_capacity: int = DEFAULT_CAPACITY,
         mailbox_bytes: int = DEFAULT_CAPACITY_BYTES,
         max_calls: int = 65536,
@@ -89,6 +91,7 @@ class RouterActor(Actor[Call | Report]):
         self._calls: dict[Call, Plan] = {}
         self._budgets: dict[str, RetryBudget] = {}
         self._new_bucket = new_bucket
+        self._guests = Guests(new_bucket, forget_client)
         self._clients = {
             label: ClientAccount(label, limits, clock(), new_bucket)
             for label, limits in settings.clients.items()
@@ -173,6 +176,8 @@ class RouterActor(Actor[Call | Report]):
             raise Unavailable(f"the gateway has {self._max_calls} calls in flight already", retry_after=1.0)
         candidates = self._candidates(call)
         account = self._clients.get(call.client)
+        if account is None and call.limits is not None:
+            account = self._guests.account(call.client, call.limits, self._clock())
         if account is not None:
             call.account = account
             account.take(call, self._clock())
@@ -375,7 +380,10 @@ class RouterActor(Actor[Call | Report]):
             "late": self.late,
             "timers": len(self._timers),
             "retry_budgets": {name: budget.balance for name, budget in self._budgets.items()},
-            "clients": {label: account.view(now) for label, account in self._clients.items()},
+            "clients": {
+                **{label: account.view(now) for label, account in self._clients.items()},
+                **self._guests.view(now),
+            },
         }
 
 

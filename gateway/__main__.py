@@ -1,4 +1,4 @@
-"""The command line: llm-gateway serve, check, version."""
+"""The command line: llm-gateway serve, check, keys, version."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from gateway import __version__
+from gateway.keys_command.options import add_keys
 
 if TYPE_CHECKING:
     from gateway.config import Config, Origin
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="llm-gateway", description="An OpenAI-compatible gateway to LLM providers.")
     parser.set_defaults(command=None)
-    commands = parser.add_subparsers(title="commands", metavar="{serve,check,version}")
+    commands = parser.add_subparsers(title="commands", metavar="{serve,check,keys,version}")
 
     serve = commands.add_parser("serve", help="answer requests until SIGTERM or SIGINT")
     serve.add_argument("--host", help="the address to listen on (environment: LLM_GATEWAY_HOST)")
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="validate the settings, print the routing table and who has a key")
     check.set_defaults(command=_check)
-    for command in (serve, check):
+    for command in (serve, check, *add_keys(commands, _keys)):
         command.add_argument(
             "--config", type=Path, metavar="FILE", help="gateway.toml (environment: LLM_GATEWAY_CONFIG)"
         )
@@ -86,6 +87,18 @@ def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     text, all_served = report(config)
     sys.stdout.write(text)
     return 0 if all_served else CANNOT_SERVE
+
+
+def _keys(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    if given.action is None:
+        given.print_help()
+        return 0
+    config = _configuration(_origin(given, environ, {}))
+    if config is None:
+        return BAD_CONFIGURATION
+    from gateway.keys_command.actions import run
+
+    return run(given, config)
 
 
 def _version(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from actors.supervisor import ChildSpec
+from gateway.admin.client_keys import ClientKeysDesk, Note
 from gateway.admin.spend import SpendPage
+from gateway.config import Config
 from gateway.exchange import AdminEndpoint, Answer, Request
+from gateway.keys.key_book import KeyBook
 from gateway.keys.ledger import Ledger
 from gateway.keys.pricing import Pricer
 from gateway.keys.purse import Purses
+from gateway.keys.registry import Registry
 from gateway.keys.shared_book import SharedBook
 from gateway.keys.spend import SpendDesk
 from gateway.providers.prices import Prices
 from gateway.siblings import SPENT, Siblings
-from gateway.store.line import StoreLine
+from gateway.store.line import Mode, StoreLine
 from gateway.telemetry.logs import Logs
 from gateway.world import World
 
-SPEND = "spend"
+SPEND, KEYS = "spend", "keys"
 
 
 class Accounting:
@@ -30,14 +34,20 @@ class Accounting:
         line: StoreLine,
         *,
         prefix: str,
+        has_lasting_store: bool,
         workers: int,
         prices: Callable[[str, str], Prices | None],
         siblings: Siblings | None,
         logs: Logs,
     ) -> None:
         """`prices` are those of now, by provider and its own name of a model; `prefix` is what the store's keys begin
-        with.
+        with. A store that does not last, if there is one, ends with this gateway.
         """
+        self._world = world
+        self._line = line
+        self._has_lasting_store = has_lasting_store
+        self.key_book = KeyBook(line, prefix=prefix, clock=world.clock)
+        self._registry = Registry(line.ask, prefix=prefix, wall_clock=world.wall_clock)
         self._logs = logs
         self._told: set[tuple[str, str, str]] = set()
         self.pricer = Pricer(prices, world.wall_clock)
@@ -53,7 +63,10 @@ class Accounting:
         self._spend_page = SpendPage(self.spend, None if siblings is None else self._ask_siblings)
 
     def children(self) -> list[ChildSpec]:
-        return [ChildSpec(SPEND, lambda: self.spend, kind="books")]
+        return [
+            ChildSpec(SPEND, lambda: self.spend, kind="books"),
+            ChildSpec(KEYS, lambda: self.key_book, kind="keys"),
+        ]
 
     def purses(self, *, refuse_unpriced: bool) -> Purses:
         """For keys with a budget; `refuse_unpriced`: one with a hard edge pays for no model of unknown price."""
@@ -69,9 +82,23 @@ class Accounting:
             self._told = {other for other in self._told if other[0] == day} | {told}
             self._logs.get(__name__).warning("budget used up", client=client, period=period, edge=edge, day=day)
 
-    def endpoints(self) -> Sequence[AdminEndpoint]:
-        """What operators may ask and do."""
-        return [AdminEndpoint("GET", "/admin/spend", self._spend_page.show)]
+    def endpoints(self, config: Config, note: Note) -> Sequence[AdminEndpoint]:
+        """What operators may ask and do; `note` is told what they did."""
+        desk = ClientKeysDesk(
+            self._registry,
+            config.client_keys,
+            lasts=lambda: self._has_lasting_store and self._line.mode is not Mode.MEMORY,
+            wall_clock=self._world.wall_clock,
+            note=note,
+        )
+        return [
+            AdminEndpoint("GET", "/admin/spend", self._spend_page.show),
+            AdminEndpoint("GET", "/admin/keys", desk.show_all),
+            AdminEndpoint("POST", "/admin/keys", desk.create),
+            AdminEndpoint("PATCH", "/admin/keys/<label>", desk.amend),
+            AdminEndpoint("DELETE", "/admin/keys/<label>", desk.revoke),
+            AdminEndpoint("POST", "/admin/keys/<label>/rotate", desk.rotate),
+        ]
 
     def show_own_spend(self, request: Request) -> Awaitable[Answer]:
         """For siblings."""

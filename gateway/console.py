@@ -64,7 +64,7 @@ class Console:
         self.steward = Steward(actors, logs, configured=configured, on_levels=on_levels)
         self.desk = OrderDesk(
             self.steward.carry_out,
-            note=self._note,
+            note=self.note,
             note_obeyed=self._log_order,
             worker=worker,
             tell_siblings=None if siblings is None else partial(_tell, siblings),
@@ -110,7 +110,7 @@ class Console:
             AdminEndpoint("GET", "/admin/log-levels", self._show_levels),
             AdminEndpoint("PATCH", "/admin/log-levels", desk.set_log_levels),
             AdminEndpoint("GET", "/admin/config", SettingsPage(config, self.steward.in_force)),
-            AdminEndpoint("POST", "/admin/reload", ReloadEndpoint(lambda: self.reload_settings, self._note)),
+            AdminEndpoint("POST", "/admin/reload", ReloadEndpoint(lambda: self.reload_settings, self.note)),
         ]
 
     def watch(self, event: object) -> None:
@@ -149,7 +149,7 @@ class Console:
     def _log_order(self, by: str, what: Mapping[str, Any]) -> None:
         self._logs.get("gateway.admin").warning("operator's order", by=by, what=what)
 
-    def _note(self, by: str, what: Mapping[str, Any]) -> None:
+    def note(self, by: str, what: Mapping[str, Any]) -> None:
         self._log_order(by, what)
         self.feed.state("order", {"by": by, **what})
 

@@ -139,6 +139,7 @@ class Settled:
         client_keys = ClientKeys(
             config.client_keys if config.auth_required else None,
             config.server.cors_origins,
+            book=ground.accounting.key_book,
             wall_clock=world.wall_clock,
         )
         return Services(
@@ -166,7 +167,7 @@ class Settled:
             wall_clock=world.wall_clock,
             metrics_door=TokenDoor(config.metrics_token),
             admin_door=AdminDoor(config.admin_token),
-            admin=[*ground.console.endpoints(config), *ground.accounting.endpoints()],
+            admin=[*ground.console.endpoints(config), *ground.accounting.endpoints(config, ground.console.note)],
             body_limit_bytes=config.server.body_bytes,
             body_progress_s=config.server.body_progress_s,
             cors_origins=config.server.cors_origins,

@@ -39,6 +39,8 @@ class Place:
     connect: Connect
     listen: Callable[[], Awaitable[Listener]]
     """Where the others find this one, from then on."""
+    own_store: str = ""
+    """The socket of a store that ends with this gateway, where workers share one."""
 
 
 class ResponseQuestion(msgspec.Struct):

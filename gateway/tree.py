@@ -6,6 +6,7 @@ root (one_for_one)
 ├── leases            rate limits that workers and hosts share
 ├── hints             breakers that have opened on other workers and hosts
 ├── spend             keeps the books of what client keys spend
+├── keys              hears which client keys have changed in the shared store
 ├── upstream          closes connections that have been idle for too long
 ├── cms               asks the Context Management Service
 ├── tools             a supervisor of its own: the Code Orchestrator Service, an actor for each tool of the operator's

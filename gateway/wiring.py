@@ -26,6 +26,7 @@ from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.config import Config
 from gateway.config.changes import fixed_changes, with_fixed_of
 from gateway.config.settings import MEGABYTE
+from gateway.config.store_address import StoreAddress
 from gateway.console import Console
 from gateway.context.client import NAME as CMS
 from gateway.edge.kept_listener import KeptListener
@@ -96,6 +97,7 @@ class Gateway:
             world,
             self.sharing.line,
             prefix=config.store.prefix,
+            has_lasting_store=not _ends_with_us(config.store_address, place),
             workers=config.server.workers,
             logs=self.logs,
             prices=lambda provider, model: self.catalog.prices(provider, model),
@@ -397,6 +399,7 @@ class Gateway:
             random=self.world.random,
             observe=self.observer,
             new_bucket=self.sharing.new_bucket,
+            forget_client=self.sharing.leases.forget_client,
         )
 
     def _catalogue_spec(self) -> ChildSpec:
@@ -449,6 +452,11 @@ def _tracing_of(config: Config, world: World, worker: str, gateway: Gateway) -> 
     from gateway.tracing import Tracing
 
     return Tracing(config, world, worker=worker, current=lambda: gateway.config, observe=gateway.observer)
+
+
+def _ends_with_us(store: StoreAddress | None, place: Place | None) -> bool:
+    """Whether the store is the one that the gateway itself runs for its workers."""
+    return store is not None and place is not None and store.path == place.own_store
 
 
 def build(config: Config, world: World, *, worker: str = "0", place: Place | None = None) -> Gateway:

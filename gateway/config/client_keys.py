@@ -62,6 +62,16 @@ class KeyTerms(Rates, frozen=True, kw_only=True, omit_defaults=True):
         return nano_of(self.budget_usd_per_month) or None
 
 
+class NewKey(KeyTerms, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A key that an operator asks for."""
+
+    label: Label
+
+
+class NewTerms(KeyTerms, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What an operator wants to hold for a key from now on."""
+
+
 class ClientKeySetting(KeyTerms, frozen=True, kw_only=True):
     """A client's key: how it is called in logs and metrics, and which variable holds it, or what its SHA-256 is."""
 

@@ -297,6 +297,7 @@ class ModelCalls:
             trace=record.trace,
         )
         call.candidates = candidates
+        call.limits = caller.limits
         return call
 
     def _own_headers(self, request: Request) -> Headers:

@@ -83,8 +83,13 @@ def caller_of(key: ClientKey, *, from_store: bool = False) -> Caller:
         inf if key.expires is None else key.expires.timestamp(),
         Allowance(key) if key.models or key.providers else None,
         key if key.has_budget else None,
-        limits_of(key) if from_store else None,
+        _limits_or_none(key) if from_store else None,
     )
+
+
+def _limits_or_none(terms: KeyTerms) -> ClientLimits | None:
+    limits = limits_of(terms)
+    return None if limits == ClientLimits() else limits
 
 
 def limits_of(terms: KeyTerms) -> ClientLimits:

@@ -78,6 +78,13 @@ class LeaseDesk:
         self._put(account, bucket.look())
         return bucket
 
+    def forget_client(self, label: str) -> None:
+        """Nobody draws from the buckets of this client key any more: what they hold goes back."""
+        for name in (f"client/{label}/requests", f"client/{label}/tokens"):
+            account = self._accounts.pop(name, None)
+            if account is not None:
+                self._return(account)
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Looks after the buckets for ever."""
         task_status.started()

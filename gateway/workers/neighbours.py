@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.edge.sockets import BACKLOG, SocketListener, SocketStream
 from gateway.siblings import Place
+from gateway.workers.embedded_store import socket_of
 from gateway.workers.station import Station
 
 
@@ -19,6 +20,7 @@ def place_of(station: Station, count: int) -> Place:
         others=[str(number) for number in range(count) if number != station.number],
         connect=partial(_connect, folder),
         listen=partial(_listen, _path(folder, station.name)),
+        own_store=str(socket_of(folder)),
     )
 
 

@@ -16,6 +16,7 @@ from gateway.store.ownership import BEAT
 from gateway.world import RedisDown, RedisExecutor, Word, Words
 from tests.store.budget_model import BUDGETS
 from tests.store.gcra_model import gcra
+from tests.store.keys_model import KEYS
 
 HINTS = files("gateway.store").joinpath("hints.lua").read_text(encoding="ascii")
 GCRA = files("gateway.store").joinpath("gcra.lua").read_text(encoding="ascii")
@@ -39,7 +40,7 @@ class FakeServer:
         self.batches: list[list[Words]] = []
         """What it was sent, round trip by round trip; what it refused too."""
         self.opened: list[StoreAddress] = []
-        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script, BEAT: beat_script, **BUDGETS}
+        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script, BEAT: beat_script, **BUDGETS, **KEYS}
 
     def open(self, address: StoreAddress, ca_file: str) -> RedisExecutor:
         """An OpenRedis."""
@@ -77,6 +78,10 @@ class FakeServer:
                 return {key.encode(): str(value).encode() for key, value in (self.get(str(arguments[0])) or {}).items()}
             case "EXPIRE":
                 return int(self.get(str(arguments[0])) is not None)
+            case "HGET":
+                return (self.get(str(arguments[0])) or {}).get(text_of(arguments[1]))
+            case "HVALS":
+                return list((self.get(str(arguments[0])) or {}).values())
             case "EVAL":
                 script, count, *rest = arguments
                 keys, values = rest[: int(count)], rest[int(count) :]

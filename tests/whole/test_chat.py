@@ -19,6 +19,7 @@ TREE = [
     ("leases", "limits", "root"),
     ("hints", "breakers", "root"),
     ("spend", "books", "root"),
+    ("keys", "keys", "root"),
     ("upstream", "client", "root"),
     ("cms", "service", "root"),
     ("tools", "supervisor", "root"),

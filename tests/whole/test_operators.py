@@ -39,6 +39,7 @@ async def test_the_actors_are_a_tree_with_one_root(autojump_clock: MockClock) ->
             "leases",
             "hints",
             "spend",
+            "keys",
             "upstream",
             "cms",
             "tools",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.config.client_keys import NewKey, NewTerms
 from gateway.face.openapi.operation import EVENTS_TYPE, Access, Operation
 
 _MODEL: Final = {"type": "string", "minLength": 1, "description": "As the provider knows it."}
@@ -42,6 +43,19 @@ _LEVELS: Final[dict[str, Any]] = {
     },
     "additionalProperties": False,
 }
+_ROTATION: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "grace_s": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 2_592_000,
+            "default": 86_400,
+            "description": "For so long those before it go on.",
+        }
+    },
+    "additionalProperties": False,
+}
 _ORDER: Final = (404, 409, 503)
 _BODY: Final = (413, 415)
 
@@ -50,10 +64,18 @@ def _look(summary: str, *failures: int) -> Operation:
     return Operation(summary=summary, tag="Admin", access=Access.ADMIN, failures=failures)
 
 
-def _order(summary: str, request: dict[str, Any] | None = None) -> Operation:
+def _order(summary: str, request: Any = None, *, status: int = 200, request_required: bool = True) -> Operation:
     """What changes something."""
     failures = _ORDER if request is None else (*_ORDER, *_BODY)
-    return Operation(summary=summary, tag="Admin", access=Access.ADMIN, request=request, failures=failures)
+    return Operation(
+        summary=summary,
+        tag="Admin",
+        access=Access.ADMIN,
+        request=request,
+        request_required=request_required,
+        status=status,
+        failures=failures,
+    )
 
 
 ADMIN_OPERATIONS: Final = {
@@ -78,5 +100,12 @@ ADMIN_OPERATIONS: Final = {
     "PATCH /admin/log-levels": _order("Change log levels, until the settings are read again", _LEVELS),
     "GET /admin/config": _look("The settings in force, secrets masked"),
     "POST /admin/reload": _order("Read the settings again"),
+    "GET /admin/keys": _look("The client keys, without what opens them", 503),
+    "POST /admin/keys": _order("Make a client key, which is shown this once", NewKey, status=201),
+    "PATCH /admin/keys/{label}": _order("Change what a client key may", NewTerms),
+    "DELETE /admin/keys/{label}": _order("Revoke a client key"),
+    "POST /admin/keys/{label}/rotate": _order(
+        "Another secret for a client key, which is shown this once", _ROTATION, request_required=False
+    ),
     "GET /admin/spend": _look("What was spent, by key, model, provider and day", 503),
 }

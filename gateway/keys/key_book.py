@@ -1,0 +1,134 @@
+"""Whose key it is that a client shows: looked up in the shared store once, then known here until it changes.
+
+Once a second a worker asks which keys have changed: a key that is revoked is refused by all of them within two
+seconds. While the store is away those that are known go on, and of all others nobody can say.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from math import inf
+from typing import Any, Final
+
+import msgspec
+import trio
+
+from actors.letters import Clock
+from gateway.errors import StoreUnavailable
+from gateway.keys.caller import Caller, caller_of
+from gateway.keys.registry import KeyRecord, Places, script
+from gateway.store.line import Mode, StoreLine
+
+OPERATION: Final = "client_key"
+HEAR_EVERY_S: Final = 1.0
+OVERLAP_MS: Final = 5_000
+"""What is asked for again, since a store that fails over may go back in time a little."""
+MOST: Final = 10_000
+"""Keys that are known; the one that has not been used for longest goes first."""
+UNKNOWN_S: Final = 2.0
+"""For so long a key that nobody knows is not asked for again."""
+DEAF_S: Final = 1800.0
+"""After so long without news all have to be looked up again; the store remembers changes for twice as long."""
+
+
+class _Entry:
+    __slots__ = ("caller", "until")
+
+    def __init__(self, caller: Caller | None, until: float) -> None:
+        self.caller = caller
+        self.until = until
+
+
+class KeyBook:
+    """Also a supervised child, which hears of changes."""
+
+    def __init__(self, line: StoreLine, *, prefix: str, clock: Clock) -> None:
+        self._line = line
+        self._clock = clock
+        self._places = Places(prefix)
+        self._find_script = script("keys_find.lua")
+        self._changed_script = script("keys_changed.lua")
+        self._decode = msgspec.json.Decoder(KeyRecord).decode
+        self._known: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._heard_ms = -1
+        self._heard_at = clock()
+
+    async def find(self, digest: bytes) -> Caller | None:
+        """Whose key has this SHA-256; None where it is nobody's. Raises StoreUnavailable where nobody can say."""
+        entry = self._known.get(digest)
+        if entry is not None and entry.until > self._clock():
+            self._known.move_to_end(digest)
+            return entry.caller
+        match self._line.mode:
+            case Mode.MEMORY:
+                return None
+            case Mode.CONNECTED:
+                return await self._look_up(digest)
+            case _:
+                raise _nobody_can_say()
+
+    async def _look_up(self, digest: bytes) -> Caller | None:
+        name = digest.hex()
+        try:
+            text = await self._line.ask(
+                OPERATION, "EVAL", self._find_script, 2, self._places.records, self._places.digests, name
+            )
+        except StoreUnavailable as away:
+            raise _nobody_can_say() from away
+        caller = None if text is None else _caller(self._decode(text), name)
+        self._known[digest] = _Entry(caller, inf if caller is not None else self._clock() + UNKNOWN_S)
+        self._known.move_to_end(digest)
+        while len(self._known) > MOST:
+            self._known.popitem(last=False)
+        return caller
+
+    # What changes.
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hears of changes for ever."""
+        task_status.started()
+        if self._line.mode is Mode.MEMORY:
+            await trio.sleep_forever()
+        while True:
+            self._ask_for_changes()
+            await trio.sleep(HEAR_EVERY_S)
+
+    def view(self) -> dict[str, Any]:
+        """This child's detail in /admin/actors."""
+        return {
+            "known": sum(entry.caller is not None for entry in self._known.values()),
+            "heard_s": self._clock() - self._heard_at,
+        }
+
+    def _ask_for_changes(self) -> None:
+        since = self._heard_ms if self._heard_ms < 0 else max(0, self._heard_ms - OVERLAP_MS)
+        try:
+            self._line.send(OPERATION, ("EVAL", self._changed_script, 1, self._places.changed, since), self._hear)
+        except StoreUnavailable:
+            return  # in a second again
+
+    def _hear(self, reply: object) -> None:
+        if not isinstance(reply, list):
+            return
+        now = self._clock()
+        if now - self._heard_at > DEAF_S:
+            self._known.clear()
+        self._heard_ms, self._heard_at = int(reply[0]), now
+        for name in reply[1:]:
+            self._known.pop(bytes.fromhex(name.decode()), None)
+
+
+def _caller(record: KeyRecord, name: str) -> Caller | None:
+    key = record.client_key(name)
+    if key is None:
+        return None
+    caller = caller_of(key, from_store=True)
+    until = next(secret.until for secret in record.secrets if secret.sha256 == name)
+    return caller if until is None else msgspec.structs.replace(caller, expires_at=min(caller.expires_at, until))
+
+
+def _nobody_can_say() -> StoreUnavailable:
+    return StoreUnavailable(
+        "The store that knows client keys cannot be reached at the moment: only those used before get in.",
+        retry_after=1.0,
+    )

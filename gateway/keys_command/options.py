@@ -1,0 +1,60 @@
+"""What can be written behind `llm-gateway keys`; imports next to nothing, since every command reads it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+GRACE_S: Final = 86_400.0
+
+_TERMS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("--models", {"nargs": "+", "metavar": "PATTERN", "help": "those that it may ask for; * stands for any text"}),
+    ("--providers", {"nargs": "+", "metavar": "PATTERN", "help": "those that it may ask"}),
+    ("--requests-per-minute", {"type": int, "metavar": "N"}),
+    ("--tokens-per-minute", {"type": int, "metavar": "N"}),
+    ("--max-concurrent", {"type": int, "metavar": "N", "help": "calls at a time"}),
+    ("--max-priority", {"choices": ("low", "normal", "high")}),
+    ("--budget-usd-per-day", {"type": float, "metavar": "USD", "help": "in UTC"}),
+    ("--budget-usd-per-month", {"type": float, "metavar": "USD"}),
+    ("--budget-edge", {"choices": ("hard", "soft"), "help": "refuse beyond it (default), or only warn"}),
+    ("--expires", {"metavar": "TIME", "help": "like 2027-01-31T00:00:00Z"}),
+    ("--tags", {"nargs": "+", "metavar": "NAME=TEXT", "help": "notes of your own"}),
+)
+
+Run = Callable[[argparse.Namespace, Mapping[str, str]], int]
+
+
+def add_keys(commands: Any, run: Run) -> list[argparse.ArgumentParser]:
+    """Adds `keys` with its own commands, each of which sets `action`, and returns those."""
+    keys = commands.add_parser("keys", help="make and take back client keys")
+    keys.set_defaults(command=run, action=None, print_help=keys.print_help)
+    actions = keys.add_subparsers(title="commands", metavar="{create,list,rotate,revoke}")
+    create = actions.add_parser("create", help="make a key; it is written to standard output, this once")
+    create.add_argument("label", help="how logs and metrics call its owner")
+    for name, options in _TERMS:
+        create.add_argument(name, default=argparse.SUPPRESS, **options)
+    listing = actions.add_parser("list", help="all keys, without what opens them")
+    rotate = actions.add_parser("rotate", help="another secret for a key; the one before it goes on for a while")
+    rotate.add_argument("label")
+    rotate.add_argument(
+        "--grace-s", type=float, default=GRACE_S, metavar="SECONDS", help="how long (default: a day; 0: not at all)"
+    )
+    revoke = actions.add_parser("revoke", help="refuse a key from now on")
+    revoke.add_argument("label")
+    made = {"create": create, "list": listing, "rotate": rotate, "revoke": revoke}
+    for name, parser in made.items():
+        parser.set_defaults(action=name)
+    return list(made.values())
+
+
+def terms_in(given: argparse.Namespace) -> dict[str, Any]:
+    """The terms that were written, by the names of the settings. Raises ValueError."""
+    names = [name.removeprefix("--").replace("-", "_") for name, _ in _TERMS]
+    terms = {name: getattr(given, name) for name in names if hasattr(given, name)}
+    if "tags" in terms:
+        pairs = [tag.partition("=") for tag in terms["tags"]]
+        if not all(separator for _, separator, _ in pairs):
+            raise ValueError("a tag is written as NAME=TEXT")
+        terms["tags"] = {name: text for name, _, text in pairs}
+    return terms
