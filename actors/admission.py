@@ -213,6 +213,13 @@ class Admission:
         return breaker.force(phase, now, for_s)
 
     @property
+    def condition(self) -> str:
+        """up; degraded where a model's breaker is open or probing, down where the host's is."""
+        if self._host.phase is not Phase.CLOSED:
+            return "down"
+        return "up" if all(breaker.phase is Phase.CLOSED for breaker in self._models.values()) else "degraded"
+
+    @property
     def breakers(self) -> list[str]:
         """The models that have a breaker, and "*" for the host."""
         return [HOST, *self._models]

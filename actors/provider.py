@@ -44,6 +44,7 @@ from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.policy.breaker import Move, Phase
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.queue import Queue
+from actors.standing import Standing
 from actors.waiters import Waiters
 
 Warn = Callable[[str, str, float], None]
@@ -90,11 +91,22 @@ class ProviderActor(Actor[Attempt]):
         self._report = report
         self._warn = warn
         self._in_flight: dict[Attempt, Hold] = {}
+        self._last_word: tuple[float, float | None, float | None] | None = None
+        """When an attempt last said something of the provider, when that had been sent, and accepted."""
         self._crew = Crew(self._serve)
 
     @property
     def in_flight(self) -> int:
         return len(self._in_flight)
+
+    def standing(self) -> Standing:
+        """How the provider is, as far as its last call and its breakers tell."""
+        condition = self.admission.condition
+        if self._last_word is None:
+            return Standing(condition if condition == "down" else "unknown")
+        told_at, sent_at, accepted_at = self._last_word
+        latency_s = None if sent_at is None or accepted_at is None else accepted_at - sent_at
+        return Standing(condition, self._clock() - told_at, latency_s)
 
     def offer(self, attempt: Attempt) -> None:
         """Puts an attempt into the mailbox. Raises Overloaded, ActorDied."""
@@ -215,6 +227,8 @@ class ProviderActor(Actor[Attempt]):
         elif not left and attempt.outcome is None:
             self.admission.content_came(hold, attempt, now)
         self.admission.settle(hold, attempt, blame, now)
+        if attempt.accepted_at is not None or blame is not None:
+            self._last_word = now, attempt.sent_at, attempt.accepted_at
         if failure is not None or hold.key_tried or len(attempt.call.attempts) > 1:
             self._settle_key(attempt, hold, failure, now)
 

@@ -22,6 +22,7 @@ from actors.letters import Clock
 from actors.mailbox import Mailbox
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
 from actors.reply import Reply
+from actors.standing import UNKNOWN, Standing
 
 T = TypeVar("T")
 
@@ -41,22 +42,6 @@ class ServiceSettings:
     check_every_s: float | None = None
     """Between two health checks; None: nobody looks but those who have errands."""
     breaker: BreakerSettings = BreakerSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a service is, by the last errand that told."""
-
-    state: str
-    """up, down, or unknown where nobody has asked it yet."""
-    checked_s: float | None = None
-    """Seconds since then."""
-    latency_s: float | None = None
-    """What that errand took."""
-    breaker: str = Phase.CLOSED.value
-
-
-UNKNOWN: Final = Standing("unknown")
 
 
 class Errand(Generic[T]):
@@ -132,11 +117,11 @@ class ServiceActor(Actor[Errand[Any]]):
 
     def standing(self) -> Standing:
         """How the service is, as far as anybody knows."""
-        told, breaker = self._told, self._breaker.phase.value
+        told = self._told
         if told is None:
-            return Standing("unknown", breaker=breaker)
+            return UNKNOWN
         state = "up" if told.is_up and self._breaker.phase is Phase.CLOSED else "down"
-        return Standing(state, self._clock() - told.at, told.latency_s, breaker)
+        return Standing(state, self._clock() - told.at, told.latency_s)
 
     def stop(self) -> None:
         """It answers all that it has been sent, then `run` returns."""
@@ -150,7 +135,7 @@ class ServiceActor(Actor[Errand[Any]]):
             "last_check_s": standing.checked_s,
             "latency_s": standing.latency_s,
             "breaker": {
-                "state": standing.breaker,
+                "state": self._breaker.phase.value,
                 "failures": self._breaker.failures,
                 "opens_in_s": self._breaker.opens_in_s(now),
             },

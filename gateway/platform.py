@@ -10,12 +10,13 @@ from actors.events import Observe
 from actors.service import ServiceActor, ServiceSettings
 from actors.supervisor import ChildSpec, Supervisor
 from gateway.config import Config
-from gateway.config.platform import Service
+from gateway.config.platform import REDIS, Service
 from gateway.config.settings import Transport
 from gateway.context.client import NAME as CMS
 from gateway.context.client import TITLE as CMS_TITLE
 from gateway.context.client import ContextClient
 from gateway.degradation import Degradation
+from gateway.face.health import NeighbourHealth
 from gateway.face.windows import WindowReader, WindowRules
 from gateway.neighbour import LazyClient, Neighbour
 from gateway.orchestrator.client import NAME as ORCHESTRATOR
@@ -24,6 +25,7 @@ from gateway.orchestrator.client import Orchestrator
 from gateway.orchestrator.http_tool import HttpTool
 from gateway.orchestrator.own_tools import orchestrator_tools
 from gateway.orchestrator.tools import ToolBox
+from gateway.sharing import STORE
 from gateway.tree import TOOLS, ActorTree
 from gateway.upstream_clients import UpstreamClients
 from gateway.world import World
@@ -47,6 +49,7 @@ class Platform:
     ) -> None:
         self._config = config
         self._world = world
+        self._actors = actors
         # Made when somebody asks: most gateways have no such neighbours.
         client = LazyClient(lambda: upstream.of(Transport(engine="httpx")))
         self.context = ContextClient(
@@ -90,6 +93,15 @@ class Platform:
         """Asks the Context Management Service."""
         return self._actor(CMS, self._config.cms, self.context.check, observe)
 
+    def neighbours(self) -> list[NeighbourHealth]:
+        """How everybody is whom the gateway asks, the store first."""
+        config, tree = self._config, self._actors
+        actors = {REDIS: STORE, CMS: CMS, ORCHESTRATOR: ORCHESTRATOR, **{name: name for name in config.providers}}
+        return [
+            NeighbourHealth(name, tree.standing(actor), name in config.health.required)
+            for name, actor in actors.items()
+        ]
+
     def tools_supervisor(self, observe: Observe) -> Supervisor:
         """The Code Orchestrator Service, and each tool of the operator's, with a breaker of its own."""
         config = self._config
@@ -109,7 +121,7 @@ class Platform:
             name=name,
             timeout_s=service.timeout_s,
             max_concurrent=service.max_concurrent,
-            check_every_s=service.check_every_s,
+            check_every_s=self._config.check_every_s(name),
         )
         return self._new(settings, observe, check)
 
@@ -118,3 +130,8 @@ class Platform:
     ) -> ServiceActor:
         world = self._world
         return ServiceActor(settings, clock=world.clock, random=world.random, observe=observe, check=check)
+
+
+def tool_actors(config: Config) -> object:
+    """What the actors of tools are made from: whoever compares it knows whether they are others."""
+    return config.code_orchestrator, config.check_every_s(ORCHESTRATOR), dict(config.http_tools)

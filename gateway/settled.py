@@ -157,6 +157,7 @@ class Settled:
             ),
             context=self.platform.offered_context,
             tools=self._tools(),
+            neighbours=self.platform.neighbours,
             counts=self._counts,
             response_life=ground.response_life,
             background=ground.background,

@@ -35,6 +35,7 @@ from actors.memory_monitor import MemoryMonitor, Pressure
 from actors.provider import ProviderActor
 from actors.router import RouterActor, give_up
 from actors.service import ServiceActor
+from actors.standing import UNKNOWN, Standing
 from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
@@ -47,6 +48,13 @@ class _Viewable(Protocol):
     """An actor that tells of itself."""
 
     def view(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class _Standing(Protocol):
+    """An actor that asks somebody over a network."""
+
+    def standing(self) -> Standing: ...
 
 
 class ActorTree:
@@ -97,10 +105,13 @@ class ActorTree:
 
     def service(self, name: str) -> ServiceActor | None:
         """The actor of a service beside the gateway, None while there is none."""
-        found, tools = self._child(name), self._child(TOOLS)
-        if found is None and isinstance(tools, Supervisor):
-            found = tools.current(name)
+        found = self._somewhere(name)
         return found if isinstance(found, ServiceActor) else None
+
+    def standing(self, name: str) -> Standing:
+        """How whoever an actor of that name asks is, as far as anybody knows."""
+        found = self._somewhere(name)
+        return found.standing() if isinstance(found, _Standing) else UNKNOWN
 
     def pressure(self) -> Pressure:
         """The memory pressure as last sampled."""
@@ -180,6 +191,12 @@ class ActorTree:
             found = self._child(MEMORY)
             monitor = self._monitor = found if isinstance(found, MemoryMonitor) else None
         return monitor
+
+    def _somewhere(self, name: str) -> object:
+        """The child of that name, of the root's or of the services' supervisors."""
+        places = (self._root, self._child(TOOLS), self._child(PROVIDERS))
+        found = (place.current(name) for place in places if isinstance(place, Supervisor))
+        return next((child for child in found if child is not None), None)
 
     def _child(self, name: str) -> object:
         return None if self._root is None else self._root.current(name)

@@ -38,6 +38,7 @@ from gateway.face.health import Phase
 from gateway.face.hypercorn_engine import tls_context
 from gateway.face.response_life import ResponseLife
 from gateway.front import Front, engine_of
+from gateway.platform import tool_actors
 from gateway.provider_changes import provider_changes
 from gateway.providers.catalog import Catalog
 from gateway.providers.known_models import KnownModels
@@ -257,9 +258,9 @@ class Gateway:
     async def _renew_keepers(self, root: Supervisor, before: Config, after: Config) -> None:
         if before.memory != after.memory:
             await root.restart(MEMORY)
-        if before.cms != after.cms:
+        if (before.cms, before.check_every_s(CMS)) != (after.cms, after.check_every_s(CMS)):
             await root.restart(CMS)
-        if (before.code_orchestrator, before.http_tools) != (after.code_orchestrator, after.http_tools):
+        if tool_actors(before) != tool_actors(after):
             await root.restart(TOOLS)
         asked, ask = list_sources(before), list_sources(after)
         if (asked, before.catalogue) == (ask, after.catalogue):

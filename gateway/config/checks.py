@@ -7,7 +7,15 @@ from collections.abc import Collection, Mapping
 from gateway.config.addresses import BadAddress, is_origin, is_proxy, normal_base_url
 from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
 from gateway.config.mistakes import Path
-from gateway.config.platform import Service
+from gateway.config.platform import (
+    CMS,
+    CODE_ORCHESTRATOR,
+    REDIS,
+    Cms,
+    CodeOrchestrator,
+    Health,
+    Service,
+)
 from gateway.config.reader import Reader
 from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN
@@ -69,6 +77,19 @@ def check_transports(reader: Reader, upstream: Upstream, providers: Mapping[str,
             reader.note((*path, "proxy"), expected, None, hint, shown=HIDDEN)
         if place.proxy and place.proxy_env:
             reader.note((*path, "proxy"), "one of proxy and proxy_env", None, shown="both")
+
+
+def check_required(
+    reader: Reader, health: Health, providers: Collection[str], cms: Cms, orchestrator: CodeOrchestrator
+) -> None:
+    """Only what is there can be waited for, and what nobody looks at is never known to be there."""
+    services: dict[str, Service] = {CMS: cms, CODE_ORCHESTRATOR: orchestrator}
+    for position, name in enumerate(health.required):
+        if name not in (known := [REDIS, *services, *providers]):
+            expected = "redis, cms, code_orchestrator or a provider's name"
+            reader.suggest(("health", "required", position), expected, name, known)
+        elif name in services and services[name].check_s == 0:
+            reader.note((name, "check_s"), f"more than 0, as health.required names {name}", 0)
 
 
 def check_services(reader: Reader, services: Mapping[str, Service]) -> None:

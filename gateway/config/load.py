@@ -14,6 +14,7 @@ from gateway.config.checks import (
     ModelChecks,
     check_origins,
     check_providers,
+    check_required,
     check_retry,
     check_routes,
     check_server,
@@ -24,7 +25,7 @@ from gateway.config.client_keys import Auth
 from gateway.config.clients import auth_required, read_client_keys, read_secrets
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.overlay import overlay_of
-from gateway.config.platform import Cms, CodeOrchestrator
+from gateway.config.platform import Cms, CodeOrchestrator, Health
 from gateway.config.reader import ENVIRONMENT, Reader
 from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN, secrets_within
@@ -68,6 +69,7 @@ class Sections(Section, frozen=True, kw_only=True):
     responses: Responses = Responses()
     store: Store = Store()
     catalogue: Catalogue = Catalogue()
+    health: Health = Health()
     cms: Cms = Cms()
     code_orchestrator: CodeOrchestrator = CodeOrchestrator()
     upstream: Upstream = Upstream()
@@ -160,6 +162,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     check_retry(reader, sections.retry)
     check_providers(reader, providers)
     check_transports(reader, sections.upstream, providers)
+    check_required(reader, sections.health, names, sections.cms, sections.code_orchestrator)
     check_services(reader, {"cms": sections.cms, "code_orchestrator": sections.code_orchestrator})
     check_routes(reader, routes, names)
     ModelChecks(reader, models, RoutingTable(routes, names), providers).run()

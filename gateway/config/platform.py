@@ -11,6 +11,11 @@ from gateway.config.section import Count, Seconds, Section, Text, Tokens
 OWN_TOOLS: Final = ("compute_similarity", "extract_keywords", "generate_embeddings")
 """Names of tools that are always there."""
 
+REDIS: Final = "redis"
+CMS: Final = "cms"
+CODE_ORCHESTRATOR: Final = "code_orchestrator"
+"""What the gateway may be unable to do without, beside providers."""
+
 Tier = Annotated[int, msgspec.Meta(ge=0, le=4)]
 Pause = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 """Seconds; 0 is never."""
@@ -24,26 +29,14 @@ class Service(Section, frozen=True, kw_only=True):
     timeout_s: Seconds = 5.0
     max_concurrent: Count = 16
     check_s: Pause = 15.0
-    """Between two looks at its health."""
-    required: bool = False
-    """Whether the gateway is not ready without it."""
-
-    @property
-    def watched(self) -> bool:
-        """Whether somebody said where it is, or cannot do without it."""
-        return bool(self.url) or self.required
-
-    @property
-    def check_every_s(self) -> float | None:
-        """None where nobody looks after it."""
-        return self.check_s if self.watched and self.check_s > 0 else None
+    """Between two looks at its health, where somebody said where it is or cannot do without it."""
 
 
 class Cms(Service, frozen=True, kw_only=True):
     """The Context Management Service, and what is told of context windows with or without it."""
 
     enabled: Literal["auto", "on", "off"] = "auto"
-    """"auto": asked for exact counts where it is `watched`; "off": nothing is told, and nobody asked."""
+    """"auto": asked for exact counts where it has a `url`; "off": nothing is told, and nobody asked."""
     propagate: tuple[Text, ...] = ("*",)
     """The providers that are told too; "*" is all of them."""
     default_window: Tokens = 128_000
@@ -62,11 +55,18 @@ class Cms(Service, frozen=True, kw_only=True):
     @property
     def counts(self) -> bool:
         """Whether it is asked for exact counts without being told to by the client."""
-        return self.enabled == "on" or (self.enabled == "auto" and self.watched)
+        return self.enabled == "on" or (self.enabled == "auto" and bool(self.url))
 
     def reaches(self, provider: str) -> bool:
         """Whether this provider is told how full the window is."""
         return self.enabled != "off" and ("*" in self.propagate or provider in self.propagate)
+
+
+class Health(Section, frozen=True, kw_only=True):
+    """What the gateway cannot do without."""
+
+    required: tuple[Text, ...] = ()
+    """Of redis, cms, code_orchestrator and the providers' names: without them it is not ready."""
 
 
 class CodeOrchestrator(Service, frozen=True, kw_only=True):

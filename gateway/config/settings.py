@@ -15,7 +15,7 @@ from actors.letters import DEFAULT_TIMEOUTS
 from actors.policy.gradient import GradientSettings
 from actors.router import RouterSettings
 from gateway.config.client_keys import Auth, ClientKey
-from gateway.config.platform import Cms, CodeOrchestrator, HttpTool, Tools
+from gateway.config.platform import CMS, CODE_ORCHESTRATOR, Cms, CodeOrchestrator, Health, HttpTool, Service, Tools
 from gateway.config.secrets import Secrets
 from gateway.config.section import Count, OptionalVariable, Rates, Seconds, Section, Text, Tokens, Variable
 from gateway.config.store_address import StoreAddress
@@ -304,6 +304,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     responses: Responses
     store: Store
     catalogue: Catalogue
+    health: Health
     cms: Cms
     code_orchestrator: CodeOrchestrator
     upstream: Upstream
@@ -323,6 +324,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What the variables hold that settings name."""
     store_address: StoreAddress | None = None
     """None: nobody said; one at the usual place on this machine is looked for."""
+
+    def check_every_s(self, name: str) -> float | None:
+        """How often the health of a service is looked at; None where nobody said where it is, or needs it."""
+        service: Service = {CMS: self.cms, CODE_ORCHESTRATOR: self.code_orchestrator}[name]
+        watched = bool(service.url) or name in self.health.required
+        return service.check_s if watched and service.check_s > 0 else None
 
     def provider_keys(self, name: str) -> tuple[ProviderKey, ...]:
         """The keys that the environment has for a provider."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.errors import ActorDied
-from actors.service import UNKNOWN, ServiceActor, Standing
+from actors.service import ServiceActor
 from gateway.neighbour import Neighbour
 
 NAME: Final = "cms"
@@ -60,11 +60,6 @@ class ContextClient:
     async def check(self) -> None:
         """Raises Failure where the service is not well; runs in the actor."""
         await self._neighbour.ask("GET", "/health")
-
-    def standing(self) -> Standing:
-        """How the service is, as far as anybody knows."""
-        actor = self._find()
-        return UNKNOWN if actor is None else actor.standing()
 
     async def validate(self, text: str, model: str, deadline: float, wait_s: float | None = None) -> Count:
         """The exact size of a text; who takes longer than `wait_s` has failed. Raises Failure."""

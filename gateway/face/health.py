@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
 from actors.look import ActorLook
+from actors.standing import Standing
+from gateway.config.platform import CMS, CODE_ORCHESTRATOR, REDIS
 from gateway.exchange import Answer, Request
 from gateway.face.errors import JSON
 from gateway.face.record import RequestRecord
+
+SERVICES: Final = frozenset({REDIS, CMS, CODE_ORCHESTRATOR})
+"""Who is looked at all the time where it is required."""
 
 Phase = Literal["starting", "ready", "refusing", "draining"]
 
@@ -44,11 +49,35 @@ class Vitals(Protocol):
         ...
 
 
+class NeighbourHealth(NamedTuple):
+    """Somebody whom the gateway asks."""
+
+    name: str
+    standing: Standing
+    required: bool
+    """Without it the gateway is not ready."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Providers are asked by those who want something of them: one that nobody has asked yet is not missing."""
+        return self.required and self.standing.state in self._absent
+
+    @property
+    def _absent(self) -> tuple[str, ...]:
+        return ("down", "off", "unknown") if self.name in SERVICES else ("down",)
+
+    def told(self) -> dict[str, object]:
+        """As it is shown."""
+        state, checked_s, latency_s = self.standing
+        return {"state": state, "last_check_s": checked_s, "latency_s": latency_s, "required": self.required}
+
+
 class Health:
     """What these endpoints do. Nothing in their answers is worth hiding: no addresses, no errors' texts, no keys."""
 
-    def __init__(self, vitals: Vitals) -> None:
+    def __init__(self, vitals: Vitals, neighbours: Callable[[], Sequence[NeighbourHealth]] = tuple) -> None:
         self._vitals = vitals
+        self._neighbours = neighbours
         self._encode = msgspec.json.Encoder().encode
 
     async def show(self, _request: Request, _record: RequestRecord) -> Answer:
@@ -58,19 +87,30 @@ class Health:
         return self._json(200, {**self._summary(parts), "providers": providers})
 
     async def show_ready(self, _request: Request, _record: RequestRecord) -> Answer:
-        """Whether to send requests here: 503 while starting, refusing for want of memory, or draining."""
+        """Whether to send requests here: 503 while starting, refusing for want of memory, or draining; and while
+        somebody is missing without whom the operator does not want it to work.
+        """
         phase = self._vitals.phase
-        return self._json(200 if phase == "ready" else 503, {"status": phase})
+        if phase != "ready":
+            return self._json(503, {"status": phase})
+        missing = [neighbour.name for neighbour in self._neighbours() if neighbour.is_missing]
+        return (
+            self._json(503, {"status": "missing", "missing": missing})
+            if missing
+            else self._json(200, {"status": phase})
+        )
 
     async def show_detailed(self, _request: Request, _record: RequestRecord) -> Answer:
-        """Every actor's state."""
+        """Every actor's state, and that of everybody whom the gateway asks."""
         parts = self._vitals.tree()
         actors = [
             {"name": part.name, "kind": part.kind, "state": part.state, "restarts": part.restarts} for part in parts
         ]
         memory = {"resident_bytes": self._vitals.memory_bytes}
         store = {"mode": self._vitals.store_mode}
-        return self._json(200, {**self._summary(parts), "memory": memory, "store": store, "actors": actors})
+        neighbours = {neighbour.name: neighbour.told() for neighbour in self._neighbours()}
+        document = {"memory": memory, "store": store, "neighbours": neighbours, "actors": actors}
+        return self._json(200, {**self._summary(parts), **document})
 
     def _summary(self, parts: Sequence[ActorLook]) -> dict[str, object]:
         return {

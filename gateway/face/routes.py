@@ -131,7 +131,7 @@ def catalogue_routes(services: Services) -> list[Route]:
 def operator_routes(services: Services) -> list[Route]:
     """For those who run the gateway: not API requests, so they leave no records."""
     reporting = quiet(services.models.reporting)
-    health = Health(services.vitals)
+    health = Health(services.vitals, services.neighbours)
     metrics = MetricsPage(services.scrape, services.metrics_door)
     return [
         Route("GET", "/health", ApiEndpoint("health", health.show, reporting)),

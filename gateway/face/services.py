@@ -10,7 +10,7 @@ from gateway.exchange import AdminEndpoint
 from gateway.face.admin_door import AdminDoor
 from gateway.face.auth import TokenDoor
 from gateway.face.background import BackgroundResponses
-from gateway.face.health import Vitals
+from gateway.face.health import NeighbourHealth, Vitals
 from gateway.face.metrics_route import Scrape
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import Catalogue, ListedProvider
@@ -41,6 +41,8 @@ class Services:
     context: ContextClient | None = None
     """None: it is switched off."""
     tools: ToolServices | None = None
+    neighbours: Callable[[], Sequence[NeighbourHealth]] = tuple
+    """Everybody whom the gateway asks."""
     cors_origins: Sequence[str] = ()
     """Whose pages may be clients; "*": everybody's."""
     hot_routes: bool = True

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from actors.errors import ActorDied
-from actors.service import UNKNOWN, ServiceActor, Standing
+from actors.service import ServiceActor
 from gateway.errors import ServiceFailed
 from gateway.neighbour import Neighbour
 
@@ -58,11 +58,6 @@ class Orchestrator:
     async def check(self) -> None:
         """Raises Failure where the service is not well; runs in the actor."""
         await self._neighbour.ask("GET", "/health")
-
-    def standing(self) -> Standing:
-        """How the service is, as far as anybody knows."""
-        actor = self._find()
-        return UNKNOWN if actor is None else actor.standing()
 
     async def similarity(self, text1: str, text2: str, deadline: float) -> Similarity:
         """Raises Failure."""

@@ -20,6 +20,7 @@ from actors.events import Observe
 from actors.letters import Clock
 from actors.mailbox import Mailbox
 from actors.policy.backoff import exponential_s
+from actors.standing import Standing
 from gateway.config.store_address import StoreAddress
 from gateway.store.line import Command, Mode, StoreLine, unavailable
 from gateway.world import RedisDown, RedisExecutor, RedisRefused, Words
@@ -39,6 +40,9 @@ BACKOFF_MAX_S: Final = 5.0
 PROBE_TTL_MS: Final = 10_000
 PROBING: Final = "probe"
 NOT_IN_TIME: Final = "no answer in time"
+
+
+_STATES: Final = {Mode.STARTING: "unknown", Mode.MEMORY: "off", Mode.CONNECTED: "up", Mode.DEGRADED: "down"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,8 @@ class StoreActor(Actor[Command]):
         """Probes in a row that have failed."""
         self._reason = ""
         self._under_way: Sequence[Command] = ()
+        self._told: tuple[float, float] | None = None
+        """When the last round trip was over, and what it took."""
         self._round_trips = 0
         self._commands = 0
 
@@ -113,6 +119,14 @@ class StoreActor(Actor[Command]):
         """Everybody gives back what they hold; when all has been sent and answered, it ends."""
         self._line.leave()
         self._leave()
+
+    def standing(self) -> Standing:
+        """How the store is: its mode, and what the last round trip took."""
+        state = _STATES[self._line.mode]
+        if self._told is None:
+            return Standing(state)
+        told_at, latency_s = self._told
+        return Standing(state, self._clock() - told_at, latency_s)
 
     def view(self) -> dict[str, Any]:
         """This actor's detail in /admin/actors."""
@@ -168,9 +182,14 @@ class StoreActor(Actor[Command]):
         assert self._redis is not None, "without a store nothing is sent"
         self._round_trips += 1
         self._commands += len(commands)
-        with trio.move_on_after(limit_s):
-            return await self._redis.execute(commands)
-        raise RedisDown(NOT_IN_TIME)
+        began = self._clock()
+        try:
+            with trio.move_on_after(limit_s):
+                return await self._redis.execute(commands)
+            raise RedisDown(NOT_IN_TIME)
+        finally:
+            now = self._clock()
+            self._told = now, now - began
 
     def _handle(self, letter: Command) -> None:
         raise AssertionError("letters are read in batches")

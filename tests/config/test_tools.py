@@ -16,10 +16,10 @@ TOOL = '[tools.weather]\nurl = "http://127.0.0.1:9000/weather"\n'
 def test_the_environment_says_where_services_are() -> None:
     config = load(None, {"CMS_URL": "http://cms:1", "CODE_ORCHESTRATOR_URL": "http://cos:2/base"})
     assert (config.cms.address, config.code_orchestrator.address) == ("http://cms:1", "http://cos:2/base")
-    assert (config.cms.counts, config.cms.check_every_s) == (True, 15)
+    assert (config.cms.counts, config.check_every_s("cms")) == (True, 15)
     usual = load(None, {})
     assert (usual.cms.address, usual.code_orchestrator.address) == ("http://localhost:8086", "http://localhost:8083")
-    assert (usual.cms.counts, usual.cms.check_every_s) == (False, None)
+    assert (usual.cms.counts, usual.check_every_s("cms")) == (False, None)
 
 
 def test_a_tool_of_the_operators_own(tmp_path: Path) -> None:
@@ -33,6 +33,8 @@ def test_a_tool_of_the_operators_own(tmp_path: Path) -> None:
     [
         ('[cms]\nurl = "cms:8086"', "cms.url"),
         ("[cms]\nrequire_tier = 5", "cms.require_tier"),
+        ('[health]\nrequired = ["opena"]', "health.required[0]"),
+        ('[health]\nrequired = ["cms"]\n[cms]\ncheck_s = 0', "cms.check_s"),
         ('[code_orchestrator]\nurl = "http://a?b"', "code_orchestrator.url"),
         ("[tools]\nmax_turn = 3", "tools.max_turn"),
         ("[tools]\nmax_turns = 0", "tools.max_turns"),

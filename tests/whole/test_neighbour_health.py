@@ -1,0 +1,81 @@
+"""/health/detailed tells how everybody is whom the gateway asks; /health/ready fails for who is required alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.whole.gateways import QUESTION, Running, running
+from tests.whole.neighbours import CMS, beside
+from tests.whole.upstream import answers, fails, sends
+
+AT_CMS = {"CMS_URL": f"http://{CMS}"}
+EVERY_10_S = "[cms]\ncheck_s = 10\n"
+
+
+async def neighbours(it: Running) -> dict[str, Any]:
+    told: dict[str, Any] = (await it.request("GET", "/health/detailed")).json["neighbours"]
+    return told
+
+
+async def ready(it: Running) -> tuple[int, Any]:
+    reply = await it.request("GET", "/health/ready")
+    return reply.status, reply.json.get("missing")
+
+
+async def test_everybody_is_told_with_state_last_check_and_latency(autojump_clock: MockClock) -> None:
+    async with beside(CMS, EVERY_10_S, environ=AT_CMS) as (it, cms):
+        cms.health = sends({"status": "ok"}, after_s=0.5)
+        it.openai.plays(answers(after_s=2))
+        assert (await it.ask()).status == 200
+        await trio.sleep(10)
+
+        told = await neighbours(it)
+
+        assert list(told) == ["redis", "cms", "code_orchestrator", *it.gateway.config.providers]
+        assert told["redis"] == {"state": "off", "last_check_s": None, "latency_s": None, "required": False}
+        assert told["cms"] == {"state": "up", "last_check_s": 1.5, "latency_s": 0.5, "required": False}
+        assert told["code_orchestrator"]["state"] == "unknown"
+        assert told["openai"] == {"state": "up", "last_check_s": 10, "latency_s": 2, "required": False}
+        assert told["deepseek"] == {"state": "unknown", "last_check_s": None, "latency_s": None, "required": False}
+
+
+async def test_a_provider_is_degraded_by_one_model_and_down_by_its_host(autojump_clock: MockClock) -> None:
+    async with running("[retry]\nattempts = 1\n") as it:
+        it.openai.plays(fails(500))
+        for _ in range(5):
+            assert (await it.ask()).status == 500
+        assert (await neighbours(it))["openai"]["state"] == "degraded"
+        for _ in range(5):
+            await it.ask({**QUESTION, "model": "openrouter/anthropic/claude"})
+        assert (await neighbours(it))["openrouter"]["state"] == "unknown", "it has no key"
+
+
+@pytest.mark.parametrize("is_required", [False, True])
+async def test_who_is_required_and_missing_makes_the_gateway_unready(
+    autojump_clock: MockClock, is_required: bool
+) -> None:
+    """Down after ten seconds, back after thirty: the health check is the only one who asks."""
+    required = '[health]\nrequired = ["cms"]\n' if is_required else ""
+    async with beside(CMS, required + EVERY_10_S, environ=AT_CMS) as (it, cms):
+        await trio.sleep(1)
+        assert await ready(it) == (200, None)
+        cms.health = fails(503)
+        await trio.sleep(10)
+        assert await ready(it) == ((503, ["cms"]) if is_required else (200, None))
+        cms.health = sends({"status": "ok"})
+        await trio.sleep(20)
+        assert await ready(it) == (200, None)
+        assert (await it.ask()).status == 200
+
+
+async def test_who_is_required_is_looked_at_where_nobody_said_where_it_is(autojump_clock: MockClock) -> None:
+    """At its usual place, where nobody listens here; and the store that is required but not configured."""
+    async with running('[health]\nrequired = ["redis", "code_orchestrator", "openai"]') as it:
+        await trio.sleep(1)
+        assert await ready(it) == (503, ["redis", "code_orchestrator"])
+        told = await neighbours(it)
+        assert (told["code_orchestrator"]["state"], told["code_orchestrator"]["required"]) == ("down", True)
