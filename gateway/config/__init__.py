@@ -8,6 +8,7 @@ defaults.py       the providers and the routing table that are there without a f
 reader.py         decodes tables, notes mistakes (mistakes.py) and goes on
 checks.py         what must fit together: routes, aliases, keys, TLS, who may come in
 routing.py        which provider a name belongs to
+tools.py          tools of the operator's own
 stores.py         where the shared store is; store_address.py takes its URL apart
 secrets.py        what must never be printed
 """

@@ -17,6 +17,7 @@ MEDIA_TOKENS: Final = 1000
 _BYTES_PER_TOKEN: Final = 4
 _MOST_OUTPUT_TOKENS: Final = 10_000_000
 _MEDIA_WORTH_A_LOOK_BYTES: Final = 2048
+_SHORT_BYTES: Final = 1024
 _AROUND: Final = 2
 """The quotes of a text, or the brackets of a list."""
 _BRACKET: Final = ord("[")
@@ -51,15 +52,16 @@ def weigh_prompt(
 
     It raises ValueError or RecursionError for an unusual one, which the provider will judge: here it only weighs more.
     """
-    text, size, large_pieces, pieces = 0, len(body), 0, 0
+    contents = list(contents)
+    text = sum(map(len, contents)) - _AROUND * len(contents)
+    size, large_pieces, pieces = len(body), 0, 0
     sample = body if size <= _SAMPLE_BYTES else body[:_SAMPLE_BYTES]
     left = _MOST_WEIGHED
     for content in contents:
-        length = len(content)
-        text += length - _AROUND
-        is_large = length > _MEDIA_WORTH_A_LOOK_BYTES
-        if memoryview(content)[0] != _BRACKET:
+        # A short one is copied faster than looked into.
+        if (bytes(content) if len(content) < _SHORT_BYTES else memoryview(content))[0] != _BRACKET:
             continue
+        is_large = len(content) > _MEDIA_WORTH_A_LOOK_BYTES
         if len(body) > SURVEYED_BYTES and (left := left - bytes(content).count(b"{")) < 0:
             continue  # so many parts are looked at for too long: the rest weighs what its bytes do
         try:

@@ -15,6 +15,7 @@ from gateway import tracing
 from tests.memory_network import MemoryNetwork
 from tests.otlp import Span, spans_in
 from tests.whole.gateways import MONDAY, QUESTION, STREAMED, Running, running
+from tests.whole.test_tool_turns import call, says
 from tests.whole.upstream import Script, Upstream, answers, fails, is_cut, sends, stalls, streams
 
 TRACES = """
@@ -317,3 +318,24 @@ async def test_a_drain_sends_what_is_left_and_waits_no_longer_than_three_seconds
             count = story.it.gateway.metrics.registry.get_sample_value
             outcome = "exported" if exported else "drained"
             assert count("gateway_spans_total", {"outcome": outcome}) == 3
+
+
+async def test_turns_and_tools_that_the_gateway_runs_stand_below_the_request(autojump_clock: MockClock) -> None:
+    """Each turn is a tree of its own, each tool one span, with its name and what became of it."""
+    tool = '[tools.clock]\nurl = "http://deepseek.test/now"\n'
+    question = {**QUESTION, "tools": [{"type": "gateway", "name": "clock"}]}
+    async with watched(tool) as story:
+        story.it.openai.plays(says(None, call("clock", {}), after_s=1), says("Noon.", after_s=1))
+        story.it.deepseek.plays(fails(500, after_s=2))
+        await story.it.ask(question, headers=SAMPLED)
+        spans = [_since(span, 0) for span in await story.spans()]
+
+        (server,) = (span for span in spans if span.name == "POST /v1/chat/completions")
+        turns = [span for span in spans if span.name == "background /v1/chat/completions"]
+        (ran,) = (span for span in spans if span.name == "execute_tool clock")
+        assert {span.parent for span in (*turns, ran)} == {server.id}
+        assert [(span.start, span.end) for span in (*turns, ran, server)] == [(0, 1), (3, 4), (1, 3), (0, 4)]
+        assert {span.trace_id for span in spans} == {TRACE_ID}
+        assert ran.attributes["gen_ai.tool.name"] == "clock"
+        assert (ran.attributes["error.type"], ran.failed) == ("service_failed", True)
+        assert len([span for span in spans if span.name == "chat gpt-4o"]) == 2
