@@ -63,9 +63,15 @@ class Platform:
             lambda: degradation.texts_at_once(orchestrator.texts_at_once),
         )
         own = [
-            HttpTool(name, tool.url, tool.method, client, partial(actors.service, TOOL_PREFIX + name), user_agent).tool(
-                tool.description, tool.schema
-            )
+            HttpTool(
+                name,
+                tool.url,
+                tool.method,
+                client,
+                partial(actors.service, TOOL_PREFIX + name),
+                user_agent=user_agent,
+                token=config.secrets.get(tool.token_env),
+            ).tool(tool.description, tool.schema)
             for name, tool in config.http_tools.items()
         ]
         self.tools = ToolBox([*orchestrator_tools(self.orchestrator), *own])

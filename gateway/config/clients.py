@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gateway.config.addresses import is_proxy
 from gateway.config.client_keys import Auth, ClientKey, ClientKeySetting, KeyTerms
 from gateway.config.mistakes import Path
+from gateway.config.platform import HttpTool
 from gateway.config.reader import Reader
 from gateway.config.secrets import HIDDEN, Secrets
 from gateway.config.settings import (
@@ -90,6 +91,7 @@ def read_secrets(
     metrics: Metrics,
     upstream: Upstream,
     traces: Traces,
+    tools: Mapping[str, HttpTool],
     environ: Mapping[str, str],
 ) -> Secrets:
     """What the variables hold that the settings name."""
@@ -102,6 +104,11 @@ def read_secrets(
         if not environ.get(metrics.token_env, "").strip():
             # Unset, the metrics would be open although somebody meant to close them.
             reader.note_variable(metrics.token_env, "the token that metrics.token_env names", "nothing")
+    for variable in filter(None, (tool.token_env for tool in tools.values())):
+        named.append(variable)
+        if not environ.get(variable, "").strip():
+            # Unset, the tool would be asked as nobody in particular.
+            reader.note_variable(variable, "the token that token_env of a tool names", "nothing")
     own = (provider.upstream.proxy_env for provider in providers.values() if isinstance(provider, CloudProvider))
     for variable in filter(None, (upstream.proxy_env, *own)):
         named.append(variable)

@@ -180,7 +180,9 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
         http_tools=MappingProxyType(http_tools),
         auth_required=auth_required(reader, sections.server, sections.auth, keys, store),
         client_keys=keys,
-        secrets=read_secrets(reader, providers, sections.metrics, sections.upstream, sections.traces, environ),
+        secrets=read_secrets(
+            reader, providers, sections.metrics, sections.upstream, sections.traces, http_tools, environ
+        ),
         store_address=store,
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from gateway.config.section import Count, Seconds, Section, Text, Tokens
+from gateway.config.section import Count, OptionalVariable, Seconds, Section, Text, Tokens
 
 OWN_TOOLS: Final = ("compute_similarity", "extract_keywords", "generate_embeddings")
 """Names of tools that are always there."""
@@ -95,6 +95,8 @@ class HttpTool(Section, frozen=True, kw_only=True):
     method: Literal["POST", "GET"] = "POST"
     """POST sends the arguments as JSON, GET as a query."""
     description: str = ""
+    token_env: OptionalVariable = ""
+    """The variable with the token that it is sent as a Bearer."""
     schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "object"})
     """Of its arguments: a JSON Schema."""
     timeout_s: Seconds = 10.0

@@ -140,8 +140,8 @@ class _Led:
             wanted = self.turns.take(answer.body)
             if not wanted:
                 answer.body = self.turns.whole(answer.body)
-        except ValueError:
-            wanted = []  # of a shape that nobody knows, but paid for
+        except (ValueError, TypeError, AttributeError):
+            wanted = []  # of a shape that nobody knows, but paid for: it goes to the client as it is
         if not wanted:
             answer.headers = _with_cost(answer.headers, self._costs)
         return wanted

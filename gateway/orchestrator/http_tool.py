@@ -25,15 +25,24 @@ class HttpTool:
     """Runs one; outlives its actor, which `find` finds, None while there is none."""
 
     def __init__(
-        self, name: str, url: str, method: str, client: Client, find: Callable[[], ServiceActor | None], user_agent: str
+        self,
+        name: str,
+        url: str,
+        method: str,
+        client: Client,
+        find: Callable[[], ServiceActor | None],
+        *,
+        user_agent: str,
+        token: str | None = None,
     ) -> None:
-        """Raises ValueError for what is no http or https address."""
+        """It is sent `token` as a Bearer. Raises ValueError for what is no http or https address."""
         self._name = name
         self._method = method
         self._path = urlsplit(url).path or "/"
         origin = url[: len(url) - len(urlsplit(url).path)]
         self._neighbour = Neighbour(f"The tool {name}", origin, client, user_agent=user_agent)
         self._find = find
+        self._headers = [] if token is None else [(b"authorization", b"Bearer " + token.encode())]
         self._encode = msgspec.json.Encoder().encode
 
     def tool(self, description: str, schema: Mapping[str, Any]) -> Tool:
@@ -61,7 +70,7 @@ class HttpTool:
         return f"{self._path}?{query}" if query else self._path, b""
 
     async def _ask(self, path: str, body: bytes) -> object:
-        said = await self._neighbour.ask(self._method, path, body)
+        said = await self._neighbour.ask(self._method, path, body, self._headers)
         try:
             msgspec.json.decode(said)
         except (ValueError, RecursionError):

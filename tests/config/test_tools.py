@@ -52,6 +52,12 @@ def test_a_mistake_is_told_at_its_place(settings: str, key: str, tmp_path: Path)
     assert keys_of(refused(settings, tmp_path)) == [key]
 
 
+def test_a_tools_token_stands_in_a_variable_that_is_set(tmp_path: Path) -> None:
+    settings = TOOL + 'token_env = "WEATHER_TOKEN"'
+    assert loaded(settings, tmp_path, {"WEATHER_TOKEN": "t"}).secrets["WEATHER_TOKEN"] == "t"
+    assert keys_of(refused(settings, tmp_path)) == ["WEATHER_TOKEN"]
+
+
 def test_an_address_with_a_password_is_not_repeated(tmp_path: Path) -> None:
     (mistake,) = refused('[cms]\nurl = "http://me:secret@cms"', tmp_path)
     assert "secret" not in str(mistake)

@@ -283,3 +283,14 @@ async def test_a_response_in_the_background_has_its_tools_run(autojump_clock: Mo
         assert ended["status"] == "completed"
         texts = [item["content"][0]["text"] for item in ended["output"] if item["type"] == "message"]
         assert texts == ["Let me see.", "Tea."]
+
+
+@pytest.mark.parametrize("choices", [[{"message": "Hello."}], [{"message": {"tool_calls": "none"}}]])
+async def test_an_answer_of_a_shape_that_nobody_knows_reaches_the_client(
+    autojump_clock: MockClock, choices: Any
+) -> None:
+    """It is paid for."""
+    async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, _):
+        it.openai.plays(sends({"id": "x", "choices": choices}))
+        reply = await it.ask(QUESTION)
+        assert (reply.status, reply.json["choices"]) == (200, choices)

@@ -13,13 +13,14 @@ from tests.whole.gateways import MEGABYTE, Running
 from tests.whole.neighbours import ORCHESTRATOR, beside
 from tests.whole.upstream import Asked, answers, fails, resets, stalls
 
-AT_ORCHESTRATOR = {"CODE_ORCHESTRATOR_URL": f"http://{ORCHESTRATOR}"}
+AT_ORCHESTRATOR = {"CODE_ORCHESTRATOR_URL": f"http://{ORCHESTRATOR}", "WEATHER_TOKEN": "sk-weather"}
 QUIET = "[code_orchestrator]\ncheck_s = 0\n"
 SIMILAR = {"name": "compute_similarity", "arguments": {"text1": "a", "text2": "b"}}
 OWN = f"""
 [tools.weather]
 url = "http://{ORCHESTRATOR}/weather/now"
 description = "Says what the weather is like."
+token_env = "WEATHER_TOKEN"
 timeout_s = 2
 schema = {{type = "object", required = ["city"], properties = {{city = {{type = "string"}}}}}}
 [tools.time]
@@ -146,6 +147,8 @@ async def test_tools_of_the_operators_own_have_fixed_addresses_and_breakers(auto
         assert (service.asked[0].target, service.asked[0].json) == (b"/weather/now", {"city": "../admin"})
         noon = await execute(it, "time", {"zone": "Europe/Paris", "exact": True})
         assert noon.json["result"] == "noon"
+
+        assert [asked.header("authorization") for asked in service.asked] == ["Bearer sk-weather", None]
 
         service.by_path["/weather/now"] = stalls
         begun = trio.current_time()
