@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from gateway.config import Config, SandboxProvider
+from gateway.config.platform import CMS, CODE_ORCHESTRATOR
 from gateway.errors import GatewayError
 from gateway.providers.catalog import Catalog
 
@@ -25,6 +26,7 @@ def report(config: Config) -> Report:
         ("Models, asked for in this order:", _rows(_models(config, catalog, refused))),
         ("Routes, first match wins:", _rows(_routes(config))),
         ("Providers:", _rows(_providers(config))),
+        ("Beside it:", _rows(_neighbours(config))),
         ("Cannot be served:", _rows(refused.items())),
     ]
     text = "\n\n".join("\n".join([title, *lines] if title else lines) for title, lines in sections if lines)
@@ -81,6 +83,15 @@ def _providers(config: Config) -> Iterator[tuple[str, str]]:
             yield name, f"the client's own key, {provider.base_url}"
         else:
             yield name, f"{f'key in {keys}' if keys else 'needs no key'}, {provider.base_url}"
+
+
+def _neighbours(config: Config) -> Iterator[tuple[str, str]]:
+    """The services that somebody said where they are, and tools of the operator's own."""
+    for name, service in ((CMS, config.cms), (CODE_ORCHESTRATOR, config.code_orchestrator)):
+        if service.url or name in config.health.required:
+            yield name, service.address + (", required" if name in config.health.required else "")
+    for name, tool in config.http_tools.items():
+        yield f"tool {name}", f"{tool.method} {tool.url}"
 
 
 def _rows(pairs: Iterable[tuple[str, str]]) -> list[str]:

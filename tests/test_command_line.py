@@ -55,6 +55,15 @@ def test_check_tells_the_order_of_candidates(tmp_path: Path, capsys: pytest.Capt
     assert "  fast  openai: gpt-4o, then sandbox: echo\n" in capsys.readouterr().out
 
 
+def test_check_tells_of_services_and_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[health]\nrequired = ["cms"]\n[tools.weather]\nurl = "http://127.0.0.1:9/now"')
+    assert main(["check", "--config", str(path)], {"CODE_ORCHESTRATOR_URL": "http://orchestrator:1"}) == 0
+    out = capsys.readouterr().out
+    assert "Beside it:\n  cms                http://localhost:8086, required\n" in out
+    assert "  code_orchestrator  http://orchestrator:1\n  tool weather       POST http://127.0.0.1:9/now\n" in out
+
+
 def test_check_fails_where_a_configured_model_cannot_be_served(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import trio
 import trio.lowlevel
 from trio.testing import MockClock
 
+from gateway.context.client import Chunks, Processed
 from tests.whole.gateways import QUESTION, running
 from tests.whole.neighbours import CMS, beside
 from tests.whole.test_windows import HALF, told
@@ -159,6 +161,18 @@ async def test_its_operations_pass_through_as_they_are(
 
         cms.says(path, {"something": "else"})
         assert (await it.request("POST", path, json_body=question)).status == 502
+
+
+async def test_the_client_itself_gives_typed_results(autojump_clock: MockClock) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        context = it.gateway.settled.platform.context
+        cms.says("/v1/context/chunk", {"chunks": ["a", "b"]})
+        cms.says("/v1/context/process", {"original_tokens": 9, "final_tokens": 3, "optimized_text": "a"})
+        assert await context.chunk("a b", "m", 0.1, math.inf) == Chunks(["a", "b"])
+        body = b'{"text":"a","model":"m"}'
+        assert await context.process(body, math.inf) == Processed(original_tokens=9, final_tokens=3, optimized_text="a")
+        assert await context.check() is None
+        assert cms.asked[0].json == {"text": "a b", "model": "m", "overlap_ratio": 0.1}
 
 
 async def test_questions_are_checked_and_clients_known(autojump_clock: MockClock) -> None:
