@@ -45,8 +45,6 @@ def main() -> int:
     report["translation"] = json.loads(alone("bench.translation", cores))
     sys.stdout.write(render(report))
     sys.stdout.write(f"Actor protocol alone: {float(alone('bench.protocol', cores)):.0f} µs CPU a call (at most 35).\n")
-    small, large = json.loads(alone("bench.windows", cores)).values()
-    sys.stdout.write(f"A context tier: {small:.0f} µs CPU for 2 KB (at most 15), {large:.0f} µs for 1 MB (1000).\n")
     sys.stdout.write("\n" + render_translation(report["translation"]))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
