@@ -5,7 +5,7 @@ SOAK ?= 20
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test sim sim-long promises soak lint typecheck bench bench-peers models fidelity clean lock
+.PHONY: help venv run test sim sim-long mutants chaos promises soak lint typecheck bench bench-peers models fidelity clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ FIRST := 0
 sim: $(VENV)/.dev ## Play SEEDS (100) disasters in virtual time, or one: SEED=42 TRACE=1; BARE=1 the actors alone
 	@$(BIN)/python -m tests.sim --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace) \
 		$(if $(BARE),--bare)
+
+mutants: $(VENV)/.dev ## Put one bug after the other into the code in memory, and see which seed sees it
+	@$(BIN)/python -m tests.sim.mutation
+
+chaos: $(VENV)/.dev ## The same disasters on real sockets, around a gateway process: SEEDS of them, half a minute each
+	@$(BIN)/python -m tests.sim.chaos --seeds $(SEEDS) --first $(FIRST)
 
 sim-long: $(VENV)/.dev ## Play 10,000 of them, and 10,000 of the actors alone: about an hour
 	@$(BIN)/python -m tests.sim --seeds 10000

@@ -15,8 +15,6 @@ LIVELY_S = 10.0
 SHUTTING_DOWN = b"The gateway is shutting down."
 SAMPLE_S = 0.25
 """How old a figure of memory may be."""
-EXACT = 1e-6
-"""Seconds that adding floats may cost."""
 PLANNED = (Temper.PATIENT, Temper.IMPATIENT)
 """Who reads at once and asks one thing at a time: their times are the gateway's own."""
 
@@ -36,7 +34,11 @@ def client_and_line_agree(evidence: Evidence) -> Iterator[str]:
     cut = _ends_of_grace(evidence)
     for heard in evidence.all_heard:
         line = lines.get(heard.id)
-        if line is None or any(abs(heard.ended_at - at) < EXACT for at in cut) or SHUTTING_DOWN in heard.body:
+        if (
+            line is None
+            or any(abs(heard.ended_at - at) < evidence.slack_s for at in cut)
+            or SHUTTING_DOWN in heard.body
+        ):
             continue  # who outlasts the grace is told so, and the line says that it was disconnected
         if heard.end is End.OK and (line["outcome"], line["status"]) != ("ok", 200):
             yield f"{heard.id} has a whole answer, and the line says {line['outcome']} {line['status']}"
@@ -52,7 +54,7 @@ def everybody_is_answered(evidence: Evidence) -> Iterator[str]:
         slow = heard.client.temper is Temper.SLOW
         if heard.end is End.OPEN:
             yield f"{heard.id} still waits"
-        planned = any(abs(heard.ended_at - at) < EXACT for at in cut) or _was_turned_away(evidence, heard)
+        planned = any(abs(heard.ended_at - at) < evidence.slack_s for at in cut) or _was_turned_away(evidence, heard)
         if evidence.scenario.engine == "hypercorn" and heard.id not in told:
             continue  # it closes a connection whose last request it has not read whole, and does not say so before
         if heard.end is End.CUT and not slow and not planned:
@@ -103,7 +105,7 @@ def deadlines_are_kept(evidence: Evidence) -> Iterator[str]:
             continue
         limit_s = min(total_s, heard.ask.timeout_s or total_s)
         took_s = heard.ended_at - heard.asked_at
-        if took_s > limit_s + EXACT:
+        if took_s > limit_s + evidence.slack_s:
             yield f"{heard.id} took {took_s:g} s of {limit_s:g}"
 
 
@@ -114,7 +116,7 @@ def providers_are_left_with_their_clients(evidence: Evidence) -> Iterator[str]:
             continue
         for exchange in evidence.by_request.get(heard.id, []):
             until = exchange.over_at if exchange.broken_at is None else exchange.broken_at
-            if until is None or until > heard.ended_at + EXACT:
+            if until is None or until > heard.ended_at + evidence.slack_s:
                 yield f"{heard.id} left at {heard.ended_at:g}, {exchange.provider} was asked until {until}"
 
 
@@ -125,7 +127,7 @@ def no_provider_is_left_asked(evidence: Evidence) -> Iterator[str]:
             continue
         for exchange in evidence.by_request.get(heard.id, []):
             until = exchange.over_at if exchange.broken_at is None else exchange.broken_at
-            if until is None or until > heard.ended_at + EXACT:
+            if until is None or until > heard.ended_at + evidence.slack_s:
                 yield f"{heard.id} ended at {heard.ended_at:g}, {exchange.provider} worked until {until}"
 
 

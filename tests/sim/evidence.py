@@ -74,6 +74,8 @@ class Evidence:
     complaints: list[tuple[int, str]] = field(default_factory=list)
     """What was seen while it went on: promise and words."""
 
+    slack_s: float = 1e-6
+    """What adding floats may cost, or real clocks."""
     charged: float = 0.0
     """Requests that the store holds against the provider that has a limit, when all workers have ended."""
 

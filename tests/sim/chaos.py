@@ -1,0 +1,223 @@
+"""The same scenarios on real sockets and real clocks: a gateway process between real clients and real providers.
+
+`make chaos SEEDS=3`. What happens is noted as in the simulation and judged by the same checks, with some time allowed.
+Of the faults those are played that a process can have from outside: providers' moods, lost connections, a reload by
+SIGHUP; at the end SIGTERM. A seed takes half a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from gateway.edge.sockets import connect, listen
+from gateway.world import Listener, Stream
+from tests.sim import checks_clients as clients
+from tests.sim.checks import LIVENESS, Violation
+from tests.sim.clients import VirtualClient
+from tests.sim.drawing import scenario_of
+from tests.sim.evidence import Evidence, Ledger
+from tests.sim.history import End, Heard, History
+from tests.sim.providers import Providers
+from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Scenario, Temper
+from tests.sim.town import ENVIRON, HOUSES, usual_settings
+from tests.sockets.processes import GatewayProcess
+
+LOOPBACK: Final = "127.0.0.1"
+SLACK_S: Final = 0.5
+"""What a busy machine may add to a time."""
+PLAYED: Final = (Blow.MOOD, Blow.RELOAD)
+CHECKS: Final[tuple[tuple[int, Callable[[Evidence], Iterator[str]]], ...]] = (
+    (1, clients.every_request_has_one_line),
+    (1, clients.client_and_line_agree),
+    (1, clients.everybody_is_answered),
+    (3, clients.providers_are_left_with_their_clients),
+    (4, clients.deadlines_are_kept),
+    (5, clients.no_provider_is_left_asked),
+    (9, clients.hostile_bytes_are_refused),
+    (9, clients.no_secret_comes_out),
+    (LIVENESS, clients.all_is_well_soon_after),
+    (17, clients.no_word_is_lost_or_said_twice),
+    (17, clients.nothing_is_answered_that_nobody_said),
+    (20, clients.usage_is_what_providers_said),
+)
+
+
+class SinceStart(trio.abc.Clock):
+    """Real seconds, from 0 on as in a simulation."""
+
+    def start_clock(self) -> None:
+        self._began = time.perf_counter()
+
+    def current_time(self) -> float:
+        return time.perf_counter() - self._began
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        return deadline - self.current_time()
+
+
+class Streets:
+    """The listening side of real sockets under the names that providers have in the simulation."""
+
+    def __init__(self) -> None:
+        self.ports: dict[str, int] = {}
+
+    async def listen(self, host: str, port: int) -> Listener:
+        listener = await listen(LOOPBACK, 0)
+        self.ports[host] = listener.address[1]
+        return listener
+
+
+@dataclass(eq=False, kw_only=True)
+class Logged(Ledger):
+    """A process, known by its log alone."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    worker: int = 0
+    gave_back: bool = False
+
+    def requests(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["event"] == "request"]
+
+
+class Chaos:
+    """One seed."""
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self.scenario = scenario
+        self.history = History()
+        self.life = Logged()
+        self.exit_code: int | None = None
+        self._folder = folder
+        self._streets = Streets()
+        self._providers = Providers(scenario, self._streets, self.history)  # type: ignore[arg-type]
+        self._process: GatewayProcess
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            await self._providers.open(nursery)
+            self._process = GatewayProcess.spawn(self._folder, settings=self._settings(), environ=self._environ())
+            try:
+                await trio.to_thread.run_sync(self._process.wait_until_ready)
+                await self._trouble()
+                self._process.send(signal.SIGTERM)
+                self.life.drained_at = trio.current_time()
+                limit_s = self.scenario.drain_grace_s + self.scenario.write_stall_s + 5.0
+                self.exit_code = await trio.to_thread.run_sync(self._process.wait, limit_s)
+            finally:
+                self._process.end()
+            self.life.lines = self._process.lines()
+            nursery.cancel_scope.cancel()
+
+    def _settings(self, *, reloaded: bool = False) -> str:
+        mine = self.scenario.reloaded if reloaded else self.scenario.settings
+        return "[catalogue]\nrefresh_s = 0\n" + usual_settings() + mine
+
+    def _environ(self) -> dict[str, str]:
+        environ = dict(ENVIRON)
+        for host, port in self._streets.ports.items():
+            environ = {name: value.replace(host, f"{LOOPBACK}:{port}") for name, value in environ.items()}
+        return environ
+
+    async def _trouble(self) -> None:
+        began = trio.current_time()
+        assert began < 10.0, "the gateway has taken too long to start"
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = CALM_AT
+            for fault in self.scenario.faults:
+                nursery.start_soon(self._strike, fault)
+            for client in self.scenario.clients:
+                nursery.start_soon(self._client(client, self.history.heard).live)
+            nursery.start_soon(trio.sleep_until, CALM_AT)
+        async with trio.open_nursery() as nursery:
+            for number, house in enumerate(HOUSES.values()):
+                nursery.start_soon(self._probe, number, house.model)
+
+    def _client(self, client: Client, noted: list[Heard]) -> VirtualClient:
+        return VirtualClient(client, self._connect, self.history, seed=self.scenario.seed, noted=noted)
+
+    async def _connect(self, worker: int) -> Stream:
+        return await connect(*self._process.address)
+
+    async def _strike(self, fault: Fault) -> None:
+        await trio.sleep_until(fault.at)
+        if fault.blow is Blow.RELOAD:
+            (self._folder / "gateway.toml").write_text(self._settings(reloaded=True))
+            self._process.send(signal.SIGHUP)
+
+    async def _probe(self, number: int, model: str) -> None:
+        for again in range(26):
+            client = Client(
+                number=1000 * (number + 1) + again,
+                worker=0,
+                starts_at=CALM_AT,
+                temper=Temper.PATIENT,
+                limit=0.0,
+                asks=(Ask(dialect=Dialect.CHAT, model=model),),
+            )
+            noted: list[Heard] = []
+            await self._client(client, noted).live()
+            self.history.probes += noted
+            if noted[-1].end is End.OK:
+                return
+            await trio.sleep(1.0)
+
+    def evidence(self) -> Evidence:
+        return Evidence(self.scenario, self.history, [self.life], None, slack_s=SLACK_S)  # type: ignore[list-item]
+
+
+def judged(chaos: Chaos) -> list[Violation]:
+    """What was wrong."""
+    found = [
+        Violation(promise, check.__name__, words) for promise, check in CHECKS for words in check(chaos.evidence())
+    ]
+    if chaos.exit_code != 0:
+        found.append(Violation(18, "exit code", str(chaos.exit_code)))
+    crashes = [line for line in chaos.life.lines if line["level"] in ("error", "critical")]
+    return found + [Violation(9, "log", str(line)) for line in crashes]
+
+
+def real_scenario_of(seed: int) -> Scenario:
+    """What of a seed's scenario can be played on one process."""
+    scenario = scenario_of(seed)
+    return replace(
+        scenario,
+        workers=1,
+        shared=False,
+        faults=tuple(fault for fault in scenario.faults if fault.blow in PLAYED),
+        clients=tuple(replace(client, worker=0, starts_at=client.starts_at + 4.0) for client in scenario.clients),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 1 where a promise was not kept."""
+    parser = argparse.ArgumentParser(prog="make chaos")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0)
+    options = parser.parse_args(arguments)
+    wrong = 0
+    for seed in range(options.first, options.first + options.seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            chaos = Chaos(real_scenario_of(seed), Path(folder))
+            trio.run(chaos.run, clock=SinceStart())
+        found = judged(chaos)
+        wrong += bool(found)
+        ends = {end.value: sum(heard.end is end for heard in chaos.history.heard) for end in End}
+        told = ", ".join(f"{count} {name}" for name, count in ends.items() if count)
+        sys.stdout.write(f"seed {seed}: {told}; {len(found)} promises not kept\n")
+        sys.stdout.write("".join(f"    {each}\n" for each in found))
+        sys.stdout.flush()
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

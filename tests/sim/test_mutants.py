@@ -1,0 +1,41 @@
+"""A few bugs put in on purpose, each seen within few seeds; `make mutants` looks for all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.mutants import BARE_MUTANTS
+from tests.sim.mutants_whole import WHOLE_MUTANTS
+from tests.sim.mutation import fate_of
+
+LEAST = 20
+QUICK = (
+    "who leaves does not stop the work",
+    "the loser of a hedge runs on",
+    "an await between check and reservation",
+    "what was never sent is given back twice",
+    "the clock of a silence is not set back by what comes",
+    "a retry is planned beyond the deadline",
+    "who goes on with a stream says its last piece again",
+    "a probe that is lost is never settled",
+    "an open breaker lets everybody in",
+    "the breakers of a dead actor are heard of",
+)
+QUICK_WHOLE = ("connections to providers are dropped, not closed", "leases are kept when a worker ends")
+
+
+def test_there_are_enough_of_them() -> None:
+    names = [mutant.words for mutant in (*BARE_MUTANTS, *WHOLE_MUTANTS)]
+    assert len(names) == len(set(names)) >= LEAST
+
+
+@pytest.mark.parametrize("words", QUICK)
+def test_the_actors_simulation_sees_it(words: str) -> None:
+    (mutant,) = (mutant for mutant in BARE_MUTANTS if mutant.words == words)
+    assert fate_of(mutant, "actors", most_seeds=60).seeds
+
+
+@pytest.mark.parametrize("words", QUICK_WHOLE)
+def test_the_simulation_of_whole_gateways_sees_it(words: str) -> None:
+    (mutant,) = (mutant for mutant in WHOLE_MUTANTS if mutant.words == words)
+    assert fate_of(mutant, "whole gateways", most_seeds=10).seeds
