@@ -39,7 +39,7 @@ SEEDS := 100
 FIRST := 0
 sim: $(VENV)/.dev ## Play SEEDS (100) disasters in virtual time, or one: SEED=42 TRACE=1; BARE=1 the actors alone
 	@$(BIN)/python -m tests.sim --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace) \
-		$(if $(BARE),--bare)
+		$(if $(BARE),--bare) $(if $(MUTANT),--mutant "$(MUTANT)")
 
 mutants: $(VENV)/.dev ## Put one bug after the other into the code in memory, and see which seed sees it
 	@$(BIN)/python -m tests.sim.mutation

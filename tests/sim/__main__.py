@@ -12,19 +12,21 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
 from tests.sim.bare_checks import bare_violations
-from tests.sim.bare_scenario import bare_scenario_of
+from tests.sim.bare_scenario import BareScenario, bare_scenario_of
 from tests.sim.bare_world import played_bare
-from tests.sim.checks import violations
+from tests.sim.checks import Violation, violations
 from tests.sim.coverage import Coverage
 from tests.sim.drawing import scenario_of
+from tests.sim.mutation import mutant_called
 from tests.sim.scenario import Scenario
 from tests.sim.shrink import shrunk
 from tests.sim.sometimes import EXPECTED, seen_in
-from tests.sim.timeline import timeline
+from tests.sim.timeline import bare_timeline, timeline
 from tests.sim.world import played
 
 say = sys.stdout.write
@@ -46,10 +48,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, help="play this one")
     parser.add_argument("--trace", action="store_true", help="tell all that happens in it")
     parser.add_argument("--bare", action="store_true", help="the actors alone, without HTTP")
+    parser.add_argument("--mutant", default="", help="with the bug of this name in the code (README.md has them)")
     options = parser.parse_args(arguments)
-    if options.seed is not None:
+    if options.seed is None:
+        return _play_many(range(options.first, options.first + options.seeds), bare=options.bare)
+    with ExitStack() as stack:
+        if options.mutant:
+            stack.enter_context(mutant_called(options.mutant).at_work())
         return _tell(options.seed, bare=options.bare, trace=options.trace)
-    return _play_many(range(options.first, options.first + options.seeds), bare=options.bare)
 
 
 def _play_many(seeds: range, *, bare: bool) -> int:
@@ -81,32 +87,42 @@ def _play(seed: int, *, bare: bool) -> Played:
         return Played(seed, [traceback.format_exc()], frozenset())
 
 
-def wrong_with(scenario: Scenario) -> bool:
-    """Whether a promise is not kept."""
-    try:
-        return bool(violations(played(scenario)))
-    except Exception:  # as above
-        return True
-
-
 def _tell(seed: int, *, bare: bool, trace: bool) -> int:
     wrong = _play(seed, bare=bare).wrong
     say(f"seed {seed}: {len(wrong)} promises not kept\n" + "".join(f"    {words}\n" for words in wrong))
-    if bare or not (trace or wrong):
-        return 1 if wrong else 0
-    scenario = scenario_of(seed)
-    if wrong:
-        scenario = shrunk(scenario, wrong_with)
-        say(f"\nshrunk to {len(scenario.clients)} clients and {len(scenario.faults)} faults:\n")
-    _tell_scenario(scenario, say)
+    if wrong or trace:
+        say("\n".join(_bare_story(seed) if bare else _whole_story(seed)) + "\n")
     return 1 if wrong else 0
 
 
-def _tell_scenario(scenario: Scenario, write: Callable[[str], object]) -> None:
-    write(f"engine {scenario.engine}, {scenario.workers} workers, {scenario.timeouts}\n")
-    evidence = played(scenario)
-    write("".join(f"{line}\n" for line in timeline(evidence)))
-    write("".join(f"    {each}\n" for each in violations(evidence)))
+def _bare_story(seed: int) -> list[str]:
+    def judged(scenario: BareScenario) -> list[str]:
+        return _judged(lambda: bare_violations(played_bare(scenario)))
+
+    scenario = bare_scenario_of(seed)
+    if wrong := judged(scenario):
+        scenario = shrunk(scenario, lambda smaller: bool(judged(smaller)))
+        wrong = [f"    {words}" for words in judged(scenario)]
+    return [f"{len(scenario.calls)} calls, {len(scenario.blows)} blows:", *bare_timeline(played_bare(scenario)), *wrong]
+
+
+def _whole_story(seed: int) -> list[str]:
+    def judged(scenario: Scenario) -> list[str]:
+        return _judged(lambda: violations(played(scenario)))
+
+    scenario = scenario_of(seed)
+    if wrong := judged(scenario):
+        scenario = shrunk(scenario, lambda smaller: bool(judged(smaller)))
+        wrong = [f"    {words}" for words in judged(scenario)]
+    head = f"{len(scenario.clients)} clients, {len(scenario.faults)} faults, {scenario.engine}, {scenario.timeouts}:"
+    return [head, *timeline(played(scenario)), *wrong]
+
+
+def _judged(look: Callable[[], Sequence[Violation]]) -> list[str]:
+    try:
+        return [str(each) for each in look()]
+    except Exception as crash:  # a crash of the run is a failure like any other
+        return [f"the run itself: {crash!r}"]
 
 
 if __name__ == "__main__":

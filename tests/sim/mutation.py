@@ -78,6 +78,11 @@ ALL: Final = (
 )
 
 
+def mutant_called(words: str) -> Mutant:
+    """Raises KeyError where there is none of that name."""
+    return {mutant.words: mutant for mutant, _ in ALL}[words]
+
+
 def all_fates() -> Iterator[Fate]:
     """Of every mutant, a process each."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
+from tests.sim.bare_scenario import BareScenario
 from tests.sim.scenario import Scenario
 
-Fails = Callable[[Scenario], bool]
+S = TypeVar("S", Scenario, BareScenario)
 MOST_TRIES: Final = 400
 
 
-def shrunk(scenario: Scenario, fails: Fails) -> Scenario:
+def shrunk(scenario: S, fails: Callable[[S], bool]) -> S:
     """The smallest that was found; what a client or a provider does is drawn by its own name and stays as it was."""
     tries = 0
     while True:
@@ -27,15 +28,20 @@ def shrunk(scenario: Scenario, fails: Fails) -> Scenario:
             return scenario
 
 
-def _smaller(scenario: Scenario) -> Iterator[Scenario]:
+def _smaller(scenario: S) -> Iterator[S]:
     """The boldest cuts first: halves, then one by one."""
-    for name in ("clients", "faults"):
+    for name in ("calls", "blows") if isinstance(scenario, BareScenario) else ("clients", "faults"):
         several = getattr(scenario, name)
         size = len(several)
         while size >= 1:
             for start in range(0, len(several), size):
                 yield replace(scenario, **{name: several[:start] + several[start + size :]})
             size //= 2
+    if isinstance(scenario, Scenario):
+        yield from _fewer_asks(scenario)
+
+
+def _fewer_asks(scenario: Scenario) -> Iterator[Scenario]:
     for place, client in enumerate(scenario.clients):
         for start in range(len(client.asks)):
             if len(client.asks) > 1:

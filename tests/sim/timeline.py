@@ -7,7 +7,10 @@ import hashlib
 from typing import Any
 
 from actors.attempt import Attempt
+from actors.events import ActorBuried, AttemptEnded, BreakerMoved
 from actors.letters import Call
+from actors.supervision import ChildStarted
+from tests.sim.bare_world import BareEvidence
 from tests.sim.evidence import Evidence, Life
 from tests.sim.history import Exchange, Heard
 
@@ -21,6 +24,29 @@ def timeline(evidence: Evidence) -> list[str]:
         entries += _of_provider(exchange)
     for life in evidence.lives:
         entries += [(at, f"worker {life.worker}  {words}") for at, words in _of_gateway(life)]
+    return [f"{at:9.3f}  {words}" for at, words in sorted(entries, key=lambda entry: entry[0])]
+
+
+def bare_timeline(evidence: BareEvidence) -> list[str]:
+    """The same of the actors alone."""
+    entries = [(blow.at, f"world     {blow.deed.value} {blow.target}") for blow in evidence.scenario.blows]
+    for heard in evidence.heard:
+        kind = "a stream" if heard.plan.streamed else "an answer"
+        failure = "" if heard.failure is None else f": {type(heard.failure).__name__}"
+        entries.append(
+            (heard.asked_at, f"asker     {heard.call.id} asks for {kind} within {heard.plan.deadline_s:g} s")
+        )
+        entries.append((heard.ended_at, f"asker     {heard.call.id} {heard.end.value}{failure} {heard.said!r}"))
+    for event in evidence.ledger.events:
+        match event:
+            case BreakerMoved(provider, model, before, after, _, at):
+                entries.append((at, f"breaker   of {provider}/{model} from {before.value} to {after.value}"))
+            case ActorBuried(actor, queued, in_flight, at):
+                entries.append((at, f"actor     {actor} is dead, {queued} queued and {in_flight} in flight are told"))
+            case ChildStarted(child=child, at=at):
+                entries.append((at, f"actor     {child} runs"))
+            case AttemptEnded(attempt):
+                entries.append(_of_attempt(attempt))
     return [f"{at:9.3f}  {words}" for at, words in sorted(entries, key=lambda entry: entry[0])]
 
 
@@ -61,16 +87,15 @@ def _of_gateway(life: Life) -> list[tuple[float, str]]:
             at = _seconds_of(line["timestamp"])
             names = ("event", "actor", "provider", "model", "before", "after", "operation", "correlation_id", "because")
             entries.append((at, " ".join(str(line[name]) for name in names if line.get(name) is not None)))
-    for attempt in life.attempts:
-        failure = "" if attempt.failure is None else f": {type(attempt.failure).__name__}"
-        who = f"{attempt.call.payload.request_id} attempt {attempt.number} at {attempt.candidate.provider}"
-        entries.append(
-            (
-                attempt.ended_at or 0.0,
-                f"{who} ({attempt.operation}) {attempt.outcome and attempt.outcome.value}{failure}",
-            )
-        )
+    entries += [_of_attempt(attempt) for attempt in life.attempts]
     return entries
+
+
+def _of_attempt(attempt: Attempt) -> tuple[float, str]:
+    failure = "" if attempt.failure is None else f": {type(attempt.failure).__name__}"
+    who = f"{attempt.call.payload.request_id} attempt {attempt.number} at {attempt.candidate.provider}"
+    outcome = "open" if attempt.outcome is None else attempt.outcome.value
+    return attempt.ended_at or 0.0, f"attempt   {who} ({attempt.operation}) {outcome}{failure}"
 
 
 def _seconds_of(timestamp: str) -> float:
