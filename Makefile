@@ -5,7 +5,7 @@ SOAK ?= 20
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test sim sim-long mutants chaos promises soak lint typecheck bench bench-peers models fidelity clean lock
+.PHONY: help venv run test sim sim-long mutants chaos fuzz promises soak lint typecheck bench bench-peers models fidelity clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ mutants: $(VENV)/.dev ## Put one bug after the other into the code in memory, an
 
 chaos: $(VENV)/.dev ## The same disasters on real sockets, around a gateway process: SEEDS of them, half a minute each
 	@$(BIN)/python -m tests.sim.chaos --seeds $(SEEDS) --first $(FIRST)
+
+fuzz: $(VENV)/.dev ## Fuzz whatever reads bytes from outside, led by coverage, where atheris can be installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: atheris || true
+	@$(BIN)/python -m tests.sim.fuzz
 
 sim-long: $(VENV)/.dev ## Play 10,000 of them, and 10,000 of the actors alone: about an hour
 	@$(BIN)/python -m tests.sim --seeds 10000

@@ -1,0 +1,158 @@
+"""Everywhere that bytes from outside are read, as functions of bytes, for fuzzing: whatever comes, it is understood or
+refused in the way that its caller expects; any other exception is a bug.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.config import ConfigError, load
+from gateway.dialects.codec import ClientCodec, ProviderCodec, finish_steps
+from gateway.dialects.messages.passed_stream import MessagesStream
+from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.responses.answer_stream import ResponsesStream
+from gateway.dialects.sse import SseSplitter
+from gateway.edge.limits import ServerLimits
+from gateway.edge.request_parser import RequestParser
+from gateway.edge.response_parser import ResponseParser
+from gateway.errors import GatewayError, InvalidRequest
+from gateway.providers.retry_after import retry_after
+from tests.dialects.golden.cases import CLIENTS, PROVIDERS
+from tests.sim.voices import Bill, ChatVoice, ClaudeVoice, GeminiVoice, Question, ResponsesVoice, Voice
+
+Read = Callable[[bytes], object]
+LIMITS: Final = ServerLimits()
+TRANSLATED_TO: Final = frozenset({"openai_chat", "anthropic_messages", "gemini"})
+
+
+class Opening(NamedTuple):
+    """One place that reads bytes, and what it usually gets."""
+
+    read: Read
+    examples: tuple[bytes, ...]
+
+
+def _sse(data: bytes) -> None:
+    splitter = SseSplitter()
+    with suppress(GatewayError):
+        for piece in _pieces(data):
+            splitter.feed(piece)
+
+
+def _request(data: bytes) -> None:
+    parser = RequestParser(LIMITS)
+    for piece in _pieces(data):
+        if piece and parser.rejection is None:
+            parser.feed(piece)
+
+
+def _response(data: bytes) -> None:
+    parser = ResponseParser(has_no_body=False, max_header_bytes=65536)
+    with suppress(GatewayError):
+        for piece in _pieces(data):
+            if piece and not parser.complete:
+                parser.feed(piece)
+        parser.end()
+
+
+def _client(codec: ClientCodec, data: bytes) -> None:
+    for target in TRANSLATED_TO - {codec.name}:
+        with suppress(InvalidRequest):
+            finish_steps(codec.decode(data, target))
+
+
+def _whole(codec: ProviderCodec, data: bytes) -> None:
+    codec.read_error(data)
+    with suppress(ValueError):
+        codec.decode(data)
+
+
+def _stream(make: Callable[[], Any], data: bytes) -> None:
+    stream = make()
+    with suppress(GatewayError):
+        for piece in _pieces(data):
+            if not stream.done:
+                stream.feed(piece)
+        stream.end()
+
+
+def _configuration(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder, suppress(ConfigError):
+        file = Path(folder, "gateway.toml")
+        file.write_bytes(data)
+        load(file, {"OPENAI_API_KEY": "sk"})
+
+
+def _retry_after(data: bytes) -> None:
+    for name in (b"retry-after", b"retry-after-ms"):
+        seconds = retry_after([(name, data)], 1_700_000_000.0)
+        assert seconds is None or 0.0 <= seconds <= 3600.0
+
+
+def _pieces(data: bytes) -> list[bytes]:
+    """As it may come: cut somewhere, the place of which hangs on the data alone."""
+    cut = sum(data[:16]) % (len(data) + 1)
+    return [data[:cut], data[cut:]]
+
+
+QUESTION: Final = Question("m", True, "")
+BILL: Final = Bill(7, 3)
+
+
+def streamed(voice: Voice) -> bytes:
+    """A whole stream of a provider's."""
+    pieces = [voice.piece(QUESTION, text) for text in ("Hello ", "world.")]
+    return b"".join([*voice.opening(QUESTION, BILL), *pieces, *voice.closing(QUESTION, "Hello world.", BILL)])
+
+
+GET: Final = b"GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n"
+POST: Final = b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+VOICES: Final[Mapping[str, Voice]] = {
+    "openai_chat": ChatVoice(),
+    "openai_responses": ResponsesVoice(),
+    "anthropic_messages": ClaudeVoice(),
+    "gemini": GeminiVoice(),
+}
+CLIENT_BODIES: Final[Mapping[str, bytes]] = {
+    "openai_chat": b'{"model": "m", "n": 2, "messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]}',
+    "anthropic_messages": b'{"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}',
+    "openai_responses": b'{"model": "m", "input": [{"role": "user", "content": "a"}], "reasoning": {"effort": "low"}}',
+}
+
+
+def _openings() -> dict[str, Opening]:
+    streams = tuple(streamed(voice) for voice in VOICES.values())
+    found = {
+        "sse": Opening(_sse, streams),
+        "requests": Opening(_request, (GET, POST, GET + POST)),
+        "responses": Opening(_response, (ANSWER, POST.replace(b"POST /v1/messages HTTP/1.1", b"HTTP/1.1 200 OK"))),
+        "configuration": Opening(_configuration, ((Path(__file__).parents[2] / "gateway.toml").read_bytes(),)),
+        "retry-after": Opening(_retry_after, (b"5", b"1e3", b"Fri, 31 Dec 2027 23:59:59 GMT")),
+    }
+    for name, client in CLIENTS.items():
+        found[f"{name} from clients"] = Opening(partial(_client, client), (CLIENT_BODIES[name],))
+    for name, provider in PROVIDERS.items():
+        voice = VOICES.get(name) or VOICES["anthropic_messages"]
+        whole = msgspec.json.encode(voice.whole(QUESTION, "Hello.", BILL))
+        error = msgspec.json.encode(voice.error(429, "no"))
+        found[f"{name} from providers"] = Opening(partial(_whole, provider), (whole, error))
+        found[f"{name} streamed by providers"] = Opening(partial(_stream, provider.stream), (streamed(voice),))
+    passed: Mapping[str, Callable[[], Any]] = {
+        "openai_chat": ChatStream,
+        "anthropic_messages": MessagesStream,
+        "openai_responses": ResponsesStream,
+    }
+    for name, make in passed.items():
+        found[f"{name} passed on"] = Opening(partial(_stream, make), (streamed(VOICES[name]),))
+    return found
+
+
+OPENINGS: Final = _openings()
