@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,8 +15,12 @@ def same_order_each_time(seed: int) -> Iterator[None]:
     before = trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r.getstate()
     trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
     trio_run._r.seed(seed)
+    collects = gc.isenabled()
+    gc.disable()  # a run is short, and a fifth of its time would go into looking for garbage among modules
     try:
         yield
     finally:
+        if collects:
+            gc.enable()
         trio_run._ALLOW_DETERMINISTIC_SCHEDULING = before[0]  # type: ignore[misc]
         trio_run._r.setstate(before[1])

@@ -11,7 +11,6 @@ from actors.provider import ProviderActor
 from actors.router import RouterActor
 from tests.memory_network import MemoryNetwork
 from tests.sim.evidence import Evidence, Life
-from tests.sim.town import HOUSES
 
 MOST_COMPLAINTS: Final = 5
 
@@ -61,9 +60,8 @@ class Watch(trio.abc.Instrument):
         ingress = gateway.ingress
         if not 0 <= ingress.used <= ingress.limit:
             self._complaints.add(6, f"ingress holds {ingress.used} of {ingress.limit} bytes")
-        for name in HOUSES:
-            actor = gateway.actors.provider(name)
-            if actor is not None:
+        for actor in gateway.actors._providers.values():  # whoever has been asked anything
+            if not actor.buried:
                 look_at_provider(actor, now, self._complaints)
 
     # At the end.
@@ -86,14 +84,14 @@ class Watch(trio.abc.Instrument):
 def look_at_provider(actor: ProviderActor, now: float, complaints: Complaints) -> None:
     """Books that must balance and bounds that must hold at any moment."""
     flying, waiters, concurrency = actor._in_flight, actor.waiters, actor.admission.concurrency
+    if not (flying or waiters.count or concurrency.used):
+        return
     if concurrency.used != len(flying):
         complaints.add(5, f"{actor.name}: {len(flying)} calls hold {concurrency.used} permits")
     if concurrency.used > actor.settings.max_concurrent:
         complaints.add(6, f"{actor.name}: {concurrency.used} calls at a time")
     if waiters.count > actor.settings.max_waiting or waiters.bytes > actor.settings.max_waiting_bytes:
         complaints.add(6, f"{actor.name}: {waiters.count} wait with {waiters.bytes} bytes")
-    if not flying and not waiters.count:
-        return
     if actor.admission.memory.used < sum(hold.bytes for hold in flying.values()):
         complaints.add(5, f"{actor.name}: less memory is charged than its calls hold")
     for attempt in flying:
