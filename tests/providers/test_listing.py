@@ -147,7 +147,7 @@ def test_a_call_is_charged_by_provider_and_model_whichever_name_led_there(write:
     assert catalog.prices("anthropic", "claude-in-house") == Prices(input=3.5)
     assert catalog.prices("openai", "gpt-4o") == Prices(input=2.5, output=10.0, cached_input=1.25)
     assert catalog.prices("openai", "who-knows") is None
-    assert catalog.prices("sandbox", "echo") is None
+    assert catalog.prices("sandbox", "echo") == Prices(input=0.0, output=0.0)
     assert catalog.entry("fast").prices == Prices(input=1.5)
 
 
