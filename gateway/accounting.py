@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from actors.supervisor import ChildSpec
 from gateway.admin.client_keys import ClientKeysDesk, Note
@@ -50,6 +51,8 @@ class Accounting:
         self._registry = Registry(line.ask, prefix=prefix, wall_clock=world.wall_clock)
         self._logs = logs
         self._told: set[tuple[str, str, str]] = set()
+        self.watch: Callable[[str, dict[str, Any]], None] = _nobody_watches
+        """Is told what those who watch the gateway want to hear of: a kind, and what happened."""
         self.pricer = Pricer(prices, world.wall_clock)
         self.ledger = Ledger(self.pricer.nano_usd, world.wall_clock)
         self.spend = SpendDesk(
@@ -80,7 +83,9 @@ class Accounting:
         told = (day, client, period)
         if told not in self._told:
             self._told = {other for other in self._told if other[0] == day} | {told}
-            self._logs.get(__name__).warning("budget used up", client=client, period=period, edge=edge, day=day)
+            what = {"client": client, "period": period, "edge": edge, "day": day}
+            self._logs.get(__name__).warning("budget used up", **what)
+            self.watch("budget", what)
 
     def endpoints(self, config: Config, note: Note) -> Sequence[AdminEndpoint]:
         """What operators may ask and do; `note` is told what they did."""
@@ -107,3 +112,7 @@ class Accounting:
     async def _ask_siblings(self, query: str) -> Mapping[str, bytes | None]:
         assert self._siblings is not None, "nobody else has siblings to ask"
         return await self._siblings.ask_all(f"{SPENT}?{query}")
+
+
+def _nobody_watches(_kind: str, _what: dict[str, Any]) -> None:
+    """Before anybody does."""

@@ -145,6 +145,7 @@ class Gateway:
             on_levels=lambda: self.observer.speak_through(self.logs),
         )
         self.observer.watch = self.console.watch
+        self.accounting.watch = self.console.feed.state
         self._ground = Ground(
             world=world,
             worker=worker,

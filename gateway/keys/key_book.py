@@ -27,6 +27,8 @@ MOST: Final = 10_000
 """Keys that are known; the one that has not been used for longest goes first."""
 UNKNOWN_S: Final = 2.0
 """For so long a key that nobody knows is not asked for again."""
+EVERYTHING: Final = b"*"
+"""In place of names: too many have changed to be told."""
 DEAF_S: Final = 1800.0
 """After so long without news all have to be looked up again; the store remembers changes for twice as long."""
 
@@ -90,7 +92,7 @@ class KeyBook:
         if self._line.mode is Mode.MEMORY:
             await trio.sleep_forever()
         while True:
-            self._ask_for_changes()
+            self.ask_for_changes()
             await trio.sleep(HEAR_EVERY_S)
 
     def view(self) -> dict[str, Any]:
@@ -100,7 +102,7 @@ class KeyBook:
             "heard_s": self._clock() - self._heard_at,
         }
 
-    def _ask_for_changes(self) -> None:
+    def ask_for_changes(self) -> None:
         since = self._heard_ms if self._heard_ms < 0 else max(0, self._heard_ms - OVERLAP_MS)
         try:
             self._line.send(OPERATION, ("EVAL", self._changed_script, 1, self._places.changed, since), self._hear)
@@ -111,9 +113,11 @@ class KeyBook:
         if not isinstance(reply, list):
             return
         now = self._clock()
-        if now - self._heard_at > DEAF_S:
-            self._known.clear()
+        forgets_all = now - self._heard_at > DEAF_S or reply[1:] == [EVERYTHING]
         self._heard_ms, self._heard_at = int(reply[0]), now
+        if forgets_all:
+            self._known.clear()
+            return
         for name in reply[1:]:
             self._known.pop(bytes.fromhex(name.decode()), None)
 

@@ -55,6 +55,13 @@ class _Account:
     def is_idle(self) -> bool:
         return self.sending is None and not self.waiting and not self.waiting_ids
 
+    def learn(self, day: str, on_day: int, in_month: int) -> None:
+        """The store's sums; those of a day that is over do not take the place of a later one's."""
+        if day >= self.known_day:
+            self.known, self.known_day = (on_day, in_month), day
+        elif month_of(day) == month_of(self.known_day):
+            self.known = (self.known[0], in_month)
+
     def unconfirmed(self) -> Iterator[tuple[str, Rows]]:
         if self.sending is not None:
             yield self.sending[0].day, self.sending[0].rows
@@ -151,7 +158,7 @@ class SharedBook:
     def _posted(self, client: str, account: _Account, serial: int, reply: object) -> None:
         if account.sending is None or account.serial != serial or not isinstance(reply, list):
             return
-        account.known, account.known_day = (int(reply[0]), int(reply[1])), account.sending[0].day
+        account.learn(account.sending[0].day, int(reply[0]), int(reply[1]))
         account.sending = None
 
     # Asking.
@@ -174,8 +181,7 @@ class SharedBook:
         except BaseException:  # it may be held all the same
             self.release(client, id)
             raise
-        account = self._account(client)
-        account.known, account.known_day = (on_day, in_month), day
+        self._account(client).learn(day, on_day, in_month)
         return bool(granted), Standing(on_day, in_month, held)
 
     async def lines(self, question: Question) -> list[Line]:

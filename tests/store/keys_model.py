@@ -39,7 +39,8 @@ def changes(server: FakeServer, keys: list[str], arguments: list[str]) -> list[A
     now, since = int(server.now() * 1000), int(arguments[0])
     if since < 0:
         return [now]
-    return [now, *(digest.encode() for digest, at in (server.get(keys[0]) or {}).items() if at >= since)]
+    changed = [digest.encode() for digest, at in (server.get(keys[0]) or {}).items() if at >= since]
+    return [now, *(changed if len(changed) <= 1000 else [b"*"])]
 
 
 KEYS: dict[str, Any] = {

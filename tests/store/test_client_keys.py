@@ -60,6 +60,8 @@ def test_changes_are_heard_of_by_the_servers_clock(server: Valkey) -> None:
         now, *changed = client.eval(script("keys_changed.lua"), 1, places[2], began)
         assert (changed, began <= now <= began + 5_000) == ([b"d1"], True)
         assert client.eval(script("keys_changed.lua"), 1, places[2], now + 1)[1:] == []
+        client.eval(WRITE, 3, *places, "b", "", "many", 0, *(f"e{number}" for number in range(1000)))
+        assert client.eval(script("keys_changed.lua"), 1, places[2], began)[1:] == [b"*"]
 
 
 def test_a_keys_life_on_the_command_line(

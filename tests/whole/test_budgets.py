@@ -69,6 +69,9 @@ async def test_a_hard_budget_refuses_before_anybody_is_asked_and_begins_anew_at_
         (line,) = it.logged("budget used up")
         assert (line["level"], line["client"], line["period"], line["edge"]) == ("warning", "team", "day", "hard")
 
+        (told,) = [one for one in it.gateway.console.feed.own_since(0) if one.kind == "budget"]
+        assert told.what == {"client": "team", "period": "day", "edge": "hard", "day": "2023-11-14"}
+
         await trio.sleep(100)
         assert (await ask(it)).status == 200
 

@@ -141,6 +141,8 @@ function sentence(kind, what) {
       return [what.after === "degraded" ? "bad" : "good", `Store: ${what.before} → ${what.after}`];
     case "crash":
       return ["bad", `A call at ${what.actor} crashed: ${what.error}`];
+    case "budget":
+      return ["warn", `budget of this ${what.period} used up: ${what.client}`];
     case "order":
       return [what.refused && what.refused.length ? "warn" : "accent", `${what.by}: ${orderText(what)}`];
     default:
