@@ -100,9 +100,9 @@ class Catalog:
 
     def prices(self, provider: str, model: str) -> Prices | None:
         """What `provider` takes now for what it calls `model`; None where nobody knows, nothing for the sandbox."""
-        if isinstance(self._config.providers.get(provider), SandboxProvider):
-            return _NOTHING
-        return self._listing.prices(provider, model)
+        known = self._listing.prices(provider, model)
+        is_ours = known is None and isinstance(self._config.providers.get(provider), SandboxProvider)
+        return _NOTHING if is_ours else known
 
     def output_limit(self, provider: str, model: str) -> int | None:
         """The most tokens that `model`, as `provider` calls it, can answer; None where nobody knows."""

@@ -206,6 +206,18 @@ async def test_what_a_dead_worker_held_lapses_with_its_call(autojump_clock: Mock
         assert (await ask(other)).status == 200
 
 
+async def test_what_was_spent_in_the_last_moment_is_told_before_the_end(autojump_clock: MockClock) -> None:
+    server = FakeServer()
+    environ = {**SHARED, **KEY}
+    async with running(budget(1.0), environ=environ, open_redis=server.open, seed=1) as one:
+        await ask(one, key="sk-other")
+        one.gateway.drain()
+        await trio.sleep(0.9)
+        assert one.ended_at is not None, "before its second was over"
+    async with running(budget(1.0), environ=environ, open_redis=server.open, seed=2) as other:
+        assert [(row["key"], row["calls"]) for row in await spend(other)] == [("other", 1)]
+
+
 async def test_who_has_no_budget_asks_the_store_for_nothing(autojump_clock: MockClock) -> None:
     server = FakeServer()
     async with running(budget(1.0), environ={**SHARED, **KEY}, open_redis=server.open) as it:
