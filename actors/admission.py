@@ -14,7 +14,7 @@ from typing import Any
 
 from actors.attempt import Attempt
 from actors.buckets import Buckets, RateLimits
-from actors.errors import Blame, Overloaded, Unavailable
+from actors.errors import Blame, NeverFits, Unavailable
 from actors.key_ring import KeyPauses, KeyRing, Place
 from actors.letters import Priority
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
@@ -357,9 +357,9 @@ class Admission:
 
     def _wait_for_memory(self, size_bytes: int) -> Wait:
         if size_bytes > self.memory.limit:
-            raise Overloaded(
-                f"the request needs {size_bytes} bytes, more than the memory budget of "
-                f"{self.settings.name} ({self.memory.limit} bytes)"
+            raise NeverFits(
+                f"The request needs {size_bytes} bytes of memory; calls of {self.settings.name} may hold "
+                f"{self.memory.limit} together."
             )
         return Wait(math.inf, HOST, MEMORY)
 

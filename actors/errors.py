@@ -3,6 +3,7 @@
 Failure                    base: retryable, elsewhere, blame, retry_after, throttled, key_fault, wants_window
 ├── Overloaded             no room: a mailbox, the waiters, permits, tokens or bytes are used up
 │   └── RateLimited        a limit of requests or tokens a minute is used up
+├── NeverFits              larger than all that may be held here at once
 ├── Unavailable            not taking calls now: breaker open, cooling down, draining
 ├── TimedOut               one phase of an attempt took too long
 ├── DeadlineExceeded       the call's own absolute deadline has passed
@@ -90,6 +91,13 @@ class Failure(Exception):
 
 class Overloaded(Failure):
     """There is no room for the call here; nothing was sent."""
+
+    retryable = True
+    elsewhere = True
+
+
+class NeverFits(Failure):
+    """The call is larger than all that may be held here at once; another provider may have room for it."""
 
     retryable = True
     elsewhere = True

@@ -212,8 +212,6 @@ class RouterActor(Actor[Call | Report]):
             plan.tries += 1
             if plan.tries == 1 and operation != "hedge":
                 self._budget(candidate.provider).first_attempt()
-        if operation != "first":
-            self._observe(Retried(call, attempt, delay_s, because))
         provider = self._provider(candidate.provider)
         try:
             if provider is None:
@@ -224,6 +222,8 @@ class RouterActor(Actor[Call | Report]):
             self._observe(AttemptEnded(attempt))
             self._failed(plan, attempt, failure)
             return
+        if operation != "first" and attempt.outcome is None:  # else it was refused at the door: nobody was asked again
+            self._observe(Retried(call, attempt, delay_s, because))
         self._arm_hedge(plan, attempt)
 
     def _rotated(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
@@ -242,13 +242,20 @@ class RouterActor(Actor[Call | Report]):
 
     def _failed(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
         """An attempt ended without content: again, elsewhere, or the end."""
-        if attempt.scope is None and attempt.operation in ("first", "fallback"):
-            # A breaker or a limit refused it: an outage must not pay for retries with what it never saw.
-            self._budget(attempt.candidate.provider).never_sent()
+        if attempt.scope is None:
+            self._take_back(plan, attempt)
         plan.ended(attempt, failure)
         if plan.has_live_attempts or plan.backoff_pending:
             return  # a hedge is still running: its outcome decides
         self._follow(plan, failure)
+
+    def _take_back(self, plan: Plan, attempt: Attempt) -> None:
+        """A breaker or a limit refused it: the provider never saw it, so it neither pays for retries nor costs one."""
+        budget = self._budget(attempt.candidate.provider)
+        if attempt.operation in ("retry", "hedge") or (attempt.operation == "resume" and plan.tries > 1):
+            budget.refund()
+        elif attempt.operation != ROTATE:
+            budget.never_sent()
 
     def _follow(self, plan: Plan, failure: Failure) -> None:
         decision = decide(

@@ -45,6 +45,7 @@ from actors.errors import (
     DeadlineExceeded,
     Failure,
     KeyFault,
+    NeverFits,
     Overloaded,
     RateLimited,
     TimedOut,
@@ -249,6 +250,7 @@ class ContextUnavailable(GatewayError):
 
 _ACTOR_FAILURES: dict[type[Failure], tuple[int, str, str]] = {
     RateLimited: (429, "rate_limit_error", "rate_limit_exceeded"),
+    NeverFits: (413, "invalid_request_error", "request_too_large"),
     Overloaded: (503, "server_error", "overloaded"),
     Unavailable: (503, "server_error", "provider_unavailable"),
     TimedOut: (504, "server_error", "upstream_timeout"),

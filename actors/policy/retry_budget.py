@@ -35,6 +35,10 @@ class RetryBudget:
         self._balance -= WHOLE
         return True
 
+    def refund(self) -> None:
+        """What was paid for did not reach the provider."""
+        self._balance = min(self._balance + WHOLE, self._cap)
+
     @property
     def balance(self) -> float:
         """How many retries are paid for."""

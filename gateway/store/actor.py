@@ -110,7 +110,7 @@ class StoreActor(Actor[Command]):
         finally:
             self._line.detach(self.mailbox)
             if self._line.mode is Mode.CONNECTED:
-                self._move(Mode.DEGRADED, "its actor has ended")
+                self._end_connection()
             if self._redis is not None:
                 with trio.CancelScope(shield=True, deadline=self._clock() + ROUND_TRIP_S):
                     await self._redis.close()
@@ -230,6 +230,13 @@ class StoreActor(Actor[Command]):
         self._line.move(mode)
 
     # The end.
+
+    def _end_connection(self) -> None:
+        """Nobody reaches the store through this actor any more; told as trouble where nobody has asked for it."""
+        if self._leaving:
+            self._line.move(Mode.DEGRADED)
+        else:
+            self._move(Mode.DEGRADED, "its actor has ended")
 
     def _is_empty(self) -> bool:
         return not self._under_way

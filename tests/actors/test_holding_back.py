@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from actors.attempt import Attempt
 from actors.buckets import RateLimits
-from actors.errors import Overloaded, RateLimited
+from actors.errors import NeverFits, Overloaded, RateLimited
 from actors.letters import Candidate, Priority, Timeouts
 from actors.plan import ClientLimits
 from actors.router import RouterSettings
@@ -134,7 +134,7 @@ async def test_memory_is_a_limit_to_wait_for_and_a_giant_is_refused(autojump_clo
             start = trio.current_time()
             await house.ask(size_bytes=600)
             assert trio.current_time() - start == 6
-        with pytest.raises(Overloaded, match="1001 bytes"):
+        with pytest.raises(NeverFits, match="1001 bytes"):
             await house.ask(size_bytes=1001)
         house.assert_at_rest()
 

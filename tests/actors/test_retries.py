@@ -63,6 +63,22 @@ async def test_what_a_breaker_refuses_pays_for_no_retries(autojump_clock: MockCl
         house.assert_at_rest()
 
 
+async def test_a_retry_that_a_breaker_refuses_costs_nothing_and_is_none(autojump_clock: MockClock) -> None:
+    """The second of two failing calls opens the breaker with its retry; its next one is stopped there."""
+    scripts = [answers("well")] * 10 + [fails(ServerError("500"))] * 5
+    async with House({"a": scripts}, router=EXACT).running() as house:
+        for _ in range(10):
+            await house.ask()
+        for _ in range(2):
+            with pytest.raises((ServerError, Unavailable)):
+                await house.ask()
+        assert [attempt.operation for attempt in house.calls[-1].attempts] == ["first", "retry", "retry"]
+        assert len(house.played) == 15
+        assert [type(event) for event in house.events].count(Retried) == 3
+        assert house.router.view()["retry_budgets"]["a"] == 2.4, "3 + 12 * 0.2 - 3"
+        house.assert_at_rest()
+
+
 async def test_a_429_is_waited_out_for_as_long_as_it_says(autojump_clock: MockClock) -> None:
     """Retry-After of 2 s: the same candidate is asked again at exactly 2 s."""
     throttled = Throttled("slow down", retry_after=2)

@@ -107,3 +107,15 @@ async def test_a_gateway_that_refuses_is_not_ready(autojump_clock: MockClock) ->
         assert (ready.status, ready.json) == (503, {"status": "refusing"})
         await holds(it, 50)
         assert (await it.request("GET", "/health/ready")).status == 200
+
+
+async def test_what_never_fits_is_the_clients_to_change_and_not_to_repeat(autojump_clock: MockClock) -> None:
+    """A request larger than all that the provider's calls may hold: 413, and what it would have taken."""
+    async with running("[providers.openai]\nmemory_mb = 1") as it:
+        large = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x" * 2 * MEGABYTE}]}
+        refused = await it.ask(large)
+        assert (refused.status, refused.error["code"]) == (413, "request_too_large")
+        assert f"calls of openai may hold {MEGABYTE} together" in refused.error["message"]
+        assert refused.header("retry-after") is None
+        assert it.openai.asked == []
+        it.assert_at_rest()

@@ -273,3 +273,13 @@ async def test_an_answer_that_finds_the_store_away_waits_for_it(autojump_clock: 
         server.fault = ""
         await trio.sleep(5.2)
         assert await status_of(other, path) == "completed"
+
+
+async def test_a_store_that_is_left_in_order_is_no_trouble(autojump_clock: MockClock) -> None:
+    """A gateway that stops logs nothing that an alarm would heed."""
+    async with running(environ=SHARED, open_redis=FakeServer().open) as it:
+        assert [line["after"] for line in it.logged("store moved")] == ["connected"]
+        await it.gateway.leave()
+        await trio.sleep(30)
+        assert it.ended_at is not None
+    assert [line["after"] for line in it.logged("store moved")] == ["connected"]
