@@ -40,7 +40,7 @@ class Timeouts:
     idle_s: float = 30.0
     """Between two reads of a committed stream."""
     hedge_after_s: float = 10.0
-    """Accepted but silent this long: the next candidate is started beside it."""
+    """Accepted but silent this long: the next candidate is started beside it; unary calls: not before first_token_s."""
     queue_s: float = 10.0
     """Among a provider's waiters."""
 

@@ -190,3 +190,17 @@ class Plan:
         for timer in (self.backoff, self.hedge):
             if timer is not None:
                 timer.cancel()
+
+
+def hedge_due(attempt: Attempt, now: float) -> float:
+    """When an attempt that is still silent then gets another one beside it; it moves while nothing has begun.
+
+    A stream shows that it is accepted. A whole answer shows nothing until it is there, and most take their time: it is
+    silent once a stream would be given up for lost.
+    """
+    timeouts = attempt.candidate.timeouts
+    if attempt.call.relay is None:
+        since, silence_s = attempt.sent_at, max(timeouts.hedge_after_s, timeouts.first_token_s)
+    else:
+        since, silence_s = attempt.accepted_at, timeouts.hedge_after_s
+    return (now if since is None else since) + silence_s

@@ -20,7 +20,7 @@ from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retr
 from actors.guests import ForgetClient, Guests, nobody_minds
 from actors.letters import Answered, Broken, Call, Candidate, Clock, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
-from actors.plan import ClientAccount, ClientLimits, Plan
+from actors.plan import ClientAccount, ClientLimits, Plan, hedge_due
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.policy.retry_budget import RetryBudget
 from actors.policy.retry_plan import Again, Next, RetrySettings, decide
@@ -307,18 +307,18 @@ class RouterActor(Actor[Call | Report]):
     # Hedges.
 
     def _arm_hedge(self, plan: Plan, attempt: Attempt) -> None:
-        if plan.call.relay is None or plan.hedged or plan.delivered is not None or not plan.has_next(None):
+        if plan.hedged or plan.delivered is not None or not plan.has_next(None):
             return
-        due = self._clock() + attempt.candidate.timeouts.hedge_after_s
-        plan.hedge = self._timers.at(due, lambda: self._consider_hedge(plan, attempt))
+        if plan.hedge is not None:
+            plan.hedge.cancel()  # it was the attempt's before
+        plan.hedge = self._timers.at(hedge_due(attempt, self._clock()), lambda: self._consider_hedge(plan, attempt))
 
     def _consider_hedge(self, plan: Plan, attempt: Attempt) -> None:
-        """Starts the next candidate beside one that accepted the request long enough ago and is still silent."""
+        """Starts the next candidate beside one that has been silent for long enough."""
         if attempt.outcome is not None or attempt.content_at is not None or plan.call.left:
             return
         now = self._clock()
-        since = now if attempt.accepted_at is None else attempt.accepted_at
-        due = since + attempt.candidate.timeouts.hedge_after_s
+        due = hedge_due(attempt, now)
         if due > now:
             plan.hedge = self._timers.at(due, lambda: self._consider_hedge(plan, attempt))
             return

@@ -6,6 +6,7 @@ sets. Whatever else there is about a provider (translation, usage, errors) is th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -136,6 +137,8 @@ class SandboxClient:
                 return _refusal(status)
             case "reset":
                 raise UpstreamReset("The sandbox reset the connection, as it was told to.")
+            case "stall" if _EVENTS in response.headers:  # it accepts, and then says nothing
+                return SandboxResponse(200, [_EVENTS], iter([_Piece(math.inf, b"")]))
             case "stall":
                 await trio.sleep_forever()
         return response

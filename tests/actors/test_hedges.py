@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from actors.attempt import Attempt, Outcome
 from tests.actors.failures import EXACT, ServerError
-from tests.actors.house import House, fails, silent, streams
+from tests.actors.house import House, answers, fails, silent, streams
 
 
 async def test_a_hedge_starts_beside_an_accepted_but_silent_candidate(autojump_clock: MockClock) -> None:
@@ -81,4 +81,26 @@ async def test_a_hedge_loser_whose_content_is_here_in_that_very_step_stays_one(a
             assert await house.read() == b"12"
         assert [name for name, _ in house.played] == ["a", "b", "b"]
         assert house.outcomes() == [("a", "broken"), ("b", "superseded"), ("b", "ok")]
+        house.assert_at_rest()
+
+
+async def test_a_whole_answer_that_does_not_come_is_hedged_once_a_stream_would_be_lost(
+    autojump_clock: MockClock,
+) -> None:
+    """Silent for 60 s, though it may take the call's 600: at exactly 60 s b is asked too, and answers; what takes long
+    and answers by then is not hedged.
+    """
+    async with House(
+        {"a": [silent(allowed_s=600), answers("a", after_s=59)], "b": [answers("b", after_s=2)]}
+    ).running() as house:
+        start = trio.current_time()
+        call = house.call(deadline_s=600)
+        assert await house.ask(call) == "b"
+        assert [(name, at - start) for name, at in house.played] == [("a", 0), ("b", 60)]
+        assert trio.current_time() - start == 62
+        assert [attempt.operation for attempt in call.attempts] == ["first", "hedge"]
+        await trio.testing.wait_all_tasks_blocked()
+        assert house.outcomes() == [("b", "ok"), ("a", "superseded")]
+        assert await house.ask(deadline_s=600) == "a"
+        assert len(house.played) == 3
         house.assert_at_rest()

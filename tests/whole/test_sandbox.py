@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from gateway.providers.sandbox_embeddings import DEFAULT_DIMENSIONS
@@ -75,3 +76,26 @@ fallbacks = ["sandbox/lorem"]
         assert recovered.body.endswith(b"data: [DONE]\n\n")
         assert texts_of(list(data_of(recovered.body))[:-1]) == texts_of(list(data_of(whole.body))[:-1])
         assert list(data_of(cut.body))[-1]["error"]["code"] == "upstream_error"
+
+
+async def test_a_sandbox_that_stalls_is_hedged(autojump_clock: MockClock) -> None:
+    """A stream at hedge_after_s, for it is accepted; a whole answer, which shows nothing before it is there, at
+    first_token_s.
+    """
+    settings = """
+        [providers.stalled]
+        kind = "sandbox"
+        fail = "stall"
+        [models.demo]
+        target = "stalled/echo"
+        fallbacks = ["sandbox/echo"]
+    """
+    for stream, hedged_at in ((True, 10), (False, 60)):
+        async with running(settings, environ=NO_KEYS) as it:
+            start = trio.current_time()
+            reply = await it.ask({"model": "demo", "messages": HELLO, "stream": stream})
+            assert (reply.status, b"Salve!" in reply.body) == (200, True)
+            assert hedged_at <= trio.current_time() - start < hedged_at + 1
+            assert reply.header("x-gateway-provider") == "sandbox"
+            figures = await it.figures()
+            assert figures("retry_attempts_total", provider="sandbox", operation="hedge") == 1
