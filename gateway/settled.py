@@ -183,7 +183,8 @@ class Settled:
             parts = iter(metrics.now().collect())
         else:
             told = await siblings.ask_all(FIGURES)
-            parts = await merge(self._ground.worker, metrics.now(), told)
+            own = await siblings.own_figures(metrics.now())
+            parts = await merge(self._ground.worker, own, told, siblings.kept_figures)
         return await expose(parts, form), form.value
 
     def _tools(self) -> ToolServices:

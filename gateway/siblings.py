@@ -7,11 +7,13 @@ the edge's own client and server. A sibling that is dead or slow is absent: no q
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 import trio
+from prometheus_client.registry import Collector
 
 from actors.errors import Failure
 from gateway.dialects.envelope import RawHeaders
@@ -19,6 +21,8 @@ from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.ids import worker_of
 from gateway.providers.profile import Origin
 from gateway.store.responses import ResponseStore
+from gateway.telemetry.kept_figures import NOTHING_KEPT, FigureKeeper, Kept
+from gateway.telemetry.merge import tell
 from gateway.world import Connect, Listener
 
 ASK_S: Final = 1.0
@@ -41,6 +45,8 @@ class Place:
     """Where the others find this one, from then on."""
     own_store: str = ""
     """The socket of a store that ends with this gateway, where workers share one."""
+    figures: FigureKeeper | None = None
+    """Where what has been counted outlasts who has counted it."""
 
 
 class ResponseQuestion(msgspec.Struct):
@@ -55,6 +61,7 @@ class Siblings:
 
     def __init__(self, place: Place, clock: Callable[[], float]) -> None:
         self.names = tuple(place.others)
+        self._figures = place.figures
         self._client = UpstreamClient(connect=place.connect, clock=clock, limits=ClientLimits(max_connections=16))
 
     async def ask_all(self, path: str) -> Mapping[str, bytes | None]:
@@ -110,6 +117,25 @@ class Siblings:
     async def cancel(self, response_id: str, owner: str) -> bool:
         """The same; it has been stopped then."""
         return await self.ask_maker(CANCEL, response_id, owner, limit_s=CANCEL_S) is not None
+
+    # What has been counted.
+
+    async def own_figures(self, metrics: Collector) -> bytes:
+        """What this worker tells of itself; kept before anybody hears it, so that no sum ever falls."""
+        keeper = self._figures
+        if keeper is None:
+            return await tell(metrics)
+        told = await tell(metrics, keeper.life)
+        with suppress(OSError):  # a full disk: what it counts ends with it
+            keeper.keep(told)
+        return told
+
+    def kept_figures(self) -> Kept:
+        """What there is of others, besides what they tell themselves."""
+        try:
+            return NOTHING_KEPT if self._figures is None else self._figures.kept()
+        except OSError:  # out of descriptors
+            return NOTHING_KEPT
 
     def close(self) -> None:
         self._client.close()

@@ -49,7 +49,6 @@ from gateway.sibling_front import SiblingFront, sibling_handlers
 from gateway.siblings import Place, ResponsesAnywhere, Siblings
 from gateway.store.actor import StoreReports
 from gateway.telemetry.logs import Logs
-from gateway.telemetry.merge import tell
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
 from gateway.tree import (
@@ -211,6 +210,8 @@ class Gateway:
         finally:
             self.upstream.close()
             if self._siblings is not None:
+                with trio.CancelScope(shield=True):
+                    await self._siblings.own_figures(self.metrics.now())  # its last word
                 self._siblings.close()
             for listener in listeners:
                 listener.close()
@@ -322,6 +323,7 @@ class Gateway:
 
     def _children(self, listeners: Sequence[Listener]) -> list[ChildSpec]:
         grace_s = self.config.server.drain_grace_s + self.config.server.write_stall_s + 1.0
+        place, siblings = self._place, self._siblings
         return [
             ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
             # Before those whose requests it tells of, so that it ends after them.
@@ -335,7 +337,7 @@ class Gateway:
             ChildSpec(ROUTER, self._router, kind="router"),
             *([self._catalogue_spec()] if list_sources(self.config) else []),
             ChildSpec(RESPONSES, lambda: self._background, grace_s=grace_s, kind="background"),
-            *([] if self._place is None else [self._sibling_spec(self._place)]),
+            *([] if place is None or siblings is None else [self._sibling_spec(place, siblings)]),
             ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
 
@@ -424,9 +426,9 @@ class Gateway:
         engine = engine_of(server, self.world, self.app, self.handler_of, self._tls, self._engine_crashed)
         return Front(engine, [KeptListener(listener) for listener in listeners], grace_s=server.drain_grace_s)
 
-    def _sibling_spec(self, place: Place) -> ChildSpec:
+    def _sibling_spec(self, place: Place, siblings: Siblings) -> ChildSpec:
         handlers = sibling_handlers(
-            figures=lambda: tell(self.metrics.now()),
+            figures=lambda: siblings.own_figures(self.metrics.now()),
             spend=self.accounting.show_own_spend,
             actors=self.console.own_actors,
             requests=self.console.own_requests,

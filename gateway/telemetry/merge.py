@@ -1,4 +1,5 @@
-"""One scrape of several workers: counters and histograms add up, gauges where a sum means something.
+"""One scrape of several workers: counters and histograms add up, of lives that have ended too; gauges where a sum means
+something.
 
 A gauge whose sum means nothing (a breaker's state) keeps each worker's value beside its name. Everything is done part
 by part, with a turn for others between them.
@@ -6,7 +7,7 @@ by part, with a turn for others between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -18,10 +19,12 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from gateway.telemetry.families import PART_SAMPLES
+from gateway.telemetry.kept_figures import NOTHING_KEPT, Kept
 from gateway.telemetry.metrics import IN_FLIGHT, MAILBOX_DEPTHS, MEMORY, WAITING
 
 ADDED_UP: Final = frozenset({IN_FLIGHT[0], WAITING[0], MEMORY[0], MAILBOX_DEPTHS[0]})
 """Gauges of which the workers' sum is the gateway's."""
+COUNTED: Final = frozenset({"counter", "histogram"})
 UP: Final = ("gateway_worker_up", "Whether a worker is counted in this scrape; 0: it did not answer in time.")
 
 
@@ -43,29 +46,48 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Family).decode
 
 
-async def tell(metrics: Collector) -> bytes:
-    """A worker's figures as its siblings read them: a line a part."""
-    lines: list[bytes] = []
+async def tell(metrics: Collector, life: str = "") -> bytes:
+    """A worker's figures as its siblings read them: the name of its life, then a line a part."""
+    lines = [life.encode()]
     for family in _families(metrics):
         lines.append(_encode(family))
         await trio.lowlevel.checkpoint()
     return b"\n".join(lines)
 
 
-async def merge(worker: str, metrics: Collector, told: Mapping[str, bytes | None]) -> Iterator[Metric]:
-    """The parts of what this worker and its siblings have counted; None for who did not answer."""
+async def merge(
+    worker: str, own: bytes, told: Mapping[str, bytes | None], kept: Callable[[], Kept] = lambda: NOTHING_KEPT
+) -> Iterator[Metric]:
+    """The parts of what this worker (`own`) and its siblings tell; None for who did not answer.
+
+    And of what is `kept` of lives that tell nothing any more.
+    """
     sums = _Sums()
-    for family in _families(metrics):
-        sums.add(worker, family)
-        await trio.lowlevel.checkpoint()
-    for name, figures in told.items():
-        for line in (figures or b"").splitlines():
-            sums.add(name, _decode(line))
+    lives = {name: figures.split(b"\n") for name, figures in {worker: own, **told}.items() if figures is not None}
+    there_is = kept()
+    for name, (life, *lines) in lives.items():
+        if life.decode() not in there_is.folded:
+            for line in lines:
+                sums.add(name, _decode(line))
+                await trio.lowlevel.checkpoint()
+    spoken_for = {life.decode() for life, *_ in lives.values()} | there_is.folded
+    silent = [figures.split(b"\n")[1:] for life, figures in there_is.lives.items() if life not in spoken_for]
+    for lines in (*silent, there_is.gone.splitlines()):
+        for line in lines:
+            sums.add_counted(_decode(line))
             await trio.lowlevel.checkpoint()
     up = GaugeMetricFamily(*UP, labels=("worker",))
     for name in sorted({worker, *told}):
-        up.add_metric((name,), float(name == worker or told[name] is not None))
+        up.add_metric((name,), float(name in lives))
     return _followed_by(sums.parts(), up)
+
+
+def add_up(gone: bytes, told: bytes) -> bytes:
+    """The sum of those that have gone, with one more, in lines of parts."""
+    sums = _Sums()
+    for line in (*gone.splitlines(), *told.split(b"\n")[1:]):
+        sums.add_counted(_decode(line))
+    return b"\n".join(_encode(family) for family in sums.families())
 
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -89,6 +111,17 @@ class _Sums:
             values[key] = values.get(key, 0.0) + sample.value
             if sample.exemplar is not None:
                 self._exemplars[key] = Exemplar(*sample.exemplar)
+
+    def add_counted(self, family: _Family) -> None:
+        """Of who has gone, only what it has counted: a gauge of its is no fact any more."""
+        if family.kind in COUNTED:
+            self.add("", family)
+
+    def families(self) -> Iterator[_Family]:
+        """For `add`, in another process."""
+        for name, family in self._families.items():
+            samples = [_Sample(key[0], dict(key[1]), value) for key, value in self._values[name].items()]
+            yield _Family(family.name, family.text, family.kind, samples)
 
     def parts(self) -> Iterator[Metric]:
         for name, family in self._families.items():

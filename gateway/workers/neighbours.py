@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.edge.sockets import BACKLOG, SocketListener, SocketStream
 from gateway.siblings import Place
 from gateway.workers.embedded_store import socket_of
+from gateway.workers.kept_figures import KeptFigures, life_of
 from gateway.workers.station import Station
 
 
@@ -21,6 +22,7 @@ def place_of(station: Station, count: int) -> Place:
         connect=partial(_connect, folder),
         listen=partial(_listen, _path(folder, station.name)),
         own_store=str(socket_of(folder)),
+        figures=KeptFigures(folder, life_of(station.number, os.getpid())),
     )
 
 

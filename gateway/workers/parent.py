@@ -52,6 +52,7 @@ from gateway.store.search import StoreSearch
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.sink import BufferedLog
 from gateway.workers.embedded_store import EmbeddedStore, embedded_server, socket_of
+from gateway.workers.kept_figures import fold, life_of
 from gateway.workers.line import RELOADED, Line
 from gateway.workers.listening import bind_slots
 from gateway.workers.process import Spawned, WorkerDied, WorkerProcess, spawn
@@ -220,10 +221,22 @@ class Parent:
     def _worker(self, number: int) -> ChildSpec:
         return ChildSpec(
             str(number),
-            lambda: WorkerProcess(partial(self._spawn, number), lambda: self._edition, self._wants_reload),
+            lambda: WorkerProcess(
+                partial(self._spawn, number),
+                lambda: self._edition,
+                self._wants_reload,
+                partial(self._has_ended, number),
+            ),
             grace_s=self._patience_s,
             kind="worker",
         )
+
+    def _has_ended(self, number: int, pid: int) -> None:
+        """What it has counted goes into the sum of those that have gone."""
+        try:
+            fold(self._folder, life_of(number, pid))
+        except OSError as problem:  # a full disk costs figures, not workers
+            self._log.warning("figures lost", worker=str(number), because=describe(problem))
 
     async def _spawn(self, number: int) -> Spawned:
         ahead = self._ahead.pop(number, None)

@@ -49,13 +49,16 @@ class WorkerProcess:
         spawn: Spawn,
         edition: Callable[[], int] = lambda: 0,
         on_reload: Callable[[Line], None] = lambda _line: None,
+        on_end: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         """`edition` counts the settings: one that changes while the process starts is read again once it is ready.
 
-        `on_reload` is told that the worker wants them read, and where it waits for the answer.
+        `on_reload` is told that the worker wants them read, and where it waits for the answer; `on_end` which process
+        has ended.
         """
         self._spawn = spawn
         self._on_reload = on_reload
+        self._on_end = on_end
         self._edition = edition
         self._process: trio.Process | None = None
         self._asked = False
@@ -76,6 +79,7 @@ class WorkerProcess:
             with trio.CancelScope(shield=True):
                 process.kill()  # harmless where it has ended
                 await process.wait()
+            self._on_end(process.pid)
         if code != 0:
             raise WorkerDied(code)
 

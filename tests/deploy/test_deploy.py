@@ -46,7 +46,7 @@ def exported() -> dict[str, set[str]]:
 
     async def scrape() -> bytes:
         metrics = everything()
-        return await expose(await merge("0", metrics.now(), {"1": await tell(metrics.now())}))
+        return await expose(await merge("0", await tell(metrics.now()), {"1": await tell(metrics.now())}))
 
     found: dict[str, set[str]] = {"up": set()}
     for family in text_string_to_metric_families(trio.run(scrape).decode()):

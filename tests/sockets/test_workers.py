@@ -15,6 +15,7 @@ import pytest
 
 from tests.figures import Figures
 from tests.sockets.callers import question
+from tests.sockets.exposition import total
 from tests.sockets.load import under_load
 from tests.sockets.processes import GatewayProcess, running
 
@@ -111,7 +112,7 @@ def test_any_worker_tells_of_all(gateway: GatewayProcess) -> None:
         page = b"".join(iter(lambda: connection.recv(65536), b"")).decode()  # noqa: B023
         connection.close()
         assert 'gateway_worker_up{worker="0"} 1.0\ngateway_worker_up{worker="1"} 1.0\n' in page
-        assert 'llm_request_total{endpoint="responses",model="echo",provider="sandbox",status="200"} 1.0\n' in page
+        assert 'llm_request_total{provider="sandbox",model="echo",endpoint="responses",status="200"} 1.0\n' in page
     page = gateway.get("/admin/actors")
     assert page["absent"] == []
     assert {actor["worker"] for actor in page["actors"]} == {"0", "1"}
@@ -121,9 +122,10 @@ def test_any_worker_tells_of_all(gateway: GatewayProcess) -> None:
 def test_a_killed_worker_is_back_soon_and_its_siblings_are_untouched(
     gateway: GatewayProcess, measured: Figures
 ) -> None:
-    """Who connects meanwhile waits and is answered: its slot's socket stays open. Nobody is refused."""
+    """Who connects meanwhile waits and is answered: its slot's socket stays open. Nobody is refused, no sum falls."""
     ours, theirs = connections_to(gateway, "0", "1")
-    before = worker_pids(gateway)
+    assert httpx.post(f"{gateway.url}/v1/chat/completions", json=question("sandbox/echo")).status_code == 200
+    before, had_counted = worker_pids(gateway), total(gateway, "llm_request_total")
     os.kill(before["1"], signal.SIGKILL)
     died_at = time.monotonic()
     newcomers = [socket.create_connection(gateway.address, timeout=BACK_LIMIT_S) for _ in range(16)]
@@ -136,6 +138,8 @@ def test_a_killed_worker_is_back_soon_and_its_siblings_are_untouched(
     assert answered == {"0", "1"}
     assert after["0"] == before["0"]
     assert after["1"] != before["1"]
+    assert total(gateway, "llm_request_total") >= had_counted > 0, "what the dead one has counted stays counted"
+    assert len(list(private_folder(gateway).glob("*.figures"))) <= 2, "and leaves no file of its own"
     assert took_s < BACK_LIMIT_S
     measured(18, "from a worker's death to its successor's first answer", f"{took_s:.2f} s", promised="2 s")
     assert [(line["worker"], line["because"]) for line in gateway.logged("worker died")] == [

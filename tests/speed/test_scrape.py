@@ -57,7 +57,7 @@ async def test_a_scrape_of_5000_series_stalls_nobody(spared_collector: None) -> 
         assert await tell(metrics) == told
 
     async def merged() -> None:
-        body = await expose(await merge("0", metrics.now(), {"1": told, "2": told}))
+        body = await expose(await merge("0", await tell(metrics.now()), {"1": told, "2": told}))
         assert (
             b'llm_request_total{provider="openai",model="model-7",endpoint="chat/completions",status="200"} 3.0' in body
         )

@@ -1,0 +1,44 @@
+"""What workers have counted outlasts them: counters of the dead are part of every scrape, so that no sum ever falls.
+
+A worker keeps what it tells before anybody hears it. Once it has ended, its last word is folded into one sum of all
+that have gone; a reader that meets both counts it once, by its life's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, Protocol
+
+MOST_FOLDED: Final = 256
+"""So many lives are known by name to be in the sum: far more than end while one scrape is under way."""
+
+
+class Kept(NamedTuple):
+    """What there is besides what workers tell themselves."""
+
+    lives: Mapping[str, bytes]
+    """The last words of lives that may have ended, by name."""
+    gone: bytes
+    """The sum of those that have been folded."""
+    folded: frozenset[str]
+    """Who they were."""
+
+
+NOTHING_KEPT: Final = Kept({}, b"", frozenset())
+
+
+class FigureKeeper(Protocol):
+    """One life's way to what is kept."""
+
+    @property
+    def life(self) -> str:
+        """Its name, which no other life ever has."""
+        ...
+
+    def keep(self, told: bytes) -> None:
+        """From now on this is its last word. Raises OSError."""
+        ...
+
+    def kept(self) -> Kept:
+        """Everybody's. Raises OSError."""
+        ...

@@ -1,0 +1,70 @@
+"""Where the workers of one gateway keep what they have counted: a file a life in its private directory, and one sum.
+
+Lives write their own; the sum is the parent's, which knows when a life has ended. All are replaced in one step.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from gateway.telemetry.kept_figures import MOST_FOLDED, Kept
+from gateway.telemetry.merge import add_up
+
+LIFE: Final = ".figures"
+GONE: Final = "gone.sum"
+
+
+def life_of(number: int, pid: int) -> str:
+    """The name of one process in a worker's slot."""
+    return f"{number}-{pid}"
+
+
+class KeptFigures:
+    """As one worker's life sees it; a gateway.telemetry.kept_figures.FigureKeeper."""
+
+    def __init__(self, folder: Path, life: str) -> None:
+        self._folder = folder
+        self.life = life
+
+    def keep(self, told: bytes) -> None:
+        _replace(self._folder / f"{self.life}{LIFE}", told)
+
+    def kept(self) -> Kept:
+        """First the lives, then the sum: one that is folded in between is in both, and known by its name."""
+        lives = {}
+        for path in self._folder.glob(f"*{LIFE}"):
+            try:
+                lives[path.name.removesuffix(LIFE)] = path.read_bytes()
+            except FileNotFoundError:
+                continue  # folded in this very moment
+        folded, gone = _read_sum(self._folder)
+        return Kept(lives, gone, frozenset(folded))
+
+
+def fold(folder: Path, life: str) -> None:
+    """This life has ended: what it has counted goes into the sum. Raises OSError."""
+    path = folder / f"{life}{LIFE}"
+    try:
+        told = path.read_bytes()
+    except FileNotFoundError:
+        return  # nobody has ever asked it
+    folded, gone = _read_sum(folder)
+    names = " ".join([*folded, life][-MOST_FOLDED:])
+    _replace(folder / GONE, names.encode() + b"\n" + add_up(gone, told))
+    path.unlink()
+
+
+def _read_sum(folder: Path) -> tuple[list[str], bytes]:
+    try:
+        names, _, gone = (folder / GONE).read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        return [], b""
+    return names.decode().split(), gone
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_suffix(f".{os.getpid()}.new")
+    fresh.write_bytes(content)
+    os.replace(fresh, path)

@@ -1,0 +1,105 @@
+"""What workers have counted outlasts them, in one file a living worker and one sum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+
+from gateway.telemetry.kept_figures import Kept
+from gateway.telemetry.merge import merge, tell
+from gateway.workers.kept_figures import KeptFigures, fold
+
+
+class Life:
+    """One worker process's counters, and its place in the folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.keeper = KeptFigures(folder, name)
+        self.registry = CollectorRegistry()
+        self.asked = Counter("asked", "Requests.", ["model"], registry=self.registry)
+        self.took = Histogram("took", "Seconds.", buckets=[1.0], registry=self.registry)
+        self.open = Gauge("open", "Connections.", registry=self.registry)
+
+    def serves(self, times: int) -> None:
+        for _ in range(times):
+            self.asked.labels("m").inc()
+            self.took.observe(0.5)
+        self.open.set(times)
+
+    async def tell(self) -> bytes:
+        told = await tell(self.registry, self.keeper.life)
+        self.keeper.keep(told)
+        return told
+
+    async def sees(self, told: Mapping[str, bytes | None]) -> dict[str, float]:
+        """A scrape of this one: sums by name."""
+        return sums(await merge("0", await self.tell(), told, self.keeper.kept))
+
+
+def sums(parts: object) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in parts:  # type: ignore[attr-defined]
+        assert isinstance(part, Metric)
+        for sample in part.samples:
+            found[sample.name] = found.get(sample.name, 0.0) + sample.value
+    return found
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_no_sum_falls_when_a_worker_dies_and_comes_back(tmp_path: Path) -> None:
+    """Dead and not yet seen to be; folded into the sum; followed by a successor; dead again: 3 and 5 and 7."""
+    first, second = Life(tmp_path, "0-10"), Life(tmp_path, "1-11")
+    first.serves(3)
+    second.serves(5)
+    assert (await first.sees({"1": await second.tell()}))["asked_total"] == 8
+
+    assert (await first.sees({"1": None}))["asked_total"] == 8, "its last word stands"
+    fold(tmp_path, "1-11")
+    after = await first.sees({"1": None})
+    assert (after["asked_total"], after["took_count"], after["took_sum"]) == (8, 8, 4.0)
+    assert after["open"] == 3, "its connections are no more"
+
+    successor = Life(tmp_path, "1-12")
+    successor.serves(7)
+    told = await successor.tell()
+    assert (await first.sees({"1": told}))["asked_total"] == 15
+    fold(tmp_path, "1-12")
+    assert (await first.sees({"1": told}))["asked_total"] == 15, "it had answered before it died, and counts once"
+    assert (await first.sees({"1": None}))["asked_total"] == 15
+    assert names_in(tmp_path) == ["0-10.figures", "gone.sum"]
+
+
+async def test_one_that_is_folded_while_it_is_read_counts_once(tmp_path: Path) -> None:
+    """Its last word has been read, then it is in the sum too."""
+    first, second = Life(tmp_path, "0-10"), Life(tmp_path, "1-11")
+    second.serves(5)
+    await second.tell()
+    before = first.keeper.kept()
+    fold(tmp_path, "1-11")
+    after = first.keeper.kept()
+    between = Kept(before.lives, after.gone, after.folded)
+    assert sums(await merge("0", await first.tell(), {"1": None}, lambda: between))["asked_total"] == 5
+
+
+async def test_what_a_rolled_worker_counts_at_the_end_is_added_to_its_successors(tmp_path: Path) -> None:
+    """The old one drains while the new one has its name already."""
+    first, old, new = Life(tmp_path, "0-10"), Life(tmp_path, "1-11"), Life(tmp_path, "1-12")
+    old.serves(5)
+    await old.tell()
+    new.serves(1)
+    assert (await first.sees({"1": await new.tell()}))["asked_total"] == 6
+    old.serves(2)
+    await old.tell()  # its last word
+    fold(tmp_path, "1-11")
+    assert (await first.sees({"1": await new.tell()}))["asked_total"] == 8
+
+
+def test_who_was_never_asked_leaves_nothing(tmp_path: Path) -> None:
+    fold(tmp_path, "1-11")
+    assert names_in(tmp_path) == []
