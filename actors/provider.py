@@ -358,6 +358,10 @@ class ProviderActor(Actor[Attempt]):
         self._accepting = True
         self.admission.concurrency.pause(True)
 
+    def take_no_calls(self) -> None:
+        """From here on whoever comes is sent elsewhere, until it is told otherwise."""
+        self._accepting = False
+
     def _carry_out(self, command: Command) -> None:
         match command:
             case Heed(model, for_s):

@@ -20,15 +20,15 @@ from gateway.admin.feed import Feed
 from gateway.admin.happenings import happening_of
 from gateway.admin.lookout import MOST_REQUESTS, Lookout, Snapshot, Traffic
 from gateway.admin.order_desk import INTAKES, OrderDesk
-from gateway.admin.orders import Given
+from gateway.admin.orders import Given, InForce
 from gateway.admin.page_files import page_endpoints
 from gateway.admin.reload import ReloadEndpoint, ReloadSettings
 from gateway.admin.requests import InFlight, RequestsEndpoint
-from gateway.admin.settings_page import SettingsPage
+from gateway.admin.settings_page import SettingsPage, digest_of
 from gateway.config import Config
 from gateway.exchange import AdminEndpoint, Answer, Handler, Request
 from gateway.face.health import Vitals
-from gateway.siblings import ACTORS, ORDERS, REQUESTS, WATCH, Siblings
+from gateway.siblings import ACTORS, IN_FORCE, ORDERS, REQUESTS, WATCH, Siblings
 from gateway.steward import RESTART_S, Steward
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
@@ -36,6 +36,12 @@ from gateway.tree import ActorTree
 
 MARGIN_S: Final = 1.0
 """What a sibling gets to answer beyond what the order itself may take."""
+
+
+class _Standing(InForce):
+    """What is in force at a worker, and under which settings."""
+
+    settings: str
 
 
 class Console:
@@ -89,6 +95,7 @@ class Console:
         self._all_requests = RequestsEndpoint(in_flight, None if ask is None else partial(ask, REQUESTS))
         self.own_actors: Handler = ActorsPage(actors.looks, worker=worker, version=version).show_all
         self.own_requests: Handler = RequestsEndpoint(in_flight).show
+        self._read_in_force = msgspec.json.Decoder(_Standing).decode
         self._page = page_endpoints()
         self.reload_settings: ReloadSettings | None = None
         """Has all workers read their settings again; whoever serves knows where those are."""
@@ -109,9 +116,26 @@ class Console:
             AdminEndpoint("PATCH", f"{provider}/limits", desk.change_limits),
             AdminEndpoint("GET", "/admin/log-levels", self._show_levels),
             AdminEndpoint("PATCH", "/admin/log-levels", desk.set_log_levels),
-            AdminEndpoint("GET", "/admin/config", SettingsPage(config, self.steward.in_force)),
+            AdminEndpoint("GET", "/admin/config", SettingsPage(config, self._in_force)),
             AdminEndpoint("POST", "/admin/reload", ReloadEndpoint(lambda: self.reload_settings, self.note)),
         ]
+
+    async def catch_up(self, config: Config) -> None:
+        """Does as the other workers do by their operators' orders; before the actors start."""
+        if self._siblings is None:
+            return
+        own = digest_of(config)
+        for said in (await self._siblings.ask_all(IN_FORCE)).values():
+            if said is not None:
+                theirs = self._read_in_force(said)
+                limits = theirs.limits if theirs.settings == own else []  # else they hold until these settings only
+                self.steward.adopt(InForce(limits, theirs.intakes))
+                return
+
+    def tell_in_force(self, config: Config) -> bytes:
+        """For a worker that starts."""
+        now = self.steward.in_force()
+        return msgspec.json.encode(_Standing(now.limits, now.intakes, digest_of(config)))
 
     def watch(self, event: object) -> None:
         """Takes a fact of an actor's; Observer.watch."""
@@ -137,6 +161,11 @@ class Console:
             in_flight=page.total,
             traffic={provider: Traffic(*of) for provider, of in self._metrics.traffic().items()},
         )
+
+    def _in_force(self) -> dict[str, Any]:
+        level, levels = self._logs.levels
+        changed: dict[str, Any] = msgspec.to_builtins(self.steward.in_force())
+        return {**changed, "log": {"level": level, "levels": dict(levels)}}
 
     async def _show_levels(self, _request: Request) -> Answer:
         level, levels = self._logs.levels

@@ -20,6 +20,7 @@ from gateway.siblings import (
     CANCEL,
     DELETE,
     FIGURES,
+    IN_FORCE,
     KEPT,
     ORDERS,
     REQUESTS,
@@ -43,6 +44,7 @@ def sibling_handlers(
     requests: Handler,
     obey: Callable[[Given], Awaitable[str]],
     watch: Callable[[int], bytes],
+    in_force: Callable[[], bytes],
     store: ResponseStore,
     background: BackgroundResponses,
 ) -> HandlerOf:
@@ -53,6 +55,9 @@ def sibling_handlers(
 
     async def take_order(request: Request) -> Answer:
         return Answer(200, [], (await obey(_read_given(await _body(request)))).encode())
+
+    async def tell_in_force(_request: Request) -> Answer:
+        return Answer(200, [], in_force())
 
     async def tell_watcher(request: Request) -> Answer:
         return Answer(200, [], watch(int(request.query)))
@@ -81,6 +86,7 @@ def sibling_handlers(
         ("GET", REQUESTS): requests,
         ("POST", ORDERS): take_order,
         ("GET", WATCH): tell_watcher,
+        ("GET", IN_FORCE): tell_in_force,
         ("POST", KEPT): tell_kept,
         ("POST", DELETE): delete,
         ("POST", RUNS): tell_whether_it_runs,

@@ -30,7 +30,7 @@ CANCEL_S: Final = 5.0
 """A cancelled response has its end written into the store first."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 FIGURES, ACTORS, SPENT = "/figures", "/actors", "/spent"
-REQUESTS, ORDERS, WATCH = "/requests", "/orders", "/watch"
+REQUESTS, ORDERS, WATCH, IN_FORCE = "/requests", "/orders", "/watch", "/in-force"
 KEPT, DELETE = "/responses/kept", "/responses/delete"
 RUNS, CANCEL = "/responses/runs", "/responses/cancel"
 

@@ -1,8 +1,8 @@
 """Carries out operators' orders on one worker, and keeps what of them outlasts an actor.
 
-What an actor owns it changes itself: orders reach it as letters of its control channel. Kept here is what its successor
-has to know: whether a provider takes calls (until an operator says otherwise), and changed limits (until the settings
-are read again). Breakers start closed, as after every restart.
+What an actor owns it changes itself: orders reach it as letters of its control channel. Kept here is what its
+successor has to know, and another worker that starts later: whether a provider takes calls (until an operator says
+otherwise), and changed limits (until the settings are read again). Breakers start closed, as after every restart.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from actors.errors import ActorDied, Overloaded
 from actors.provider import ProviderActor
 from actors.reply import Reply
 from actors.supervisor import NoSuchChild, OrderRefused, Supervisor
-from gateway.admin.orders import AnyOrder, Breaker, Cancel, Limits, LogLevels, Restart, SetIntake
+from gateway.admin.orders import AnyOrder, Breaker, Cancel, InForce, Intake, Limits, LogLevels, Restart, SetIntake
 from gateway.errors import Conflict, NotFound
 from gateway.telemetry.logs import Logs
 from gateway.tree import FACE, ROOT, SIBLINGS, ActorTree
@@ -52,8 +52,9 @@ class Steward:
         self._logs = logs
         self._configured = configured
         self._on_levels = on_levels
-        self._intakes: dict[str, str] = {}
-        self._limits: dict[str, ProviderSettings] = {}
+        self._intakes: dict[str, Intake] = {}
+        self._limits: dict[tuple[str, str | None], Limits] = {}
+        """By provider and model: what differs from the settings."""
 
     async def carry_out(self, order: AnyOrder) -> None:
         """Raises NotFound, Conflict; ActorDied, Overloaded where the actor is not there or does not answer."""
@@ -65,7 +66,7 @@ class Steward:
             case SetIntake():
                 await self._set_intake(order.provider, order.intake)
             case Limits():
-                await self._relimit(order.provider, _limited(self._settings(order.provider), order))
+                await self._relimit(order)
             case LogLevels():
                 self._set_levels(order)
             case Restart(name=name):
@@ -77,7 +78,10 @@ class Steward:
 
     def settings_of(self, configured: ProviderSettings) -> ProviderSettings:
         """As the provider's actor is to have them now."""
-        return self._limits.get(configured.name, configured)
+        for order in self._limits.values():
+            if order.provider == configured.name:
+                configured = _limited(configured, order)
+        return configured
 
     def prepare(self, actor: ProviderActor) -> ProviderActor:
         """A provider's actor that has not begun yet takes calls, or not, as its predecessor did."""
@@ -85,34 +89,36 @@ class Steward:
             case "paused":
                 actor.pause()
             case "drained":
-                actor.control.post(Drain())
+                actor.take_no_calls()
         return actor
 
     # For a reload.
 
     def forget_limits(self) -> list[str]:
         """The settings hold again: the providers whose actors do not know that yet."""
-        changed = [*self._limits]
+        changed = sorted({provider for provider, _ in self._limits})
         self._limits.clear()
         return changed
 
     async def restore_limits(self, provider: str) -> None:
         """Those of the settings. Raises as `carry_out` does."""
-        await self._relimit(provider, self._settings(provider))
-        self._limits.pop(provider, None)
+        letter = Relimit(self._settings(provider))
+        await _told(self._provider(provider), letter, letter.reply)
 
-    def in_force(self) -> dict[str, Any]:
+    # For those who look, and for workers that start later.
+
+    def in_force(self) -> InForce:
         """What operators have changed and the settings do not say."""
-        level, levels = self._logs.levels
-        return {
-            "intake": dict(self._intakes),
-            "limits": [*self._limits],
-            "log": {"level": level, "levels": dict(levels)},
-        }
+        return InForce([*self._limits.values()], dict(self._intakes))
+
+    def adopt(self, in_force: InForce) -> None:
+        """As it is at another worker; before the actors start."""
+        self._intakes |= in_force.intakes
+        self._limits |= {(order.provider, order.model): order for order in in_force.limits}
 
     # Orders.
 
-    async def _set_intake(self, name: str, intake: str) -> None:
+    async def _set_intake(self, name: str, intake: Intake) -> None:
         actor = self._provider(name)
         self._intakes.pop(name, None)
         if intake != "open":
@@ -123,10 +129,11 @@ class Steward:
             letter = Pause() if intake == "paused" else Resume()
             await _told(actor, letter, letter.reply)
 
-    async def _relimit(self, name: str, settings: ProviderSettings) -> None:
-        letter = Relimit(settings)
-        await _told(self._provider(name), letter, letter.reply)
-        self._limits[name] = settings
+    async def _relimit(self, order: Limits) -> None:
+        letter = Relimit(_limited(self._settings(order.provider), order))
+        await _told(self._provider(order.provider), letter, letter.reply)
+        place = order.provider, order.model
+        self._limits[place] = _merged(self._limits.get(place, order), order)
 
     def _set_levels(self, order: LogLevels) -> None:
         level, levels = self._logs.levels
@@ -140,8 +147,8 @@ class Steward:
     async def _restart(self, name: str) -> None:
         if name in _CARRIERS:
             raise Conflict(f"{name} cannot be restarted by a request that it serves: restart the process.")
-        for supervisor in (self._actors.root, self._actors.providers):
-            if isinstance(supervisor, Supervisor) and any(child.name == name for child in supervisor.children()):
+        for supervisor in self._actors.supervisors():
+            if any(child.name == name for child in supervisor.children()):
                 await _within(RESTART_S, _restarted(supervisor, name), f"{name} is still restarting")
                 return
         raise NotFound(f"There is no actor '{name}' here.")
@@ -158,7 +165,7 @@ class Steward:
         configured = self._configured(name)
         if configured is None:
             raise NotFound(f"There is no provider '{name}' here.")
-        return self._limits.get(name, configured)
+        return self.settings_of(configured)
 
     def _provider(self, name: str) -> ProviderActor:
         self._settings(name)
@@ -187,6 +194,14 @@ async def _restarted(supervisor: Supervisor, name: str) -> None:
         raise NotFound(f"There is no actor '{name}' here.") from None
     except OrderRefused as refused:
         raise Conflict(f"{name} did not start again: {refused}.") from None
+
+
+def _merged(before: Limits, after: Limits) -> Limits:
+    """Both orders in one; what the later one leaves out stays."""
+    given = {name: getattr(after, name) for name in after.__struct_fields__}
+    return msgspec.structs.replace(
+        before, **{name: value for name, value in given.items() if value is not msgspec.UNSET}
+    )
 
 
 def _limited(settings: ProviderSettings, order: Limits) -> ProviderSettings:

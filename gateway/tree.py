@@ -75,6 +75,11 @@ class ActorTree:
     def root(self) -> Supervisor | None:
         return self._root
 
+    def supervisors(self) -> list[Supervisor]:
+        """All of them, the root first."""
+        views = [] if self._root is None else self._root.tree()
+        return [view.child for view in views if isinstance(view.child, Supervisor)]
+
     def plant(self, root: Supervisor) -> None:
         """From here on this is the tree."""
         self._root = root

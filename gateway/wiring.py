@@ -206,6 +206,7 @@ class Gateway:
             if self._draining:  # asked to stop before it began
                 task_status.started()
                 return
+            await self.console.catch_up(self.config)
             await root.run(task_status=task_status)
         finally:
             self.upstream.close()
@@ -434,6 +435,7 @@ class Gateway:
             requests=self.console.own_requests,
             obey=self.console.desk.obey,
             watch=self.console.lookout.answer,
+            in_force=lambda: self.console.tell_in_force(self.config),
             store=self.sharing.responses,
             background=self._background,
         )

@@ -78,6 +78,13 @@ class Cancel(Order, frozen=True, kw_only=True):
 AnyOrder = Breaker | SetIntake | Limits | LogLevels | Restart | Cancel
 
 
+class InForce(msgspec.Struct):
+    """What operators have changed and the settings do not say."""
+
+    limits: list[Limits]
+    intakes: dict[str, Intake]
+
+
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """An order on its way to another worker."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -38,6 +39,11 @@ def masked(config: Config) -> dict[str, Any]:
         "store_address": None if store is None else str(store),
         "secrets": dict.fromkeys(sorted(config.secrets), HELD),
     }
+
+
+def digest_of(config: Config) -> str:
+    """The same for the same settings, as far as they are shown."""
+    return sha256(msgspec.json.encode(masked(config), order="sorted")).hexdigest()
 
 
 def _plain(value: object) -> object:

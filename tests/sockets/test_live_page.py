@@ -153,3 +153,29 @@ def test_the_page_survives_a_restart_of_the_gateway_and_fits_a_phone(browser: Br
         browser.click("#theme")
         assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(12, 13, 15)"
         browser.run("localStorage.clear()")
+
+
+def test_names_that_clients_choose_are_text_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    """A model's name, a request's id and an operator's name with markup in them."""
+    markup = "<img src=x onerror=alert(1)>"
+    local = '[providers.local]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    with running(tmp_path, settings=SLOW + local) as gateway:
+        browser.open(f"{gateway.url}/admin/")
+        browser.wait_for(BOARD)
+        operator = {"x-gateway-admin": "1", "x-gateway-operator": markup}
+        httpx.post(f"{gateway.url}/admin/providers/local/pause", headers=operator)
+        body = {"action": "open", "model": markup}
+        httpx.post(f"{gateway.url}/admin/providers/other/breaker", json=body, headers=operator)
+        headers = {"x-request-id": "script-alert-1"}
+        waiting = threading.Thread(
+            target=httpx.post,
+            args=[f"{gateway.url}/v1/chat/completions"],
+            kwargs={"json": question(f"local/{markup}"), "headers": headers, "timeout": 30},
+        )
+        waiting.start()
+        browser.wait_for("document.getElementById('requests').textContent.includes('onerror')")
+        browser.wait_for("document.getElementById('activity').textContent.includes('onerror')")
+        assert browser.run("document.querySelectorAll('img').length") == 0
+        assert browser.complaints == []
+        httpx.post(f"{gateway.url}/admin/providers/local/resume", headers=operator)
+        waiting.join()

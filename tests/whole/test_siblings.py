@@ -125,6 +125,28 @@ async def test_an_order_given_to_any_worker_is_carried_out_by_all(autojump_clock
         assert nobody.status == 404
 
 
+async def test_a_worker_that_starts_later_does_as_the_others_do(autojump_clock: MockClock) -> None:
+    """What operators have closed is not open again because a process had to be replaced."""
+    house = Workers()
+    first, second, third = house.all
+    async with trio.open_nursery() as nursery:
+        await first.start(nursery)
+        await first.request("POST", "/admin/providers/openai/drain", headers=OWN)
+        for limits in ({"max_concurrent": 7}, {"requests_per_minute": 60}):
+            path = "/admin/providers/sandbox/limits"
+            await first.request("PATCH", path, json_body=limits, headers=OWN)
+
+        await second.start(nursery)
+
+        assert second.provider("openai").state == "draining"
+        settings = second.provider("sandbox").settings
+        assert (settings.max_concurrent, settings.limits.requests_per_minute) == (7, 60)
+        assert (await first.request("POST", "/admin/providers/openai/resume", headers=OWN)).status == 200
+        await third.start(nursery)
+        assert third.provider("openai").state == "running"
+        nursery.cancel_scope.cancel()
+
+
 async def test_requests_are_listed_and_cancelled_from_any_worker(autojump_clock: MockClock) -> None:
     slow = '[providers.sandbox]\nkind = "sandbox"\nlatency_ms = 50000\n'
     async with workers(slow) as (first, second, third), trio.open_nursery() as nursery:

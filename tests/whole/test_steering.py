@@ -150,7 +150,7 @@ async def test_what_an_operator_has_closed_stays_so_over_restarts_and_reloads(
         assert await states(it, "openai") == state
         await it.gateway.reload(it.gateway.config)
         assert await states(it, "openai") == state
-        intake = (await it.request("GET", "/admin/config")).json["changed"]["intake"]
+        intake = (await it.request("GET", "/admin/config")).json["changed"]["intakes"]
         assert intake == {"openai": {"pause": "paused", "drain": "drained"}[order]}
 
 

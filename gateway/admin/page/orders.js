@@ -87,12 +87,13 @@ export function setIntake(name, word) {
 
 export function moveBreaker(of) {
   const models = of.breakers.map((breaker) => breaker.model).filter((model) => model !== "*");
+  const open = of.breakers.find((breaker) => breaker.state !== "closed");
   confirm({
     title: `Breaker of ${of.name}`,
     text: "An open breaker refuses calls at once; they go to their fallbacks. Resetting closes all of the provider's breakers.",
     fields: [
-      { name: "action", label: "Do", options: [["open", "Open"], ["close", "Close"], ["reset", "Reset all"]], value: of.breakers.some((breaker) => breaker.state === "open") ? "close" : "open" },
-      { name: "model", label: "Of", options: [["*", "the whole host"], ...models.map((model) => [model, model])], value: "*", only: ({ action }) => action !== "reset" },
+      { name: "action", label: "Do", options: [["open", "Open"], ["close", "Close"], ["reset", "Reset all"]], value: open ? "close" : "open" },
+      { name: "model", label: "Of", options: [["*", "the whole host"], ...models.map((model) => [model, model])], value: open?.model ?? "*", only: ({ action }) => action !== "reset" },
       { name: "for_s", label: "Stays open", options: FOR, value: "", only: ({ action }) => action === "open" },
     ],
     button: "Apply",
@@ -108,7 +109,7 @@ export function changeLimits(of) {
   const number = (value) => (value === "" ? 0 : Number(value));
   confirm({
     title: `Limits of ${of.name}`,
-    text: "They hold at once, for each worker, until the configuration is read again. 0 is no limit.",
+    text: "They hold at once, until the configuration is read again. 0 is no limit.",
     fields: [
       { name: "requests_per_minute", label: "Requests a minute", type: "number", value: now.requests_per_minute ?? 0 },
       { name: "tokens_per_minute", label: "Tokens a minute", type: "number", value: now.tokens_per_minute ?? 0 },
