@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -125,8 +125,3 @@ def _attempt_row(attempt: Attempt, now: float) -> AttemptRow:
         age_s=(now if attempt.ended_at is None else attempt.ended_at) - attempt.began_at,
         outcome=None if attempt.outcome is None else attempt.outcome.value,
     )
-
-
-def plain(page: RequestsPage) -> Any:
-    """For a page that holds it."""
-    return msgspec.to_builtins(page)

@@ -9,7 +9,7 @@ from gateway.face.openapi.operation import EVENTS_TYPE, Access, Operation
 
 _MODEL: Final = {"type": "string", "minLength": 1, "description": "As the provider knows it."}
 _LIMIT: Final = {"type": "integer", "minimum": 0, "description": "0 is no limit."}
-_LEVEL: Final = {"type": "string", "enum": ["debug", "info", "warning", "error"]}
+_LEVEL: Final = {"type": "string", "enum": ["debug", "info", "warning", "error", "critical"]}
 _BREAKER: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["action"],
