@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -10,10 +11,12 @@ import msgspec
 
 from gateway.admin.asking import json_answer
 from gateway.config import Config
+from gateway.config.secrets import looks_secret
 from gateway.exchange import Answer, Request
 
 HELD: Final = "(set)"
 """Stands for a secret that the environment holds."""
+_LOGIN: Final = re.compile(r"(^[a-z][a-z0-9+.-]*://)[^/@\s]+@", re.IGNORECASE)
 _TOLD_OTHERWISE: Final = frozenset({"client_keys", "secrets", "store_address"})
 
 
@@ -47,4 +50,15 @@ def digest_of(config: Config) -> str:
 
 
 def _plain(value: object) -> object:
-    return msgspec.to_builtins(dict(value) if isinstance(value, Mapping) else value)
+    return _without_secrets(msgspec.to_builtins(dict(value) if isinstance(value, Mapping) else value))
+
+
+def _without_secrets(plain: object, name: str = "") -> object:
+    """A key's digest, and a user and password within an address, are nobody's business either."""
+    if isinstance(plain, dict):
+        return {key: _without_secrets(inner, str(key)) for key, inner in plain.items()}
+    if isinstance(plain, list | tuple):
+        return [_without_secrets(inner, name) for inner in plain]
+    if isinstance(plain, str) and plain and (name == "sha256" or looks_secret(plain)):
+        return HELD
+    return _LOGIN.sub(rf"\g<1>{HELD}@", plain) if isinstance(plain, str) else plain

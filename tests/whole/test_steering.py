@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -25,11 +26,15 @@ async def test_the_settings_in_force_are_shown_without_a_single_secret(autojump_
         "PROXY": "http://user:canary-proxy@proxy.test:3128",
         "METRICS": "canary-metrics",
     }
-    settings = """
+    digest = sha256(b"another client's key").hexdigest()
+    settings = f"""
+[[auth.keys]]
+label = "digested"
+sha256 = "{digest}"
 [metrics]
 token_env = "METRICS"
 [providers.anthropic]
-upstream = { engine = "httpx", proxy_env = "PROXY" }
+upstream = {{ engine = "httpx", proxy_env = "PROXY" }}
 """
     async with running(settings, environ=environ) as it:
         reply = await it.request("GET", "/admin/config", headers={"authorization": "Bearer canary-admin"})
@@ -37,6 +42,7 @@ upstream = { engine = "httpx", proxy_env = "PROXY" }
         assert reply.status == 200
         assert b"canary" not in reply.body
         assert b"sk-openai" not in reply.body
+        assert digest.encode() not in reply.body
         page = reply.json
         assert page["timeouts"]["total_s"] == 600
         assert page["models"]["backed"]["fallbacks"] == ["deepseek/deepseek-chat"]
