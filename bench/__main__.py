@@ -45,6 +45,11 @@ def main() -> int:
     report["translation"] = json.loads(alone("bench.translation", cores))
     sys.stdout.write(render(report))
     sys.stdout.write(f"Actor protocol alone: {float(alone('bench.protocol', cores)):.0f} µs CPU a call (at most 35).\n")
+    tracing = json.loads(alone("bench.tracing", cores))
+    sys.stdout.write(
+        f"Tracing a request: {tracing['unsampled']:.0f} µs CPU where it is not sampled (at most 10), "
+        f"{tracing['sampled']:.0f} where it is, and {tracing['encoded']:.0f} to encode it.\n"
+    )
     sys.stdout.write("\n" + render_translation(report["translation"]))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")

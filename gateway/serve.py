@@ -103,7 +103,7 @@ def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None, *
     return World(
         clock=running_clock(),
         wall_clock=time.time,
-        random=random.Random(secrets.randbits(128)),
+        random=random.Random(secrets.randbits(128)),  # noqa: S311  # jitter and trace ids, no secrets
         new_id=new_ids(number),
         connect=partial(connect, poll=poll),
         listen=partial(listen, poll=poll),

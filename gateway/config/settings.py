@@ -371,5 +371,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return self.secrets.get(self.metrics.token_env)
 
 
-ADMIN_TOKEN = "LLM_GATEWAY_ADMIN_TOKEN"
+ADMIN_TOKEN = "LLM_GATEWAY_ADMIN_TOKEN"  # noqa: S105  # a variable's name
 """The variable that holds the admin API's token."""

@@ -62,7 +62,7 @@ class EmbeddedStore:
         task_status.started()
         socket_of(self._folder).unlink(missing_ok=True)
         # Not through Trio, which starts processes in a thread: the system takes that thread for the parent to die with.
-        self._process = process = subprocess.Popen(  # noqa: ASYNC220
+        self._process = process = subprocess.Popen(  # noqa: ASYNC220, S603  # our own binary and words
             self._command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -113,7 +113,7 @@ class Parent:
         self._reloading = trio.Lock()
         self._ahead: dict[int, Spawned] = {}
         """Processes that have been started before the supervisor asks for them."""
-        self._random = Random(secrets.randbits(128))
+        self._random = Random(secrets.randbits(128))  # noqa: S311  # jitter
         self._root = Supervisor(
             ROOT,
             [
