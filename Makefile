@@ -91,6 +91,13 @@ lock: ## Renew both lock files from pyproject.toml
 		--output-file requirements-dev.lock
 	@rm -rf $(VENV)-lock
 
+.PHONY: audit
+audit: ## Ask the advisories of the Python Packaging Authority about every locked package (needs the network)
+	@$(PYTHON) -m venv $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	@$(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.lock
+	@rm -rf $(VENV)-audit
+
 clean: ## Remove the environment and all caches
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,7 +17,7 @@ from tests.sockets.upstream import Upstream
 
 
 def test_one_trace_leads_from_the_clients_span_to_the_providers(upstream: Upstream, tmp_path: Path) -> None:
-    """Two workers; the client and the provider speak OpenTelemetry themselves; a drain leaves nothing unsent."""
+    """The client and the provider speak OpenTelemetry themselves; a drain leaves nothing unsent."""
     tracer = TracerProvider().get_tracer("client")
     propagator = TraceContextTextMapPropagator()
     with collecting() as collector:
@@ -26,7 +26,7 @@ def test_one_trace_leads_from_the_clients_span_to_the_providers(upstream: Upstre
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=team%20a",
         }
-        with running(tmp_path, settings="[server]\nworkers = 2", environ=environ) as gateway:
+        with running(tmp_path, environ=environ) as gateway:
             callers: dict[str, str] = {}
             model = upstream.plays(answers)
             for _ in range(6):
