@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import trio
 
@@ -40,11 +40,8 @@ from gateway.world import Listener, World
 
 SERVED: Final = 0
 GAVE_UP: Final = 1
-MAX_THREADS: Final = 8
 STDOUT: Final = 1
 GC_THRESHOLDS: Final = (20_000, 20, 50)
-
-T = TypeVar("T")
 
 
 def run(config: Config, origin: Origin) -> int:
@@ -95,11 +92,6 @@ def spare_the_collector() -> None:
 
 def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None, *, number: int = 0) -> World:
     """The outside as it is, for worker `number`. To be made within `trio.run`; `poll` has to run as long."""
-    threads = trio.CapacityLimiter(MAX_THREADS)
-
-    async def run_in_thread(function: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(function, limiter=threads)
-
     return World(
         clock=running_clock(),
         wall_clock=time.time,
@@ -107,7 +99,6 @@ def real_world(write_log: Callable[[str], None], poll: ReadPoll | None = None, *
         new_id=new_ids(number),
         connect=partial(connect, poll=poll),
         listen=partial(listen, poll=poll),
-        run_in_thread=run_in_thread,
         open_redis=in_threads(),
         memory_bytes=ResidentMemory(),
         free_memory=MemoryRelief(),

@@ -1,5 +1,4 @@
-"""Everything outside the gateway that a simulation swaps: clock, chance, network, threads, Redis, memory,
-environment.
+"""Everything outside the gateway that a simulation swaps: clock, chance, network, Redis, memory, environment.
 
 `wiring.build(config, world)` takes everything from a World, so that several gateways live in one process and a whole
 one runs in virtual time from one seed. Production's World is made in `serve.py`.
@@ -10,11 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from gateway.config.store_address import StoreAddress
-
-T = TypeVar("T")
 
 
 class Stream(Protocol):
@@ -89,12 +86,6 @@ class Connect(Protocol):
         ...
 
 
-class RunInThread(Protocol):
-    """Runs a blocking function elsewhere; a simulation runs it inline."""
-
-    async def __call__(self, function: Callable[[], T]) -> T: ...
-
-
 Word = str | bytes | int | float
 Words = tuple[Word, ...]
 """One Redis command."""
@@ -149,7 +140,6 @@ class World:
     """A fresh identifier, 32 lower-case hexadecimal digits."""
     connect: Connect
     listen: Callable[[str, int], Awaitable[Listener]]
-    run_in_thread: RunInThread
     open_redis: OpenRedis
     memory_bytes: Callable[[], int]
     """The process's resident set."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import trio
@@ -66,8 +66,6 @@ QUIET = """
 refresh_s = 0
 """
 """Providers are asked for nothing but what a story asks, unless it has a [catalogue] of its own."""
-
-T = TypeVar("T")
 
 
 def no_redis(address: StoreAddress, ca_file: str) -> RedisExecutor:
@@ -137,7 +135,6 @@ class Running:
             new_id=lambda: f"{next(ids):032x}",
             connect=self.network.connect,
             listen=self.network.listen,
-            run_in_thread=run_inline,
             open_redis=self.open_redis,
             memory_bytes=self.memory,
             free_memory=self.memory.give_back,
@@ -264,10 +261,6 @@ class Figures:
         return sum(
             sample.value for sample in self._samples if sample.name == name and labels.items() <= sample.labels.items()
         )
-
-
-async def run_inline(function: Callable[[], T]) -> T:
-    return function()
 
 
 def configured(engine: str, settings: str = "", environ: Mapping[str, str] | None = None) -> Config:
