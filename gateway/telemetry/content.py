@@ -40,12 +40,14 @@ from gateway.telemetry.spans import Attributes, Finished
 MAX_BYTES: Final = 64 * 1024
 """Of a request or an answer that is read once more: well under a millisecond's work for most."""
 
-_DIALECTS: Final[Mapping[str, tuple[ClientCodec, ProviderCodec]]] = {
-    "openai_chat": (ChatClient(), ChatProvider(flavour.OPENAI)),
-    "openai_responses": (ResponsesClient(), ResponsesProvider()),
-    "anthropic_messages": (MessagesClient(), AnthropicProvider()),
+_CHAT: Final = ChatProvider(flavour.OPENAI)
+_MESSAGES: Final = AnthropicProvider()
+_DIALECTS: Final[Mapping[str, tuple[ClientCodec, str, ProviderCodec]]] = {
+    "openai_chat": (ChatClient(), _CHAT.name, _CHAT),
+    "openai_responses": (ResponsesClient(), _CHAT.name, ResponsesProvider()),
+    "anthropic_messages": (MessagesClient(), _MESSAGES.name, _MESSAGES),
 }
-"""Who reads what clients say and hear, by `ModelRequest.dialect`."""
+"""By `ModelRequest.dialect`: who reads what clients say, as if for a provider of which dialect, and what they hear."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -57,18 +59,18 @@ def contents(finished: Finished) -> Attributes:
         return {}
     if max(len(payload.body), len(heard)) > MAX_BYTES:
         return {"gateway.content_left_out": True}
-    client, provider = _DIALECTS[payload.dialect]
+    client, target, provider = _DIALECTS[payload.dialect]
     attributes: Attributes = {}
-    if asked := _asked(client, provider, payload.body):
+    if asked := _asked(client, target, payload.body):
         attributes["gen_ai.input.messages"] = _encode(asked).decode()
     if answered := _answered(provider, bytes(heard), streamed=finished.record.stream):
         attributes["gen_ai.output.messages"] = _encode(answered).decode()
     return attributes
 
 
-def _asked(client: ClientCodec, provider: ProviderCodec, body: bytes) -> list[dict[str, Any]]:
+def _asked(client: ClientCodec, target: str, body: bytes) -> list[dict[str, Any]]:
     try:
-        conversation = finish_steps(client.decode(body, provider.name))
+        conversation = finish_steps(client.decode(body, target))
     except (Failure, ValueError, RecursionError):  # refused, or nothing that the pivot knows
         return []
     return [_message(turn) for turn in conversation.turns]

@@ -255,6 +255,26 @@ async def test_messages_stand_in_spans_only_where_that_is_asked_for(autojump_clo
             }
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "question"),
+    [
+        ("/v1/responses", {"input": "Salve!"}),
+        ("/v1/messages", {"max_tokens": 50, "messages": [{"role": "user", "content": "Salve!"}]}),
+    ],
+)
+async def test_messages_of_every_dialect_stand_in_spans_alike(
+    autojump_clock: MockClock, path: str, question: dict[str, Any], stream: bool
+) -> None:
+    async with watched("content = true") as story:
+        await story.it.request("POST", path, json_body={"model": "sandbox/echo", "stream": stream, **question})
+        (client,) = [span for span in await story.spans() if span.kind == "client"]
+        said = [{"type": "text", "content": "Salve!"}]
+        asked, answered = (json.loads(client.attributes[f"gen_ai.{side}.messages"]) for side in ("input", "output"))
+        assert asked == [{"role": "user", "parts": said}]
+        assert answered == [{"role": "assistant", "parts": said, "finish_reason": "stop"}]
+
+
 async def test_what_is_long_is_left_out_of_spans(autojump_clock: MockClock) -> None:
     """And an answer that was cut is told as far as it went."""
     async with watched("content = true") as story:
