@@ -99,7 +99,7 @@ def table(fates: Sequence[Fate]) -> str:
         f"| {fate.words} | {fate.where} | {fate.seeds or f'not within {MOST_SEEDS}'} | {fate.by} |" for fate in fates
     ]
     caught = sum(fate.seeds > 0 for fate in fates)
-    head = ["| bug | looked for in | seen in seed | by |", "|---|---|---|---|"]
+    head = ["| bug | looked for in | seeds until it is seen | by |", "|---|---|---|---|"]
     return "\n".join([*head, *rows, "", f"{caught} of {len(fates)} are seen within {MOST_SEEDS} seeds."])
 
 
