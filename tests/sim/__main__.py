@@ -29,8 +29,6 @@ from tests.sim.sometimes import EXPECTED, seen_in
 from tests.sim.timeline import bare_timeline, timeline
 from tests.sim.world import played
 
-say = sys.stdout.write
-
 
 class Played(NamedTuple):
     """What came of a seed."""
@@ -38,6 +36,10 @@ class Played(NamedTuple):
     seed: int
     wrong: list[str]
     seen: frozenset[str]
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
 
 
 def main(arguments: Sequence[str]) -> int:
