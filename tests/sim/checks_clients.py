@@ -54,7 +54,8 @@ def everybody_is_answered(evidence: Evidence) -> Iterator[str]:
         slow = heard.client.temper is Temper.SLOW
         if heard.end is End.OPEN:
             yield f"{heard.id} still waits"
-        planned = any(abs(heard.ended_at - at) < evidence.slack_s for at in cut) or _was_turned_away(evidence, heard)
+        turned_away = heard.id not in told and _was_turned_away(evidence, heard)
+        planned = turned_away or any(abs(heard.ended_at - at) < evidence.slack_s for at in cut)
         if evidence.scenario.engine == "hypercorn" and heard.id not in told:
             continue  # it closes a connection whose last request it has not read whole, and does not say so before
         if heard.end is End.CUT and not slow and not planned:
@@ -68,11 +69,9 @@ def _ends_of_grace(evidence: Evidence) -> list[float]:
 
 
 def _was_turned_away(evidence: Evidence, heard: Heard) -> bool:
-    """Its worker had been told to stop when it was asked: a connection that is idle then is closed."""
+    """Its worker had been told to stop, and had not taken it up: what waits on a connection then is closed with it."""
     return any(
-        life.worker == heard.client.worker
-        and life.drained_at is not None
-        and (life.drained_at <= heard.asked_at or (life.drained_at <= heard.ended_at and not heard.sent))
+        life.worker == heard.client.worker and life.drained_at is not None and life.drained_at <= heard.ended_at
         for life in evidence.lives
     )
 
