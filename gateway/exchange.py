@@ -7,7 +7,7 @@ piece and calls `close` in a `finally`, so that a client that hangs up frees eve
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -43,6 +43,14 @@ class Request(Protocol):
     @property
     def fields(self) -> Mapping[bytes, bytes]:
         """`headers` by name; of several of one name the first."""
+        ...
+
+    @property
+    def known(self) -> dict[object, Any]:
+        """What has been found out from the header fields alone, by whom it is of use to.
+
+        Requests of one connection that say the same, but for the length of the body, share it.
+        """
         ...
 
     @property

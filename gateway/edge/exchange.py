@@ -20,7 +20,7 @@ from gateway.edge.answer_head import (
 )
 from gateway.edge.refusals import AppCrashed, error_body
 from gateway.edge.request import Request
-from gateway.exchange import Answer, BodyStream, Disconnected, Handler, Headers
+from gateway.exchange import BodyStream, Disconnected, Handler, Headers
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -79,6 +79,7 @@ class Exchange:
         "fields",
         "finished",
         "keeps_alive",
+        "known",
         "opened",
         "whole_body",
     )
@@ -98,19 +99,31 @@ class Exchange:
         self._left = 0
         self._body_read = False
         self.fields = request.head.fields
+        self.known = request.head.known
         self.whole_body = request.whole
         self.opened = False
         self.finished = False
         self.keeps_alive = False
 
     async def run(self) -> None:
-        """Has the request answered. Raises what the handler raises, MalformedAnswer, ClientGone."""
+        """Has the request answered; a streamed body is closed whatever happens.
+
+        Raises what the handler raises, MalformedAnswer, ClientGone.
+        """
         assert self._handler is not None, "without one it is run otherwise"
         try:
             answer = await self._handler(self)
         except Disconnected:
             return
-        await self._answer(answer)
+        body = answer.body
+        if isinstance(body, bytes):
+            await self._wire.write(self._open(answer.status, answer.headers, body, False))
+            self._finish()
+            return
+        try:
+            await self._stream(answer.status, answer.headers, body)
+        finally:
+            body.close()
 
     # The request.
 
@@ -163,17 +176,6 @@ class Exchange:
 
     # The answer.
 
-    async def _answer(self, answer: Answer) -> None:
-        """Sends all of it; a streamed body is closed whatever happens."""
-        body = answer.body
-        if isinstance(body, bytes):
-            await self._put(answer.status, answer.headers, body, more=False)
-            return
-        try:
-            await self._stream(answer.status, answer.headers, body)
-        finally:
-            body.close()
-
     async def fail(self) -> None:
         """Answers 500 in the app's place; only while nothing has been sent."""
         body = error_body(AppCrashed("The gateway failed to handle this request."), self._request.head.raw_path)
@@ -198,8 +200,11 @@ class Exchange:
         if data or self._wire.has_rest:
             await self._wire.write(data)
         if not more:
-            self.finished = True
-            self._wire.answered()
+            self._finish()
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._wire.answered()
 
     def _open(self, status: int, headers: Fields, body: bytes, more: bool) -> bytes:
         request = self._request

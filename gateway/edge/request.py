@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Final
+from typing import Any, Final
 
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.target import Target
@@ -14,7 +14,7 @@ CONTENT_LENGTH: Final = b"content-length"
 class Head:
     """All of a request but its body; requests of one connection whose heads say the same share one."""
 
-    __slots__ = ("fields", "headers", "keep_alive", "method", "path", "query", "raw_path", "version")
+    __slots__ = ("fields", "headers", "keep_alive", "known", "method", "path", "query", "raw_path", "version")
 
     def __init__(self, method: str, version: str, target: Target, headers: RawHeaders, *, keep_alive: bool) -> None:
         self.method = method
@@ -25,6 +25,8 @@ class Head:
         self.headers = headers
         self.fields = dict(reversed(headers))
         """`headers` by name; of several of one name the first."""
+        self.known: dict[object, Any] = {}
+        """See `gateway.exchange.Request`."""
         self.keep_alive = keep_alive
 
     def with_length(self, digits: bytes) -> Head:

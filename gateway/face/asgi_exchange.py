@@ -27,11 +27,12 @@ _UNIX_PEER: Final = ("unix", 0)
 class AsgiRequest:
     """A Request over an ASGI scope and its `receive`."""
 
-    __slots__ = ("_receive", "fields", "scope", "whole_body")
+    __slots__ = ("_receive", "fields", "known", "scope", "whole_body")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
+        self.known: dict[object, Any] = {}
         self.whole_body: bytes | None = None
         # Backwards, so that of several fields of one name the first is what stays.
         self.fields: Mapping[bytes, bytes] = dict(reversed(scope["headers"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from gateway.errors import InvalidRequest
 from gateway.exchange import Request
@@ -25,16 +26,28 @@ def own_limit_s(request: Request) -> float:
     return seconds
 
 
-def allowed_s(request: Request, total_s: float, *, stream: bool) -> float:
-    """Seconds from the request's arrival to its deadline: `total_s`, or less where the client says so.
+class Patience(NamedTuple):
+    """How long a client waits, in seconds."""
 
-    The OpenAI SDK's read timeout is a gap between two reads. A unary answer comes in one read, so it bounds the whole;
-    of a stream it bounds each gap (`read_gap_s`). Raises InvalidRequest for an X-Gateway-Timeout that is no duration.
-    """
-    total_s = min(total_s, own_limit_s(request))
-    if not stream and (gap_s := read_gap_s(request)) is not None:
-        total_s = min(total_s, gap_s)
-    return total_s
+    own_limit_s: float
+    read_gap_s: float | None
+
+    def allowed_s(self, total_s: float, *, stream: bool) -> float:
+        """From the request's arrival to its deadline: `total_s`, or less where the client says so.
+
+        The OpenAI SDK's read timeout is a gap between two reads. A unary answer comes in one read, so it bounds the
+        whole; of a stream it bounds each gap.
+        """
+        if self.own_limit_s < total_s:
+            total_s = self.own_limit_s
+        if self.read_gap_s is not None and not stream and self.read_gap_s < total_s:
+            return self.read_gap_s
+        return total_s
+
+
+def patience_of(request: Request) -> Patience:
+    """Raises InvalidRequest for an X-Gateway-Timeout that is no duration."""
+    return Patience(own_limit_s(request), read_gap_s(request))
 
 
 def read_gap_s(request: Request) -> float | None:

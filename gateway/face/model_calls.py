@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -23,7 +23,7 @@ from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import ClientKeys
-from gateway.face.deadline import allowed_s, read_gap_s
+from gateway.face.deadline import Patience, patience_of
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
 from gateway.face.intake import Intake
@@ -55,6 +55,16 @@ class Asked(msgspec.Struct):
     """What that takes in memory, where it is much: a body of many small pieces takes more in pieces than as it came."""
     weight: PromptWeight | None = None
     """What the prompt takes of a context window; None for what is no conversation."""
+
+
+class Wishes(NamedTuple):
+    """What a request's header fields ask for, read once for all requests that have the same."""
+
+    patience: Patience
+    priority: Priority | None
+    """None: it says nothing of it."""
+    trace_headers: Headers
+    own_headers: Headers
 
 
 class ClientDialect(Protocol):
@@ -253,7 +263,8 @@ class ModelCalls:
         asked = self._dialect.read(body)
         record.model = asked.model
         record.stream = asked.stream
-        priority = _priority(request, caller)
+        wishes: Wishes = request.known.get(self) or self._read_wishes(request)
+        priority = _priority(wishes.priority, caller)
         if priority is Priority.LOW and self._sheds_low():
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         terms = self._terms(asked.model, fallbacks)
@@ -271,15 +282,15 @@ class ModelCalls:
         record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,
-            deadline=record.started_at + allowed_s(request, terms.total_s, stream=asked.stream),
+            deadline=record.started_at + wishes.patience.allowed_s(terms.total_s, stream=asked.stream),
             model=asked.model,
             payload=ModelRequest(
                 dialect=self._dialect.name,
                 body=body,
                 decoded=asked.decoded,
                 request_id=record.request_id,
-                headers=passed_on(request.fields) if record.trace is None else [],
-                own_headers=self._own_headers(request),
+                headers=wishes.trace_headers if record.trace is None else [],
+                own_headers=wishes.own_headers,
                 context=record.context,
                 client_key=caller.own_key,
                 endpoint=self._dialect.endpoint,
@@ -287,7 +298,7 @@ class ModelCalls:
                 compose_error=self._dialect.error_body,
                 parameters=terms.parameters,
                 fallbacks=fallbacks,
-                read_gap_s=read_gap_s(request) if asked.stream else None,
+                read_gap_s=wishes.patience.read_gap_s if asked.stream else None,
             ),
             size_bytes=len(body) + asked.decoded_bytes,
             tokens=asked.prompt_tokens + asked.output_tokens,
@@ -296,13 +307,17 @@ class ModelCalls:
             relay=self._new_relay() if asked.stream else None,
             trace=record.trace,
         )
-        call.candidates = candidates
+        call.candidates = candidates or terms.candidates
         call.limits = caller.limits
         return call
 
-    def _own_headers(self, request: Request) -> Headers:
+    def _read_wishes(self, request: Request) -> Wishes:
+        """Raises InvalidRequest."""
         fields = request.fields
-        return [(name, fields[name]) for name in self._dialect.own_headers if name in fields]
+        own = [(name, fields[name]) for name in self._dialect.own_headers if name in fields]
+        wishes = Wishes(patience_of(request), _asked_priority(request), passed_on(fields), own)
+        request.known[self] = wishes
+        return wishes
 
     async def _streamed(self, call: Call, relay: Relay, record: RequestRecord, render_break: RenderError) -> Answer:
         try:
@@ -331,12 +346,18 @@ def _settle(purse: Purse, tell: Callable[[RequestRecord], None], record: Request
     tell(record)
 
 
-def _priority(request: Request, caller: Caller) -> Priority:
-    """What the request asks for, as far as its key may; normal where it asks for nothing."""
+def _asked_priority(request: Request) -> Priority | None:
     value = request.fields.get(PRIORITY_HEADER)
     if value is None:
-        return Priority.NORMAL if caller.max_priority else Priority.LOW
+        return None
     priority = _PRIORITIES.get(value.lower())
     if priority is None:
         raise InvalidRequest("Invalid 'X-Gateway-Priority': expected low, normal or high.", param="X-Gateway-Priority")
-    return min(priority, caller.max_priority)
+    return priority
+
+
+def _priority(asked: Priority | None, caller: Caller) -> Priority:
+    """What the request asks for, as far as its key may; normal where it asks for nothing."""
+    if asked is None:
+        return Priority.NORMAL if caller.max_priority else Priority.LOW
+    return min(asked, caller.max_priority)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.exchange import Disconnected, Headers
 
 
@@ -23,6 +25,7 @@ class HandmadeRequest:
         self.fields = {name.encode(): value.encode() for name, value in (fields or {}).items()}
         self.headers: Headers = list(self.fields.items())
         self.peer = (peer, 40_000)
+        self.known: dict[object, Any] = {}
         self.whole_body: bytes | None = None
         self._pieces = list(pieces or [b""])
 

@@ -10,7 +10,7 @@ from actors.policy.memory_budget import MemoryBudget
 from gateway.errors import BodyTooLarge, InvalidRequest, MemoryPressure
 from gateway.exchange import Disconnected
 from gateway.face.correlation import request_id_of
-from gateway.face.deadline import allowed_s
+from gateway.face.deadline import patience_of
 from gateway.face.ingress import Ingress
 from gateway.telemetry.trace_context import passed_on
 from tests.face.asking import HandmadeRequest
@@ -55,14 +55,14 @@ def test_trace_context_goes_upstream_whole_or_not_at_all() -> None:
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "1e999", "10s", "1_0", ""])
 def test_a_timeout_of_ours_must_be_a_duration(value: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        allowed_s(HandmadeRequest(fields={"x-gateway-timeout": value}), 600, stream=False)
+        patience_of(HandmadeRequest(fields={"x-gateway-timeout": value}))
     assert refusal.value.param == "X-Gateway-Timeout"
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "NOT_GIVEN", ""])
 def test_what_the_sdk_says_about_its_timeout_is_taken_or_left(value: str) -> None:
     request = HandmadeRequest(fields={"x-stainless-read-timeout": value})
-    assert allowed_s(request, 600, stream=False) == 600
+    assert patience_of(request).allowed_s(600, stream=False) == 600
 
 
 # Bodies.
