@@ -52,6 +52,10 @@ class PressedBudget:
         self._tree = tree
         self.release = budget.release
 
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether `reserve` would take `size_bytes`."""
+        return self._tree.pressure() is not Pressure.REFUSE and self._budget.has_room(size_bytes)
+
     def reserve(self, size_bytes: int) -> bool:
         """Takes `size_bytes` if they fit, and if the process has room."""
         return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)

@@ -14,6 +14,10 @@ class MemoryBudget:
         self.peak = 0
         """The most that was held at once."""
 
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether `reserve` would take them."""
+        return self.used + size_bytes <= self.limit
+
     def reserve(self, size_bytes: int) -> bool:
         """Takes `size_bytes` if they fit."""
         used = self.used + size_bytes

@@ -74,7 +74,7 @@ class Course:
 
     def check_filter(self, finish_reason: str | None) -> None:
         """Raises ContentFiltered for an answer that nobody has heard of yet and that another candidate may give."""
-        if self._yields and finish_reason in _FILTERED:
+        if finish_reason in _FILTERED and self._yields:
             candidate = self.attempt.candidate
             raise ContentFiltered(f"The content filter of {candidate.model} at {candidate.provider} refused to answer.")
 

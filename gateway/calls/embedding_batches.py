@@ -23,15 +23,16 @@ class EmbeddingBatches:
 
     def __init__(self, calls: HttpCalls, most: Callable[[], int]) -> None:
         self._calls = calls
+        self._ask = calls.ask
         self._most = most
 
     def __call__(self, attempt: Attempt) -> Awaitable[ModelReply | None]:
         request: ModelRequest = attempt.call.payload
         if request.dialect != EMBEDDINGS:
-            return self._calls(attempt)
+            return self._ask(attempt, request)
         most = self._most()
         if inputs_of(request.decoded) <= most:
-            return self._calls(attempt)
+            return self._ask(attempt, request)
         return self._ask_in_parts(attempt, request, most)
 
     async def _ask_in_parts(self, attempt: Attempt, request: ModelRequest, most: int) -> ModelReply:
@@ -44,7 +45,7 @@ class EmbeddingBatches:
                 tokens = estimate_tokens(part.request)
                 own = msgspec.structs.replace(request, body=part.body, decoded=part.request, prompt_tokens=tokens)
                 try:
-                    reply = await self._calls.ask(attempt, own)
+                    reply = await self._ask(attempt, own)
                 finally:
                     spent += attempt.spent_tokens or 0
                     attempt.spent_tokens = spent

@@ -81,11 +81,10 @@ class HttpCalls:
         self._stream_headers = _HeadersByKey((*ours, (b"accept", b"text/event-stream")), keys)
 
     def __call__(self, attempt: Attempt) -> Awaitable[ModelReply | None]:
-        """A unary call's answer; None where a streamed one has been written whole."""
         return self.ask(attempt, attempt.call.payload)
 
     async def ask(self, attempt: Attempt, request: ModelRequest) -> ModelReply | None:
-        """The answer to `request`, which is the attempt's or a part of it."""
+        """The answer to `request`, which is the attempt's or a part of it; None where a stream is written whole."""
         call = attempt.call
         streamed = call.relay is not None
         way = self._way(request)
@@ -113,7 +112,8 @@ class HttpCalls:
                 raise passage.refused(refusal) if isinstance(passage, ResumedPassage) else refusal
             attempt.accepted()
             if not streamed:
-                return await self._whole_answer(course, response, passage, judge)
+                body = await response.read(ANSWER_LIMIT_BYTES)
+                return self._whole_answer(course, response, body, passage, judge)
             await StreamedAnswer(course, response, passage, judge=judge).pass_on()
             return None
         finally:
@@ -151,10 +151,9 @@ class HttpCalls:
             headers += request.context
         return headers
 
-    async def _whole_answer(
-        self, course: Course, response: UpstreamResponse, passage: Passage, judge: Judge
+    def _whole_answer(
+        self, course: Course, response: UpstreamResponse, body: bytes, passage: Passage, judge: Judge
     ) -> ModelReply:
-        body = await response.read(ANSWER_LIMIT_BYTES)
         course.attempt.hold(len(body))
         try:
             answer = passage.read(body)

@@ -26,7 +26,8 @@ ROUTED, TIER, COUNT, LIMIT, HEADROOM = (
     b"x-token-limit",
     b"x-headroom-pct",
 )
-_WORDS: Final = {False: b"false", True: b"true"}
+_ROUTED: Final = {False: (ROUTED, b"false"), True: (ROUTED, b"true")}
+_TIERS: Final = {tier: (TIER, b"%d" % tier) for tier in range(1, HIGHEST_TIER + 1)}
 
 
 class Mode(enum.Enum):
@@ -67,8 +68,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         tokens, window = self.tokens, self.window
         headroom = 100.0 - 100.0 * tokens / window if tokens < window else 0.0
         return [
-            (ROUTED, _WORDS[self.routed]),
-            (TIER, b"%d" % tier_of(tokens, window)),
+            _ROUTED[self.routed],
+            _TIERS[tier_of(tokens, window)],
             (COUNT, b"%d" % tokens),
             (LIMIT, b"%d" % window),
             (HEADROOM, b"%.1f" % headroom),

@@ -67,9 +67,9 @@ class Exchange:
         if not self.parser.has_head:
             await self.watch(self._take_head)
 
-    async def receive_more(self) -> None:
+    def receive_more(self) -> Awaitable[None]:
         """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
-        await self.watch(self._take_once)
+        return self.watch(self._take_once)
 
     def _take_head(self) -> bool:
         self.take_arrived()

@@ -23,6 +23,10 @@ RETRY_AFTER_S = 1.0
 class Budget(Protocol):
     """What is needed of `actors.policy.memory_budget.MemoryBudget`."""
 
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether `reserve` would take `size_bytes`."""
+        ...
+
     def reserve(self, size_bytes: int) -> bool:
         """Takes `size_bytes` if they fit."""
         ...
@@ -44,7 +48,8 @@ class Ingress:
 
         Nothing is held on return, as with `read`: see there.
         """
-        self._budget.release(self.hold(len(body), 0))
+        if len(body) > self._limit_bytes or not self._budget.has_room(len(body)):
+            self.let_go(self.hold(len(body), 0))  # which says why not
 
     async def read(self, request: Request, until: float = inf) -> bytes:
         """The whole body, which has to have come by `until`.

@@ -5,7 +5,7 @@ An endpoint of this kind is a ClientDialect (see chat.py); everything else is he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
@@ -216,11 +216,13 @@ class ModelCalls:
             self._ingress.let_go(held)
         record.context[:] = reading.headers()
 
-    async def answer(self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None) -> Answer:
+    def answer(
+        self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None
+    ) -> Awaitable[Answer]:
         """What the models say; `render_break` writes the event with which a stream that broke ends."""
         if record.purse is not None:
-            return await self._paid_from(record.purse, call, record, render_break)
-        return await self._answer(call, record, render_break)
+            return self._paid_from(record.purse, call, record, render_break)
+        return self._answer(call, record, render_break)
 
     async def _paid_from(
         self, purse: Purse, call: Call, record: RequestRecord, render_break: RenderError | None
@@ -237,9 +239,12 @@ class ModelCalls:
         answer.headers += purse.headers()
         return answer
 
-    async def _answer(self, call: Call, record: RequestRecord, render_break: RenderError | None) -> Answer:
+    def _answer(self, call: Call, record: RequestRecord, render_break: RenderError | None) -> Awaitable[Answer]:
         if call.relay is not None:
-            return await self._streamed(call, call.relay, record, render_break or self._dialect.error_event)
+            return self._streamed(call, call.relay, record, render_break or self._dialect.error_event)
+        return self._whole(call)
+
+    async def _whole(self, call: Call) -> Answer:
         try:
             reply, attempt = await self._router.ask(call)
         finally:

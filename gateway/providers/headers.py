@@ -42,9 +42,15 @@ def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
 def json_content_type(headers: RawHeaders) -> bytes:
     """The content type of a JSON body: as the provider says it, unless it calls JSON something else."""
     for name, value in headers:
-        if name == b"content-type" and b"json" in value.lower():
+        if name == b"content-type" and _says_json(value):
             return value
     return b"application/json"
+
+
+@lru_cache(maxsize=256)
+def _says_json(content_type: bytes) -> bool:
+    """Remembered, since a provider says the same with every answer."""
+    return b"json" in content_type.lower()
 
 
 @lru_cache(maxsize=1024)
