@@ -72,11 +72,14 @@ class _Place(Generic[J]):
         assert self._task is not None, "a parked task waits"
         wake(self._task)
 
-    async def wait(self) -> None:
-        """Returns when there is a job to take: also where the nursery is cancelled in that very step."""
+    def wait(self) -> Awaitable[None]:
+        """Returns when there is a job to take: also where the nursery is cancelled in that very step.
+
+        To be awaited at once.
+        """
         self._task = trio.lowlevel.current_task()
         self._parked.append(self)
-        await trio.lowlevel.wait_task_rescheduled(self._give_up)
+        return trio.lowlevel.wait_task_rescheduled(self._give_up)  # noqa: ASYNC105
 
     def take(self) -> J:
         """The job that has been handed over."""

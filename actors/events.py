@@ -14,10 +14,13 @@ from actors.letters import Call
 from actors.policy.breaker import Phase
 
 
-class AttemptEnded(NamedTuple):
+class AttemptEnded:
     """An attempt is over; its outcome, failure and times stand in it."""
 
-    attempt: Attempt
+    __slots__ = ("attempt",)  # as with `Answered`: this fact comes with every call
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
 
 
 class Retried(NamedTuple):

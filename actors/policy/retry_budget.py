@@ -22,7 +22,8 @@ class RetryBudget:
 
     def first_attempt(self) -> None:
         """A call is tried here for the first time."""
-        self._balance = min(self._balance + self._deposit, self._cap)
+        if self._balance < self._cap:  # asked with every call, and mostly there
+            self._balance = min(self._balance + self._deposit, self._cap)
 
     def never_sent(self) -> None:
         """What was counted as a first attempt did not reach the provider: it pays for nothing."""

@@ -60,7 +60,7 @@ class ChatRequest(msgspec.Struct):
     @property
     def choices(self) -> int:
         """How many answers were asked for."""
-        return min(max(self.n or 1, 1), _MOST_CHOICES)
+        return 1 if self.n is None else min(max(self.n, 1), _MOST_CHOICES)
 
     @property
     def output_limit(self) -> int | None:

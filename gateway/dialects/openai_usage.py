@@ -50,7 +50,9 @@ def usage_of(counts: Counts) -> Usage:
     xAI and Gemini leave thoughts out of `completion_tokens` but count them in `total_tokens`: they are completion.
     """
     prompt = _whole(counts.prompt_tokens)
-    completion = max(_whole(counts.completion_tokens), _whole(counts.total_tokens) - prompt)
+    completion = _whole(counts.completion_tokens)
+    if counts.total_tokens != prompt + completion:
+        completion = max(completion, _whole(counts.total_tokens) - prompt)
     cached, reasoning = _cached(counts), _reasoning(counts)
     return Usage(
         prompt,

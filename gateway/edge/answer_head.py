@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import NamedTuple
 
 from gateway.edge.refusals import error_body
 from gateway.edge.request import Head
@@ -40,14 +39,8 @@ class MalformedAnswer(Exception):
     """An app's answer that cannot be sent: a bad status, header or length, or messages out of order."""
 
 
-class Opening(NamedTuple):
-    """An answer's head and what it commits us to."""
-
-    head: bytes
-    framing: Framing
-    length: int
-    """Of the body, where the framing is LENGTH."""
-    keeps_alive: bool
+Opening = tuple[bytes, Framing, int, bool]
+"""An answer's head and what it commits us to: framing, the body's length where that is LENGTH, keeping alive."""
 
 
 class FieldLines:
@@ -72,7 +65,7 @@ class FieldLines:
         name, value = field
         if _CR in value or _LF in value or _NUL in value:
             raise MalformedAnswer("a header field's value holds a forbidden character")
-        line = b"%b%b\r\n" % (self._starts.get(name) or self._start_of(name), value)
+        line = (self._starts.get(name) or self._start_of(name)) + value + b"\r\n"
         if name in _STEADY and len(self.known) < _REMEMBERED:
             self.known[field] = line
         return line
@@ -100,8 +93,8 @@ class _Fields:
 
     __slots__ = ("closes", "has_date", "length", "lines")
 
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]], lines: FieldLines) -> None:
-        self.lines: list[bytes] = []
+    def __init__(self, status_line: bytes, headers: Iterable[tuple[bytes, bytes]], lines: FieldLines) -> None:
+        self.lines: list[bytes] = [status_line]
         self.length: int | None = None
         self.closes = False
         self.has_date = False
@@ -155,8 +148,7 @@ def open_answer(
     lines: FieldLines,
 ) -> Opening:
     """Frames an answer to `request`; `whole` is the body's length where all of it is known. Raises MalformedAnswer."""
-    status_line = _STATUS_LINES.get(status) or _unusual_status_line(status)
-    fields = _Fields(headers, lines)
+    fields = _Fields(_STATUS_LINES.get(status) or _unusual_status_line(status), headers, lines)
     length = whole if fields.length is None else fields.length
     framing = _framing(request, status, length)
     if framing is Framing.EMPTY and not whole:
@@ -173,11 +165,12 @@ def open_answer(
         written.append(_CLOSE)
     elif request.version == "1.0":
         written.append(_KEEP_ALIVE)
-    return Opening(b"%b%b\r\n" % (status_line, b"".join(written)), framing, length or 0, keeps_alive)
+    written.append(b"\r\n")
+    return b"".join(written), framing, length or 0, keeps_alive
 
 
 def encode_chunk(piece: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
+    return b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
 
 
 def refusal_answer(refusal: GatewayError, target: bytes, lines: FieldLines) -> bytes:

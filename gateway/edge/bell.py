@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import trio
 
 from actors.waking import wake
@@ -18,10 +20,11 @@ class Bell:
     def __init__(self) -> None:
         self._task: trio.lowlevel.Task | None = None
 
-    async def wait(self) -> None:
-        """Returns at the next ring. At most one task waits at a time."""
+    def wait(self) -> Awaitable[None]:
+        """Returns at the next ring. At most one task waits at a time, and does so at once."""
         self._task = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._abort)
+        # For the caller to await: a coroutine of our own around it would be one more for every request.
+        return trio.lowlevel.wait_task_rescheduled(self._abort)  # noqa: ASYNC105
 
     def ring(self) -> None:
         if self._task is not None:

@@ -123,7 +123,8 @@ class UpstreamClient:
                 await exchange.send_rest(unsent)
             if progress is not None:
                 progress(Stage.AWAITING)
-            await exchange.receive_head()
+            if not parser.has_head:
+                await exchange.receive_head()
             return UpstreamResponse(exchange)
         except BaseException:
             exchange.close()

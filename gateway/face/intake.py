@@ -23,6 +23,15 @@ class Intake:
     most_values: int = MOST_VALUES
     """How many a body may hold."""
 
+    def receive_nowait(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes] | None:
+        """As `receive`, where there is nothing to wait for; None where there is."""
+        caller, body = self.keys.known(request), request.whole_body
+        if caller is None or body is None or len(body) > SURVEYED_BYTES or CODING in request.fields:
+            return None
+        record.client = caller.label
+        self.ingress.check(body)
+        return caller, body
+
     async def receive(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes]:
         """Raises GatewayError. The bytes are the caller's to count from here on; see `Ingress.read`."""
         caller = self.keys.known(request) or await self.keys.admit(request)

@@ -160,6 +160,7 @@ class ModelCalls:
     __slots__ = (
         "_dialect",
         "_ingress",
+        "_intake",
         "_new_relay",
         "_purses",
         "_reporting",
@@ -177,7 +178,8 @@ class ModelCalls:
         self._new_relay = services.new_relay
         self._sheds_low = services.sheds_low
         self._ingress = services.ingress
-        self.receive = Intake(services.client_keys, services.ingress, dialect.most_values).receive
+        self._intake = Intake(services.client_keys, services.ingress, dialect.most_values)
+        self.receive = self._intake.receive
         self._terms = services.terms
         self._takes_fallbacks = services.request_fallbacks
         self._reporting = services.reporting
@@ -186,7 +188,7 @@ class ModelCalls:
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
         """The whole endpoint."""
-        caller, body = await self.receive(request, record)
+        caller, body = self._intake.receive_nowait(request, record) or await self.receive(request, record)
         # No await from here to the router's mailbox, which counts these bytes from then on.
         call = self.call(request, record, caller, body)
         if self.wants_count(request, record):
@@ -246,10 +248,11 @@ class ModelCalls:
 
     async def _whole(self, call: Call) -> Answer:
         try:
-            reply, attempt = await self._router.ask(call)
+            answered = await self._router.ask(call)
         finally:
             self._router.leave(call)
-        return Answer(reply.status, provenance.of_answer(reply.headers, attempt), reply.body)
+        reply = answered.value
+        return Answer(reply.status, provenance.of_answer(reply.headers, answered.attempt), reply.body)
 
     def call(
         self,
@@ -326,11 +329,11 @@ class ModelCalls:
 
     async def _streamed(self, call: Call, relay: Relay, record: RequestRecord, render_break: RenderError) -> Answer:
         try:
-            head, attempt = await self._router.ask(call)
+            answered = await self._router.ask(call)
         except BaseException:
             self._router.leave(call)
             raise
-        clock = self._reporting.clock
+        clock, head = self._reporting.clock, answered.value
         record.status = head.status
         record.first_content_at = clock()
         body = RelayedBody(
@@ -342,7 +345,7 @@ class ModelCalls:
             render_event=render_break,
             on_crash=self._reporting.on_crash,
         )
-        return Answer(head.status, provenance.of_answer(head.headers, attempt), body)
+        return Answer(head.status, provenance.of_answer(head.headers, answered.attempt), body)
 
 
 def _settle(purse: Purse, tell: Callable[[RequestRecord], None], record: RequestRecord) -> None:

@@ -32,15 +32,12 @@ def without_ours(upstream: Headers) -> Headers:
 
 
 def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
-    """The upstream's headers and ours; where the client's key has limits, how those stand and not the upstream's.
-
-    `upstream` are those that `gateway.providers.headers` shows to clients, none of which is ours to say.
-    """
+    """The upstream's headers and ours; where the client's key has limits, how those stand and not the upstream's."""
     candidate, call = attempt.candidate, attempt.call
-    headers = upstream
+    headers = without_ours(upstream)
     if call.account is not None:
         headers = told_by_us(headers, call.account.standings(attempt.clock()))
-    headers = [*headers, *_who(candidate.provider, candidate.model, len(call.attempts))]
+    headers += _who(candidate.provider, candidate.model, len(call.attempts))
     if call.relay is None and (cost := cost_of(call.attempts)) is not None:
         headers.append((COST, decimal_usd(cost)))
     return headers

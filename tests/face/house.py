@@ -170,6 +170,7 @@ class Entry(NamedTuple):
 class ScriptedTerms(NamedTuple):
     total_s: float
     parameters: Mapping[str, Any]
+    candidates: tuple[Candidate, ...] = (Candidate(provider="openai", model="gpt-4o-2024-08-06"),)
 
 
 class ScriptedCatalogue:
