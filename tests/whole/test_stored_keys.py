@@ -10,9 +10,11 @@ from trio.testing import MockClock
 
 from gateway.keys import key_book
 from gateway.keys.registry import script
+from gateway.siblings import Place
 from tests.face.http_client import Reply
+from tests.memory_network import MemoryNetwork
 from tests.store.fake_redis import FakeServer
-from tests.whole.gateways import QUESTION, Running, running
+from tests.whole.gateways import ADDRESS, QUESTION, Running, configured, running
 from tests.whole.test_shared_store import SHARED, two
 
 ASKING = '[auth]\nmode = "keys"\n'
@@ -167,3 +169,22 @@ async def test_without_a_store_nothing_is_made_that_would_be_lost(autojump_clock
         assert (await act(it, "GET")).json["data"] == [{"label": "ann", "state": "active", "source": "config"}]
         assert await status(it, "sk-gw-made-up") == 401
         assert await status(it, "sk-ann") == 200
+
+
+async def test_nothing_is_made_in_a_store_that_ends_with_the_gateway(autojump_clock: MockClock) -> None:
+    """Workers share one of the gateway's own where nobody runs another."""
+    network, server = MemoryNetwork(), FakeServer()
+    config = configured("edge", ASKING, {"REDIS_URL": "unix:///private/store.sock"})
+    place = Place(
+        others=[],
+        connect=network.connect,
+        listen=lambda: network.listen("0", 1),
+        own_store="/private/store.sock",
+    )
+    it = Running(config, network, ADDRESS, seed=0, open_redis=server.open, place=place)
+    async with trio.open_nursery() as nursery:
+        await it.start(nursery)
+        refusal = await act(it, "POST", "", {"label": "team"})
+        assert (refusal.status, "outlives" in refusal.json["error"]["message"]) == (409, True)
+        assert server.written("HGET") == []
+        nursery.cancel_scope.cancel()

@@ -165,6 +165,11 @@ function orderText(what) {
       return `restart ${what.name}${not}`;
     case "cancel":
       return `cancel request ${what.id.slice(-8)}${not}`;
+    case "key_create":
+    case "key_rotate":
+    case "key_change":
+    case "key_revoke":
+      return `${what.order.slice(4)} the client key ${what.label}${not}`;
     default:
       return `${words(what.order)}${not}`;
   }
