@@ -56,6 +56,11 @@ class ClientAccount:
             )
         self.calls += 1
 
+    def count_request(self, now: float) -> None:
+        """One request that asks nobody. Raises RateLimited."""
+        if self._requests is not None and not self._requests.take(1.0, now):
+            raise RateLimited("this key's requests a minute are used up", retry_after=self._requests.wait_s(1.0, now))
+
     def settle(self, call: Call, now: float) -> None:
         """The call is over: all comes back if it was never sent, else what its last attempt used is charged."""
         self.calls -= 1

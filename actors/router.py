@@ -125,6 +125,13 @@ class RouterActor(Actor[Call | Report]):
         self.mailbox.post(call, call.size_bytes)
         return call.reply.wait()
 
+    def charge(self, call: Call) -> None:
+        """An answer that asks nobody is one of its client's requests all the same. Raises RateLimited."""
+        account = self._clients.get(call.client)
+        if account is not None:
+            call.account = account
+            account.count_request(self._clock())
+
     def leave(self, call: Call) -> None:
         """The asker has its answer, or has gone: whatever is still under way for this call stops now."""
         if not call.left:

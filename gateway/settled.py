@@ -21,7 +21,8 @@ from gateway.calls.passage import Way
 from gateway.calls.sandbox import SandboxClient, SandboxSettings
 from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
-from gateway.config.settings import Provider
+from gateway.config.routing import Glob
+from gateway.config.settings import KILOBYTE, Provider
 from gateway.console import Console
 from gateway.degradation import Degradation, PressedBudget
 from gateway.errors import GatewayError
@@ -30,8 +31,12 @@ from gateway.face.api import Reporting
 from gateway.face.app import create_app
 from gateway.face.auth import ClientKeys, TokenDoor
 from gateway.face.background import BackgroundResponses
+from gateway.face.cache_rules import CacheRules
+from gateway.face.caching import Caching
+from gateway.face.flights import Flights
 from gateway.face.health import Vitals
 from gateway.face.ingress import Ingress
+from gateway.face.kept_answers import KeptAnswers
 from gateway.face.model_calls import ModelServices
 from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
@@ -43,6 +48,7 @@ from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
 from gateway.providers.known_models import KnownModels
 from gateway.siblings import FIGURES, Siblings
+from gateway.store.responses import ResponseStore
 from gateway.telemetry.exposition import Form, expose
 from gateway.telemetry.merge import merge
 from gateway.telemetry.metrics import Metrics
@@ -69,6 +75,8 @@ class Ground:
     upstream: UpstreamClients
     response_life: ResponseLife
     background: BackgroundResponses
+    cache: ResponseStore
+    flights: Flights
     vitals: Vitals
     accounting: Accounting
     siblings: Siblings | None
@@ -142,17 +150,19 @@ class Settled:
             book=ground.accounting.key_book,
             wall_clock=world.wall_clock,
         )
+        ingress = Ingress(PressedBudget(ground.ingress, ground.actors), config.server.body_bytes)
         return Services(
             models=ModelServices(
                 router=ground.actors,
                 new_relay=self._degradation.new_relay,
                 sheds_low=self._degradation.sheds_low,
                 client_keys=client_keys,
-                ingress=Ingress(PressedBudget(ground.ingress, ground.actors), config.server.body_bytes),
+                ingress=ingress,
                 terms=self.catalog.resolution,
                 windows=self.platform.windows(ground.observer.services.odd_context_mode),
                 request_fallbacks=config.retry.request_fallbacks,
                 reporting=reporting,
+                caching=self._caching(ingress, reporting) if config.cache.enabled else None,
                 purses=ground.accounting.purses(refuse_unpriced=config.auth.unpriced_models == "refuse"),
             ),
             context=self.platform.offered_context,
@@ -173,6 +183,18 @@ class Settled:
             body_progress_s=config.server.body_progress_s,
             cors_origins=config.server.cors_origins,
             hot_routes=config.server.hot_routes,
+        )
+
+    def _caching(self, ingress: Ingress, reporting: Reporting) -> Caching:
+        settings, ground = self.config.cache, self._ground
+        max_entry_bytes = settings.max_entry_kb * KILOBYTE
+        return Caching(
+            rules=CacheRules(models=[Glob(pattern) for pattern in settings.models], joins=settings.join),
+            answers=KeptAnswers(ground.cache, ttl_s=settings.ttl_s, max_entry_bytes=max_entry_bytes),
+            flights=ground.flights,
+            router=ground.actors,
+            ingress=ingress,
+            reporting=reporting,
         )
 
     async def _scrape(self, accept: bytes) -> tuple[bytes, str]:

@@ -54,6 +54,15 @@ class Sharing:
             shared=SharedResponseStore(self.line, prefix=settings.prefix, max_bytes=max_bytes),
             memory=MemoryResponseStore(clock=world.clock, max_count=responses.max_count, max_bytes=max_bytes),
         )
+        self.cache = self._cache(config)
+
+    def _cache(self, config: Config) -> ResponseStore:
+        settings, max_bytes = config.cache, config.cache.max_mb * MEGABYTE
+        memory = MemoryResponseStore(clock=self._world.clock, max_count=settings.max_count, max_bytes=max_bytes)
+        if settings.store == "memory":
+            return memory
+        shared = SharedResponseStore(self.line, prefix=config.store.prefix, max_bytes=max_bytes, kind="cache")
+        return ChosenResponseStore(self.line, shared=shared, memory=memory)
 
     @property
     def new_bucket(self) -> NewBucket:

@@ -40,7 +40,7 @@ from actors.supervisor import ChildView, Supervisor
 from gateway.telemetry.metrics import ActorFigures
 
 ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER = "root", "memory", "upstream", "providers", "router"
-CATALOGUE, RESPONSES, SIBLINGS, FACE, TOOLS = "catalogue", "responses", "siblings", "face", "tools"
+CATALOGUE, RESPONSES, FLIGHTS, SIBLINGS, FACE, TOOLS = "catalogue", "responses", "flights", "siblings", "face", "tools"
 
 
 @runtime_checkable
@@ -142,6 +142,12 @@ class ActorTree:
         if router is None:
             raise ActorDied("the router is not running at the moment")
         return router.ask(call)
+
+    def charge(self, call: Call) -> None:
+        """See RouterActor.charge; while the router restarts nobody counts."""
+        router = self.router()
+        if router is not None:
+            router.charge(call)
 
     def leave(self, call: Call) -> None:
         """See RouterActor.leave; also for a call whose router has died meanwhile."""

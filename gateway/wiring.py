@@ -25,7 +25,7 @@ from gateway.actor_settings import provider_settings, router_settings
 from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
 from gateway.config import Config
 from gateway.config.changes import fixed_changes, with_fixed_of
-from gateway.config.settings import MEGABYTE
+from gateway.config.settings import KILOBYTE, MEGABYTE
 from gateway.config.store_address import StoreAddress
 from gateway.console import Console
 from gateway.context.client import NAME as CMS
@@ -34,6 +34,7 @@ from gateway.edge.upstream_keeper import UpstreamKeeper
 from gateway.exchange import Handler
 from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
+from gateway.face.flights import Flights
 from gateway.face.health import Phase
 from gateway.face.hypercorn_engine import tls_context
 from gateway.face.response_life import ResponseLife
@@ -54,6 +55,7 @@ from gateway.telemetry.observer import Observer
 from gateway.tree import (
     CATALOGUE,
     FACE,
+    FLIGHTS,
     MEMORY,
     PROVIDERS,
     RESPONSES,
@@ -129,6 +131,7 @@ class Gateway:
             on_crash=self.observer.request_crashed,
             siblings=siblings,
         )
+        self._flights = Flights(self.observer.request_crashed, config.cache.max_entry_kb * KILOBYTE)
         self.console = Console(
             self.actors,
             self.logs,
@@ -156,6 +159,8 @@ class Gateway:
             upstream=self.upstream,
             response_life=life,
             background=self._background,
+            cache=self.sharing.cache,
+            flights=self._flights,
             vitals=self,
             accounting=self.accounting,
             siblings=siblings,
@@ -338,9 +343,13 @@ class Gateway:
             ChildSpec(ROUTER, self._router, kind="router"),
             *([self._catalogue_spec()] if list_sources(self.config) else []),
             ChildSpec(RESPONSES, lambda: self._background, grace_s=grace_s, kind="background"),
+            *([self._flights_spec(grace_s)] if self.config.cache.enabled and self.config.cache.join else []),
             *([] if place is None or siblings is None else [self._sibling_spec(place, siblings)]),
             ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
+
+    def _flights_spec(self, grace_s: float) -> ChildSpec:
+        return ChildSpec(FLIGHTS, lambda: self._flights, grace_s=grace_s, kind="cache")
 
     def _store_moved(self, before: str, after: str, because: str) -> None:
         self.observer.store_moved(before, after, because)

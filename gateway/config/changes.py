@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.config.settings import Config
 
-FIXED: Final = ("server", "upstream", "responses", "store", "traces")
+FIXED: Final = ("server", "upstream", "responses", "cache", "store", "traces")
 """Sections that hold for a process's whole life."""
 
 

@@ -31,6 +31,7 @@ from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN, secrets_within
 from gateway.config.section import Section
 from gateway.config.settings import (
+    Cache,
     Catalogue,
     Config,
     Log,
@@ -67,6 +68,7 @@ class Sections(Section, frozen=True, kw_only=True):
     midstream: Midstream = Midstream()
     memory: Memory = Memory()
     responses: Responses = Responses()
+    cache: Cache = Cache()
     store: Store = Store()
     catalogue: Catalogue = Catalogue()
     health: Health = Health()

@@ -21,7 +21,8 @@ from gateway.config.section import Count, OptionalVariable, Rates, Seconds, Sect
 from gateway.config.store_address import StoreAddress
 from gateway.config.trace_headers import read_headers
 
-MEGABYTE = 1024 * 1024
+KILOBYTE = 1024
+MEGABYTE = 1024 * KILOBYTE
 
 _ROUTER = RouterSettings()
 _GRADIENT = GradientSettings()
@@ -117,6 +118,22 @@ class Responses(Section, frozen=True, kw_only=True):
     max_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 64
     ttl_s: Annotated[float, msgspec.Meta(gt=0, le=31_536_000)] = 86_400.0
     max_background: Count = 256
+
+
+class Cache(Section, frozen=True, kw_only=True):
+    """Answers that are given again where exactly the same is asked by the same client."""
+
+    enabled: bool = False
+    store: Literal["memory", "shared"] = "memory"
+    """`shared`: what [store] names, for all workers and hosts; without one, memory."""
+    ttl_s: Annotated[float, msgspec.Meta(gt=0, le=31_536_000)] = 300.0
+    max_count: Count = 10_000
+    max_mb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 64
+    max_entry_kb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 1024
+    models: list[Text] = msgspec.field(default_factory=lambda: ["*"])
+    """Those whose answers are kept, by the names that clients use; `*` stands for any text."""
+    join: bool = False
+    """Whether what is asked while the same is under way is answered with it."""
 
 
 class Store(Section, frozen=True, kw_only=True):
@@ -302,6 +319,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     midstream: Midstream
     memory: Memory
     responses: Responses
+    cache: Cache
     store: Store
     catalogue: Catalogue
     health: Health

@@ -23,12 +23,14 @@ from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import ClientKeys
+from gateway.face.caching import Caching
 from gateway.face.deadline import Patience, patience_of
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
 from gateway.face.intake import Intake
 from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
+from gateway.face.response_life import owner_of
 from gateway.face.router import Router
 from gateway.face.windows import WindowReader
 from gateway.keys.caller import Caller
@@ -146,6 +148,8 @@ class ModelServices:
     """For keys with a budget."""
     windows: WindowReader | None = None
     """Tells how full context windows are; None: nobody is told."""
+    caching: Caching | None = None
+    """None: every question is asked."""
 
 
 def model_endpoint(dialect: ClientDialect, services: ModelServices) -> ApiEndpoint:
@@ -158,6 +162,7 @@ class ModelCalls:
     """The work of such an endpoint: who asks, what, until when; then the router has it."""
 
     __slots__ = (
+        "_caching",
         "_dialect",
         "_ingress",
         "_intake",
@@ -185,12 +190,21 @@ class ModelCalls:
         self._reporting = services.reporting
         self._purses = None if dialect.endpoint in FREE else services.purses
         self._windows = services.windows
+        self._caching = services.caching
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
         """The whole endpoint."""
         caller, body = self._intake.receive_nowait(request, record) or await self.receive(request, record)
         # No await from here to the router's mailbox, which counts these bytes from then on.
         call = self.call(request, record, caller, body)
+        if self._caching is not None:
+            terms = self._terms(call.model, call.payload.fallbacks)
+            question = self._caching.question(request, record, call, terms, owner_of(caller))
+            if question is not None:
+                return await self._caching.answer(question, partial(self._ask, request), self._dialect.error_event)
+        return await self._ask(request, record, call)
+
+    async def _ask(self, request: Request, record: RequestRecord, call: Call) -> Answer:
         if self.wants_count(request, record):
             await self.count(call, record)
         return await self.answer(call, record)

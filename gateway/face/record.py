@@ -57,6 +57,8 @@ class RequestRecord(msgspec.Struct, eq=False):
     """None where nobody traces."""
     purse: Purse | None = None
     """Where the client's key has a budget."""
+    cache: str | None = None
+    """What came of asking the cache: hit, miss or joined; None where nobody asked it."""
     bytes_out: int = 0
     """Of the body."""
     reading: Reading | None = None

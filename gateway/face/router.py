@@ -15,6 +15,10 @@ class Router(Protocol):
         """The call's answer; for a streamed call its head, once the first content has come. Raises Failure."""
         ...
 
+    def charge(self, call: Call) -> None:
+        """An answer that asks nobody counts as one of its client's requests. Raises RateLimited."""
+        ...
+
     def leave(self, call: Call) -> None:
         """The asker has its answer, or has gone: what is still under way stops. Harmless twice; never blocks."""
         ...

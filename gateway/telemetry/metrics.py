@@ -84,6 +84,11 @@ SERVICE_SECONDS = (
 )
 PRESSURE = ("gateway_memory_pressure", "0 none, 1 does with less, 2 refuses new work.", ())
 TOOL_SECONDS = ("gateway_tool_seconds", "What running a tool took, for a client or for a model.", ("tool", "outcome"))
+CACHE = (
+    "gateway_cache_total",
+    "Requests that asked the cache: hit, miss, or joined to one under way.",
+    ("endpoint", "result"),
+)
 STORE_MODE = ("gateway_store_mode", "0 none (memory), 1 connected, 2 degraded.", ())
 SPANS = (
     "gateway_spans_total",
@@ -201,6 +206,7 @@ class Metrics(Collector):
         self._pressure = Gauges(*PRESSURE)
         self._pressure.child()
         self._spans = Counters(*SPANS)
+        self._cache = Counters(*CACHE)
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -263,6 +269,9 @@ class Metrics(Collector):
         """0 none, 1 does with less, 2 refuses new work."""
         self._pressure.child().value = pressure
 
+    def count_cache(self, endpoint: str, result: str) -> None:
+        self._cache.child(endpoint, result).value += 1
+
     def count_spans(self, outcome: str, count: int) -> None:
         """`exported`, or why they are lost."""
         self._spans.child(outcome).value += count
@@ -291,6 +300,7 @@ class Metrics(Collector):
             self._breaker_failures,
             self._retries,
             self._spans,
+            self._cache,
         ):
             yield from counters.parts()
         yield from self._breaker_states.parts()

@@ -226,6 +226,8 @@ class Observer:
         self._count_request(record, attempt, usage, times)
         if len(attempts) > 1:
             self._count_other_tokens(attempts, attempt)
+        if record.cache is not None:
+            self._metrics.count_cache(record.endpoint, record.cache)
         if self._log_fields is not None:
             self._log_fields(_line(record, attempt, usage, times, cost_of(attempts)))
         if record.outcome == DISCONNECTED:
@@ -367,6 +369,8 @@ class RequestLine(msgspec.Struct, gc=False):
     client: str
     trace_id: str | msgspec.UnsetType = msgspec.UNSET
     """Where there is a trace to look at."""
+    cache: str | msgspec.UnsetType = msgspec.UNSET
+    """hit, miss or joined, where the cache was asked."""
 
 
 def _line(
@@ -398,6 +402,7 @@ def _line(
         _rounded(times.overhead_s),
         record.client,
         msgspec.UNSET if record.trace is None or not record.trace.sampled else record.trace.name,
+        msgspec.UNSET if record.cache is None else record.cache,
     )
 
 

@@ -26,6 +26,7 @@ def everything() -> Metrics:
     metrics.observe_store("lease", 0.001)
     metrics.set_store_mode(1)
     metrics.count_spans("exported", 3)
+    metrics.count_cache("chat/completions", "hit")
     metrics.observe_service("context", "validate", "ok", 0.01)
     metrics.observe_tool("extract_keywords", "ok", 0.01)
     metrics.set_pressure(1)

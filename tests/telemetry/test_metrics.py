@@ -43,6 +43,7 @@ CONTRACT = {
     "gateway_memory_pressure": ("gauge", set()),
     "gateway_tool_seconds": ("histogram", {"tool", "outcome"}),
     "gateway_spans": ("counter", {"outcome"}),
+    "gateway_cache": ("counter", {"endpoint", "result"}),
     "llm_cost_usd": ("counter", {"provider", "model"}),
     "llm_unpriced_calls": ("counter", {"provider", "model"}),
 }

@@ -89,6 +89,7 @@ class Record:
     outcome: str = "ok"
     failure: Failure | None = None
     trace: Trace | None = None
+    cache: str | None = None
     headers: dict[str, str] = field(default_factory=lambda: {"authorization": KEY, "body": WORDS})
 
 

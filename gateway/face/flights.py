@@ -1,0 +1,107 @@
+"""The answers that are under way for several clients at once, each a task in a nursery of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from actors.errors import CallCrashed, Failure, Unavailable
+from gateway.errors import describe
+from gateway.exchange import Answer
+from gateway.face.api import OnCrash
+from gateway.face.flight import Flight
+from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
+
+Ask = Callable[[], Awaitable[Answer]]
+"""Asks the models. Raises Failure."""
+Keep = Callable[[Answer, bytes], Awaitable[None]]
+"""Keeps an answer that has come whole."""
+
+
+class Flights:
+    """A child of the root, for as long as identical requests are joined."""
+
+    def __init__(self, on_crash: OnCrash, max_bytes: int) -> None:
+        self._on_crash = on_crash
+        self._max_bytes = max_bytes
+        self._nursery: trio.Nursery | None = None
+        self._stopped = trio.Event()
+        self._flights: dict[str, Flight] = {}
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Holds the tasks; once stopped until the last has ended, or until it is cancelled, which ends them."""
+        self._stopped = trio.Event()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                task_status.started()
+                await self._stopped.wait()
+                self._nursery = None
+        finally:
+            self._nursery = None
+
+    def stop(self) -> None:
+        """Nothing new takes off."""
+        self._stopped.set()
+
+    def view(self) -> dict[str, Any]:
+        """This child's detail in /admin/actors."""
+        return {"in_flight": len(self._flights)}
+
+    def find(self, key: str) -> Flight | None:
+        """One that can be joined."""
+        flight = self._flights.get(key)
+        return flight if flight is not None and flight.joinable else None
+
+    def start(self, key: str, ask: Ask, keep: Keep, record: RequestRecord, clock: Callable[[], float]) -> Flight:
+        """Begins to ask; whoever starts it boards it without an await in between. Raises Unavailable."""
+        if self._nursery is None:
+            raise Unavailable("The gateway starts nothing now.")
+        flight = self._flights[key] = Flight(self._max_bytes)
+        self._nursery.start_soon(self._fly, key, flight, ask, keep, record, clock, name=f"flight {record.id}")
+        return flight
+
+    async def _fly(
+        self, key: str, flight: Flight, ask: Ask, keep: Keep, record: RequestRecord, clock: Callable[[], float]
+    ) -> None:
+        try:
+            with flight.scope:
+                await self._ask(flight, ask, keep, record, clock)
+        except Failure as failure:
+            record.failure = failure
+            record.finish(describe(failure).status, ERROR, clock())
+            flight.end(failure)
+        except Exception as bug:  # one answer's crash is its own
+            self._on_crash(bug, record.request_id)
+            crash = record.failure = CallCrashed("The gateway failed to handle this request.")
+            record.finish(describe(crash).status, ERROR, clock())
+            flight.end(crash)
+        finally:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+            flight.end(Unavailable("The gateway has ended before the answer was there."))
+            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
+
+    async def _ask(
+        self, flight: Flight, ask: Ask, keep: Keep, record: RequestRecord, clock: Callable[[], float]
+    ) -> None:
+        answer = await ask()
+        body = answer.body
+        flight.begin(answer)
+        if isinstance(body, bytes):
+            await flight.add(body)
+            await keep(answer, body)
+            flight.end()
+            record.bytes_out = len(body)
+            record.finish(answer.status, OK, clock())
+            return
+        try:
+            while (piece := await body.receive()) is not None:
+                await flight.add(piece)
+            if record.failure is None and (whole := flight.whole) is not None:
+                await keep(answer, whole)
+        finally:
+            body.close()
+        flight.end()
