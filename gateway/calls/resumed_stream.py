@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.calls.decoded_stream import DecodedStream
 from gateway.dialects.answer_events import Added, Counted, Ended, Event, Opened, Started
 from gateway.dialects.codec import StreamDecoder
 from gateway.dialects.conversation import Reasoning, Text
@@ -15,8 +16,8 @@ from gateway.dialects.told import Sequel, Told, tokens_of
 from gateway.errors import AnswerDiffers, UpstreamBroken
 
 
-class ResumedStream:
-    """A `gateway.calls.passage.AnswerStream`; the first that is new commits it.
+class ResumedStream(DecodedStream):
+    """One of which only what is new is passed on; the first that is commits it.
 
     What the second model thinks is its own affair: of the first one's thoughts the client has heard nothing either.
     """
@@ -35,7 +36,7 @@ class ResumedStream:
 
         `alive` is told whenever something has come that the client already has.
         """
-        self._decoder = decoder
+        super().__init__(decoder)
         self._told = told
         self._splice = Splice(overlap)
         self._prefix_tokens = tokens_of(told.text.characters - len(overlap))
@@ -47,43 +48,6 @@ class ResumedStream:
         """The open part is text."""
         self._ended: Ended | None = None
         self._counted: Usage | None = None
-        self._characters = 0
-        self.started = False
-        self.done = False
-        self.finish_reason: str | None = None
-
-    @property
-    def settled(self) -> bool:
-        return self.done or self._decoder.whole or self._decoder.error is not None
-
-    @property
-    def error(self) -> bytes | None:
-        return self._decoder.error
-
-    @property
-    def usage(self) -> Usage | None:
-        """What this provider takes for it: the client's is in the sequel."""
-        return self._decoder.usage
-
-    @property
-    def malformed(self) -> int:
-        return self._decoder.malformed
-
-    @property
-    def delivered_tokens(self) -> int:
-        """Of what this provider said, whether it was passed on or not."""
-        usage = self._decoder.usage
-        return usage.completion if usage is not None and self._decoder.whole else tokens_of(self._characters)
-
-    def feed(self, data: bytes) -> bytes:
-        """Takes what was received, returns what is new. Raises AnswerDiffers, UpstreamBroken."""
-        piece = self.take(self._decoder.feed(data))
-        return piece + self.finish() if self._decoder.done else piece
-
-    def end(self) -> bytes:
-        """The connection has ended. Raises as `feed` does, and UpstreamBroken where the answer is cut."""
-        piece = self.take(self._decoder.end())
-        return piece if self._decoder.error is not None else piece + self.finish()
 
     def take(self, events: list[Event]) -> bytes:
         """What of the answer is new to the client. Raises AnswerDiffers."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import trio
 
+from gateway.calls.decoded_stream import DecodedStream
 from gateway.calls.passage import WholeAnswer
 from gateway.dialects.answer_events import Added, Ended, Event, has_content, told
 from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec, StreamDecoder, StreamEncoder
 from gateway.dialects.conversation import Conversation, Reply
 from gateway.dialects.conversation_parameters import Replaced, add_parameters, withdraw
-from gateway.dialects.envelope import ModelRequest, Usage
+from gateway.dialects.envelope import ModelRequest
 from gateway.errors import InvalidRequest, UpstreamBroken
 from gateway.unhurried import unhurried
 
 _TURNS_LET_GO: Final = 500
 """Turns of a conversation that are forgotten in one go."""
-_CHARACTERS_PER_TOKEN = 4
 
 
 class Translation:
@@ -87,57 +86,18 @@ class TranslatedPassage:
         return encoder.encode(told(self._provider.decode(body))) + encoder.end()
 
 
-class TranslatedStream:
-    """One streamed answer, translated event by event; a `gateway.calls.passage.AnswerStream`.
+class TranslatedStream(DecodedStream):
+    """One streamed answer, translated event by event.
 
     Nothing is passed on until the first content has come, and the answer's end not before usage has had its chance.
     """
 
     def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
-        self._decoder = decoder
+        super().__init__(decoder)
         self._encoder = encoder
         self._held: list[Event] = []
-        self._characters = 0
-        self.started = False
-        self.done = False
-        self.finish_reason: str | None = None
 
-    @property
-    def settled(self) -> bool:
-        return self.done or self._decoder.whole or self._decoder.error is not None
-
-    @property
-    def error(self) -> bytes | None:
-        return self._decoder.error
-
-    @property
-    def usage(self) -> Usage | None:
-        return self._decoder.usage
-
-    @property
-    def malformed(self) -> int:
-        return self._decoder.malformed
-
-    @property
-    def delivered_tokens(self) -> int:
-        usage = self._decoder.usage
-        if usage is not None and self._decoder.whole:
-            return usage.completion
-        return math.ceil(self._characters / _CHARACTERS_PER_TOKEN)
-
-    def feed(self, data: bytes) -> bytes:
-        """Takes what was received, returns what to pass on. Raises UpstreamBroken."""
-        piece = self._pass_on(self._decoder.feed(data))
-        return piece + self._finish() if self._decoder.done else piece
-
-    def end(self) -> bytes:
-        """The connection has ended: what is still to be passed on. Raises UpstreamBroken where the answer is cut."""
-        piece = self._pass_on(self._decoder.end())
-        if self._decoder.error is not None:
-            return piece
-        return piece + self._finish()
-
-    def _pass_on(self, events: list[Event]) -> bytes:
+    def take(self, events: list[Event]) -> bytes:
         if not events:
             return b""
         for event in events:
@@ -153,7 +113,7 @@ class TranslatedStream:
             events, self._held = self._held, []
         return self._encoder.encode(events)
 
-    def _finish(self) -> bytes:
+    def finish(self) -> bytes:
         if self.done:
             return b""
         if not self.started:

@@ -20,9 +20,10 @@ ENDPOINTS: Final = frozenset({"chat/completions", "messages", "embeddings"})
 """A response has an id and a life of its own: none is the same as another."""
 
 _DIRECTIVE: Final = re.compile(rb"[^\s,;=]+")
-_OWN_SEARCH: Final = b'"web_search_options"'
+_BEYOND_THE_MODEL: Final = (b'"web_search_options"', b'"mcp_servers"', b'"plugins"', b'"container"')
+"""Members with which a provider does more than ask its model, and finds something else tomorrow."""
 _FUNCTIONS: Final = (None, "function", "custom")
-"""Types of tools that the client runs; all others are run by a provider, and find something else tomorrow."""
+"""Types of tools that the client runs; all others are run by a provider."""
 
 
 class Wish(NamedTuple):
@@ -56,7 +57,7 @@ class CacheRules:
         return (
             asked.endpoint in ENDPOINTS
             and any(glob.matches(call.model) for glob in self.models)
-            and _OWN_SEARCH not in asked.body
+            and not any(member in asked.body for member in _BEYOND_THE_MODEL)
             and _all_functions(getattr(asked.decoded, "tools", None) or ())
         )
 

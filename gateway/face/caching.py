@@ -83,7 +83,7 @@ class Caching:
         if question.wish.reads and (kept := await self._find(question)) is not None:
             self._charge(question, "hit")
             return self._limits_told(call, told_again(kept, record, clock))
-        if not self.rules.joins or not question.wish.reads:
+        if not (self.rules.joins and self.flights.runs and question.wish.reads):
             record.cache = "miss"
             return await self._kept_on_its_way(question, await ask(record, call))
         deadline = call.deadline

@@ -50,15 +50,19 @@ class Flights:
         """This child's detail in /admin/actors."""
         return {"in_flight": len(self._flights)}
 
+    @property
+    def runs(self) -> bool:
+        """Not while it restarts: then everybody asks for themselves."""
+        return self._nursery is not None
+
     def find(self, key: str) -> Flight | None:
         """One that can be joined."""
         flight = self._flights.get(key)
         return flight if flight is not None and flight.joinable else None
 
     def start(self, key: str, ask: Ask, keep: Keep, record: RequestRecord, clock: Callable[[], float]) -> Flight:
-        """Begins to ask; whoever starts it boards it without an await in between. Raises Unavailable."""
-        if self._nursery is None:
-            raise Unavailable("The gateway starts nothing now.")
+        """Begins to ask, where it `runs`; whoever starts it boards it without an await in between."""
+        assert self._nursery is not None, "nothing takes off while it does not run"
         flight = self._flights[key] = Flight(self._max_bytes)
         self._nursery.start_soon(self._fly, key, flight, ask, keep, record, clock, name=f"flight {record.id}")
         return flight

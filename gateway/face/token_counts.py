@@ -6,10 +6,12 @@ Nobody else is asked in its place: another model's count would be another number
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from gateway.context.tiers import gauge_of, read
 from gateway.dialects.messages import errors
 from gateway.dialects.messages import request_notes as messages_notes
+from gateway.dialects.prompt_weight import PromptWeight
 from gateway.dialects.responses import request_notes as responses_notes
 from gateway.dialects.responses.kept import write_count
 from gateway.errors import UpstreamError
@@ -56,7 +58,9 @@ class CountTokens:
     """Anthropic's endpoint."""
 
     def __init__(self, services: ModelServices, counts: Counts) -> None:
-        self._counter = _Counter(TokenCounts(), services, counts, messages_notes.write_count)
+        self._counter = _Counter(
+            TokenCounts(), services, counts, weigh=messages_notes.weigh, write=messages_notes.write_count
+        )
         self._reporting = services.reporting
 
     def endpoint(self) -> ApiEndpoint:
@@ -72,7 +76,7 @@ class CountInputTokens:
     """OpenAI's endpoint: what a response continues is counted too."""
 
     def __init__(self, services: ModelServices, counts: Counts, life: ResponseLife) -> None:
-        self._counter = _Counter(InputTokens(), services, counts, write_count)
+        self._counter = _Counter(InputTokens(), services, counts, weigh=responses_notes.weigh, write=write_count)
         self._life = life
         self._reporting = services.reporting
 
@@ -90,11 +94,18 @@ class _Counter:
     """Asks or estimates."""
 
     def __init__(
-        self, dialect: ClientDialect, services: ModelServices, counts: Counts, write: Callable[[int], bytes]
+        self,
+        dialect: ClientDialect,
+        services: ModelServices,
+        counts: Counts,
+        *,
+        weigh: Callable[[Any, bytes], PromptWeight],
+        write: Callable[[int], bytes],
     ) -> None:
         self.calls = ModelCalls(dialect, services)
         self._dialect = dialect
         self._counts = counts
+        self._weigh = weigh
         self._write = write
 
     async def count(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Answer:
@@ -107,4 +118,9 @@ class _Counter:
             except UpstreamError as failure:
                 if failure.status not in _NOT_OFFERED:
                     raise
-        return Answer(200, [JSON], self._write(max(1, asked.prompt_tokens)))
+        return Answer(200, [JSON], self._write(max(1, _estimate(asked.model, self._weigh(asked.decoded, body)))))
+
+
+def _estimate(model: str, weight: PromptWeight) -> int:
+    """By the characters that a token of the model's family has, and so much for each image, sound and file."""
+    return read(gauge_of(model, 1), weight).tokens

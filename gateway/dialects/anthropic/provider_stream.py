@@ -26,8 +26,7 @@ from gateway.dialects.anthropic.provider_reply import (
 )
 from gateway.dialects.anthropic.provider_usage import Counts, read_counts, usage_of
 from gateway.dialects.conversation import Refusal, Text, ToolCall
-from gateway.dialects.envelope import Usage
-from gateway.dialects.sse import SseSplitter
+from gateway.dialects.events_decoder import EventsDecoder
 from gateway.errors import UpstreamBroken
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -81,63 +80,19 @@ class _OpenPart:
         self.signature = signature_of(block)
 
 
-class MessageStream:
-    """One streamed answer; a `gateway.dialects.codec.StreamDecoder`."""
+class MessageStream(EventsDecoder[_StreamEvent]):
+    """One streamed answer."""
 
-    __slots__ = (
-        "_counts",
-        "_gathered",
-        "_open",
-        "_splitter",
-        "_started",
-        "done",
-        "error",
-        "malformed",
-        "usage",
-        "whole",
-    )
+    __slots__ = ("_counts", "_gathered", "_open", "_started")
 
     def __init__(self) -> None:
-        self._splitter = SseSplitter()
+        super().__init__(_decode_event, VITAL)
         self._open: _OpenPart | None = None
         self._gathered: GatheredBlock | None = None
         self._counts = Counts()
         self._started = False
-        self.done = False
-        self.whole = False
-        self.error: bytes | None = None
-        self.malformed = 0
-        self.usage: Usage | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Takes what was received. Raises UpstreamBroken where a piece of the answer cannot be read."""
-        events: list[Event] = []
-        for block in self._splitter.feed(data):
-            if self.done or self.error is not None:
-                break
-            if block.data is not None:
-                self._take(block.data, block.name, events)
-        return events
-
-    def end(self) -> list[Event]:
-        """The connection has ended. Raises UpstreamBroken where the answer is cut."""
-        # Some leave out the last blank line; an event that was really cut cannot be read.
-        events = self.feed(b"\n\n") if self._splitter.unfinished else []
-        if self.done or self.error is not None:
-            return events
-        if not self.whole:
-            raise UpstreamBroken("The provider's stream ended before the answer did.")
-        self.done = True
-        return events
-
-    def _take(self, data: bytes, name: bytes, events: list[Event]) -> None:
-        try:
-            event = _decode_event(data)
-        except (ValueError, RecursionError) as problem:
-            if name.startswith(VITAL) or (not name and any(vital in data for vital in VITAL)):
-                raise UpstreamBroken("The provider sent a piece of the answer that cannot be read.") from problem
-            self.malformed += 1
-            return
+    def _take(self, event: _StreamEvent, data: bytes, events: list[Event]) -> None:
         match event.type:
             case "content_block_delta":
                 self._add(event, data, events)

@@ -12,8 +12,7 @@ import msgspec
 
 from gateway.dialects.answer_events import Added, Cited, Closed, Counted, Ended, Event, Opened, Signed, Started
 from gateway.dialects.conversation import ToolCall
-from gateway.dialects.envelope import Usage
-from gateway.dialects.passed_stream import CUT
+from gateway.dialects.events_decoder import EventsDecoder
 from gateway.dialects.responses.answer_notes import error_body
 from gateway.dialects.responses.provider_shapes import (
     OutputItem,
@@ -25,10 +24,9 @@ from gateway.dialects.responses.provider_shapes import (
     finish_of,
     summary_of,
 )
-from gateway.dialects.sse import SseSplitter
 from gateway.errors import UpstreamBroken
 
-_VITAL: Final = b"response."
+_VITAL: Final = (b"response.",)
 _WORDS: Final = frozenset(
     {
         "response.output_text.delta",
@@ -42,68 +40,24 @@ _decode_event: Final = msgspec.json.Decoder(StreamEvent).decode
 _decode_whole: Final = msgspec.json.Decoder(Whole).decode
 
 
-class ResponsesAnswerDecoder:
-    """One streamed answer; a `gateway.dialects.codec.StreamDecoder`."""
+class ResponsesAnswerDecoder(EventsDecoder[StreamEvent]):
+    """One streamed answer."""
 
-    __slots__ = (
-        "_called",
-        "_open",
-        "_said",
-        "_splitter",
-        "_started",
-        "done",
-        "error",
-        "malformed",
-        "usage",
-        "whole",
-    )
+    __slots__ = ("_called", "_open", "_said", "_started")
 
     def __init__(self) -> None:
-        self._splitter = SseSplitter()
+        super().__init__(_decode_event, _VITAL)
         self._open: int | None = None
         """The item whose part is open."""
         self._said = False
         """Something of the open part has come."""
         self._started = False
         self._called = False
-        self.done = False
-        self.whole = False
-        self.error: bytes | None = None
-        self.malformed = 0
-        self.usage: Usage | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Takes what was received. Raises UpstreamBroken for what cannot be a stream of this dialect."""
-        told: list[Event] = []
-        for block in self._splitter.feed(data):
-            if self.done or self.error is not None:
-                break
-            if block.data is not None:
-                self._read(block.data, block.name, told)
-        return told
-
-    def end(self) -> list[Event]:
-        """The connection has ended. Raises UpstreamBroken where the answer is cut."""
-        # Some leave out the last blank line; an event that was really cut cannot be read.
-        told = self.feed(b"\n\n") if self._splitter.unfinished else []
-        if not self.done and self.error is None:
-            raise UpstreamBroken(CUT)
-        return told
-
-    def _read(self, data: bytes, name: bytes, told: list[Event]) -> None:
-        try:
-            event = _decode_event(data)
-        except (ValueError, RecursionError) as problem:
-            if name.startswith(_VITAL) or (not name and _VITAL in data):
-                raise UpstreamBroken("The provider sent a piece of the answer that cannot be read.") from problem
-            self.malformed += 1
-            return
+    def _take(self, event: StreamEvent, data: bytes, told: list[Event]) -> None:
         if event.type in ("error", "response.failed") or event.error is not None:
             self.error = _error_of(event, data)
-        else:
-            self._take(event, told)
-
-    def _take(self, event: StreamEvent, told: list[Event]) -> None:
+            return
         if event.type in _WORDS:
             self._add(event, told)
             return
