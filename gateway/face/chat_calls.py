@@ -32,11 +32,11 @@ class ChatCalls:
         caller, body = await calls.receive(request, record)
         # No await from here to the router's mailbox, which counts these bytes from then on.
         call = calls.call(request, record, caller, body)
-        if calls.wants_count(request, record):
-            await calls.count(call, record)
         tools = call.payload.decoded.tools
         if not tools or not (names := gateway_tools(tools)):
-            return await calls.answer(call, record)
+            return await calls.respond(request, record, caller, call)
+        if calls.wants_count(request, record):
+            await calls.count(call, record)
         turns = ChatToolTurns(call.payload.body, self._loop.definitions(names))
         asking = Asking(request, record, caller, call)
         return await self._loop.answer(asking, turns, render_break=self._dialect.error_event)

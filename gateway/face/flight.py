@@ -55,7 +55,7 @@ class Flight:
             await self._room.park()
 
     def end(self, failure: Failure | None = None) -> None:
-        """There is no more; `failure` where it never began. Only the first time counts."""
+        """There is no more; `failure` where it never began, or broke. Only the first time counts."""
         if not self.ended:
             self.ended, self.failure = True, failure
             self._news.unpark_all()
@@ -141,6 +141,8 @@ class Passenger:
                 body = b""
                 while (piece := await self._flight.rest(self)) is not None:
                     body += piece
+                if self._flight.failure is not None:
+                    raise self._flight.failure
                 self._flight.leave(self)
                 return Answer(status, headers_for(headers), body)
             raise DeadlineExceeded(_TOO_LATE)
@@ -153,17 +155,23 @@ class Passenger:
             return None
         with trio.CancelScope(deadline=self._deadline):
             piece = await self._flight.rest(self)
-            if piece is None:
-                self._outcome = OK
-            else:
+            if piece is not None:
                 self._record.bytes_out += len(piece)
-            return piece
-        self._outcome = ERROR
-        self._record.failure = DeadlineExceeded(_TOO_LATE)
-        return self._render_break(describe(self._record.failure))
+                return piece
+            if self._flight.failure is not None:
+                return self._break(self._flight.failure)
+            self._outcome = OK
+            return None
+        return self._break(DeadlineExceeded(_TOO_LATE))
 
     def pass_to(self, sink: Sink) -> None:
         """Every piece is read from the flight."""
+
+    def _break(self, failure: Failure) -> bytes:
+        """The end of what is no whole answer."""
+        self._outcome = ERROR
+        self._record.failure = failure
+        return self._render_break(describe(failure))
 
     def close(self) -> None:
         self._flight.leave(self)

@@ -196,7 +196,10 @@ class ModelCalls:
         """The whole endpoint."""
         caller, body = self._intake.receive_nowait(request, record) or await self.receive(request, record)
         # No await from here to the router's mailbox, which counts these bytes from then on.
-        call = self.call(request, record, caller, body)
+        return await self.respond(request, record, caller, self.call(request, record, caller, body))
+
+    async def respond(self, request: Request, record: RequestRecord, caller: Caller, call: Call) -> Answer:
+        """What the cache has for a call, where there is one, else what the models say. Raises GatewayError."""
         if self._caching is not None:
             terms = self._terms(call.model, call.payload.fallbacks)
             question = self._caching.question(request, record, call, terms, owner_of(caller))

@@ -38,7 +38,13 @@ _CONTEXT_MODE: Final = Parameter(
     "Whether the Context Management Service is to count the prompt exactly; any other word is auto.",
     "header",
 )
-_CALL_HEADERS: Final = (_TIMEOUT, _PRIORITY, _REQUEST_ID)
+_CACHE_CONTROL: Final = Parameter(
+    "Cache-Control",
+    _TEXT,
+    "Where answers are cached: no-cache asks anew and keeps that, no-store leaves no trace.",
+    "header",
+)
+_CALL_HEADERS: Final = (_TIMEOUT, _PRIORITY, _REQUEST_ID, _CACHE_CONTROL)
 _CONVERSATION_HEADERS: Final = (*_CALL_HEADERS, _CONTEXT_MODE)
 
 _NAMED_LIST: Final[dict[str, Any]] = {
