@@ -156,9 +156,10 @@ class ResponseCalls:
         record = asking.record
         try:
             answer = await self._answer(asking, _unsaid)
-        except Failure as failure:
-            record.failure = failure
-            record.finish(describe(failure).status, ERROR, self._reporting.clock())
+        except BaseException as failure:
+            record.failure = failure if isinstance(failure, Failure) else None
+            status = 500 if record.failure is None else describe(record.failure).status
+            record.finish(status, ERROR, self._reporting.clock())
             raise
         assert not isinstance(answer.body, bytes), "a call with a relay is streamed"
         try:
