@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import trio
 
@@ -28,6 +30,9 @@ class ServerStatistics:
 
 def nobody(_method: str, _path: str) -> None:
     """For a server of nothing but ASGI."""
+
+
+_NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class EdgeServer:
@@ -110,9 +115,11 @@ class EdgeServer:
                 stream = await listener.accept()
             except trio.ClosedResourceError:
                 return
-            except OSError:
+            except OSError as problem:
                 # Out of descriptors or memory, or a client that left before it was accepted: it passes.
                 self._failed_accepts += 1
+                if problem.errno in _NO_DESCRIPTORS:
+                    self._close_longest_idle()  # who asks comes before who may ask again
                 await trio.sleep(self._service.limits.accept_pause_s)
                 continue
             self._let_in(stream, listener, connections)
@@ -140,14 +147,17 @@ class EdgeServer:
             self._connections.pop(connection, None)
             self._room.unpark()
 
+    def _close_longest_idle(self) -> None:
+        if self._service.idle:
+            next(iter(self._service.idle)).close()
+
     async def _make_room(self) -> None:
         """Returns when one more connection may come; while it waits, every answer is its connection's last."""
         service = self._service
         try:
             while len(self._connections) >= service.limits.max_connections:
                 service.crowded = True
-                if service.idle:
-                    next(iter(service.idle)).close()
+                self._close_longest_idle()
                 await self._room.park()
         finally:
             service.crowded = False

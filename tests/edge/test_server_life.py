@@ -229,6 +229,48 @@ async def test_running_out_of_descriptors_is_survived(autojump_clock):
         assert house.server.statistics().failed_accepts == 3
 
 
+class OutOfDescriptors:
+    """Has none for a third connection, which waits in the backlog."""
+
+    def __init__(self, listener, houses):
+        self._listener = listener
+        self._houses = houses
+        self._waiting = None
+        self.accept_nowait = listener.accept_nowait
+        self.address = listener.address
+        self.close = listener.close
+
+    async def accept(self):
+        await trio.lowlevel.checkpoint()
+        self._waiting = self._waiting or await self._listener.accept()
+        if any(house.server.statistics().connections >= 2 for house in self._houses):
+            raise OSError(errno.EMFILE, "Too many open files")
+        stream, self._waiting = self._waiting, None
+        return stream
+
+
+async def test_where_descriptors_are_used_up_a_new_client_takes_the_longest_idle_ones_place(autojump_clock):
+    """Two are open between requests; a third is let in after one pause, and of the two only the first is closed."""
+    network, houses = MemoryNetwork(), []
+    listen = network.listen
+
+    async def limited(host, port):
+        return OutOfDescriptors(await listen(host, port), houses)
+
+    network.listen = limited
+    async with serving(network=network) as house:
+        houses.append(house)
+        kept = await house.client()
+        await house.hello(kept)
+        await trio.sleep(1)
+        newcomer = await house.client()
+        await house.hello(newcomer)
+        assert trio.current_time() == pytest.approx(1.1)
+        assert house.server.statistics().failed_accepts == 1
+        assert await house.neighbour.end() == pytest.approx(1.1)
+        await house.hello(kept)
+
+
 async def test_two_servers_do_not_see_each_other(autojump_clock):
     network = MemoryNetwork()
     async with serving(network=network) as house:

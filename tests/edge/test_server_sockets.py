@@ -167,11 +167,13 @@ async def test_answers_do_not_wait_for_acknowledgements():
         client.close()
 
 
-async def test_running_out_of_descriptors_is_survived():
-    """Clients that are waiting meanwhile get their answers afterwards, and who is connected goes on."""
+async def test_where_descriptors_run_out_idle_connections_make_way_and_calls_go_on():
+    """Five connect where there is room for none: each takes the place of who is idle, in turn, and gets its answer."""
     async with street(ServerLimits(accept_pause_s=0.01)) as here:
-        neighbour = await here.client()
-        await here.hello(neighbour)
+        asking, idle = await here.client(), await here.client()
+        await here.hello(idle)
+        await asking.send(get("/second"))
+        await here.soon(lambda: here.app.running == 1)
         waiting = [socket.socket() for _ in range(5)]
         lowest_free = os.dup(0)
         os.close(lowest_free)
@@ -181,15 +183,15 @@ async def test_running_out_of_descriptors_is_survived():
             for client in waiting:
                 client.connect(here.address)
                 client.sendall(GET)
-            await here.soon(lambda: here.server.statistics().failed_accepts >= 2)
-            await here.hello(neighbour)
+            for client in waiting:
+                answer = await Client(SocketStream(client, here.address)).answer()
+                assert answer.body == b"hello"
+            assert here.server.statistics().failed_accepts >= 5
+            assert (await asking.answer()).body == b"after a second"
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for client in waiting:
-            answer = await Client(SocketStream(client, here.address)).answer()
-            assert answer.body == b"hello"
+        for client in (*waiting, asking, idle):
             client.close()
-        neighbour.close()
 
 
 async def test_a_drained_server_lets_its_requests_end():
