@@ -172,8 +172,8 @@ def retries_are_paid_for(evidence: Evidence) -> Iterator[str]:
         firsts: Counter[str] = Counter()
         further: Counter[str] = Counter()
         for attempt in life.attempts:
-            if attempt.scope is None:
-                continue  # it was let in nowhere: it pays for nothing, and costs nothing
+            if attempt.scope is None and attempt.failure is not None:
+                continue  # it was refused: it pays for nothing, and costs nothing; one that was left pays
             if attempt.operation in ("retry", "hedge"):
                 further[attempt.candidate.provider] += 1
             elif attempt.operation != "rotate":
