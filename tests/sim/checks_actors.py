@@ -172,10 +172,9 @@ def retries_are_paid_for(evidence: Evidence) -> Iterator[str]:
         firsts: Counter[str] = Counter()
         further: Counter[str] = Counter()
         for attempt in life.attempts:
-            if attempt.scope is None and attempt.failure is not None:
-                continue  # it was refused: it pays for nothing, and costs nothing; one that was left pays
             if attempt.operation in ("retry", "hedge"):
-                further[attempt.candidate.provider] += 1
+                # One that was refused cost nothing; a first one that is refused later has paid until then.
+                further[attempt.candidate.provider] += attempt.scope is not None
             elif attempt.operation != "rotate":
                 firsts[attempt.candidate.provider] += 1
         for provider, times in further.items():
