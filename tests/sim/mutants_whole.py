@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import trio
 
-import gateway.face.model_calls as model_calls
 from actors.policy.memory_budget import MemoryBudget
 from gateway.calls.course import Course
 from gateway.degradation import PressedBudget
@@ -17,6 +16,7 @@ from gateway.edge.connection import Connection
 from gateway.edge.pool import OriginPool
 from gateway.edge.server import EdgeServer
 from gateway.edge.upstream_exchange import Exchange
+from gateway.face.deadline import Patience
 from gateway.face.record import DISCONNECTED, RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.store.leases import LeaseDesk
@@ -55,7 +55,7 @@ def _cut_is_whole(end: Any) -> Any:
 
 
 def _own_timeout_is_ignored(_: Any) -> Any:
-    return lambda request, total_s, *, stream: total_s
+    return lambda patience, total_s, *, stream: total_s
 
 
 def _let_in_under_pressure(_: Any) -> Any:
@@ -113,7 +113,7 @@ WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("where two answers are joined a character is lost", Splice, "take", _drops_a_character),
     mutant("a stream that is cut is ended like a whole one", PassedStream, "end", _cut_is_whole),
     mutant("an error within a stream is told as its end", RelayedBody, "_break", _error_looks_like_an_end),
-    mutant("X-Gateway-Timeout counts for nothing", model_calls, "allowed_s", _own_timeout_is_ignored),
+    mutant("X-Gateway-Timeout counts for nothing", Patience, "allowed_s", _own_timeout_is_ignored),
     mutant("memory pressure lets new work in", PressedBudget, "reserve", _let_in_under_pressure),
     mutant("tokens of answers are not charged", Course, "used", _answers_are_free),
     mutant("a client that has gone leaves no line", RequestRecord, "finish", _silent_about_the_gone),
