@@ -45,7 +45,7 @@ def bare_timeline(evidence: BareEvidence) -> list[str]:
                 entries.append((at, f"actor     {actor} is dead, {queued} queued and {in_flight} in flight are told"))
             case ChildStarted(child=child, at=at):
                 entries.append((at, f"actor     {child} runs"))
-            case AttemptEnded(attempt):
+            case AttemptEnded(attempt=attempt):
                 entries.append(_of_attempt(attempt))
     return [f"{at:9.3f}  {words}" for at, words in sorted(entries, key=lambda entry: entry[0])]
 
@@ -110,6 +110,8 @@ def _short(text: str) -> str:
 
 def told(fact: object) -> str:
     """A fact in one line, without anything that changes from process to process."""
+    if isinstance(fact, AttemptEnded):
+        return f"AttemptEnded {_told(fact.attempt)}"
     assert isinstance(fact, tuple), fact
     return f"{type(fact).__name__} {' '.join(_told(value) for value in fact)}"
 
