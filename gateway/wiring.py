@@ -20,39 +20,16 @@ from actors.provider import ProviderActor
 from actors.router import RouterActor
 from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
-from gateway.accounting import Accounting
-from gateway.actor_settings import provider_settings, router_settings
-from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
-from gateway.config import Config
-from gateway.config.changes import fixed_changes, with_fixed_of
-from gateway.config.settings import KILOBYTE, MEGABYTE
-from gateway.config.store_address import StoreAddress
-from gateway.console import Console
-from gateway.context.client import NAME as CMS
-from gateway.edge.kept_listener import KeptListener
-from gateway.edge.upstream_keeper import UpstreamKeeper
-from gateway.exchange import Handler
-from gateway.face.asgi_exchange import Receive, Scope, Send
-from gateway.face.background import BackgroundResponses
-from gateway.face.flights import Flights
-from gateway.face.health import Phase
-from gateway.face.hypercorn_engine import tls_context
-from gateway.face.response_life import ResponseLife
-from gateway.front import Front, engine_of
-from gateway.platform import tool_actors
-from gateway.provider_changes import provider_changes
-from gateway.providers.catalog import Catalog
-from gateway.providers.known_models import KnownModels
-from gateway.providers.model_data import ModelData
-from gateway.settled import USER_AGENT, Ground, Settled
-from gateway.sharing import Sharing
-from gateway.sibling_front import SiblingFront, sibling_handlers
-from gateway.siblings import Place, ResponsesAnywhere, Siblings
-from gateway.store.actor import StoreReports
-from gateway.telemetry.logs import Logs
-from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.observer import Observer
-from gateway.tree import (
+from gateway.assembly.accounting import Accounting
+from gateway.assembly.actor_settings import provider_settings, router_settings
+from gateway.assembly.console import Console
+from gateway.assembly.front import Front, engine_of
+from gateway.assembly.platform import tool_actors
+from gateway.assembly.provider_changes import provider_changes
+from gateway.assembly.settled import USER_AGENT, Ground, Settled
+from gateway.assembly.sharing import Sharing
+from gateway.assembly.sibling_front import SiblingFront, sibling_handlers
+from gateway.assembly.tree import (
     CATALOGUE,
     FACE,
     FLIGHTS,
@@ -66,11 +43,34 @@ from gateway.tree import (
     UPSTREAM,
     ActorTree,
 )
-from gateway.upstream_clients import UpstreamClients
+from gateway.assembly.upstream_clients import UpstreamClients
+from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
+from gateway.config import Config
+from gateway.config.changes import fixed_changes, with_fixed_of
+from gateway.config.settings import KILOBYTE, MEGABYTE
+from gateway.config.store_address import StoreAddress
+from gateway.context.client import NAME as CMS
+from gateway.edge.kept_listener import KeptListener
+from gateway.edge.upstream_keeper import UpstreamKeeper
+from gateway.exchange import Handler
+from gateway.face.asgi_exchange import Receive, Scope, Send
+from gateway.face.background import BackgroundResponses
+from gateway.face.flights import Flights
+from gateway.face.health import Phase
+from gateway.face.hypercorn_engine import tls_context
+from gateway.face.response_life import ResponseLife
+from gateway.providers.catalog import Catalog
+from gateway.providers.known_models import KnownModels
+from gateway.providers.model_data import ModelData
+from gateway.siblings import Place, ResponsesAnywhere, Siblings
+from gateway.store.actor import StoreReports
+from gateway.telemetry.logs import Logs
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.observer import Observer
 from gateway.world import Listener, World
 
 if TYPE_CHECKING:
-    from gateway.tracing import Tracing
+    from gateway.assembly.tracing import Tracing
 
 LEAVING_S = 86_400.0
 """For a provider that is replaced: its calls have deadlines of their own, none of which is longer."""
@@ -464,7 +464,7 @@ def _tracing_of(config: Config, world: World, worker: str, gateway: Gateway) -> 
     """Nobody pays for OpenTelemetry, a third of a second and 12 MB, who has no collector."""
     if not config.traces.endpoint:
         return None
-    from gateway.tracing import Tracing
+    from gateway.assembly.tracing import Tracing
 
     return Tracing(config, world, worker=worker, current=lambda: gateway.config, observe=gateway.observer)
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import trio
 
 from actors.policy.memory_budget import MemoryBudget
+from gateway.assembly.degradation import PressedBudget
 from gateway.calls.course import Course
-from gateway.degradation import PressedBudget
 from gateway.dialects.passed_stream import PassedStream
 from gateway.dialects.splice import Splice
 from gateway.edge.connection import Connection

@@ -12,8 +12,8 @@ import trio
 from actors.events import ignore
 from actors.policy.leased_bucket import LeasedBucket
 from actors.supervisor import ChildSpec, Supervisor
+from gateway.assembly.sharing import LEASES, LEAVING_S, STORE
 from gateway.config.store_address import StoreAddress, read_store_address
-from gateway.sharing import LEASES, LEAVING_S, STORE
 from gateway.store.actor import StoreActor, StorePlace, StoreReports
 from gateway.store.leases import LeaseDesk
 from gateway.store.line import StoreLine

@@ -10,11 +10,11 @@ from trio.testing import MockClock
 from actors.admission import ProviderSettings
 from actors.letters import DEFAULT_TIMEOUTS
 from actors.router import RouterSettings
-from gateway.actor_settings import provider_settings, router_settings
+from gateway.assembly.actor_settings import provider_settings, router_settings
+from gateway.assembly.front import engine_of
 from gateway.config import Config, load
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
-from gateway.front import engine_of
 from tests.memory_network import MemoryNetwork
 from tests.whole.gateways import ADDRESS, Running
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.actor_settings import provider_settings
+from gateway.assembly.actor_settings import provider_settings
+from gateway.assembly.settled import Settled
 from gateway.config.settings import ProviderTimeouts
-from gateway.settled import Settled
 
 
 class ProviderChanges(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Final
 from actors.memory_monitor import Pressure
 from actors.policy.memory_budget import MemoryBudget
 from actors.relay import Relay
-from gateway.tree import ActorTree
+from gateway.assembly.tree import ActorTree
 
 SMALL_RELAY_BYTES: Final = 16 * 1024
 SMALL_RELAY_CHUNKS: Final = 4

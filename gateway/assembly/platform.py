@@ -9,13 +9,16 @@ from typing import Final
 from actors.events import Observe
 from actors.service import ServiceActor, ServiceSettings
 from actors.supervisor import ChildSpec, Supervisor
+from gateway.assembly.degradation import Degradation
+from gateway.assembly.sharing import STORE
+from gateway.assembly.tree import TOOLS, ActorTree
+from gateway.assembly.upstream_clients import UpstreamClients
 from gateway.config import Config
 from gateway.config.platform import REDIS, Service
 from gateway.config.settings import Transport
 from gateway.context.client import NAME as CMS
 from gateway.context.client import TITLE as CMS_TITLE
 from gateway.context.client import ContextClient
-from gateway.degradation import Degradation
 from gateway.face.health import NeighbourHealth
 from gateway.face.windows import WindowReader, WindowRules
 from gateway.neighbour import LazyClient, Neighbour
@@ -25,9 +28,6 @@ from gateway.orchestrator.client import Orchestrator
 from gateway.orchestrator.http_tool import HttpTool
 from gateway.orchestrator.own_tools import orchestrator_tools
 from gateway.orchestrator.tools import ToolBox
-from gateway.sharing import STORE
-from gateway.tree import TOOLS, ActorTree
-from gateway.upstream_clients import UpstreamClients
 from gateway.world import World
 
 TOOL_PREFIX: Final = "tool."

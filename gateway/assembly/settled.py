@@ -13,7 +13,12 @@ from functools import partial
 from actors.attempt import Work
 from actors.policy.memory_budget import MemoryBudget
 from gateway import __version__
-from gateway.accounting import Accounting
+from gateway.assembly.accounting import Accounting
+from gateway.assembly.console import Console
+from gateway.assembly.degradation import Degradation, PressedBudget
+from gateway.assembly.platform import Platform
+from gateway.assembly.tree import ActorTree
+from gateway.assembly.upstream_clients import UpstreamClients
 from gateway.calls.embedding_batches import EmbeddingBatches
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.large_bodies import LargeBodies
@@ -23,8 +28,6 @@ from gateway.calls.ways import RESUMING, resumptions_of, ways_of
 from gateway.config import Config, SandboxProvider
 from gateway.config.routing import Glob
 from gateway.config.settings import KILOBYTE, Provider
-from gateway.console import Console
-from gateway.degradation import Degradation, PressedBudget
 from gateway.errors import GatewayError
 from gateway.face.admin_door import AdminDoor
 from gateway.face.api import Reporting
@@ -42,7 +45,6 @@ from gateway.face.models import ListedProvider
 from gateway.face.response_life import ResponseLife
 from gateway.face.services import Services
 from gateway.face.tool_services import ToolServices
-from gateway.platform import Platform
 from gateway.providers import sandbox
 from gateway.providers.catalog import Catalog
 from gateway.providers.directory import profile_of
@@ -54,8 +56,6 @@ from gateway.telemetry.merge import merge
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
 from gateway.telemetry.trace_context import Traces
-from gateway.tree import ActorTree
-from gateway.upstream_clients import UpstreamClients
 from gateway.world import World
 
 USER_AGENT = f"llm-gateway/{__version__}"

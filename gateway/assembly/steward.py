@@ -23,9 +23,9 @@ from actors.provider import ProviderActor
 from actors.reply import Reply
 from actors.supervisor import NoSuchChild, OrderRefused, Supervisor
 from gateway.admin.orders import AnyOrder, Breaker, Cancel, InForce, Intake, Limits, LogLevels, Restart, SetIntake
+from gateway.assembly.tree import FACE, ROOT, SIBLINGS, ActorTree
 from gateway.errors import Conflict, NotFound
 from gateway.telemetry.logs import Logs
-from gateway.tree import FACE, ROOT, SIBLINGS, ActorTree
 
 ANSWER_S: Final = 5.0
 """What an actor gets to answer a letter: it reads its control channel whatever else it does."""

@@ -25,14 +25,14 @@ from gateway.admin.page_files import page_endpoints
 from gateway.admin.reload import ReloadEndpoint, ReloadSettings
 from gateway.admin.requests import InFlight, RequestsEndpoint
 from gateway.admin.settings_page import SettingsPage, digest_of
+from gateway.assembly.steward import RESTART_S, Steward
+from gateway.assembly.tree import ActorTree
 from gateway.config import Config
 from gateway.exchange import AdminEndpoint, Answer, Handler, Request
 from gateway.face.health import Vitals
 from gateway.siblings import ACTORS, IN_FORCE, ORDERS, REQUESTS, WATCH, Siblings
-from gateway.steward import RESTART_S, Steward
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
-from gateway.tree import ActorTree
 
 MARGIN_S: Final = 1.0
 """What a sibling gets to answer beyond what the order itself may take."""
