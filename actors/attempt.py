@@ -53,6 +53,7 @@ class Attempt:
     __slots__ = (
         "accepted_at",
         "backed",
+        "beaten",
         "began_at",
         "call",
         "candidate",
@@ -108,6 +109,8 @@ class Attempt:
         self.stage = Stage.QUEUED
         self.dismissed = False
         """Cancelled on purpose: nobody wants this attempt's answer any more."""
+        self.beaten = False
+        """Dismissed because another attempt had the answer, not because the asker had gone."""
         self.waiting_for = ""
         """What a waiting attempt lacks."""
         self.key = ""
@@ -209,7 +212,9 @@ class Attempt:
     def cancel(self) -> None:
         """Stops this attempt wherever it is: in a mailbox, among the waiters or at work."""
         if self.outcome is None:
-            self.dismissed = True
+            if not self.dismissed:  # whoever was first has the reason: the winner's asker leaves right after
+                self.dismissed = True
+                self.beaten = not self.call.left
             self._stop()
             if self.keeper is not None:
                 self.keeper.withdraw(self)

@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from gateway import tracing
+from gateway.assembly import tracing
 from tests.memory_network import MemoryNetwork
 from tests.otlp import Span, spans_in
 from tests.whole.gateways import MONDAY, QUESTION, STREAMED, Running, running
