@@ -14,7 +14,9 @@ local id, amount = ARGV[1], tonumber(ARGV[2])
 for _, lapsed in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 100)) do
   local freed = redis.call('HGET', KEYS[4], lapsed)
   if freed then
-    redis.call('HINCRBY', KEYS[4], 'total', '-' .. freed)
+    if freed ~= '0' then -- '-0' is no integer to HINCRBY
+      redis.call('HINCRBY', KEYS[4], 'total', '-' .. freed)
+    end
     redis.call('HDEL', KEYS[4], lapsed)
   end
   redis.call('ZREM', KEYS[3], lapsed)

@@ -19,7 +19,9 @@ if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
   for place = 6, 5 + ids do
     local amount = redis.call('HGET', KEYS[6], ARGV[place])
     if amount then
-      redis.call('HINCRBY', KEYS[6], 'total', '-' .. amount)
+      if amount ~= '0' then -- '-0' is no integer to HINCRBY
+        redis.call('HINCRBY', KEYS[6], 'total', '-' .. amount)
+      end
       redis.call('HDEL', KEYS[6], ARGV[place])
       redis.call('ZREM', KEYS[5], ARGV[place])
     end

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.store.budget_model import BUDGETS
@@ -32,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @settings(max_examples=50, deadline=None)
 @given(steps=st.lists(st.one_of(reservations, parcels), min_size=1, max_size=12))
+@example(steps=[("a", 0, 1_000, -1), (1, 0, 1, {"a"}), ("b", 900, 1_000, -1), (2, 10**15, 1, {"b"})])
 def test_the_scripts_do_what_their_model_says(server: Valkey, steps: list[Any]) -> None:
     """Parcels come twice and out of order, calls are held twice, and what is not there is released."""
     place = f"b:{{{next(names)}}}"
@@ -64,3 +65,27 @@ def test_what_was_held_lapses_by_the_servers_clock(server: Valkey) -> None:
         time.sleep(0.01)
         assert client.eval(RESERVE, 4, *keys, "second", 900, 1000, -1, 60_000) == [1, 0, 0, 0]
         assert client.eval(RESERVE, 4, *keys, "third", 101, 1000, -1, 60_000) == [0, 0, 0, 900]
+
+
+def test_a_free_call_whose_hold_lapses_leaves_room_for_the_next(server: Valkey) -> None:
+    keys = [f"f:{{x}}:{name}" for name in ("day", "month", "holds", "held")]
+    with server.client() as client:
+        assert client.eval(RESERVE, 4, *keys, "free", 0, 1000, -1, 1) == [1, 0, 0, 0]
+        time.sleep(0.01)
+        assert client.eval(RESERVE, 4, *keys, "next", 1000, 1000, -1, 60_000) == [1, 0, 0, 0]
+        assert client.hgetall(keys[3]) == {b"next": b"1000", b"total": b"1000"}
+
+
+def test_a_free_call_that_is_over_is_billed_with_what_it_held(server: Valkey) -> None:
+    day, month, rows, holds, held, parcel = (
+        f"g:{{x}}:{name}" for name in ("day", "month", "rows", "holds", "held", "parcel")
+    )
+    with server.client() as client:
+        for call, amount in (("free", 0), ("dear", 10**15)):
+            assert client.eval(RESERVE, 4, day, month, holds, held, call, amount, -1, -1, 60_000)[0] == 1
+        told = client.eval(
+            SPEND, 6, parcel, day, month, rows, holds, held, 1, 70, 100, 100, 2, "free", "dear", *FIGURES
+        )
+        assert told == [b"70", b"70"]
+        assert client.hgetall(held) == {b"total": b"0"}
+        assert client.zcard(holds) == 0

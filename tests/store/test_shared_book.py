@@ -105,6 +105,27 @@ async def test_what_two_workers_spend_is_one_sum_whatever_becomes_of_replies(ser
     await redis.close()
 
 
+async def test_a_free_call_costs_its_key_neither_the_next_call_nor_what_was_spent(server: Valkey) -> None:
+    """One is still held when it ends; the hold of another one lapses, as that of a worker that died does."""
+    redis = in_threads()(read_store_address(f"{server.url}/3"), "")
+    line = Line(redis)
+    book = SharedBook(line, prefix="p", clock=trio.current_time, new_id=lambda: "parcels")
+    budget = Budget(day=100, month=None)
+    assert await book.reserve("team", "free", 0, budget, DAY, 60.0) == (True, Standing(0, 0, 0))
+    assert await book.reserve("team", "lapses", 0, budget, DAY, 0.001) == (True, Standing(0, 0, 0))
+    await trio.sleep(0.01)
+    assert await book.reserve("team", "dear", 60, budget, DAY, 60.0) == (True, Standing(0, 0, 0))
+    book.post(posting("team", DAY, 50))
+    for call in ("free", "lapses", "dear"):
+        book.release("team", call)
+    book.flush(DAY)
+    await line.arrive()
+    assert book.unconfirmed() == []
+    assert await book.reserve("team", "next", 50, budget, DAY, 60.0) == (True, Standing(50, 50, 0))
+    assert [found.spent.nano_usd for found in await book.lines(EVERYTHING)] == [50]
+    await redis.close()
+
+
 async def test_a_key_is_found_by_its_digest_until_it_is_revoked(server: Valkey) -> None:
     redis = in_threads()(read_store_address(f"{server.url}/2"), "")
     line = Line(redis)
