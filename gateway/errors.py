@@ -152,6 +152,10 @@ class StoreUnavailable(GatewayError):
     status, type, code = 503, "server_error", "store_unavailable"
 
 
+class StoreRefused(StoreUnavailable):
+    """It can be reached, and answered this one command with an error."""
+
+
 class UpstreamError(GatewayError):
     """A provider's own error answer: its status, headers and body reach the client as they are.
 

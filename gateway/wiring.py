@@ -334,7 +334,7 @@ class Gateway:
             ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
             # Before those whose requests it tells of, so that it ends after them.
             *([] if self._tracing is None else [self._tracing.child()]),
-            *self.sharing.children(StoreReports(on_moved=self._store_moved, on_answered=self.observer.store_answered)),
+            *self.sharing.children(self._store_reports()),
             *self.accounting.children(),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(CMS, lambda: self.settled.platform.context_actor(self.observer), kind="service"),
@@ -350,6 +350,12 @@ class Gateway:
 
     def _flights_spec(self, grace_s: float) -> ChildSpec:
         return ChildSpec(FLIGHTS, lambda: self._flights, grace_s=grace_s, kind="cache")
+
+    def _store_reports(self) -> StoreReports:
+        observer = self.observer
+        return StoreReports(
+            on_moved=self._store_moved, on_answered=observer.store_answered, on_refused=observer.store_refused
+        )
 
     def _store_moved(self, before: str, after: str, because: str) -> None:
         self.observer.store_moved(before, after, because)

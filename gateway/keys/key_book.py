@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from actors.letters import Clock
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreRefused, StoreUnavailable
 from gateway.keys.caller import Caller, caller_of
 from gateway.keys.registry import KeyRecord, Places, script
 from gateway.store.line import Mode, StoreLine
@@ -76,7 +76,7 @@ class KeyBook:
                 OPERATION, "EVAL", self._find_script, 2, self._places.records, self._places.digests, name
             )
         except StoreUnavailable as away:
-            raise _nobody_can_say() from away
+            raise _nobody_can_say(away) from away
         caller = None if text is None else _caller(self._decode(text), name)
         self._known[digest] = _Entry(caller, inf if caller is not None else self._clock() + UNKNOWN_S)
         self._known.move_to_end(digest)
@@ -131,8 +131,8 @@ def _caller(record: KeyRecord, name: str) -> Caller | None:
     return caller if until is None else msgspec.structs.replace(caller, expires_at=min(caller.expires_at, until))
 
 
-def _nobody_can_say() -> StoreUnavailable:
-    return StoreUnavailable(
-        "The store that knows client keys cannot be reached at the moment: only those used before get in.",
-        retry_after=1.0,
-    )
+def _nobody_can_say(because: StoreUnavailable | None = None) -> StoreUnavailable:
+    knows, let_in = "The store that knows client keys", "only those used before get in"
+    if isinstance(because, StoreRefused):
+        return StoreRefused(f"{knows} answered with an error: {let_in}.", retry_after=1.0)
+    return StoreUnavailable(f"{knows} cannot be reached at the moment: {let_in}.", retry_after=1.0)

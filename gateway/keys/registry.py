@@ -6,7 +6,6 @@ The command line and the admin API do this through a Registry; gateways look key
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from gateway.config.client_keys import ClientKey, KeyTerms
 from gateway.errors import Conflict, NotFound
 from gateway.keys.secret import NewKey, new_key
+from gateway.store.script import Script, read_script
 
 OPERATION: Final = "client_key"
 MOST_SECRETS: Final = 8
@@ -176,6 +176,6 @@ def _hints(secrets: Sequence[Secret], now: float) -> list[dict[str, Any]]:
     ]
 
 
-def script(name: str) -> str:
+def script(name: str) -> Script:
     """One of this package's, by its file's name."""
-    return files("gateway.keys").joinpath(name).read_text(encoding="ascii")
+    return read_script("gateway.keys", name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
-from importlib.resources import files
 from typing import Any, Final
 
 import trio
@@ -20,6 +19,7 @@ from gateway.keys.budget_rule import Budget, Standing
 from gateway.keys.ledger import FIGURES, MOST_ROWS, Posting, Rows, Spent, add_rows, month_of
 from gateway.keys.report import Line, Question
 from gateway.store.line import StoreLine
+from gateway.store.script import read_script
 from gateway.world import Words
 
 POST: Final = "spend_post"
@@ -76,8 +76,8 @@ class SharedBook:
         self._prefix = prefix
         self._clock = clock
         self._new_id = new_id
-        self._post_script = _script("spend.lua")
-        self._reserve_script = _script("reserve.lua")
+        self._post_script = read_script("gateway.keys", "spend.lua")
+        self._reserve_script = read_script("gateway.keys", "reserve.lua")
         self._accounts: dict[str, _Account] = {}
         self._listed: set[tuple[str, str]] = set()
         """Days and keys of which the store knows that there is something to read."""
@@ -252,10 +252,6 @@ def _days(since: str, until: str) -> Iterator[str]:
     while day <= last:
         yield day.isoformat()
         day += timedelta(days=1)
-
-
-def _script(name: str) -> str:
-    return files("gateway.keys").joinpath(name).read_text(encoding="ascii")
 
 
 def _nothing(_reply: object) -> None:

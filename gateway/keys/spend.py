@@ -11,7 +11,7 @@ from typing import Any, Final
 import trio
 
 from gateway.config.client_keys import KeyTerms
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreRefused, StoreUnavailable
 from gateway.keys.budget_rule import Standing, budget_of, shortage
 from gateway.keys.ledger import DAY_S, Ledger, day_of
 from gateway.keys.memory_book import DAYS_KEPT, MemoryBook
@@ -99,7 +99,7 @@ class SpendDesk:
         try:
             return await self._shared.reserve(client, id, amount, budget_of(terms), self._ledger.day, hold_s)
         except StoreUnavailable as away:
-            raise _nobody_knows() from away
+            raise _nobody_knows(away) from away
 
     def release(self, client: str, id: str) -> None:
         """The call is over: what it cost takes the place of what was held."""
@@ -145,8 +145,8 @@ class SpendDesk:
         }
 
 
-def _nobody_knows() -> StoreUnavailable:
-    return StoreUnavailable(
-        "This key has a hard budget, and the store that knows what is left of it cannot be reached at the moment.",
-        retry_after=1.0,
-    )
+def _nobody_knows(because: StoreUnavailable | None = None) -> StoreUnavailable:
+    knows = "This key has a hard budget, and the store that knows what is left of it"
+    if isinstance(because, StoreRefused):
+        return StoreRefused(f"{knows} answered with an error.", retry_after=1.0)
+    return StoreUnavailable(f"{knows} cannot be reached at the moment.", retry_after=1.0)

@@ -23,6 +23,7 @@ from actors.policy.backoff import exponential_s
 from actors.standing import Standing
 from gateway.config.store_address import StoreAddress
 from gateway.store.line import Command, Mode, StoreLine, unavailable
+from gateway.store.script import command_name
 from gateway.world import RedisDown, RedisExecutor, RedisRefused, Words
 
 NAME: Final = "store"
@@ -53,6 +54,8 @@ class StoreReports:
     """(mode before, mode after, because)"""
     on_answered: Callable[[str, float], None]
     """(operation, seconds from asking to the reply)"""
+    on_refused: Callable[[str, str, str], None]
+    """(operation, script or command, reason)"""
 
 
 class StorePlace(NamedTuple):
@@ -175,6 +178,8 @@ class StoreActor(Actor[Command]):
         now = self._clock()
         for command, reply in zip(batch, replies, strict=True):
             self._reports.on_answered(command.operation, now - command.asked_at)
+            if isinstance(reply, RedisRefused):
+                self._reports.on_refused(command.operation, command_name(command.words), reply.reason)
             command.done(reply)
 
     async def _execute(self, commands: Sequence[Words], limit_s: float) -> list[Any]:

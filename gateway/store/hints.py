@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +17,7 @@ import trio
 from actors.letters import Clock
 from gateway.errors import StoreUnavailable
 from gateway.store.line import Mode, StoreLine
+from gateway.store.script import read_script
 
 OPERATION: Final = "hint"
 EVERY_S: Final = 1.0
@@ -55,7 +55,7 @@ class HintBoard:
         self._key = f"{prefix}:breakers"
         self._clock = clock
         self._new_id = new_id
-        self._script = files("gateway.store").joinpath("hints.lua").read_text(encoding="ascii")
+        self._script = read_script("gateway.store", "hints.lua")
         self._encode = msgspec.json.Encoder().encode
         self._decoder = msgspec.json.Decoder(Hint)
         self._own: dict[str, _Own] = {}

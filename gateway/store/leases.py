@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 from typing import Any, Final
 
 import trio
@@ -19,6 +18,7 @@ from actors.policy.leased_bucket import Grant, LeasedBucket, Question
 from actors.policy.token_bucket import TokenBucket
 from gateway.errors import StoreUnavailable
 from gateway.store.line import Mode, StoreLine
+from gateway.store.script import read_script
 from gateway.world import Words
 
 OPERATION: Final = "lease"
@@ -52,7 +52,7 @@ class LeaseDesk:
         self._workers = workers
         self._clock = clock
         self._new_id = new_id
-        self._script = files("gateway.store").joinpath("gcra.lua").read_text(encoding="ascii")
+        self._script = read_script("gateway.store", "gcra.lua")
         self._accounts: dict[str, _Account] = {}
         self._leaving = False
         line.on_move(self._store_moved)

@@ -16,7 +16,7 @@ from actors.errors import Failure
 from actors.letters import Clock
 from actors.mailbox import Mailbox
 from actors.reply import Reply
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreRefused, StoreUnavailable
 from gateway.world import RedisRefused, Words
 
 COMMAND_S: Final = 0.1
@@ -91,7 +91,7 @@ class StoreLine:
             raise unavailable() from failure
 
     async def ask(self, operation: str, *words: Any) -> Any:
-        """The reply to one command. Raises StoreUnavailable, within 0.1 s at the latest."""
+        """The reply to one command. Raises StoreUnavailable, within 0.1 s at the latest; StoreRefused is one."""
         reply: Reply[object] = Reply()
         self.send(operation, words, reply.settle)
         with trio.move_on_after(COMMAND_S):
@@ -99,7 +99,7 @@ class StoreLine:
             if isinstance(answer, StoreUnavailable):
                 raise answer
             if isinstance(answer, RedisRefused):
-                raise unavailable() from RuntimeError(answer.reason)
+                raise _refused() from RuntimeError(answer.reason)
             return answer
         raise unavailable()
 
@@ -128,3 +128,9 @@ class StoreLine:
 def unavailable() -> StoreUnavailable:
     """Out of reach, or so slow that it comes to the same."""
     return StoreUnavailable("The gateway's store cannot be reached at the moment.", retry_after=RETRY_AFTER_S)
+
+
+def _refused() -> StoreRefused:
+    return StoreRefused(
+        "The gateway's store answered with an error, of which the gateway's log tells more.", retry_after=RETRY_AFTER_S
+    )

@@ -173,7 +173,7 @@ def _judged(reply: Any) -> Any:
                 raise RedisDown(reason)
         if not type(reply).__name__.startswith("Response"):
             raise RedisDown(_reason(reply))
-        return RedisRefused(text[:200])
+        return RedisRefused(text.partition(", with args")[0][:200])  # those may be anybody's words
     return reply
 
 

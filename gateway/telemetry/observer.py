@@ -76,6 +76,8 @@ class Observer:
         self.speak_through(logs)
         self._leaving: dict[Attempt, tuple[str, float]] = {}
         """Attempts that a client left behind, with the endpoint and when, until they have ended."""
+        self._refused: set[str] = set()
+        """What the store refuses, as far as that has been told."""
 
     def speak_through(self, logs: Logs) -> None:
         """From here on its lines keep to the levels of `logs` as they are now."""
@@ -128,11 +130,18 @@ class Observer:
     def store_moved(self, before: str, after: str, because: str) -> None:
         """The shared store came, went, or is not used at all: one line, and the gauge."""
         self._metrics.set_store_mode(STORE_MODES[after])
+        self._refused.clear()
         say = self._store.warning if after == "degraded" else self._store.info
         say("store moved", before=before, after=after, because=because)
 
     def store_answered(self, operation: str, seconds: float) -> None:
         self._metrics.observe_store(operation, seconds)
+
+    def store_refused(self, operation: str, command: str, because: str) -> None:
+        """The store answered a script or a command with an error: one line each, until the store has moved."""
+        if command not in self._refused:
+            self._refused.add(command)
+            self._store.error("store refused", operation=operation, command=command, because=because)
 
     def _take(self, event: object) -> None:
         match event:

@@ -13,7 +13,7 @@ import trio
 
 from gateway.config.store_address import StoreAddress
 from gateway.store.ownership import BEAT
-from gateway.world import RedisDown, RedisExecutor, Word, Words
+from gateway.world import RedisDown, RedisExecutor, RedisRefused, Word, Words
 from tests.store.budget_model import BUDGETS
 from tests.store.gcra_model import gcra
 from tests.store.keys_model import KEYS
@@ -35,6 +35,8 @@ class FakeServer:
         self.hangs = False
         self.fault = ""
         """Why it refuses everything; empty: it does not."""
+        self.refuses: dict[str, str] = {}
+        """Scripts that it answers with an error."""
         self.loses_replies = False
         """Does what it is told, and is not heard."""
         self.batches: list[list[Words]] = []
@@ -84,6 +86,8 @@ class FakeServer:
                 return list((self.get(str(arguments[0])) or {}).values())
             case "EVAL":
                 script, count, *rest = arguments
+                if (reason := self.refuses.get(str(script))) is not None:
+                    return RedisRefused(reason)
                 keys, values = rest[: int(count)], rest[int(count) :]
                 return self.scripts[str(script)](self, list(map(text_of, keys)), list(map(text_of, values)))
         raise AssertionError(f"{name} is not known here")

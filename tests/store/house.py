@@ -31,6 +31,7 @@ class House:
         self.moves: list[tuple[float, str, str, str]] = []
         """(when, before, after, because)"""
         self.answered: list[tuple[str, float]] = []
+        self.refused: list[tuple[str, str, str]] = []
         self.line = StoreLine(trio.current_time)
         self.desk = LeaseDesk(
             self.line, prefix="p", workers=workers, clock=trio.current_time, new_id=lambda: f"{id(self)}-{next(ids)}"
@@ -58,6 +59,7 @@ class House:
             reports=StoreReports(
                 on_moved=lambda *move: self.moves.append((trio.current_time(), *move)),
                 on_answered=lambda *answer: self.answered.append(answer),
+                on_refused=lambda *refusal: self.refused.append(refusal),
             ),
         )
 

@@ -188,6 +188,28 @@ async def test_without_the_store_a_hard_budget_lets_nobody_in_and_all_is_told_wh
         assert it.gateway.accounting.spend.view()["unconfirmed"] == 0
 
 
+async def test_a_script_that_the_store_refuses_is_told_as_that_and_logged_once(autojump_clock: MockClock) -> None:
+    """The store is there all the while, and lets in whoever has no budget."""
+    server, (reserve, tell) = FakeServer(), BUDGETS
+    async with running(budget(1.0), environ={**SHARED, **KEY}, open_redis=server.open, troubled=True) as it:
+        server.refuses = {reserve: "value is not an integer or out of range", tell: "out of range"}
+        for _ in range(3):
+            refused = await ask(it)
+            assert (refused.status, refused.json["error"]["code"]) == (503, "store_unavailable")
+            assert "answered with an error" in refused.json["error"]["message"]
+            assert (await ask(it, key="sk-other")).status == 200
+            await trio.sleep(2)
+        lines = it.logged("store refused")
+        assert [(line["level"], line["operation"], line["command"], line["because"]) for line in lines] == [
+            ("error", "budget", "reserve.lua", "value is not an integer or out of range"),
+            ("error", "spend_post", "spend.lua", "out of range"),
+        ]
+        server.refuses = {}
+        assert (await ask(it)).status == 200
+        await trio.sleep(2)
+        assert [(row["key"], row["calls"]) for row in await spend(it, "?group_by=key")] == [("other", 3), ("team", 1)]
+
+
 async def test_what_a_dead_worker_held_lapses_with_its_call(autojump_clock: MockClock) -> None:
     server, settings = FakeServer(), budget(1.5 * MOST)
     environ = {**SHARED, **KEY}
