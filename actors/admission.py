@@ -37,6 +37,8 @@ class ProviderSettings:
     name: str
     keys: tuple[str, ...] = ("default",)
     """Labels of the provider's keys; each has its own rate limits and cooldowns."""
+    missing_keys: tuple[str, ...] = ()
+    """Of which one is needed before it can be asked at all; shown in place of `keys`."""
     limits: RateLimits = RateLimits()
     """Of each key."""
     model_limits: Mapping[str, RateLimits] = field(default_factory=dict)
@@ -301,8 +303,11 @@ class Admission:
                 "adaptive": self._gradient is not None,
             },
             "limits": self._view_of_limits(),
-            "keys": self.keys.view(now),
+            "keys": self._view_of_missing_keys() or self.keys.view(now),
         }
+
+    def _view_of_missing_keys(self) -> list[dict[str, Any]]:
+        return [{"label": label, "state": "missing", "cooldown_s": 0.0} for label in self.settings.missing_keys]
 
     def _view_of_limits(self) -> dict[str, Any]:
         limits, models = self.settings.limits, self.settings.model_limits

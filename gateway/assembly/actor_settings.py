@@ -23,6 +23,7 @@ def provider_settings(config: Config, catalog: Catalog, name: str) -> ProviderSe
     return ProviderSettings(
         name=name,
         keys=keys or ("none",),
+        missing_keys=config.missing_keys(name),
         limits=_limits(provider),
         model_limits={model: _limits(rates) for model, rates in models if _limits(rates) != RateLimits()},
         max_concurrent=provider.max_concurrent,

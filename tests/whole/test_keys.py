@@ -80,3 +80,16 @@ async def test_without_a_key_that_works_the_client_hears_what_the_provider_says(
         assert reply.header("x-should-retry") == "false"
         assert len(it.openai.asked) == 2
         assert len(it.logged("provider key revoked")) == 2
+
+
+async def test_a_provider_without_a_key_is_shown_with_the_variables_that_it_lacks(autojump_clock: MockClock) -> None:
+    lacking = '[providers.anthropic]\napi_key_env = ["ONE_KEY", "OTHER_KEY"]\n'
+    async with running(lacking) as it:
+        actors = await it.actors()
+        assert actors["anthropic"]["detail"]["keys"] == [
+            {"label": "ONE_KEY", "state": "missing", "cooldown_s": 0},
+            {"label": "OTHER_KEY", "state": "missing", "cooldown_s": 0},
+        ]
+    async with running(lacking, environ={"OTHER_KEY": "sk-other"}) as it:
+        actors = await it.actors()
+        assert actors["anthropic"]["detail"]["keys"] == [{"label": "OTHER_KEY", "state": "ready", "cooldown_s": 0}]
