@@ -57,9 +57,16 @@ def load(gateway: GatewayProcess, model: str = "sandbox/lorem") -> Iterator[None
             caller.join()
 
 
-def pill(provider: str) -> str:
+def pill(provider: str, what: str = "textContent") -> str:
     """The script that reads a provider's state off its card."""
-    return f"document.querySelector('[data-provider={provider}] .card-head .pill').textContent"
+    return f"document.querySelector('[data-provider={provider}] .card-head .pill').{what}"
+
+
+def fits(*selectors: str) -> str:
+    """The script that tells whether nothing sticks out of the page, nor out of these."""
+    whole = "document.documentElement.scrollWidth <= innerWidth"
+    inner = f"[...document.querySelectorAll({', '.join(selectors)!r})].every((it) => it.scrollWidth <= it.clientWidth)"
+    return f"{whole} && {inner}"
 
 
 def test_an_operator_signs_in_watches_and_steers(browser: Browser, tmp_path: Path) -> None:
@@ -179,3 +186,78 @@ def test_names_that_clients_choose_are_text_on_the_page(browser: Browser, tmp_pa
         assert browser.complaints == []
         httpx.post(f"{gateway.url}/admin/providers/local/resume", headers=operator)
         waiting.join()
+
+
+def test_the_longest_names_stay_in_their_place_on_a_desk_and_on_a_phone(browser: Browser, tmp_path: Path) -> None:
+    longest, model = "provider-" + "n" * 47, "model-" + "m" * 90
+    with running(tmp_path, settings=f'[providers.{longest}]\nkind = "sandbox"\nlatency_ms = 400\n') as gateway:
+        browser.open(f"{gateway.url}/admin/")
+        browser.wait_for(BOARD)
+        body = {"action": "open", "model": model}
+        httpx.post(
+            f"{gateway.url}/admin/providers/{longest}/breaker", json=body, headers={"x-gateway-admin": "1"}
+        ).raise_for_status()
+        card = f"[data-provider={longest}]"
+        browser.wait_for(f"document.querySelector('{card}').textContent.includes('{model}')")
+        with load(gateway, f"{longest}/lorem"):
+            for width, height in ((1440, 1000), (390, 844)):
+                browser.size(width, height)
+                browser.wait_for("document.querySelectorAll('#requests tr').length > 0")
+                assert browser.run("innerWidth") == width
+                assert browser.run(fits(".card", ".panel:has(.actors)")), f"at {width}"
+                browser.click(f"{card} .card-foot button:nth-child(3)")
+                browser.wait_for("document.getElementById('dialog').open")
+                left, right = browser.run(
+                    "(({left, right}) => [left, right])(document.getElementById('dialog').getBoundingClientRect())"
+                )
+                assert 0 < left < right < width, "all of the dialog is seen"
+                browser.click("#dialog-cancel")
+        assert browser.run(f"document.querySelector('{card} h3').title") == longest
+
+
+def test_a_card_says_who_has_no_key_who_is_drained_and_which_breaker_probes_next(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path, settings=SLOW) as gateway:
+        browser.open(f"{gateway.url}/admin/")
+        browser.wait_for(BOARD)
+        assert browser.wait_for(pill("anthropic")) == "no key"
+        assert browser.run(pill("anthropic", "title")) == "Set ANTHROPIC_API_KEY"
+        assert browser.run(pill("anthropic", "dataset.tone")) == "calm"
+        assert browser.run(pill("sandbox")) == "running"
+
+        at, operator = f"{gateway.url}/admin/providers", {"x-gateway-admin": "1"}
+        httpx.post(f"{at}/sandbox/breaker", json={"action": "open", "for_s": 1}, headers=operator).raise_for_status()
+        browser.wait_for(f"{CARD}.querySelector('.chips').textContent.includes('open, next call probes')")
+
+        httpx.post(f"{at}/other/drain", headers=operator).raise_for_status()
+        browser.wait_for(f"{pill('other')} === 'drained'")
+        browser.wait_for("document.querySelector('[data-actor=other] .pill').textContent === 'drained'")
+        browser.click("[data-provider=other] .card-foot button:nth-child(2)")
+        browser.click("#dialog-confirm")
+        browser.wait_for(f"{pill('other')} === 'running'")
+        assert browser.complaints == []
+
+
+def test_on_a_phone_requests_come_before_providers_and_signing_out_is_in_the_first_line(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path, settings=SLOW, environ={"LLM_GATEWAY_ADMIN_TOKEN": TOKEN}) as gateway:
+        browser.open(f"{gateway.url}/admin/", width=390, height=844)
+        browser.wait_for("document.activeElement.id === 'token'")
+        browser.type(TOKEN)
+        browser.press("Enter")
+        browser.wait_for(BOARD)
+        middles = {
+            name: browser.run(f"(({{y, height}}) => y + height / 2)(document.{found}.getBoundingClientRect())")
+            for name, found in {
+                "brand": "querySelector('.brand')",
+                "leave": "getElementById('leave')",
+                "tiles": "getElementById('tiles')",
+                "requests": "getElementById('requests-title')",
+                "providers": "getElementById('providers-title')",
+            }.items()
+        }
+        assert abs(middles["leave"] - middles["brand"]) < 4
+        assert middles["tiles"] < middles["requests"] < middles["providers"]
+        assert middles["requests"] < 844, "without scrolling"

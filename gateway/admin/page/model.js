@@ -3,7 +3,7 @@
 const KEPT = 120; // samples of a second each
 const SMOOTH = 5; // seconds over which a rate is taken
 
-const STATES = ["stopped", "backing_off", "starting", "draining", "paused", "running"]; // the worst first
+const STATES = ["stopped", "backing_off", "starting", "draining", "drained", "paused", "no_key", "running"]; // the worst first
 const BREAKERS = ["open", "half_open", "closed"];
 
 const worst = (order, states) => order[Math.min(...states.map((state) => Math.max(0, order.indexOf(state))))];
@@ -95,7 +95,7 @@ export class Model {
       const details = actors.map((actor) => actor.detail).filter((detail) => detail.concurrency);
       return {
         name,
-        state: worst(STATES, actors.map((actor) => actor.state)),
+        state: worst(STATES, actors.map(standing)),
         mixed: new Set(actors.map((actor) => actor.state)).size > 1,
         restarts: sum(actors.map((actor) => actor.restarts)),
         lastError: actors.map((actor) => actor.last_error).find(Boolean) ?? null,
@@ -121,6 +121,19 @@ export class Model {
   inFlight() {
     return sum(this.frame.workers.map((worker) => worker.in_flight));
   }
+}
+
+/** An actor's state, and whether a drain of it is over. */
+export function stateOf(actor) {
+  const { state, detail, mailbox } = actor;
+  const idle = isProvider(actor) && detail.in_flight?.length === 0 && !detail.waiting && !mailbox?.depth;
+  return state === "draining" && idle ? "drained" : state;
+}
+
+/** What a provider's card says: one that runs, but has no key, serves nobody. */
+function standing(actor) {
+  const state = stateOf(actor);
+  return state === "running" && actor.detail.keys?.some((key) => key.state === "missing") ? "no_key" : state;
 }
 
 export const isProvider = (actor) => actor.kind === "provider" && !actor.name.includes("~");

@@ -5,7 +5,7 @@ import { bytes, count, rate, seconds, words } from "./format.js";
 import { sparkline } from "./spark.js";
 import { changeLimits, moveBreaker, setIntake } from "./orders.js";
 
-const TONES = { running: "good", paused: "warn", draining: "warn", starting: "calm", backing_off: "bad", stopped: "bad" };
+const TONES = { running: "good", paused: "warn", draining: "warn", drained: "warn", starting: "calm", backing_off: "bad", stopped: "bad" };
 export const toneOf = (state) => TONES[state] ?? "calm";
 
 export function showProviders(container, model) {
@@ -25,11 +25,11 @@ function card(first, model) {
   const breakers = h("ul", { class: "chips", "aria-label": "Breakers" });
   const keys = h("ul", { class: "chips", "aria-label": "Keys" });
   const pause = button("Pause", () => setIntake(provider.name, provider.state === "paused" ? "resume" : "pause"));
-  const drain = button("Drain", () => setIntake(provider.name, provider.state === "draining" ? "resume" : "drain"));
+  const drain = button("Drain", () => setIntake(provider.name, isDrained(provider) ? "resume" : "drain"));
   const element = h(
     "article",
     { class: "card", "aria-label": provider.name, "data-provider": provider.name },
-    h("header", { class: "card-head" }, h("h3", { text: provider.name }), pill),
+    h("header", { class: "card-head" }, h("h3", { text: provider.name, title: provider.name }), pill),
     note,
     h("div", { class: "charts" }, ...charts.map((each) => each.element)),
     h("dl", { class: "meters" }, ...meters.map((each) => each.element)),
@@ -50,6 +50,8 @@ function card(first, model) {
       provider = now;
       say(pill, words(now.mixed ? `${now.state}, in part` : now.state));
       mark(pill, "data-tone", toneOf(now.state));
+      const missing = now.keys.filter((key) => key.state === "missing").map((key) => key.label);
+      mark(pill, "title", missing.length ? `Set ${missing.join(" or ")}` : null);
       say(note, now.state === "backing_off" && now.lastError ? now.lastError : "");
       note.hidden = !note.textContent;
       const { name } = now;
@@ -62,13 +64,15 @@ function card(first, model) {
       meters[3].update(now.tokens == null ? "no limit" : count(now.tokens));
       meters[4].update(count(now.waiting));
       meters[5].update(count(now.mailbox));
-      follow(breakers, breakersWorthSaying(now.breakers), (breaker) => breaker.model, breakerChip);
+      follow(breakers, breakersWorthSaying(now), (breaker) => breaker.model, breakerChip);
       follow(keys, now.keys.filter((key) => key.state !== "ready"), (key) => key.label, keyChip);
       say(pause, now.state === "paused" ? "Resume" : "Pause");
-      say(drain, now.state === "draining" ? "Resume" : "Drain");
+      say(drain, isDrained(now) ? "Resume" : "Drain");
     },
   };
 }
+
+const isDrained = (provider) => provider.state === "draining" || provider.state === "drained";
 
 const button = (text, act) => h("button", { class: "button small", type: "button", text, on: { click: act } });
 
@@ -104,24 +108,33 @@ function meter(title) {
   };
 }
 
-/** Those that are not closed, or about to open; one for all where there is nothing to say. */
-function breakersWorthSaying(breakers) {
+/** Those that are not closed, or about to open; one for all where there is nothing to say, and calls go through. */
+function breakersWorthSaying({ breakers, state }) {
   const some = breakers.filter((breaker) => breaker.state !== "closed" || breaker.failures).slice(0, 8);
-  return some.length || !breakers.length ? some : [{ model: "", state: "closed", failures: 0 }];
+  return some.length || !breakers.length || state === "no_key" ? some : [{ model: "", state: "closed", failures: 0 }];
 }
 
 function breakerChip() {
-  const element = h("li", { class: "chip" });
+  const whose = h("span", { class: "of" });
+  const how = h("span");
+  const element = h("li", { class: "chip split" }, whose, " ", how);
   return {
     element,
     update(breaker) {
       const of = { "": "breakers", "*": "host" }[breaker.model] ?? breaker.model;
-      const more = breaker.state === "open" ? (breaker.held ? ", until closed" : `, ${seconds(breaker.opensIn)}`) : breaker.failures ? `, ${breaker.failures} failed` : "";
-      say(element, `${of} ${words(breaker.state)}${more}`);
+      say(whose, of);
+      say(how, `${words(breaker.state)}${untilWhen(breaker)}`);
+      mark(element, "title", of);
       mark(element, "data-tone", { closed: breaker.failures ? "warn" : null, half_open: "warn", open: "bad" }[breaker.state]);
       mark(element, "data-breaker", `${breaker.model} ${breaker.state}`);
     },
   };
+}
+
+function untilWhen({ state, held, opensIn, failures }) {
+  if (state !== "open") return failures ? `, ${failures} failed` : "";
+  if (held) return ", until closed";
+  return opensIn < 0.001 ? ", next call probes" : `, ${seconds(opensIn)}`;
 }
 
 function keyChip() {
@@ -130,7 +143,7 @@ function keyChip() {
     element,
     update(key) {
       say(element, `${key.label} ${words(key.state)}${key.cooldown_s > 0 ? `, ${seconds(key.cooldown_s)}` : ""}`);
-      mark(element, "data-tone", key.state === "revoked" ? "bad" : "warn");
+      mark(element, "data-tone", { revoked: "bad", cooling_down: "warn" }[key.state]);
     },
   };
 }

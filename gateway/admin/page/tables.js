@@ -2,6 +2,7 @@
 
 import { byId, h, follow, mark, say } from "./dom.js";
 import { bytes, clock, count, long, seconds, words } from "./format.js";
+import { stateOf } from "./model.js";
 import { cancelRequest, inspect, restart } from "./orders.js";
 import { toneOf } from "./providers.js";
 
@@ -21,8 +22,8 @@ function requestRow(first) {
   const age = cell("Age", "num");
   const stage = cell("Stage");
   const model = cell("Model", "strong");
-  const provider = cell("Provider");
-  const client = cell("Client");
+  const provider = cell("Provider", "named");
+  const client = cell("Client", "named");
   const attempts = cell("Attempts", "num");
   const id = cell("Request", "mono");
   const pill = h("span", { class: "pill" });
@@ -36,9 +37,10 @@ function requestRow(first) {
       age.title = `Its deadline is in ${long(Math.max(0, row.deadline_in_s))}`;
       say(pill, words(row.stage));
       mark(pill, "data-tone", STAGES[row.stage] ?? "calm");
-      say(model, row.model);
-      say(provider, row.provider ?? "–");
-      say(client, row.client || "–");
+      for (const [one, text] of [[model, row.model], [provider, row.provider ?? "–"], [client, row.client || "–"]]) {
+        say(one, text);
+        mark(one, "title", text);
+      }
       say(attempts, row.attempts.length);
       attempts.title = row.attempts.map((each) => `${each.operation}: ${each.provider}/${each.model}, ${each.outcome ?? words(each.stage)}`).join("\n");
       say(id, row.request_id);
@@ -93,9 +95,11 @@ function actorRow() {
       mark(element, "data-actor", now.name);
       mark(indent, "data-depth", Math.min(3, depth));
       say(name, now.name);
+      mark(name, "title", now.name);
       say(kind, now.kind === now.name ? "" : now.kind);
-      say(pill, words(now.state));
-      mark(pill, "data-tone", toneOf(now.state));
+      const state = stateOf(now);
+      say(pill, words(state));
+      mark(pill, "data-tone", toneOf(state));
       pill.title = now.last_error ?? "";
       const box = now.mailbox;
       say(mailbox, box ? `${count(box.depth)} / ${count(box.capacity)}` : "");
