@@ -23,7 +23,7 @@ from actors.supervisor import Escalated, OrderRefused
 from gateway.admin.reload import Reloaded
 from gateway.clock import ProcessClock, running_clock
 from gateway.config import Config, ConfigError, Origin
-from gateway.config.announcement import announcement
+from gateway.config.announcement import announcement, unasked_keys
 from gateway.edge.read_poll import ReadPoll, open_read_poll
 from gateway.edge.sockets import BACKLOG, SocketListener, connect, listen
 from gateway.ids import new_ids
@@ -122,7 +122,10 @@ async def serve_alone(config: Config, origin: Origin, world: World) -> int:
     gateway.console.reload_settings = partial(reload, gateway, origin)
 
     async def ready() -> None:
-        gateway.logs.get(__name__).info("gateway ready", **announcement(config, listener.address))
+        log = gateway.logs.get(__name__)
+        log.info("gateway ready", **announcement(config, listener.address))
+        if (idle := unasked_keys(config)) is not None:
+            log.warning("client keys are not asked for", **idle)
 
     return await _live(gateway, origin, listener, ready)
 

@@ -1,4 +1,4 @@
-"""What the log says once the gateway serves: where, for whom, and with whose help."""
+"""What the log says once the gateway serves: where, for whom, with whose help, and what of the settings is idle."""
 
 from __future__ import annotations
 
@@ -19,4 +19,15 @@ def announcement(config: Config, address: tuple[str, int]) -> dict[str, Any]:
         "workers": server.workers,
         "keys": "asked for" if config.auth_required else "not asked for",
         "providers": [name for name in config.providers if not config.missing_keys(name)],
+    }
+
+
+def unasked_keys(config: Config) -> dict[str, Any] | None:
+    """The fields of a warning where there are client keys that nobody has to show: what holds for them does nothing."""
+    if config.auth_required or config.auth.mode != "auto" or not config.client_keys:
+        return None
+    return {
+        "keys": [key.label for key in config.client_keys],
+        "because": f'auth.mode = "auto" asks for none on {config.server.host}; their budgets and limits do nothing',
+        "remedy": 'auth.mode = "keys"',
     }

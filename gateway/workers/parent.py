@@ -45,7 +45,7 @@ from actors.supervisor import (
 )
 from gateway.admin.reload import Reloaded
 from gateway.config import Config, ConfigError, Origin
-from gateway.config.announcement import announcement
+from gateway.config.announcement import announcement, unasked_keys
 from gateway.config.changes import fixed_changes
 from gateway.edge.sockets import connect
 from gateway.store.search import StoreSearch
@@ -176,6 +176,8 @@ class Parent:
                 await life.start(self._root.run)
                 if not self._draining:
                     self._log.info("gateway ready", **announcement(self.config, self._address))
+                    if (idle := unasked_keys(self.config)) is not None:
+                        self._log.warning("client keys are not asked for", **idle)
         finally:
             for spawned in self._ahead.values():
                 spawned.process.kill()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import ConfigError, load
+from gateway.config.announcement import unasked_keys
 from gateway.config.clients import is_loopback
 from tests.config.writing import keys_of, loaded, mistakes_in, refused
 
@@ -28,6 +29,24 @@ from tests.config.writing import keys_of, loaded, mistakes_in, refused
 def test_who_must_show_a_key(mode: str, host: str, keys: str, required: bool, tmp_path: Path) -> None:
     environ = {"LLM_GATEWAY_HOST": host, "LLM_GATEWAY_API_KEYS": keys}
     assert loaded(f'[auth]\nmode = "{mode}"', tmp_path, environ).auth_required is required
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "keys", "idle"),
+    [
+        ("auto", "127.0.0.1", "k", ["key-1"]),
+        ("auto", "127.0.0.1", "", None),
+        ("auto", "0.0.0.0", "k", None),
+        ("keys", "127.0.0.1", "k", None),
+        ("off", "127.0.0.1", "k", None),
+    ],
+)
+def test_keys_that_nobody_has_to_show_are_warned_of_unless_somebody_has_said_so(
+    mode: str, host: str, keys: str, idle: list[str] | None, tmp_path: Path
+) -> None:
+    environ = {"LLM_GATEWAY_HOST": host, "LLM_GATEWAY_API_KEYS": keys}
+    told = unasked_keys(loaded(f'[auth]\nmode = "{mode}"', tmp_path, environ))
+    assert (told and told["keys"]) == idle
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "gateway.example", "localhost.example"])

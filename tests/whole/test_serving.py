@@ -46,6 +46,18 @@ async def test_a_gateway_that_gives_up_says_why_and_ends_with_an_error(autojump_
     assert it.network.open_streams() == 0
 
 
+async def test_keys_that_nobody_has_to_show_are_warned_of_once_at_the_start(autojump_clock: MockClock) -> None:
+    settings = '[[auth.keys]]\nlabel = "team"\nenv = "TEAM_KEY"\nbudget_usd_per_day = 1.0\n'
+    it = Running(configured("edge", settings, {"TEAM_KEY": "sk-team"}), MemoryNetwork(), ADDRESS, seed=0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve.serve_alone, it.gateway.config, NOWHERE, it.world)
+        await trio.sleep(5)
+        nursery.cancel_scope.cancel()
+
+    (line,) = it.logged("client keys are not asked for")
+    assert (line["level"], line["keys"], line["remedy"]) == ("warning", ["team"], 'auth.mode = "keys"')
+
+
 async def test_an_address_that_is_taken_is_said_in_one_line(
     autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
