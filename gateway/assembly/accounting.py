@@ -10,6 +10,7 @@ from gateway.admin.client_keys import ClientKeysDesk, Note
 from gateway.admin.spend import SpendPage
 from gateway.config import Config
 from gateway.exchange import AdminEndpoint, Answer, Request
+from gateway.keys.budget_rule import Shortage
 from gateway.keys.key_book import KeyBook
 from gateway.keys.ledger import Ledger
 from gateway.keys.pricing import Pricer
@@ -17,6 +18,7 @@ from gateway.keys.purse import Purses
 from gateway.keys.registry import Registry
 from gateway.keys.shared_book import SharedBook
 from gateway.keys.spend import SpendDesk
+from gateway.money import NANO
 from gateway.providers.prices import Prices
 from gateway.siblings import SPENT, Siblings
 from gateway.store.line import Mode, StoreLine
@@ -50,7 +52,7 @@ class Accounting:
         self.key_book = KeyBook(line, prefix=prefix, clock=world.clock)
         self._registry = Registry(line.ask, prefix=prefix, wall_clock=world.wall_clock)
         self._logs = logs
-        self._told: set[tuple[str, str, str]] = set()
+        self._told: set[tuple[str, ...]] = set()
         self.watch: Callable[[str, dict[str, Any]], None] = _nobody_watches
         """Is told what those who watch the gateway want to hear of: a kind, and what happened."""
         self.pricer = Pricer(prices, world.wall_clock)
@@ -74,18 +76,35 @@ class Accounting:
     def purses(self, *, refuse_unpriced: bool) -> Purses:
         """For keys with a budget; `refuse_unpriced`: one with a hard edge pays for no model of unknown price."""
         return Purses(
-            spend=self.spend, prices=self.pricer.of, refuse_unpriced=refuse_unpriced, on_passed=self._tell_passed
+            spend=self.spend,
+            prices=self.pricer.of,
+            refuse_unpriced=refuse_unpriced,
+            on_passed=self._tell_passed,
+            on_too_large=self._tell_too_large,
         )
 
     def _tell_passed(self, client: str, period: str, edge: str) -> None:
         """One line for each budget and each day on which it is found to be used up."""
         day = self.ledger.day
-        told = (day, client, period)
-        if told not in self._told:
-            self._told = {other for other in self._told if other[0] == day} | {told}
+        if self._is_news(day, client, period):
             what = {"client": client, "period": period, "edge": edge, "day": day}
             self._logs.get(__name__).warning("budget used up", **what)
             self.watch("budget", what)
+
+    def _tell_too_large(self, client: str, lack: Shortage, amount: int) -> None:
+        """One line, and another one each time that half of what was left then is gone."""
+        day = self.ledger.day
+        if self._is_news(day, client, lack.period, f"{lack.left.bit_length()}"):
+            left, most = lack.left / NANO, amount / NANO
+            what = {"client": client, "period": lack.period, "day": day, "left_usd": left, "call_usd": most}
+            self._logs.get(__name__).warning("call too large for its budget", **what)
+            self.watch("budget", what)
+
+    def _is_news(self, day: str, *told: str) -> bool:
+        if (day, *told) in self._told:
+            return False
+        self._told = {other for other in self._told if other[0] == day} | {(day, *told)}
+        return True
 
     def endpoints(self, config: Config, note: Note) -> Sequence[AdminEndpoint]:
         """What operators may ask and do; `note` is told what they did."""

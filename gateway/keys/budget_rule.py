@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.config.client_keys import KeyTerms
+
+NEXT_TO_NOTHING: Final = 100
+"""Less than this part of a budget."""
 
 
 class Budget(NamedTuple):
@@ -33,6 +36,15 @@ class Shortage(NamedTuple):
     """By other calls; without them there would be room where `passes`."""
     passes: bool
     """It would fit if no other call were under way: worth another try soon."""
+
+    @property
+    def left(self) -> int:
+        return self.limit - self.spent
+
+    @property
+    def is_the_end(self) -> bool:
+        """What is left is next to nothing, and it is not only this call that is too large for it."""
+        return self.left * NEXT_TO_NOTHING < self.limit
 
 
 def budget_of(terms: KeyTerms, *, share: float = 1.0) -> Budget:

@@ -23,6 +23,9 @@ HOLD_BEYOND_S: Final = 60.0
 OnPassed = Callable[[str, str, str], None]
 """Told of each time that a budget is found to be used up: (client key's label, `day` or `month`, edge)."""
 
+OnTooLarge = Callable[[str, Shortage, int], None]
+"""Told of each call that is too large for what is left: (client key's label, why, what it may cost in nano-USD)."""
+
 
 class Spend(Protocol):
     """See `gateway.keys.spend.SpendDesk`."""
@@ -46,6 +49,7 @@ class Purses:
     refuse_unpriced: bool
     """Models whose prices nobody knows are not asked for keys with a hard budget."""
     on_passed: OnPassed
+    on_too_large: OnTooLarge
 
     def open(self, caller: Caller, candidates: Sequence[Candidate], prompt_tokens: int, output_tokens: int) -> Purse:
         """For a call of at most so many tokens. Raises ModelForbidden."""
@@ -60,25 +64,24 @@ class Purses:
                     f"Nobody knows the price of '{candidates[0].model}', and this key has a hard budget.", param="model"
                 )
         amount = max((prices.nano_usd(usage) for _, prices in priced if prices is not None), default=0)
-        return Purse(self.spend, self.on_passed, caller.label, terms, [candidate for candidate, _ in priced], amount)
+        return Purse(self, caller.label, terms, [candidate for candidate, _ in priced], amount)
 
 
 class Purse:
     """One request's."""
 
-    __slots__ = ("_amount", "_client", "_on_passed", "_spend", "_terms", "candidates")
+    __slots__ = ("_amount", "_client", "_purses", "_spend", "_terms", "candidates")
 
     def __init__(
         self,
-        spend: Spend,
-        on_passed: OnPassed,
+        purses: Purses,
         client: str,
         terms: KeyTerms,
         candidates: Sequence[Candidate],
         amount: int,
     ) -> None:
-        self._spend = spend
-        self._on_passed = on_passed
+        self._purses = purses
+        self._spend = purses.spend
         self._client = client
         self._terms = terms
         self._amount = amount
@@ -101,7 +104,10 @@ class Purse:
         assert lack is not None, "whoever refuses goes by the same rule"
         if lack.passes:
             raise KeyLimited(f"{_told(lack, self._amount)} Other calls of this key hold the rest.", retry_after=1.0)
-        self._on_passed(self._client, lack.period, "hard")
+        if lack.is_the_end:
+            self._purses.on_passed(self._client, lack.period, "hard")
+        else:
+            self._purses.on_too_large(self._client, lack, self._amount)
         raise InsufficientQuota(_told(lack, self._amount))
 
     def release(self, id: str) -> None:
@@ -113,7 +119,7 @@ class Purse:
         period, left = remaining(budget, self._spend.standing(self._client))
         headers = [(REMAINING, decimal_usd(left))]
         if left < 0 and not self.is_hard:
-            self._on_passed(self._client, period, "soft")
+            self._purses.on_passed(self._client, period, "soft")
             headers.append((WARNING, b"the budget of this %b is used up" % period.encode()))
         return headers
 

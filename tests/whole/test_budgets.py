@@ -65,15 +65,37 @@ async def test_a_hard_budget_refuses_before_anybody_is_asked_and_begins_anew_at_
         assert "0.0001575 are spent" in error["message"]
         assert (replies[3].header("x-should-retry"), replies[3].header("retry-after")) == ("false", None)
         assert (await ask(it, key="sk-other")).status == 200
-        await ask(it)
-        (line,) = it.logged("budget used up")
-        assert (line["level"], line["client"], line["period"], line["edge"]) == ("warning", "team", "day", "hard")
-
-        (told,) = [one for one in it.gateway.console.feed.own_since(0) if one.kind == "budget"]
-        assert told.what == {"client": "team", "period": "day", "edge": "hard", "day": "2023-11-14"}
 
         await trio.sleep(100)
         assert (await ask(it)).status == 200
+
+
+async def test_a_call_that_is_too_large_is_not_the_end_of_a_budget_and_the_end_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    """One line each, however many calls come; one more where half of what was left is gone."""
+    large, small = {**LIMITED, "max_tokens": 100_000}, {**LIMITED, "max_tokens": 1}
+    async with running(budget(0.008), environ=KEY) as it:
+        for _ in range(3):
+            assert (await ask(it, large)).status == 429
+        (line,) = it.logged("call too large for its budget")
+        assert (line["level"], line["client"], line["period"], line["left_usd"]) == ("warning", "team", "day", 0.008)
+        assert line["call_usd"] > 1.0
+        assert it.logged("budget used up") == []
+
+        calls = 0
+        while (await ask(it, small)).status == 200:
+            calls += 1
+            if calls == 100:
+                assert [(await ask(it, large)).status for _ in range(2)] == [429, 429]
+        left = pytest.approx(0.008 - 100 * COSTS)
+        assert [line["left_usd"] for line in it.logged("call too large for its budget")] == [0.008, left]
+        await ask(it, small)
+        (line,) = it.logged("budget used up")
+        assert (line["level"], line["client"], line["period"], line["edge"]) == ("warning", "team", "day", "hard")
+        seen = [one.what for one in it.gateway.console.feed.own_since(0) if one.kind == "budget"]
+        assert [what.get("call_usd") is None for what in seen] == [False, False, True]
+        assert seen[-1] == {"client": "team", "period": "day", "edge": "hard", "day": "2023-11-14"}
 
 
 async def test_a_soft_budget_is_passed_with_a_warning(autojump_clock: MockClock) -> None:

@@ -146,7 +146,12 @@ function sentence(kind, what) {
     case "crash":
       return ["bad", `A call at ${what.actor} crashed: ${what.error}`];
     case "budget":
-      return ["warn", `budget of this ${what.period} used up: ${what.client}`];
+      return [
+        "warn",
+        what.call_usd === undefined
+          ? `budget of this ${what.period} used up: ${what.client}`
+          : `${what.client} has ${what.left_usd} USD left for this ${what.period}: too little for a call of ${what.call_usd}`,
+      ];
     case "order":
       return [what.refused && what.refused.length ? "warn" : "accent", `${what.by}: ${orderText(what)}`];
     default:
