@@ -48,6 +48,7 @@ from gateway.config.settings import (
 )
 from gateway.config.stores import read_store
 from gateway.config.tables import read_models, read_providers, read_routes
+from gateway.config.tls_files import check_tls_files
 from gateway.config.toml_lines import lines_of
 from gateway.config.tools import read_tools
 from gateway.config.traces import read_traces
@@ -160,6 +161,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     # A provider that could not be read is still a provider that routes may name.
     names = {*providers, *(document["providers"] if isinstance(document.get("providers"), dict) else ())}
     check_server(reader, sections.server)
+    check_tls_files(reader, sections.server, sections.upstream, sections.store)
     check_origins(reader, sections.server)
     check_retry(reader, sections.retry)
     check_providers(reader, providers)

@@ -12,6 +12,7 @@ import tomli
 
 from gateway.config import CloudProvider, SandboxProvider, load
 from gateway.config.load import Sections
+from tests.certificates import certify
 from tests.config.writing import keys_of, loaded, mistakes_in, written
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +146,9 @@ def test_a_second_sandbox_may_fail_on_purpose(tmp_path: Path) -> None:
 
 
 def test_tls_takes_hypercorn(tmp_path: Path) -> None:
-    assert loaded('[server]\ntls_cert = "c.pem"\ntls_key = "k.pem"', tmp_path).server.engine == "hypercorn"
+    made = certify(tmp_path)
+    settings = f"[server]\ntls_cert = '{made.file}'\ntls_key = '{made.key_file}'"
+    assert loaded(settings, tmp_path).server.engine == "hypercorn"
 
 
 def test_reading_settings_loads_neither_servers_nor_prices() -> None:
