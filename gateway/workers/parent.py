@@ -74,6 +74,8 @@ START_S: Final = 600.0
 HASTE_S: Final = 2.0
 """What workers get to end once they have been told a second time."""
 MAX_WISHES: Final = 16
+FIRST_S: Final = 5.0
+"""How long an operator waits to be told whether a first worker serves with new settings; see FarParent."""
 MAX_MISTAKES: Final = 50
 """That an operator is told of at once; the log has all of them."""
 MARGIN_S: Final = 2.0
@@ -130,13 +132,16 @@ class Parent:
         self._draining = False
         self._edition = 0
         """Of the settings that workers find."""
+        self._text = ""
+        """The settings that workers find."""
         self._wanting, self._wishes = trio.open_memory_channel[Line](MAX_WISHES)
         """Lines to workers whose operators want the settings read again."""
 
     async def run(self) -> int:
         server = self.config.server
         try:
-            write_settings(self._folder, self._origin.read().text)
+            self._text = self._origin.read().text
+            write_settings(self._folder, self._text)
             self._slots = await bind_slots(server.host, server.port, server.workers)
         except (OSError, ConfigError) as problem:
             reason = (problem.strerror if isinstance(problem, OSError) else None) or problem
@@ -322,12 +327,13 @@ class Parent:
     async def _reload(self, asker: Line | None) -> None:
         """Has the workers take over new settings: each within itself, or in turn by successors where that must be."""
         async with self._reloading:
+            before = self.config, self._text
             outcome = self._take_settings()
-            if asker is not None:
-                await asker.say(RELOADED + msgspec.json.encode(outcome))
             if outcome.rolled_for:
-                await self._roll()
-            elif not outcome.refused:
+                await self._roll(outcome, before, asker)
+                return
+            await _tell(asker, outcome)
+            if not outcome.refused:
                 for worker in self._processes():
                     worker.send(signal.SIGHUP)
 
@@ -342,25 +348,72 @@ class Parent:
         waiting = [name for name in OURS if getattr(self.config.server, name) != getattr(config.server, name)]
         kept = {name: getattr(self.config.server, name) for name in OURS}
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **kept))
-        before, self.config = self.config, config
-        write_settings(self._folder, source.text)
-        self._edition += 1
+        before = self.config
+        try:
+            self._put_in_force(config, source.text)
+        except OSError as problem:
+            self._log.error("configuration not reloaded", because=describe(problem))
+            return Reloaded(refused=[describe(problem)])
         changed = fixed_changes(before, config)
         self._log.info("configuration reloaded", rolled_for=changed, waiting_for_restart=waiting)
         return Reloaded(rolled_for=changed, waiting_for_restart=waiting)
 
-    async def _roll(self) -> None:
-        """One worker after the other: its successor serves before it drains."""
-        workers = self._root.current(WORKERS)
-        if not isinstance(workers, Supervisor):
-            return  # it is being restarted, and its children with the new settings
-        for number in range(len(self._slots)):
-            try:
-                await workers.replace(self._worker(number), grace_s=self._patience_s)
-            except (ActorDied, OrderRefused) as problem:
-                self._log.error("workers not replaced", worker=str(number), because=describe(problem))
+    def _put_in_force(self, config: Config, text: str) -> None:
+        """For workers that start from now on. Raises OSError: then nothing has changed."""
+        write_settings(self._folder, text)
+        self.config, self._text = config, text
+        self._edition += 1
+
+    async def _roll(self, outcome: Reloaded, before: tuple[Config, str], asker: Line | None) -> None:
+        """Replaces the workers; the asker is told once the first successor serves or does not, or in FIRST_S."""
+        tried = trio.Event()
+        failures: list[str] = []
+
+        async def roll() -> None:
+            failures.extend(await self._replace_first(before))
+            tried.set()
+            if not failures:
+                await self._replace_others()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(roll)
+            with trio.move_on_after(FIRST_S):
+                await tried.wait()
+            await _tell(asker, Reloaded(refused=failures) if failures else outcome)
+
+    async def _replace_first(self, before: tuple[Config, str]) -> list[str]:
+        """Where no worker gets ready with the new settings those `before` stay in force; why that is so, else nothing.
+
+        What cannot be served shows here, and must not meet a worker that is restarted later.
+        """
+        problem = await self._replace(0)
+        if problem is None:
+            return []
+        try:
+            self._put_in_force(*before)
+        except OSError as trouble:
+            self._log.critical("former settings not put back", because=describe(trouble))
+        else:
+            self._log.error("former settings stay in force")
+        return [f"No worker gets ready with these settings: {describe(problem.__cause__ or problem)}"]
+
+    async def _replace_others(self) -> None:
+        for number in range(1, len(self._slots)):
+            if await self._replace(number) is not None:
                 return
         self._log.info("workers replaced")
+
+    async def _replace(self, number: int) -> Exception | None:
+        """The worker's successor serves before it drains; why there is none, which the log has then."""
+        workers = self._root.current(WORKERS)
+        if not isinstance(workers, Supervisor):
+            return None  # it is being restarted, and its children with the new settings
+        try:
+            await workers.replace(self._worker(number), grace_s=self._patience_s)
+        except (ActorDied, OrderRefused) as problem:
+            self._log.error("workers not replaced", worker=str(number), because=describe(problem))
+            return problem
+        return None
 
     # The log.
 
@@ -380,6 +433,11 @@ class Parent:
                 self._log.error("store died", because=describe(crash))
             case Escalating(supervisor=supervisor, child=name, restarts=restarts):
                 self._log.critical("supervisor gives up", supervisor=supervisor, actor=name, restarts=restarts)
+
+
+async def _tell(asker: Line | None, outcome: Reloaded) -> None:
+    if asker is not None:
+        await asker.say(RELOADED + msgspec.json.encode(outcome))
 
 
 def _code_of(crash: BaseException) -> int:

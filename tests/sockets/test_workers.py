@@ -250,6 +250,52 @@ def test_told_to_stop_under_load_all_workers_finish_what_they_have(gateway: Gate
     assert gateway.stderr == ""
 
 
+FAILING = """
+import json, os, pathlib, time
+if station := os.environ.get("LLM_GATEWAY_STATION"):
+    settings = pathlib.Path(json.loads(station)["folder"], "gateway.toml").read_text()
+    if "max_connections = 7" in settings:
+        os._exit(3)
+    if "max_connections = 8" in settings:
+        time.sleep(7)
+"""
+"""Has workers end before they are ready, or be late, where the settings say so: no check can know it beforehand."""
+
+
+def test_settings_with_which_no_worker_gets_ready_are_told_and_the_former_ones_stay(tmp_path: Path) -> None:
+    """Also for workers that die later: those would take the whole gateway down with them."""
+    (tmp_path / "sitecustomize.py").write_text(FAILING)
+    with running(tmp_path, settings=WORKERS, environ={"PYTHONPATH": str(tmp_path)}, troubled=True) as gateway:
+        before = worker_pids(gateway)
+        for _ in range(2):
+            (tmp_path / "gateway.toml").write_text(WORKERS + "max_connections = 7\n")
+            refused = httpx.post(f"{gateway.url}/admin/reload", headers=OPERATOR, timeout=20)
+            assert refused.status_code == 409
+            assert "exit code 3" in refused.json()["error"]["message"]
+        assert worker_pids(gateway) == before
+        assert len(gateway.logged("former settings stay in force")) == 2
+
+        os.kill(before["1"], signal.SIGKILL)
+        gateway.wait_for(lambda: len(gateway.logged("worker started")) == 3, BACK_LIMIT_S)
+        assert worker_pids(gateway)["0"] == before["0"]
+        assert len(gateway.logged("worker died")) == 1 + len(gateway.logged("workers not replaced"))
+
+        (tmp_path / "gateway.toml").write_text(WORKERS + "max_connections = 9\n")
+        done = httpx.post(f"{gateway.url}/admin/reload", headers=OPERATOR, timeout=20)
+        assert (done.status_code, done.json()["rolled_for"]) == (200, ["server"])
+        gateway.wait_for(lambda: gateway.logged("workers replaced"), BACK_LIMIT_S)
+
+
+def test_an_operator_is_not_kept_waiting_for_workers_that_take_long(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FAILING)
+    with running(tmp_path, settings=WORKERS, environ={"PYTHONPATH": str(tmp_path)}, troubled=True) as gateway:
+        (tmp_path / "gateway.toml").write_text(WORKERS + "max_connections = 8\n")
+        done = httpx.post(f"{gateway.url}/admin/reload", headers=OPERATOR, timeout=20)
+        assert (done.status_code, done.json()["rolled_for"]) == (200, ["server"])
+        assert not gateway.logged("workers replaced")
+        gateway.wait_for(lambda: gateway.logged("workers replaced"), 30)
+
+
 def test_told_twice_workers_end_at_once(tmp_path: Path) -> None:
     """Whoever is being answered is cut, and the exit code is still that of an ordered end."""
     stalled = "[providers.sandbox]\nkind = 'sandbox'\nfail = 'stall'\n"
