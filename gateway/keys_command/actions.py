@@ -19,7 +19,7 @@ import trio
 from gateway.config import Config
 from gateway.config.client_keys import KeyTerms, Label
 from gateway.edge.sockets import connect
-from gateway.errors import GatewayError, StoreUnavailable
+from gateway.errors import GatewayError, NotFound, StoreUnavailable
 from gateway.keys.registry import Ask, Registry, shown, shown_of_config
 from gateway.keys.secret import NewKey, new_key
 from gateway.keys_command.options import terms_in
@@ -31,6 +31,7 @@ DONE: Final = 0
 NOT_DONE: Final = 1
 WRONG_USAGE: Final = 2
 LIMIT_S: Final = 5.0
+_LABEL_IS: Final = "1 to 64 letters, digits, dots, - and _"
 
 
 def run(given: Namespace, config: Config) -> int:
@@ -53,8 +54,19 @@ async def _run(given: Namespace, config: Config, terms: KeyTerms) -> int:
     try:
         registry = Registry(_asker(redis), prefix=config.store.prefix, wall_clock=time.time)
         return await _ACTIONS[given.action](registry, given, config, terms)
+    except NotFound as unknown:
+        return _complain(_where_else(given.label, config) or unknown.message, NOT_DONE)
     finally:
         await redis.close()
+
+
+def _where_else(label: str, config: Config) -> str | None:
+    """Where a key stands that the store does not have; None: nowhere."""
+    if any(key.label == label for key in config.auth.keys):
+        return f"The key '{label}' stands in gateway.toml: change [[auth.keys]] there and send the gateway SIGHUP."
+    if any(key.label == label for key in config.client_keys):
+        return f"The key '{label}' stands in LLM_GATEWAY_API_KEYS: change it there and start the gateway again."
+    return None
 
 
 def _asker(redis: RedisExecutor) -> Ask:
@@ -147,10 +159,20 @@ def _table(label: str, made: NewKey, terms: KeyTerms) -> str:
 def _terms_of(given: Namespace) -> KeyTerms:
     """Raises ValueError, msgspec.ValidationError."""
     if given.action == "create":
-        msgspec.convert(given.label, Label)
+        _check_label(given.label)
     elif given.action == "rotate" and not given.grace_s >= 0:
         raise ValueError("--grace-s is a number of seconds from 0 up")
-    return msgspec.convert(terms_in(given), KeyTerms)
+    terms = msgspec.convert(terms_in(given), KeyTerms)
+    if terms.expires is not None and terms.expires.timestamp() <= time.time():
+        raise ValueError(f"--expires is a time to come, and {terms.expires.isoformat()} is past")
+    return terms
+
+
+def _check_label(label: str) -> None:
+    try:
+        msgspec.convert(label, Label)
+    except msgspec.ValidationError:
+        raise ValueError(f"a label is made of {_LABEL_IS}, and {label!r} is not") from None
 
 
 def _print_rows(keys: list[dict[str, Any]]) -> None:

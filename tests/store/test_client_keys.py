@@ -99,6 +99,23 @@ def test_a_keys_life_on_the_command_line(
     assert keys("rotate", "team-a")[0] == keys("revoke", "nobody")[0] == 1
 
 
+@pytest.mark.parametrize("action", ["revoke", "rotate"])
+def test_a_key_that_the_store_does_not_have_is_told_where_it_stands(
+    action: str, server: Valkey, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    digest = sha256(b"sk-written").hexdigest()
+    Path("gateway.toml").write_text(f'[[auth.keys]]\nlabel = "written"\nsha256 = "{digest}"', encoding="utf-8")
+    environ = {"REDIS_URL": f"{server.url}/8", "LLM_GATEWAY_API_KEYS": "sk-fixed"}
+    for label, said in (
+        ("written", "stands in gateway.toml"),
+        ("key-1", "stands in LLM_GATEWAY_API_KEYS"),
+        ("nobody", "There is no key 'nobody' in the store."),
+    ):
+        assert main(["keys", action, label], environ) == 1
+        assert said in capsys.readouterr().err
+
+
 def test_without_a_store_the_command_says_what_to_paste(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,18 +138,22 @@ def test_without_a_store_the_command_says_what_to_paste(
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "said"),
     [
-        ["create", "no blanks"],
-        ["create", "a", "--expires", "tomorrow"],
-        ["create", "a", "--budget-usd-per-day", "-1"],
-        ["create", "a", "--tags", "owner"],
-        ["rotate", "a", "--grace-s", "-1"],
+        (
+            ["create", "bad label!!"],
+            "a label is made of 1 to 64 letters, digits, dots, - and _, and 'bad label!!'",
+        ),
+        (["create", "a", "--expires", "tomorrow"], ""),
+        (["create", "a", "--expires", "2020-01-31T00:00:00Z"], "--expires is a time to come, and 2020-01-31T00:00:00"),
+        (["create", "a", "--budget-usd-per-day", "-1"], ""),
+        (["create", "a", "--tags", "owner"], "a tag is written as NAME=TEXT"),
+        (["rotate", "a", "--grace-s", "-1"], "--grace-s"),
     ],
 )
-def test_what_is_written_wrongly_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_written_wrongly_is_told(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", *words], {"REDIS_URL": "memory://"}) == 2
-    assert capsys.readouterr().err.startswith("llm-gateway keys: ")
+    assert capsys.readouterr().err.startswith(f"llm-gateway keys: {said}")
 
 
 def test_a_store_that_cannot_be_reached_is_told(capsys: pytest.CaptureFixture[str]) -> None:
