@@ -256,7 +256,8 @@ class ProviderActor(Actor[Attempt]):
         if failure is not None:
             self._fail(attempt, failure)
         elif left:
-            self._finish(attempt, Outcome.SUPERSEDED if attempt.beaten else Outcome.LEFT)
+            late = attempt.beaten or not attempt.call.left
+            self._finish(attempt, Outcome.SUPERSEDED if late else Outcome.LEFT)
         elif attempt.call.relay is not None and attempt.content_at is None:
             self._fail(attempt, self._crashed(attempt, RuntimeError("a streamed call ended without any content")))
         else:
