@@ -6,7 +6,7 @@ A provider that has no such endpoint has no such way; the face estimates then.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from gateway.calls.passage import WholeAnswer
 from gateway.dialects.anthropic.provider_count import COUNT_PATH as MESSAGES_COUNT_PATH
@@ -15,14 +15,12 @@ from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.messages import request_notes as messages_notes
 from gateway.dialects.messages.answer_notes import read_count
 from gateway.dialects.messages.client import MessagesClient
-from gateway.dialects.messages.request_notes import MessagesRequest
 from gateway.dialects.openai_errors import read_error
 from gateway.dialects.responses import request_notes as responses_notes
 from gateway.dialects.responses.codec import ResponsesClient
 from gateway.dialects.responses.kept import write_count
 from gateway.dialects.responses.provider_count import COUNT_PATH as RESPONSES_COUNT_PATH
 from gateway.dialects.responses.provider_count import ResponsesCounter
-from gateway.dialects.responses.request_notes import ResponsesRequest
 from gateway.unhurried import unhurried
 
 
@@ -49,53 +47,64 @@ class _Unstreamed:
         raise AssertionError("a count is not streamed")
 
 
+class Rewrite(Protocol):
+    """What is changed in a question that is passed on. Raises InvalidRequest."""
+
+    def __call__(self, body: bytes, request: Any, *, model: str) -> bytes: ...
+
+
+ReadCount = Callable[[bytes], WholeAnswer]
+"""Raises ValueError where a body is no answer."""
+
+
 class CountWay:
-    """From a client of Anthropic's to Anthropic; a `gateway.calls.passage.Way`."""
+    """To a provider that counts in its clients' own dialect; a `gateway.calls.passage.Way`."""
 
     translates = False
 
+    def __init__(self, path: bytes, rewrite: Rewrite, read: ReadCount) -> None:
+        self._path = path
+        self._rewrite = rewrite
+        self._read = read
+
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> CountPassage:
-        read: MessagesRequest = request.decoded
-        return CountPassage(messages_notes.rewrite_request(request.body, read, model=model))
+        return CountPassage(self._path, self._rewrite(request.body, request.decoded, model=model), self._read)
 
 
 class CountPassage(_Unstreamed):
     """One request to count tokens on its way."""
 
-    path = MESSAGES_COUNT_PATH
-
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, path: bytes, body: bytes, read: ReadCount) -> None:
+        self.path = path
         self.body = body
+        self._read = read
 
     def read(self, body: bytes) -> WholeAnswer:
         """Raises ValueError where the body is no answer."""
-        return WholeAnswer(body, error=read_count(body).error)
+        return self._read(body)
 
 
-class InputTokensWay:
-    """From a client of OpenAI's to OpenAI; a `gateway.calls.passage.Way`."""
-
-    translates = False
-
-    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> InputTokensPassage:
-        read: ResponsesRequest = request.decoded
-        return InputTokensPassage(responses_notes.rewrite_request(request.body, read, model=model))
+def read_messages_count(body: bytes) -> WholeAnswer:
+    """Anthropic's. Raises ValueError where the body is no answer."""
+    return WholeAnswer(body, error=read_count(body).error)
 
 
-class InputTokensPassage(_Unstreamed):
-    """The same for OpenAI's."""
+def read_input_tokens(body: bytes) -> WholeAnswer:
+    """OpenAI's. Raises ValueError where the body is no answer."""
+    if read_error(body) is not None:
+        return WholeAnswer(body, error=body)
+    ResponsesCounter().read(body)
+    return WholeAnswer(body)
 
-    path = RESPONSES_COUNT_PATH
 
-    def __init__(self, body: bytes) -> None:
-        self.body = body
+def messages_count() -> CountWay:
+    """From a client of Anthropic's to Anthropic."""
+    return CountWay(MESSAGES_COUNT_PATH, messages_notes.rewrite_request, read_messages_count)
 
-    def read(self, body: bytes) -> WholeAnswer:
-        """Raises ValueError where the body is no answer."""
-        if read_error(body) is not None:
-            return WholeAnswer(body, error=body)
-        ResponsesCounter().read(body)
-        return WholeAnswer(body)
+
+def input_tokens() -> CountWay:
+    """From a client of OpenAI's to OpenAI."""
+    return CountWay(RESPONSES_COUNT_PATH, responses_notes.rewrite_request, read_input_tokens)
 
 
 class CountTranslation:

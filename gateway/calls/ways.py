@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from gateway.calls.chat_passage import ChatWay
-from gateway.calls.count_passage import IN_MESSAGES, IN_RESPONSES, CountTranslation, CountWay, InputTokensWay
+from gateway.calls.count_passage import IN_MESSAGES, IN_RESPONSES, CountTranslation, input_tokens, messages_count
 from gateway.calls.embeddings_passage import EmbeddingsWay, GeminiEmbeddingsWay
 from gateway.calls.messages_passage import MessagesWay
 from gateway.calls.passage import Way
@@ -59,7 +59,7 @@ def ways_of(kind: str, profile: Profile, output_limit: OutputLimit) -> dict[str,
             return {
                 **_translated(AnthropicProvider(output_limit)),
                 MESSAGES: MessagesWay(),
-                TOKEN_COUNTS: CountWay(),
+                TOKEN_COUNTS: messages_count(),
                 INPUT_TOKENS: CountTranslation(IN_RESPONSES, AnthropicCounter()),
             }
         case "gemini":
@@ -111,7 +111,7 @@ def _openai_ways(profile: Profile, its: Flavour) -> dict[str, Way]:
         ways[MESSAGES] = WayByModel(hands_reasoning_out, thinking, ways[MESSAGES])
     if profile.counts_tokens:
         ways[TOKEN_COUNTS] = CountTranslation(IN_MESSAGES, ResponsesCounter())
-        ways[INPUT_TOKENS] = InputTokensWay()
+        ways[INPUT_TOKENS] = input_tokens()
     if profile.offers_responses:
         ways[RESPONSES] = ResponsesWay(terminated=profile.terminates_responses)
     return ways

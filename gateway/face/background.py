@@ -25,6 +25,7 @@ from gateway.dialects.responses.output_items import response_object
 from gateway.errors import InvalidRequest, StoreUnavailable, describe
 from gateway.face.api import OnCrash
 from gateway.face.followed_events import FollowedLog, Since
+from gateway.face.lasting_tasks import LastingTasks
 from gateway.face.response_life import Prepared, ResponseLife
 from gateway.store.ownership import BEAT_EVERY_S, Ownership
 
@@ -77,7 +78,7 @@ class _LaterLog:
         return self._log.since(number)
 
 
-class BackgroundResponses:
+class BackgroundResponses(LastingTasks):
     """The responses that run now, each a task in a nursery of its own; at most `limit` at a time."""
 
     def __init__(
@@ -89,30 +90,13 @@ class BackgroundResponses:
         on_crash: OnCrash,
         siblings: Siblings | None = None,
     ) -> None:
+        super().__init__()
         self._life = life
         self._ownership = ownership
         self._limit = limit
         self._on_crash = on_crash
         self._siblings = siblings
-        self._nursery: trio.Nursery | None = None
-        self._stopped = trio.Event()
         self._work: dict[tuple[str, str], _Work] = {}
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Holds the tasks; once stopped until the last has ended, or until it is cancelled, which ends them."""
-        self._stopped = trio.Event()
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                task_status.started()
-                await self._stopped.wait()
-                self._nursery = None
-        finally:
-            self._nursery = None
-
-    def stop(self) -> None:
-        """Nothing new is started."""
-        self._stopped.set()
 
     def view(self) -> dict[str, Any]:
         """This child's detail in /admin/actors."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import trio
-
 from actors.errors import CallCrashed, Failure, Unavailable
 from gateway.errors import describe
 from gateway.exchange import Answer
 from gateway.face.api import OnCrash
 from gateway.face.flight import Flight
+from gateway.face.lasting_tasks import LastingTasks
 from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
 
 Ask = Callable[[], Awaitable[Answer]]
@@ -20,31 +19,14 @@ Keep = Callable[[Answer, bytes], Awaitable[None]]
 """Keeps an answer that has come whole."""
 
 
-class Flights:
+class Flights(LastingTasks):
     """A child of the root, for as long as identical requests are joined."""
 
     def __init__(self, on_crash: OnCrash, max_bytes: int) -> None:
+        super().__init__()
         self._on_crash = on_crash
         self._max_bytes = max_bytes
-        self._nursery: trio.Nursery | None = None
-        self._stopped = trio.Event()
         self._flights: dict[str, Flight] = {}
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Holds the tasks; once stopped until the last has ended, or until it is cancelled, which ends them."""
-        self._stopped = trio.Event()
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                task_status.started()
-                await self._stopped.wait()
-                self._nursery = None
-        finally:
-            self._nursery = None
-
-    def stop(self) -> None:
-        """Nothing new takes off."""
-        self._stopped.set()
 
     def view(self) -> dict[str, Any]:
         """This child's detail in /admin/actors."""

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.calls.chat_passage import ChatPassage
-from gateway.calls.count_passage import CountPassage, InputTokensPassage
+from gateway.calls.count_passage import CountPassage, read_input_tokens, read_messages_count
 from gateway.calls.embeddings_passage import PassedEmbeddings
 from gateway.calls.messages_passage import MessagesPassage
 from gateway.calls.passage import Passage
@@ -114,8 +114,8 @@ PASSED: dict[str, Passage] = {
     "chat completions": ChatPassage(b"", ChatRequest("m", []), False),
     "responses": ResponsesPassage(b""),
     "messages": MessagesPassage(b""),
-    "a count of tokens": CountPassage(b""),
-    "a count of input tokens": InputTokensPassage(b""),
+    "a count of tokens": CountPassage(b"", b"", read_messages_count),
+    "a count of input tokens": CountPassage(b"", b"", read_input_tokens),
     "embeddings": PassedEmbeddings(b"", 1),
 }
 
