@@ -25,7 +25,7 @@ EXAMPLES: Final = 12
 """For each endpoint, of right requests and of wrong ones."""
 ENDLESS: Final = "GET /admin/events"
 ALL: Final = {name: words for name, words in {**OPERATIONS, **ADMIN_OPERATIONS}.items() if name != ENDLESS}
-MODELS: Final = ("sandbox/echo", "sandbox/lorem", "sandbox/embed")
+MODELS: Final = ("sandbox/echo", "sandbox/lorem", "sandbox/embedding")
 
 
 @pytest.fixture(scope="module")
