@@ -23,25 +23,26 @@ def parse_target(method: str, target: bytes) -> Target:
     if target[:1] != b"/":
         if target == b"*" and method == "OPTIONS":
             return "*", target, b"", None
-        authority, target = _split_absolute(target)
+        authority, target = split_absolute(target)
     if b"#" in target:
         raise InvalidRequest("The request target must not carry a fragment.")
     raw_path, _, query = target.partition(b"?")
     return _decode_path(raw_path), raw_path, query, authority
 
 
-def check_host(value: bytes) -> None:
-    """Raises InvalidRequest where `value` cannot be a Host field."""
-    if not _AUTHORITY.fullmatch(value):
-        raise InvalidRequest("The Host header is malformed.")
-
-
-def _split_absolute(target: bytes) -> tuple[bytes, bytes]:
+def split_absolute(target: bytes) -> tuple[bytes, bytes]:
+    """Authority and path of an absolute-form target. Raises InvalidRequest."""
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None or not _AUTHORITY.fullmatch(absolute[1]):
         raise InvalidRequest("The request target must be a path or an http URL.")
     rest = absolute[2]
     return absolute[1], rest if rest[:1] == b"/" else b"/" + rest
+
+
+def check_host(value: bytes) -> None:
+    """Raises InvalidRequest where `value` cannot be a Host field."""
+    if not _AUTHORITY.fullmatch(value):
+        raise InvalidRequest("The Host header is malformed.")
 
 
 def _decode_path(raw_path: bytes) -> str:

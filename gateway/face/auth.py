@@ -20,8 +20,21 @@ from gateway.keys.caller import Caller, caller_of
 from gateway.keys.secret import PREFIX
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
-PROXY_HEADERS = (b"forwarded", b"x-real-ip")
-PROXY_PREFIX = b"x-forwarded-"
+PROXY_HEADERS: Final = frozenset(
+    {
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"fastly-client-ip",
+        b"x-original-host",
+    }
+)
+"""One of these, or of PROXY_PREFIX, is there where something stands between a client and us."""
+PROXY_PREFIX: Final = b"x-forwarded-"
 ANY_ORIGIN: Final = "*"
 
 _HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
@@ -144,13 +157,14 @@ def is_local(request: Request) -> bool:
     """Whether somebody at this machine asks: not through a proxy on it, nor by a name that a web page gave us."""
     if any(name in PROXY_HEADERS or name.startswith(PROXY_PREFIX) for name, _ in request.headers):
         return False
-    host = request.peer[0]
-    return (host == "unix" or _is_loopback(host)) and _is_local_host(request.fields.get(b"host"))
+    peer = request.peer[0]
+    hosts = [value for name, value in request.headers if name == b"host"]
+    return (peer == "unix" or _is_loopback(peer)) and bool(hosts) and all(map(_is_local_host, hosts))
 
 
-def _is_local_host(host: bytes | None) -> bool:
+def _is_local_host(host: bytes) -> bool:
     """Whether a Host header names this machine, with or without a port."""
-    parts = _HOST.fullmatch(host.decode("latin-1").lower()) if host is not None else None
+    parts = _HOST.fullmatch(host.decode("latin-1").lower())
     if parts is None:
         return False
     name = parts["v6"] or parts["name"]

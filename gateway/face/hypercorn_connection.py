@@ -5,6 +5,7 @@ What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it
 - an exception in one connection ended the whole server: `run` lets none out
 - writes were shielded without a limit, so that a client that stops reading defeated every timeout and the drain
 - cancelling an application whose last message is being sent left its connection without a timer, or half closed
+- the host in an absolute target was passed over for the Host field
 - an application that answered without reading a long body left both it and the reader waiting for each other
 - an answer before the end of a body was followed by a reset, which could destroy it: we linger, as nginx does
 - a connection that its client had closed stood open until its idle timer ran out
@@ -34,6 +35,7 @@ from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Connec
 from hypercorn.utils import parse_socket_addr
 
 from gateway.dialects.openai_errors import error_body
+from gateway.edge.target import split_absolute
 from gateway.errors import InvalidRequest, describe
 from gateway.face.hypercorn_stream import RECEIVE_BYTES
 
@@ -242,9 +244,17 @@ class PlainH11Protocol(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
-        plain = h11.Request(
-            method=request.method, headers=headers, target=request.target, http_version=request.http_version
-        )
+        target = request.target
+        if target[:1] != b"/" and target != b"*":
+            try:
+                authority, target = split_absolute(target)
+            except InvalidRequest:
+                await self._send_error_response(400)
+                await self.send(Closed())
+                return
+            # Quart would take the path alone, and the Host field for what was asked (RFC 9112, 3.2.2).
+            headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
+        plain = h11.Request(method=request.method, headers=headers, target=target, http_version=request.http_version)
         await super()._create_stream(plain)
 
     async def _send_error_response(self, status_code: int) -> None:

@@ -123,11 +123,10 @@ class KeyBook:
 
 
 def _caller(record: KeyRecord, name: str) -> Caller | None:
-    key = record.client_key(name)
-    if key is None:
+    secret = record.opened_by(name)
+    if secret is None:
         return None
-    caller = caller_of(key, from_store=True)
-    until = next(secret.until for secret in record.secrets if secret.sha256 == name)
+    caller, until = caller_of(record.client_key(secret), from_store=True), secret.until
     return caller if until is None else msgspec.structs.replace(caller, expires_at=min(caller.expires_at, until))
 
 

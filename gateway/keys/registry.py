@@ -5,6 +5,7 @@ The command line and the admin API do this through a Registry; gateways look key
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -47,12 +48,15 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         expires = self.terms.expires
         return "expired" if expires is not None and expires.timestamp() <= now else "active"
 
-    def client_key(self, sha256: str) -> ClientKey | None:
-        """What one of its secrets opens; None where it opens nothing any more."""
-        if self.revoked_at is not None or all(secret.sha256 != sha256 for secret in self.secrets):
-            return None
+    def opened_by(self, sha256: str) -> Secret | None:
+        """The secret with this digest, unless the key is revoked. Every one is compared, each in constant time."""
+        found = [secret for secret in self.secrets if hmac.compare_digest(secret.sha256, sha256)]
+        return found[0] if found and self.revoked_at is None else None
+
+    def client_key(self, secret: Secret) -> ClientKey:
+        """What one of its secrets opens."""
         terms = {name: getattr(self.terms, name) for name in KeyTerms.__struct_fields__}
-        return ClientKey(label=self.label, sha256=bytes.fromhex(sha256), **terms)
+        return ClientKey(label=self.label, sha256=bytes.fromhex(secret.sha256), **terms)
 
 
 class Ask(Protocol):

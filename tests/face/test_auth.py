@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 
+from gateway.config.client_keys import ClientKey, KeyTerms
 from gateway.errors import Forbidden, Unauthorized
 from gateway.face.admin_door import AdminDoor
-from gateway.face.auth import ClientKeys, TokenDoor, bearer_token
+from gateway.face.auth import PROXY_HEADERS, ClientKeys, TokenDoor, bearer_token
 from gateway.keys.caller import Caller
+from gateway.keys.registry import KeyRecord, Secret
 from tests.face.asking import HandmadeRequest
 from tests.face.house import client_keys
 
@@ -118,7 +122,7 @@ def test_without_a_token_those_at_this_machine_come_in(peer: str, host: str) -> 
         ("127.0.0.1", {**LOCAL, "forwarded": "for=203.0.113.9"}),
         ("127.0.0.1", {**LOCAL, "x-forwarded-for": "127.0.0.1"}),
         ("127.0.0.1", {**LOCAL, "x-forwarded-proto": "https"}),
-        ("127.0.0.1", {**LOCAL, "x-real-ip": "127.0.0.1"}),
+        *(("127.0.0.1", {**LOCAL, header.decode(): "127.0.0.1"}) for header in sorted(PROXY_HEADERS)),
     ],
 )
 def test_without_a_token_nobody_else_does(peer: str, fields: dict[str, str]) -> None:
@@ -143,6 +147,51 @@ def test_the_admin_token_is_compared_by_digests_of_one_length(monkeypatch: pytes
         with pytest.raises(Unauthorized):
             AdminDoor("t0ken!").check(HandmadeRequest(fields={"authorization": f"Bearer {guess}"}))
     assert compared == [(32, 32)] * 3
+
+
+class Counted(bytes):
+    """A digest that counts what it is compared with."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return bytes.__eq__(self, other)
+
+    __hash__ = bytes.__hash__
+
+
+async def test_a_guess_at_a_clients_key_is_compared_with_no_key_and_with_no_digest() -> None:
+    """Not even one whose digest is right but for the last byte: only the whole digest leads to the caller."""
+    digest = sha256(b"sk-alice").digest()
+    near = digest[:-1] + bytes([digest[-1] ^ 1])
+    keys = ClientKeys([ClientKey(label=label, sha256=Counted(it)) for label, it in (("alice", digest), ("near", near))])
+    Counted.compared = 0
+
+    for guess in ("sk-alicf", "sk-alice2", "s", "x" * 10_000):
+        with pytest.raises(Unauthorized):
+            await admit(keys, authorization=f"Bearer {guess}")
+    assert Counted.compared == 0
+    assert (await admit(keys, authorization="Bearer sk-alice")).label == "alice"
+    assert Counted.compared == 1
+
+
+def test_a_stored_key_compares_each_of_its_secrets_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of them it is that opens, and where none does."""
+    compared: list[tuple[int, int]] = []
+
+    def compare(one: str, other: str) -> bool:
+        compared.append((len(one), len(other)))
+        return one == other
+
+    monkeypatch.setattr("gateway.keys.registry.hmac.compare_digest", compare)
+    secrets = tuple(Secret(sha256(text).hexdigest(), "") for text in (b"new", b"old", b"older"))
+    record = KeyRecord("team", KeyTerms(), secrets, 0.0)
+    revoked = KeyRecord("team", KeyTerms(), secrets, 0.0, revoked_at=1.0)
+    for text, opened in ((b"new", secrets[0]), (b"older", secrets[2]), (b"guess", None)):
+        assert record.opened_by(sha256(text).hexdigest()) == opened
+        assert revoked.opened_by(sha256(text).hexdigest()) is None
+    assert compared == [(64, 64)] * 18
 
 
 OWN = {"x-gateway-admin": "1"}

@@ -73,6 +73,10 @@ async def test_without_a_token_the_admin_api_is_for_this_machine_only(autojump_c
             {"headers": {"x-forwarded-for": "198.51.100.7"}},
             {"headers": {"x-forwarded-host": "localhost"}},
             {"headers": {"x-real-ip": "127.0.0.1"}},
+            {"headers": {"via": "1.1 proxy"}},
+            {"headers": {"cf-connecting-ip": "198.51.100.7"}},
+            {"headers": {"true-client-ip": "198.51.100.7"}},
+            {"headers": {"x-client-ip": "198.51.100.7"}},
             {"host": "gateway.example"},
             {"host": "localhost.example"},
         ]
@@ -82,6 +86,35 @@ async def test_without_a_token_the_admin_api_is_for_this_machine_only(autojump_c
         for host in ("localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"):
             assert (await it.request("GET", "/admin/actors", host=host)).status == 200
         assert (await it.request("GET", "/admin/actors", peer="127.8.9.1")).status == 200
+
+
+HOST_TRICKS: dict[str, set[int]] = {
+    "GET /admin/actors HTTP/1.1\r\nHost: rebound.example\r\n": {403},
+    "GET /admin/ HTTP/1.1\r\nHost: rebound.example:8080\r\n": {403},
+    "GET http://rebound.example/admin/actors HTTP/1.1\r\nHost: localhost\r\n": {403},
+    "GET http://u@localhost/admin/actors HTTP/1.1\r\nHost: localhost\r\n": {400},
+    "GET /admin/actors HTTP/1.1\r\nHost: localhost\r\nHost: rebound.example\r\n": {400},
+    "GET /admin/actors HTTP/1.1\r\nHost: rebound.example\r\nHost: localhost\r\n": {400},
+    "GET /admin/actors HTTP/1.1\r\nHost: localhost, rebound.example\r\n": {400, 403},
+    "GET /admin/actors HTTP/1.1\r\nHost: localhost@rebound.example\r\n": {400, 403},
+    "GET /admin/actors HTTP/1.1\r\nHost:\r\n": {400, 403},
+    "GET /admin/actors HTTP/1.1\r\n": {400},
+    "GET /admin/actors HTTP/1.0\r\n": {403},
+    "GET /admin/actors HTTP/1.0\r\nHost: localhost\r\nHost: rebound.example\r\n": {400, 403},
+    "GET /admin/actors HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Host: localhost\r\n": {403},
+}
+
+
+@on_every_engine
+async def test_no_trick_with_the_host_makes_a_page_local(autojump_clock: MockClock, engine: str) -> None:
+    """A name that leads to us (DNS rebinding), one in the target, several of which each part might take another."""
+    async with running(engine=engine) as it:
+        for trick, statuses in HOST_TRICKS.items():
+            client = await it.connect()
+            await client.send_raw(f"{trick}Connection: close\r\n\r\n".encode())
+            answer = await client.read_raw()
+            assert int(answer.split(b" ")[1]) in statuses, (trick, answer)
+            client.leave()
 
 
 @on_every_engine

@@ -16,6 +16,7 @@ from tests.memory_network import MemoryNetwork
 from tests.store.fake_redis import FakeServer
 from tests.whole.gateways import ADDRESS, QUESTION, Running, configured, running
 from tests.whole.test_shared_store import SHARED, two
+from tests.whole.upstream import answers
 
 ASKING = '[auth]\nmode = "keys"\n'
 FIND = script("keys_find.lua")
@@ -112,6 +113,30 @@ async def test_new_terms_hold_within_two_seconds(autojump_clock: MockClock) -> N
         for wrong, param in (({"models": "gpt-4o"}, "models"), ({"modles": []}, "modles")):
             refusal = await act(one, "PATCH", "/team", wrong)
             assert (refusal.status, refusal.json["error"]["param"]) == (400, param)
+
+
+async def test_a_stored_key_has_no_more_calls_at_a_time_than_it_may(autojump_clock: MockClock) -> None:
+    """The next one is refused at once, with nobody asked, and let in when one has ended."""
+    async with running(ASKING, environ=SHARED, open_redis=FakeServer().open) as it:
+        key = await make(it, max_concurrent=2)
+        it.openai.plays(answers(after_s=1.0))
+        began = trio.current_time()
+        statuses: list[int] = []
+
+        async def ask_now() -> None:
+            statuses.append(await status(it, key))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(ask_now)
+            await trio.sleep(0.5)
+            refusal = await ask(it, key)
+            assert trio.current_time() == began + 0.5
+            assert (refusal.status, refusal.json["error"]["code"]) == (429, "rate_limit_exceeded")
+            assert "2 calls at a time" in refusal.json["error"]["message"]
+        assert statuses == [200, 200]
+        assert await status(it, key) == 200
+        assert len(it.openai.asked) == 3
 
 
 async def test_while_the_store_is_away_known_keys_go_on_and_nobody_can_say_of_others(
