@@ -24,6 +24,8 @@ THREATS = (
     "patterns in routes that take exponential time",
     "a provider's answer that writes header lines",
     "a client's words that write header lines",
+    "a package put in the place of one",
+    "a slow, stalled or endless client",
 )
 """Each named by words that tell it from the others: none may go, and another one belongs here too."""
 
