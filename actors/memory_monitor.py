@@ -93,11 +93,13 @@ class MemoryMonitor:
 
     def _relieve_if_worth_it(self) -> None:
         now = self._clock()
-        due = self._relief.is_due(self.used_bytes, self._in_use(), now)
+        before, in_use = self.used_bytes, self._in_use()
+        due = self._relief.is_due(before, in_use, now)
         if due or self._is_pressed(now):
             self._relieved_at = now
             self._relieve()
-            self._relief.attempted(now)
+            self.look()
+            self._relief.attempted(before - self.used_bytes, self.used_bytes, in_use, now)
 
     def _is_pressed(self, now: float) -> bool:
         return self.pressure is not Pressure.NONE and now - self._relieved_at >= _RELIEVE_EVERY_S[self.pressure]

@@ -129,10 +129,11 @@ class ActorTree:
         return None if monitor is None else monitor.used_bytes
 
     def held_bytes(self) -> int:
-        """What the calls of all providers hold, also of those that are leaving."""
+        """What the calls of all providers hold, those that wait too, also of providers that are leaving."""
         providers = self.providers
         views = [] if providers is None else providers.children()
-        return sum(view.child.admission.memory.used for view in views if isinstance(view.child, ProviderActor))
+        actors = [view.child for view in views if isinstance(view.child, ProviderActor)]
+        return sum(actor.admission.memory.used + actor.waiters.bytes for actor in actors)
 
     # The router, for those who ask.
 

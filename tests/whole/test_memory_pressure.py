@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 
 import pytest
 import trio
@@ -82,7 +83,8 @@ async def test_no_flood_of_clients_can_blind_the_gateway_to_death(autojump_clock
         memory = (await it.actors())["memory"]
 
         assert (memory["state"], memory["restarts"]) == ("running", 0)
-        assert (memory["detail"]["pressure"], memory["detail"]["missed"]) == ("refuse", 240)
+        # Four a second, and one after each attempt, every 2 s, to give memory back.
+        assert (memory["detail"]["pressure"], memory["detail"]["missed"]) == ("refuse", 240 + 30)
         it.memory.failure = None
         await holds(it, 10)
         assert (await it.ask()).status == 200
@@ -118,4 +120,32 @@ async def test_what_never_fits_is_the_clients_to_change_and_not_to_repeat(autoju
         assert f"calls of openai may hold {MEGABYTE} together" in refused.error["message"]
         assert refused.header("retry-after") is None
         assert it.openai.asked == []
+        it.assert_at_rest()
+
+
+async def test_what_calls_hold_is_in_use_from_the_first_byte_of_the_body_to_the_answers_end(
+    autojump_clock: MockClock,
+) -> None:
+    """One is at the provider for 8 s, one waits for its place, of one half the body has come: a megabyte each."""
+    large = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x" * MEGABYTE}]}
+    async with running("[providers.openai]\nmax_concurrent = 1") as it:
+        it.openai.plays(answers(after_s=8), answers(), answers())
+
+        def in_use_mb() -> int:
+            return (it.gateway.ingress.used + it.gateway.actors.held_bytes()) // MEGABYTE
+
+        body = json.dumps(large).encode()
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body)
+        slow = await it.connect()
+        async with trio.open_nursery() as clients:
+            for _ in range(2):
+                clients.start_soon(it.ask, large)
+            await slow.send_raw(head + body[: MEGABYTE // 2])
+            await trio.sleep(5)
+            assert in_use_mb() == 3
+            await slow.send_raw(body[MEGABYTE // 2 :])
+            await trio.sleep(1)
+            assert (it.gateway.ingress.used, in_use_mb()) == (0, 3)
+        assert (await slow.read()).status == 200
+        assert in_use_mb() == 0
         it.assert_at_rest()
