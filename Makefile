@@ -81,7 +81,7 @@ models: $(VENV)/.dev ## Write what is known of models and prices anew, from the 
 fidelity: $(VENV)/.dev ## Write the fidelity tables in ARCHITECTURE.md anew
 	@$(BIN)/python -m tests.dialects.fidelity_page
 
-lock: ## Renew both lock files from pyproject.toml
+lock: ## Renew the lock files from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -89,13 +89,20 @@ lock: ## Renew both lock files from pyproject.toml
 	@$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-emit-index-url --no-header --extra embedded --group build --group dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
+	@$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --no-emit-index-url --no-header --group audit --output-file requirements-audit.lock
 	@rm -rf $(VENV)-lock
 
 .PHONY: audit
-audit: ## Ask the advisories of the Python Packaging Authority about every locked package (needs the network)
-	@$(PYTHON) -m venv $(VENV)-audit
-	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	@$(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.lock
+audit: ## Ask the advisories of the Python Packaging Authority about every locked package; where they are out of reach, check its hash
+	@$(PYTHON) -m venv --clear $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.lock
+	@if $(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.lock \
+		--progress-spinner off --format columns --output $(VENV)-audit/found; then echo "No locked package has a known hole."; \
+	elif [ -s $(VENV)-audit/found ]; then cat $(VENV)-audit/found; exit 1; \
+	else echo "The advisories are out of reach: each package is fetched and held against its hash instead."; \
+		$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed --no-deps \
+			--require-hashes -r requirements-dev.lock && echo "Every package is the one that was locked."; fi
 	@rm -rf $(VENV)-audit
 
 clean: ## Remove the environment and all caches

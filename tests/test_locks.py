@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+AUDIT = "requirements-audit.lock"
+"""What `make audit` runs on, in an environment of its own."""
 
 
 class Pin(NamedTuple):
@@ -39,7 +41,7 @@ def locked(lock: str) -> dict[str, Pin]:
     return {canonicalize_name(pin.requirement.name): pin for pin in here}
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, AUDIT])
 def test_every_package_is_pinned_by_version_and_hash(lock: str) -> None:
     """And comes from wherever pip is told to look: no address stands there."""
     for requirement, hashes in pins(lock):
@@ -52,7 +54,8 @@ def test_every_package_is_pinned_by_version_and_hash(lock: str) -> None:
 def test_what_the_project_asks_for_is_locked_at_a_version_that_it_takes() -> None:
     project = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     runtime = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["embedded"]]
-    for lock, asked in ((LOCKS[0], runtime), (LOCKS[1], [*runtime, *project["dependency-groups"]["dev"]])):
+    groups = project["dependency-groups"]
+    for lock, asked in ((LOCKS[0], runtime), (LOCKS[1], [*runtime, *groups["dev"]]), (AUDIT, groups["audit"])):
         for requirement in map(Requirement, asked):
             pin, _ = locked(lock)[canonicalize_name(requirement.name)]
             (version,) = (specifier.version for specifier in pin.specifier)

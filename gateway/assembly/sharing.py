@@ -18,6 +18,7 @@ from gateway.store.memory import MemoryResponseStore
 from gateway.store.ownership import Ownership
 from gateway.store.responses import ResponseStore
 from gateway.store.search import StoreSearch
+from gateway.store.shared_answers import SharedAnswers
 from gateway.store.shared_responses import ChosenResponseStore, SharedResponseStore
 from gateway.world import World
 
@@ -61,7 +62,7 @@ class Sharing:
         memory = MemoryResponseStore(clock=self._world.clock, max_count=settings.max_count, max_bytes=max_bytes)
         if settings.store == "memory":
             return memory
-        shared = SharedResponseStore(self.line, prefix=config.store.prefix, max_bytes=max_bytes, kind="cache")
+        shared = SharedAnswers(self.line, prefix=config.store.prefix, max_count=settings.max_count, max_bytes=max_bytes)
         return ChosenResponseStore(self.line, shared=shared, memory=memory)
 
     @property

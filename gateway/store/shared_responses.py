@@ -17,10 +17,8 @@ WRITE: Final = f"{RESPONSE}_put"
 class SharedResponseStore:
     """A ResponseStore. Bounded by time here, and by the server's own maxmemory; one value by `max_bytes`."""
 
-    def __init__(self, line: StoreLine, *, prefix: str, max_bytes: int, kind: str = RESPONSE) -> None:
-        """`kind` is what is kept: keys have it after their prefix, and operations are counted by it."""
+    def __init__(self, line: StoreLine, *, prefix: str, max_bytes: int) -> None:
         self._line = line
-        self._kind, self._read, self._write = kind, f"{kind}_get", f"{kind}_put"
         self._prefix = prefix
         self._max_bytes = max_bytes
 
@@ -28,18 +26,18 @@ class SharedResponseStore:
         if len(value) > self._max_bytes:
             await self.delete(id, owner)
             return
-        await self._line.ask(self._write, "SET", self._key(id, owner), value, "PX", max(1, int(ttl_s * 1000)))
+        await self._line.ask(WRITE, "SET", self._key(id, owner), value, "PX", max(1, int(ttl_s * 1000)))
 
     async def get(self, id: str, owner: str) -> bytes | None:
-        value: bytes | None = await self._line.ask(self._read, "GET", self._key(id, owner))
+        value: bytes | None = await self._line.ask(READ, "GET", self._key(id, owner))
         return value
 
     async def delete(self, id: str, owner: str) -> bool:
-        return bool(await self._line.ask(self._write, "DEL", self._key(id, owner)))
+        return bool(await self._line.ask(WRITE, "DEL", self._key(id, owner)))
 
     def _key(self, id: str, owner: str) -> str:
         """Both hashed together: ids come from clients, and an owner's name may be a key's hash."""
-        return f"{self._prefix}:{self._kind}:{response_name(id, owner)}"
+        return f"{self._prefix}:{RESPONSE}:{response_name(id, owner)}"
 
 
 class ChosenResponseStore:

@@ -14,6 +14,7 @@ import trio
 from gateway.config.store_address import StoreAddress
 from gateway.store.ownership import BEAT
 from gateway.world import RedisDown, RedisExecutor, RedisRefused, Word, Words
+from tests.store.answers_model import ANSWERS
 from tests.store.budget_model import BUDGETS
 from tests.store.gcra_model import gcra
 from tests.store.keys_model import KEYS
@@ -42,7 +43,8 @@ class FakeServer:
         self.batches: list[list[Words]] = []
         """What it was sent, round trip by round trip; what it refused too."""
         self.opened: list[StoreAddress] = []
-        self.scripts: dict[str, Script] = {GCRA: gcra_script, HINTS: hints_script, BEAT: beat_script, **BUDGETS, **KEYS}
+        own = {GCRA: gcra_script, HINTS: hints_script, BEAT: beat_script}
+        self.scripts: dict[str, Script] = {**own, **ANSWERS, **BUDGETS, **KEYS}
 
     def open(self, address: StoreAddress, ca_file: str) -> RedisExecutor:
         """An OpenRedis."""
@@ -111,7 +113,8 @@ class FakeServer:
 
 
 def text_of(word: Word) -> str:
-    return word.decode() if isinstance(word, bytes) else str(word)
+    """Bytes that are no text come back by the same error handler."""
+    return word.decode("utf-8", "surrogateescape") if isinstance(word, bytes) else str(word)
 
 
 class _Executor:

@@ -225,6 +225,30 @@ async def test_what_one_gateway_has_asked_answers_at_the_other_and_without_the_s
         assert told(await other.ask()) == (200, "miss")
 
 
+@pytest.mark.parametrize("store", ["memory", "shared"])
+@pytest.mark.parametrize(
+    ("bound", "text"), [("max_count = 2\n", "x"), ("max_mb = 1\n", "x" * 400_000)], ids=["count", "bytes"]
+)
+async def test_two_answers_that_fit_are_kept_and_the_oldest_makes_way_for_a_third(
+    autojump_clock: MockClock, store: str, bound: str, text: str
+) -> None:
+    """In the process, or with a shared store for everybody together."""
+    environ = {"REDIS_URL": "redis://store.test"} if store == "shared" else {}
+    settings = CACHE + f'store = "{store}"\n' + bound
+    async with running(settings, environ=environ, open_redis=FakeServer().open) as it:
+        it.openai.plays(answers(text))
+
+        async def asked(*numbers: int) -> list[str | None]:
+            replies = [await it.ask({**QUESTION, "seed": number}) for number in numbers]
+            await trio.sleep(1)
+            return [reply.header("x-gateway-cache") for reply in replies]
+
+        assert await asked(1) + await asked(2) == ["miss", "miss"]
+        assert await asked(1, 2) == ["hit", "hit"]
+        assert await asked(3) == ["miss"]
+        assert await asked(2, 3, 1) == ["hit", "hit", "miss"]
+
+
 # Asked once.
 
 
