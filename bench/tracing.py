@@ -16,7 +16,7 @@ from actors.attempt import Attempt, Outcome
 from actors.letters import Call, Candidate
 from gateway.dialects.envelope import CallNotes, ModelRequest, Usage
 from gateway.face.record import OK, RequestRecord
-from gateway.telemetry.record import Times, notes_of, times_of
+from gateway.telemetry.record import Times, times_of
 from gateway.telemetry.span_queue import SpanQueue
 from gateway.telemetry.spans import Peer, SpanMaker
 from gateway.telemetry.trace_context import Headers, Trace, Traces
@@ -54,7 +54,6 @@ def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> Costs:
             record.trace = traces.begin("POST", fields)
             sent(record.trace)
             tracer.request_ended(record, attempts, times)
-            tracer.attempt_ended(attempts[0])
 
         return one
 
@@ -82,7 +81,7 @@ def request() -> tuple[RequestRecord, list[Attempt], Times]:
     record = RequestRecord("chat/completions", "1", "request", call.arrived_at, lambda record: None)
     record.call, record.model = call, "m"
     record.status, record.outcome, record.ended_at = 200, OK, clock()
-    return record, [attempt], times_of(record, attempt, notes_of(attempt))
+    return record, [attempt], times_of(record, [attempt], attempt)
 
 
 def cost(one: Callable[[], object], times: int, rounds: int) -> float:

@@ -119,7 +119,7 @@ class Gateway:
         self.upstream = UpstreamClients(config, world)
         self._tracing = _tracing_of(config, world, worker, self)
         if self._tracing is not None:
-            self.observer.tracer = self._tracing.tracer
+            self.observer.trace_with(self._tracing.tracer)
         siblings, kept = self._siblings, self.sharing.responses
         life = ResponseLife(
             kept if siblings is None else ResponsesAnywhere(kept, siblings), ttl_s=config.responses.ttl_s

@@ -81,7 +81,7 @@ class Course:
     def used(self, usage: Usage | None, finish_reason: str | None) -> None:
         """What the answer cost and how it ended, as far as is known."""
         self.notes.finish_reason = finish_reason
-        if usage is not None:
+        if usage is not None and self.attempt.outcome is None:  # else its actor has died, and it has been billed
             self.notes.usage = usage
             self.notes.cost = self._price(self.attempt.candidate.model, usage)
             self.attempt.spent_tokens = usage.prompt + usage.completion

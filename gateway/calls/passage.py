@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.dialects.codec import Frame
-from gateway.dialects.envelope import ModelRequest, Usage
+from gateway.dialects.envelope import ModelRequest, SoFar, Usage
 
 
 class WholeAnswer(msgspec.Struct, frozen=True):
@@ -25,13 +25,8 @@ class WholeAnswer(msgspec.Struct, frozen=True):
     """An error answer's body of the provider's dialect, where the status said that all is well."""
 
 
-class AnswerStream(Protocol):
+class AnswerStream(SoFar, Protocol):
     """One streamed answer being read and passed on; see `gateway.dialects.passed_stream.PassedStream`."""
-
-    @property
-    def started(self) -> bool:
-        """The first content has come."""
-        ...
 
     @property
     def settled(self) -> bool:
@@ -49,14 +44,7 @@ class AnswerStream(Protocol):
         ...
 
     @property
-    def usage(self) -> Usage | None: ...
-    @property
     def finish_reason(self) -> str | None: ...
-    @property
-    def delivered_tokens(self) -> int:
-        """What was delivered, by the provider's count or else by the length of the text."""
-        ...
-
     @property
     def malformed(self) -> int:
         """Events that could not be read and were skipped."""

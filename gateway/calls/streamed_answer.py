@@ -34,7 +34,7 @@ class StreamedAnswer:
         self._response = response
         self._passage = passage
         self._judge = judge
-        self._stream = passage.stream()
+        self._stream = course.notes.so_far = passage.stream()
         self._idle_s = course.within(course.attempt.candidate.timeouts.idle_s)
         relay = course.attempt.call.relay
         assert relay is not None, "a streamed call has one"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -34,6 +34,9 @@ class Usage(msgspec.Struct, gc=False):
     written: int = 0
     audio_in: int = 0
     audio_out: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
 class ModelRequest(msgspec.Struct, frozen=True, eq=False):
@@ -79,10 +82,30 @@ class ModelReply(msgspec.Struct, frozen=True, eq=False):
     body: bytes = b""
 
 
+class SoFar(Protocol):
+    """A streamed answer as far as it has come."""
+
+    @property
+    def started(self) -> bool:
+        """The first content has come."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """As the provider counts it, where it has said so."""
+        ...
+
+    @property
+    def delivered_tokens(self) -> int:
+        """What was delivered, by the provider's count or else by the length of the text."""
+        ...
+
+
 class CallNotes(msgspec.Struct):
     """What a call task learned, for the log line, the metrics and the bill; stands in `Attempt.detail`."""
 
     usage: Usage | None = None
+    """As the provider counts it, by estimate where the answer was cut; as it is billed once the attempt has ended."""
     cost: int | None = None
     """Of that usage, in nano-USD; None where nobody knows the model's prices."""
     finish_reason: str | None = None
@@ -91,6 +114,8 @@ class CallNotes(msgspec.Struct):
     upstream_request_id: str | None = None
     malformed: int = 0
     """Events of a stream that could not be read and were left out of the answer."""
+    so_far: SoFar | None = None
+    """Of a stream; read where the attempt ends before its task, because the actor has died."""
 
 
 def cost_of(attempts: Iterable[Any]) -> int | None:

@@ -97,16 +97,16 @@ class Ledger:
         self._turn()
         return self._day
 
-    def bill(self, attempt: Attempt) -> None:
+    def bill(self, attempt: Attempt) -> Usage | None:
         """An attempt has ended: what it owes is added to its client's tab, and noted with the attempt."""
         notes = attempt.detail
         if attempt.sent_at is None or not isinstance(notes, CallNotes):
-            return
+            return None
         usage, candidate = notes.usage, attempt.candidate
         if usage is None:
-            usage = _owed_unseen(attempt)
+            usage = notes.usage = _owed_unseen(attempt, notes)
             if usage is None:
-                return
+                return None
             notes.cost = self._price(candidate.provider, candidate.model, usage)
         if self._wall_clock() >= self._day_ends:
             self._turn()
@@ -117,6 +117,7 @@ class Ledger:
         if row is None:
             row = row_of(rows, candidate.provider, candidate.model)
         row.count(usage, notes.cost)
+        return usage
 
     def pending(self, client: str) -> int:
         """What a client has spent today and `take` has not told yet, in nano-USD."""
@@ -192,15 +193,18 @@ def total_of(rows: Iterable[Spent]) -> Spent:
     return total
 
 
-def _owed_unseen(attempt: Attempt) -> Usage | None:
-    """What an attempt owes whose usage nobody has seen; None where it owes nothing.
+def _owed_unseen(attempt: Attempt, notes: CallNotes) -> Usage | None:
+    """What an attempt owes whose usage nobody has noted; None where it owes nothing.
 
     A provider that refused charges nothing. One that we broke off had the prompt and was at work: it is charged by
-    estimate. So is an answer that says no usage.
+    estimate. So is an answer that says no usage, and what a stream had brought when its actor died.
     """
     payload = attempt.call.payload
     if isinstance(payload, ModelRequest) and payload.endpoint in FREE:
         return None
     if attempt.outcome in (Outcome.FAILED, Outcome.BROKEN) and not isinstance(attempt.failure, _BROKEN_OFF):
         return None
+    so_far = notes.so_far
+    if so_far is not None and so_far.started:
+        return so_far.usage or Usage(prompt=attempt.spent_tokens or 0, completion=so_far.delivered_tokens)
     return Usage(prompt=attempt.spent_tokens or 0)

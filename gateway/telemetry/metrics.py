@@ -33,7 +33,7 @@ DURATIONS = (
 )
 TOKENS = (
     "llm_tokens_total",
-    "Tokens as providers count them; cached are part of prompt, reasoning of completion.",
+    "Tokens as they are billed, whoever's answer a client got; cached are part of prompt, reasoning of completion.",
     ("provider", "model", "type"),
 )
 COSTS = (
@@ -150,22 +150,21 @@ class RequestSeries:
     duration: Buckets
     first_token: Buckets
     overhead: Buckets
-    prompt: Cell
-    completion: Cell
-    cached: Cell
-    reasoning: Cell
-
-    def count_tokens(self, usage: Usage) -> None:
-        self.prompt.value += usage.prompt
-        self.completion.value += usage.completion
-        self.cached.value += usage.cached
-        self.reasoning.value += usage.reasoning
 
     def exemplify(self, total_s: float, first_token_s: float | None, trace: str) -> None:
         """Names the trace in which these times were seen."""
         self.duration.exemplify(total_s, trace)
         if first_token_s is not None:
             self.first_token.exemplify(first_token_s, trace)
+
+
+class TokenSeries(NamedTuple):
+    """The children that one model's tokens count into, one of TOKEN_TYPES each."""
+
+    prompt: Cell
+    completion: Cell
+    cached: Cell
+    reasoning: Cell
 
 
 class Metrics(Collector):
@@ -189,6 +188,7 @@ class Metrics(Collector):
         self._snapshot = snapshot
         self._costs = costs
         self._series: dict[RequestLabels, RequestSeries] = {}
+        self._token_series: dict[tuple[str, str], TokenSeries] = {}
         self._requests = Counters(*REQUESTS)
         self._durations = Histograms(*DURATIONS, TOTAL_BOUNDS_S)
         self._tokens = Counters(*TOKENS)
@@ -224,10 +224,12 @@ class Metrics(Collector):
         return made
 
     def count_tokens(self, provider: str, model: str, usage: Usage) -> None:
-        """Tokens of an attempt whose answer was not the one delivered."""
-        label = self.model_label(model)
-        for kind in TOKEN_TYPES:
-            self._tokens.child(provider, label, kind).value += getattr(usage, kind)
+        """What one attempt is billed for."""
+        series = self._token_series.get((provider, model)) or self._make_token_series(provider, model)
+        series.prompt.value += usage.prompt
+        series.completion.value += usage.completion
+        series.cached.value += usage.cached
+        series.reasoning.value += usage.reasoning
 
     def count_error(self, provider: str, kind: str, count: int = 1) -> None:
         self._errors.child(provider or NOBODY, kind).value += count
@@ -319,17 +321,19 @@ class Metrics(Collector):
 
     def _make_series(self, labels: RequestLabels) -> RequestSeries:
         provider, model, endpoint = labels.provider, labels.model, labels.endpoint
-        prompt, completion, cached, reasoning = (self._tokens.child(provider, model, kind) for kind in TOKEN_TYPES)
         return RequestSeries(
             requests=self._requests.child(provider, model, endpoint, str(labels.status)),
             duration=self._durations.child(provider, model, endpoint, "true" if labels.stream else "false"),
             first_token=self._first_tokens.child(provider, endpoint),
             overhead=self._overheads.child(provider, endpoint),
-            prompt=prompt,
-            completion=completion,
-            cached=cached,
-            reasoning=reasoning,
         )
+
+    def _make_token_series(self, provider: str, model: str) -> TokenSeries:
+        label = self.model_label(model)
+        made = TokenSeries(*(self._tokens.child(provider, label, kind) for kind in TOKEN_TYPES))
+        if label == model and len(self._token_series) < MAX_CHILDREN:  # as in `series`
+            self._token_series[provider, model] = made
+        return made
 
 
 class _Scrape(Collector):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from actors.attempt import Attempt, Outcome
 from actors.errors import Blame, Failure
 from actors.letters import Call
-from gateway.dialects.envelope import CallNotes
+from gateway.dialects.envelope import CallNotes, Usage
 from gateway.telemetry.trace_context import Trace
 
 
@@ -87,7 +88,20 @@ def notes_of(attempt: Attempt) -> CallNotes | None:
     return detail if isinstance(detail, CallNotes) else None
 
 
-def answering(attempts: list[Attempt]) -> Attempt | None:
+def usage_of(attempts: Sequence[Attempt]) -> Usage | None:
+    """What all of them have used together; None where nobody knows, or none has used anything."""
+    if len(attempts) == 1:
+        notes = notes_of(attempts[0])
+        return None if notes is None else notes.usage
+    total: Usage | None = None
+    for attempt in attempts:
+        notes = notes_of(attempt)
+        if notes is not None and notes.usage is not None:
+            total = notes.usage if total is None else total + notes.usage
+    return total
+
+
+def answering(attempts: Sequence[Attempt]) -> Attempt | None:
     """The attempt whose answer the client got, else the last one; None where there was none."""
     if len(attempts) > 1:
         for attempt in reversed(attempts):
@@ -96,20 +110,21 @@ def answering(attempts: list[Attempt]) -> Attempt | None:
     return attempts[-1] if attempts else None
 
 
-def times_of(record: RequestRecord, attempt: Attempt | None, notes: CallNotes | None) -> Times:
-    """The times of a request that is over and was answered by `attempt`, whose notes these are."""
+def times_of(record: RequestRecord, attempts: Sequence[Attempt], attempt: Attempt | None) -> Times:
+    """The times of a request that is over with all its `attempts`, of which `attempt` answered it."""
     started_at, ended_at, first_content_at = record.started_at, record.ended_at, record.first_content_at
     total_s = ended_at - started_at
     first_token_s = None if first_content_at is None else first_content_at - started_at
     if attempt is None:
         return Times(total_s, total_s, None, None, first_token_s)
+    notes = notes_of(attempt)
     connect_s = None if notes is None else notes.connect_s
     queue_s = None if attempt.sent_at is None else attempt.sent_at - attempt.began_at - (connect_s or 0.0)
-    overhead_s = total_s - _upstream_s(attempt.call.attempts, ended_at)
+    overhead_s = total_s - _upstream_s(attempts, ended_at)
     return Times(total_s, overhead_s, queue_s, connect_s, first_token_s)
 
 
-def _upstream_s(attempts: list[Attempt], ended_at: float) -> float:
+def _upstream_s(attempts: Sequence[Attempt], ended_at: float) -> float:
     """How long at least one upstream was busy with the request; hedges overlap and count once."""
     upstream_s = 0.0
     covered_until = float("-inf")

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from actors.events import ErrandCrashed, ErrandEnded
+from actors.shortage import HOST
 from gateway.neighbour import ToolRan
 from gateway.telemetry.kinds import kind_of
-from gateway.telemetry.logs import Logs, render_crash
+from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
 from gateway.telemetry.metrics import Metrics
-
-HOST: Final = "*"
-MAX_TEXT: Final = 200
-"""Characters of what a client chose (an id) that a line repeats."""
 
 
 class ServiceFacts:
@@ -49,7 +44,7 @@ class ServiceFacts:
             tool=ran.tool,
             turn=ran.turn,
             outcome=outcome,
-            seconds=round(seconds, 6),
+            seconds=rounded(seconds),
         )
 
     def odd_context_mode(self, value: str) -> None:

@@ -163,7 +163,7 @@ class _Tree:
 
     def spans(self) -> Iterator[ReadableSpan]:
         yield self._server()
-        answered_by = answering(list(self._finished.attempts))
+        answered_by = answering(self._finished.attempts)
         for attempt in self._finished.attempts:
             since = upstream_since(attempt)
             yield self._attempt(attempt, asked=since is not None)

@@ -145,7 +145,7 @@ def _left_over(life: Life) -> Iterator[tuple[str, float]]:
     else:
         yield from left_over_at_router(router)
     yield "ingress bytes", gateway.ingress.used
-    yield "attempts whose clients have gone", gateway.observer.abandoned
+    yield "attempts of requests that are over", gateway.observer.awaited
     for origin, pool in gateway.upstream.statistics().items():
         yield f"busy connections to {origin}", pool.busy + pool.connecting
     for call in life.calls:

@@ -17,7 +17,7 @@ def everything() -> Metrics:
     series.duration.observe(1)
     series.first_token.observe(1)
     series.overhead.observe(1)
-    series.count_tokens(Usage(prompt=1, completion=1, cached=1, reasoning=1))
+    metrics.count_tokens("openai", "gpt-4o", Usage(prompt=1, completion=1, cached=1, reasoning=1))
     metrics.count_error("openai", "upstream_500")
     metrics.count_retry("openai", "retry")
     metrics.count_breaker_failure("openai", "gpt-4o")

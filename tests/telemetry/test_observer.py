@@ -341,16 +341,20 @@ def test_a_restart_is_a_story_that_gets_louder() -> None:
 
 
 def test_a_client_that_left_is_timed_until_its_upstream_call_has_ended() -> None:
-    """It hangs up at 101, the call task ends 20 ms later; an attempt that had ended before is not counted."""
+    """It hangs up at 101, the call task ends 20 ms later, and then its line is written with what was used by then."""
     story = Story()
     call = story.call()
     done, running = story.attempt(call), story.attempt(call)
     story.end(done, Outcome.FAILED, UpstreamReset(WORDS))
     story.observer.request_ended(Record(call, status=499, outcome="disconnected"))
-    assert story.observer.abandoned == 1
+    assert (story.observer.awaited, story.lines) == (1, [])
     story.now = 101.02
+    running.detail = CallNotes(usage=Usage(prompt=10, completion=5), cost=75_500)
     story.end(running, Outcome.LEFT)
-    assert story.observer.abandoned == 0
+    assert story.observer.awaited == 0
+    (line,) = story.read()
+    assert (line["outcome"], line["attempts"], line["total_s"]) == ("disconnected", 2, 1.0)
+    assert (line["prompt_tokens"], line["completion_tokens"], line["cost_usd"]) == (10, 5, 0.0000755)
     name = "gateway_disconnect_to_upstream_closed_seconds"
     assert story.value(f"{name}_count", endpoint="chat/completions") == 1
     assert story.value(f"{name}_sum", endpoint="chat/completions") == pytest.approx(0.02)

@@ -215,7 +215,7 @@ class Running:
         assert (router.view()["in_flight"], router.view()["timers"]) == (0, 0)
         assert (router.mailbox.statistics().depth, router.mailbox.statistics().bytes) == (0, 0)
         assert self.gateway.ingress.used == 0
-        assert self.gateway.observer.abandoned == 0
+        assert self.gateway.observer.awaited == 0
         for pool in self.gateway.upstream.statistics().values():
             assert (pool.busy, pool.connecting) == (0, 0)
         ended = self.attempts()

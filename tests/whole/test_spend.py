@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 from tests.whole import gateways
-from tests.whole.gateways import QUESTION, STREAMED, Running, running
+from tests.whole.gateways import QUESTION, Running, running
+from tests.whole.test_crashes import crash_at
 from tests.whole.test_recovery import BACKED, says
 from tests.whole.test_siblings import workers
-from tests.whole.upstream import answers, fails, is_cut, resets, sends, stalls, streams
+from tests.whole.upstream import Script, answers, fails, is_cut, resets, sends, stalls, streams
 
 PRICES = """
 [models."deepseek/deepseek-chat"]
@@ -23,6 +24,7 @@ GPT_4O = {"prompt": 2_500, "completion": 10_000}
 """Nano-USD a token, as the file of models has it: 2.50 and 10.00 USD a million."""
 PROMPT = len(json.dumps(BACKED)) // 4
 """What BACKED's prompt is by estimate."""
+WHOLE_PROMPT = len(json.dumps({**BACKED, "stream": False})) // 4
 COST = "x-gateway-cost-usd"
 
 
@@ -101,31 +103,79 @@ async def test_after_a_failover_who_answered_is_named_and_whoever_worked_is_bill
         assert lines[1]["cost_usd"] == broken + 0.0000075
 
 
-async def test_a_hedge_that_lost_is_charged_for_the_prompt_that_it_had(autojump_clock: MockClock) -> None:
-    async with running(PRICES) as it:
-        it.openai.plays(streams("Hello.", every_s=11))
-        it.deepseek.plays(streams("Hello.", every_s=30))
-        await it.ask(BACKED)
-        assert await cost_by_provider(it) == {"deepseek": PROMPT * 500 / 1e9, "openai": 0.0000525}
+class Course(NamedTuple):
+    """What becomes of one streamed request, and what each provider is owed for it: tokens in, tokens out."""
+
+    openai: Script
+    deepseek: Script
+    owed: dict[str, tuple[int, int]]
+    leaves_at: float | None = None
+    dies_at: float | None = None
+    """The actor of the first provider, that is."""
+    timeout_s: str = "100"
+    stream: bool = True
 
 
-async def test_a_stream_whose_client_leaves_is_billed_for_what_came(autojump_clock: MockClock) -> None:
-    """The request's line is written before the bill comes, so that the bill has a line of its own."""
-    async with running() as it:
-        it.openai.plays(streams("Hello ", "dear ", "world", then=stalls))
-        client = await it.connect()
-        await client.send("POST", "/v1/chat/completions", json_body=STREAMED)
-        await client.read_head()
-        await trio.sleep(1.5)
-        client.leave()
+COURSES = {
+    "all is well": Course(streams("Hello."), stalls, {"openai": (9, 3)}),
+    "its client leaves in the middle": Course(
+        streams("Hello ", "dear ", "world", then=stalls), stalls, {"openai": (PROMPT, 4)}, leaves_at=5
+    ),
+    "its client leaves before a word": Course(
+        streams("Hello", every_s=9), stalls, {"openai": (PROMPT, 0)}, leaves_at=5
+    ),
+    "its client leaves a whole answer": Course(
+        stalls, stalls, {"openai": (WHOLE_PROMPT, 0)}, leaves_at=5, stream=False
+    ),
+    "its deadline passes in the middle": Course(streams(*"abcdef"), stalls, {"openai": (PROMPT, 1)}, timeout_s="3.5"),
+    "one refuses and another answers": Course(fails(503), streams("Hello."), {"deepseek": (9, 3)}),
+    "a hedge is faster": Course(
+        streams("Hello.", every_s=50), streams("Hello."), {"openai": (PROMPT, 0), "deepseek": (9, 3)}
+    ),
+    "a hedge is slower": Course(
+        streams("Hello.", every_s=11), streams("Hello.", every_s=30), {"openai": (9, 3), "deepseek": (PROMPT, 0)}
+    ),
+    "another one goes on with it": Course(
+        streams("Hello ", "dear ", then=is_cut),
+        says("Hello dear world."),
+        {"openai": (PROMPT, 3), "deepseek": (9, 3)},
+    ),
+    "its provider's actor dies in the middle": Course(
+        streams("Hello ", "dear ", then=stalls),
+        says("Hello dear world."),
+        {"openai": (PROMPT, 3), "deepseek": (9, 3)},
+        dies_at=5,
+    ),
+}
+
+
+@pytest.mark.parametrize("course", COURSES.values(), ids=COURSES)
+async def test_every_token_is_told_once_and_everywhere_the_same(autojump_clock: MockClock, course: Course) -> None:
+    """In the books, in the figures, and in the one line of its request, which waits for the last of its attempts."""
+    async with running(PRICES, troubled=course.dies_at is not None) as it, trio.open_nursery() as nursery:
+        it.openai.plays(course.openai)
+        it.deepseek.plays(course.deepseek)
+        if course.dies_at is not None:
+            nursery.start_soon(crash_at, it, course.dies_at)
+        with trio.move_on_after(course.leaves_at or 100):
+            await it.ask({**BACKED, "stream": course.stream}, headers={"x-gateway-timeout": course.timeout_s})
         await trio.testing.wait_all_tasks_blocked()
 
-        (row,) = await spend(it)
-        assert row["completion_tokens"] == 3
-        assert row["prompt_tokens"] == len(json.dumps(STREAMED)) // 4
-        assert it.logged("request")[0]["cost_usd"] is None
-        (line,) = it.logged("abandoned attempt billed")
-        assert line["cost_usd"] == row["cost_usd"] == (row["prompt_tokens"] * 2_500 + 3 * 10_000) / 1e9
+        rows = {row["provider"]: row for row in await spend(it)}
+        owed = {name: (row["prompt_tokens"], row["completion_tokens"]) for name, row in rows.items()}
+        assert owed == course.owed
+        figures = await it.figures()
+        for name, row in rows.items():
+            counted = [figures("llm_tokens_total", provider=name, type=kind) for kind in ("prompt", "completion")]
+            assert tuple(counted) == owed[name]
+            assert figures("llm_cost_usd_total", provider=name) == row["cost_usd"] > 0
+        assert figures("llm_tokens_total") == sum(map(sum, owed.values()))
+        (line,) = it.logged("request")
+        told = line["prompt_tokens"], line["completion_tokens"]
+        assert told == tuple(map(sum, zip(*owed.values(), strict=True)))
+        assert line["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows.values()), abs=1e-12)
+        assert figures("llm_request_total") == 1
+        it.assert_at_rest()
 
 
 async def test_a_model_without_a_price_is_counted_and_costs_nobody_knows_what(autojump_clock: MockClock) -> None:

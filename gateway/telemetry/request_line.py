@@ -1,0 +1,86 @@
+"""The one log line that every request has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from actors.attempt import Attempt
+from gateway.dialects.envelope import Usage
+from gateway.money import NANO
+from gateway.telemetry.kinds import kind_of
+from gateway.telemetry.logs import MAX_TEXT, rounded
+from gateway.telemetry.record import RequestRecord, Times
+
+
+class RequestLine(msgspec.Struct, gc=False):
+    """The line of a request, after level, time, logger and event."""
+
+    correlation_id: str
+    endpoint: str
+    status: int
+    outcome: str
+    error: str | None
+    provider: str | None
+    model: str
+    attempts: int
+    operation: str | None
+    """Why the attempt that answered was started: first, retry, fallback, hedge, resume or rotate."""
+    stream: bool
+    prompt_tokens: int | None
+    """Tokens and cost are those of all attempts, as they are billed: a hedge's loser and an answer that was cut too."""
+    completion_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: float | None
+    """Null where a price is not known."""
+    queue_s: float | None
+    connect_s: float | None
+    first_token_s: float | None
+    total_s: float
+    overhead_s: float
+    client: str
+    trace_id: str | msgspec.UnsetType = msgspec.UNSET
+    """Where there is a trace to look at."""
+    cache: str | msgspec.UnsetType = msgspec.UNSET
+    """hit, miss or joined, where the cache was asked."""
+
+
+def line_of(
+    record: RequestRecord,
+    attempts: Sequence[Attempt],
+    answered_by: Attempt | None,
+    usage: Usage | None,
+    cost: int | None,
+    times: Times,
+) -> RequestLine:
+    """Of a request that is over with all its `attempts`; `usage` and `cost` (nano-USD) are theirs together."""
+    failure = record.failure
+    candidate = None if answered_by is None else answered_by.candidate
+    # By position: names would cost as much as all the rest.
+    return RequestLine(
+        record.request_id[:MAX_TEXT],
+        record.endpoint,
+        record.status,
+        record.outcome,
+        None if failure is None else kind_of(failure),
+        None if candidate is None else candidate.provider,
+        (record.model if candidate is None else candidate.model)[:MAX_TEXT],
+        len(attempts),
+        None if answered_by is None else answered_by.operation,
+        record.stream,
+        None if usage is None else usage.prompt,
+        None if usage is None else usage.completion,
+        None if usage is None else usage.cached,
+        None if usage is None else usage.reasoning,
+        None if cost is None else cost / NANO,
+        None if times.queue_s is None else rounded(times.queue_s),
+        None if times.connect_s is None else rounded(times.connect_s),
+        None if times.first_token_s is None else rounded(times.first_token_s),
+        rounded(times.total_s),
+        rounded(times.overhead_s),
+        record.client,
+        msgspec.UNSET if record.trace is None or not record.trace.sampled else record.trace.name,
+        msgspec.UNSET if record.cache is None else record.cache,
+    )
