@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from actors.attempt import Attempt
+from actors.breakers import Breakers, OnMove, Pass
 from actors.buckets import Buckets, RateLimits
-from actors.errors import Blame, NeverFits, Unavailable
+from actors.errors import Blame, NeverFits
 from actors.key_ring import KeyPauses, KeyRing, Place
 from actors.letters import Priority
-from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
+from actors.policy.breaker import BreakerSettings
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.policy.concurrency import ConcurrencyLimit
 from actors.policy.gradient import GradientLimit, GradientSettings
 from actors.policy.memory_budget import MemoryBudget
 from actors.policy.standing import Standings, tightest
-from actors.shortage import COOLDOWN, HOST, MAX_RETRY_AFTER_S, MEMORY, PERMITS, Wait
+from actors.shortage import COOLDOWN, HOST, MEMORY, PERMITS, Wait
 
-MAX_BREAKERS = 1024
 HIGH_IS_EXPECTED_S = 60.0
 """After a call of high priority, permits are kept for the next one this long: without any, nothing lies idle."""
 
@@ -61,15 +61,12 @@ class Hold:
     """All that one admitted attempt has taken."""
 
     __slots__ = (
-        "breaker",
         "bytes",
-        "content_came",
-        "host_permit",
         "key",
         "key_buckets",
         "key_tried",
         "model_buckets",
-        "model_permit",
+        "passed",
         "settled",
         "tokens",
     )
@@ -81,9 +78,7 @@ class Hold:
         key_tried: tuple[Place, ...],
         key_buckets: Buckets,
         model_buckets: Buckets | None,
-        breaker: Breaker,
-        host_permit: Permit,
-        model_permit: Permit,
+        passed: Pass,
         tokens: float,
         size_bytes: int,
     ) -> None:
@@ -92,21 +87,15 @@ class Hold:
         """What this attempt finds out: whether a key that was set aside is accepted again."""
         self.key_buckets = key_buckets
         self.model_buckets = model_buckets
-        self.breaker = breaker
-        """The one of the model, kept here because the books may forget it meanwhile."""
-        self.host_permit = host_permit
-        self.model_permit = model_permit
+        self.passed = passed
+        """The breakers' permits."""
         self.tokens = tokens
         self.bytes = size_bytes
-        self.content_came = False
         self.settled = False
 
 
 class Admission:
-    """The books of one provider.
-
-    `on_move` is told of every breaker move: (model or "*", move, consecutive failures).
-    """
+    """The books of one provider."""
 
     def __init__(
         self,
@@ -114,7 +103,7 @@ class Admission:
         *,
         now: float,
         random: random.Random,
-        on_move: Callable[[str, Move, int], None],
+        on_move: OnMove,
         new_bucket: NewBucket = local_bucket,
     ) -> None:
         self.settings = settings
@@ -124,10 +113,7 @@ class Admission:
             settings.max_concurrent if self._gradient is None else self._gradient.limit, kept=settings.kept_for_high
         )
         self._high_until = -math.inf
-        self._random = random
-        self._on_move = on_move
-        self._host = Breaker(settings.breaker, random)
-        self._models: dict[str, Breaker] = {}
+        self.breakers = Breakers(settings.name, settings.breaker, random, on_move)
         self._new_bucket = new_bucket
         place = f"provider/{settings.name}"
         self.keys = KeyRing(settings.name, settings.keys, settings.key_pauses)
@@ -142,9 +128,7 @@ class Admission:
     def admit(self, attempt: Attempt, now: float) -> Hold | Wait:
         """Takes everything that `attempt` needs, or nothing. Raises Failure where waiting would not help."""
         call, model = attempt.call, attempt.candidate.model
-        host, breaker = self._host, self._models.get(model) or self._new_breaker(model)
-        if not (host.phase is breaker.phase is Phase.CLOSED):
-            self._refuse_if_open(breaker, model, now)
+        breaker = self.breakers.check(model, now)
         key = self._choose_key(attempt, now)
         if isinstance(key, Wait):
             return key
@@ -171,9 +155,7 @@ class Admission:
             key_tried=self.keys.begin(key, model),
             key_buckets=key_buckets,
             model_buckets=model_buckets,
-            breaker=breaker,
-            host_permit=self._permit(HOST, host, now),
-            model_permit=self._permit(model, breaker, now),
+            passed=self.breakers.enter(model, breaker, now),
             tokens=tokens,
             size_bytes=size_bytes,
         )
@@ -191,40 +173,13 @@ class Admission:
             self.memory.release(-change_bytes)
 
     def content_came(self, hold: Hold, attempt: Attempt, now: float) -> None:
-        """The first content is the breakers' success; a later break still counts as a failure."""
-        if not hold.content_came:
-            hold.content_came = True
-            host, breaker = self._host, hold.breaker
-            if (move := host.succeeded(hold.host_permit, now)) is not None:
-                self._on_move(HOST, move, host.failures)
-            if (move := breaker.succeeded(hold.model_permit, now)) is not None:
-                self._on_move(attempt.candidate.model, move, breaker.failures)
+        """The first content is the breakers' success, and what an adaptive limit goes by."""
+        if not hold.passed.succeeded:
+            self.breakers.succeeded(hold.passed, now)
             if self._gradient is not None and attempt.sent_at is not None:
                 streamed = attempt.call.relay is not None
                 self._gradient.answered(now - attempt.sent_at, self.concurrency.used, now, streamed=streamed)
                 self.concurrency.resize(self._gradient.limit)
-
-    def heed(self, model: str, for_s: float, now: float) -> Move | None:
-        """Another worker's breaker of `model` ("*": of the host) has opened: whether this one has moved with it."""
-        breaker = self._host if model == HOST else self._models.get(model) or self._new_breaker(model)
-        return breaker.hinted(for_s, now)
-
-    def force(self, model: str, phase: Phase, now: float, for_s: float | None = None) -> Move | None:
-        """An operator moves the breaker of `model` ("*": of the host): whether that changes its phase."""
-        breaker = self._host if model == HOST else self._models.get(model) or self._new_breaker(model)
-        return breaker.force(phase, now, for_s)
-
-    @property
-    def condition(self) -> str:
-        """up; degraded where a model's breaker is open or probing, down where the host's is."""
-        if self._host.phase is not Phase.CLOSED:
-            return "down"
-        return "up" if all(breaker.phase is Phase.CLOSED for breaker in self._models.values()) else "degraded"
-
-    @property
-    def breakers(self) -> list[str]:
-        """The models that have a breaker, and "*" for the host."""
-        return [HOST, *self._models]
 
     def relimit(self, settings: ProviderSettings, now: float) -> None:
         """Other limits from now on; what has been taken stays taken, and no limit is full because it is new."""
@@ -242,11 +197,6 @@ class Admission:
             self._gradient.bound(settings.max_concurrent)
         self.concurrency.resize(settings.max_concurrent if self._gradient is None else self._gradient.limit)
         self.settings = settings
-
-    def opens_in_s(self, model: str, now: float) -> float:
-        """Seconds until the breaker of `model` ("*": of the host) lets a probe through; 0 where it is not open."""
-        breaker = self._host if model == HOST else self._models.get(model)
-        return 0.0 if breaker is None else breaker.opens_in_s(now)
 
     def asked_for_less(self) -> None:
         """The provider said so (429), or was too slow: one concurrent call less where their limit adapts."""
@@ -272,8 +222,7 @@ class Admission:
             hold.key_buckets.settle(hold.tokens, used, now)
             if hold.model_buckets is not None:
                 hold.model_buckets.settle(hold.tokens, used, now)
-        if not hold.content_came or blame is Blame.MODEL:  # else their success was told when the content came
-            self._tell_breakers(hold, attempt, blame, now)
+        self.breakers.ended(hold.passed, blame, now)
 
     def standings(self, model: str, now: float) -> Standings:
         """What a client is told that these limits refuse: of the key that has most left, or of the model where less."""
@@ -283,17 +232,9 @@ class Admission:
 
     def view(self, now: float) -> dict[str, Any]:
         """The books as /admin/actors shows them."""
-        breakers = {HOST: self._host, **self._models}
         first = next(iter(self._key_buckets.values()))
         return {
-            "breakers": {
-                model: {
-                    "state": breaker.phase.value,
-                    "failures": breaker.failures,
-                    "opens_in_s": breaker.opens_in_s(now),
-                }
-                for model, breaker in breakers.items()
-            },
+            "breakers": self.breakers.view(now),
             "tokens": None if first.tokens is None else first.tokens.available(now),
             "requests": None if first.requests is None else first.requests.available(now),
             "memory": {"used": self.memory.used, "limit": self.memory.limit},
@@ -320,19 +261,6 @@ class Admission:
                 for model, of in models.items()
             },
         }
-
-    def _refuse_if_open(self, breaker: Breaker, model: str, now: float) -> None:
-        retry_after = self._host.refuses(now)
-        if retry_after is not None:
-            raise Unavailable(
-                f"{self.settings.name} is not reachable at the moment", retry_after=min(retry_after, MAX_RETRY_AFTER_S)
-            )
-        retry_after = breaker.refuses(now)
-        if retry_after is not None:
-            raise Unavailable(
-                f"{model} at {self.settings.name} is failing at the moment",
-                retry_after=min(retry_after, MAX_RETRY_AFTER_S),
-            )
 
     def _choose_key(self, attempt: Attempt, now: float) -> str | Wait:
         key = self.keys.choose(attempt, now, lambda label: self._requests_left(label, now))
@@ -367,45 +295,3 @@ class Admission:
                 f"{self.memory.limit} together."
             )
         return Wait(math.inf, HOST, MEMORY)
-
-    def _tell_breakers(self, hold: Hold, attempt: Attempt, blame: Blame | None, now: float) -> None:
-        host, host_permit = self._host, hold.host_permit
-        breaker, permit = hold.breaker, hold.model_permit
-        if blame is Blame.HOST:
-            host_move, model_move = host.failed(host_permit, now), breaker.abandoned(permit, now)
-        elif blame is Blame.MODEL:
-            host_move = None if hold.content_came else host.succeeded(host_permit, now)
-            model_move = breaker.failed(permit, now)
-        elif blame is Blame.NOBODY:
-            host_move, model_move = host.succeeded(host_permit, now), breaker.abandoned(permit, now)
-        else:
-            host_move, model_move = host.abandoned(host_permit, now), breaker.abandoned(permit, now)
-        self._moved(HOST, host, host_move)
-        self._moved(attempt.candidate.model, breaker, model_move)
-
-    def _permit(self, model: str, breaker: Breaker, now: float) -> Permit:
-        before = breaker.phase
-        permit = breaker.admit(now)
-        assert permit is not None, "the breaker was asked in this very step"
-        if breaker.phase is not before:
-            self._on_move(model, Move(before, breaker.phase), breaker.failures)
-        return permit
-
-    def _moved(self, model: str, breaker: Breaker, move: Move | None) -> None:
-        if move is not None:
-            self._on_move(model, move, breaker.failures)
-
-    def _new_breaker(self, model: str) -> Breaker:
-        if len(self._models) >= MAX_BREAKERS:
-            self._forget_quiet_breakers()
-        breaker = self._models[model] = Breaker(self.settings.breaker, self._random)
-        return breaker
-
-    def _forget_quiet_breakers(self) -> None:
-        """Model names come from clients: their breakers must not grow without end. A quiet one says nothing."""
-        noisy = [
-            (model, breaker)
-            for model, breaker in self._models.items()
-            if breaker.phase is not Phase.CLOSED or breaker.failures
-        ]
-        self._models = dict(noisy[-MAX_BREAKERS // 2 :])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from actors.plan import ClientAccount, ClientLimits
+from actors.client_account import ClientAccount, ClientLimits
 from actors.policy.bucket import NewBucket
 
 IDLE_S: Final = 3600.0

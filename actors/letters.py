@@ -15,8 +15,8 @@ from actors.reply import Reply
 
 if TYPE_CHECKING:
     from actors.attempt import Attempt
+    from actors.client_account import ClientAccount, ClientLimits
     from actors.errors import Failure
-    from actors.plan import ClientAccount, ClientLimits
     from actors.relay import Relay
 
 Clock = Callable[[], float]

@@ -101,7 +101,7 @@ class ProviderActor(Actor[Attempt]):
 
     def standing(self) -> Standing:
         """How the provider is, as far as its last call and its breakers tell."""
-        condition = self.admission.condition
+        condition = self.admission.breakers.condition
         if self._last_word is None:
             return Standing(condition if condition == "down" else "unknown")
         told_at, sent_at, accepted_at = self._last_word
@@ -345,7 +345,7 @@ class ProviderActor(Actor[Attempt]):
             return  # a fresh actor stands here with fresh breakers: what the calls of a dead one settle says nothing
         now = self._clock()
         self._observe(BreakerMoved(self.name, model, move.before, move.after, failures, now))
-        if move.after is Phase.OPEN and (for_s := self.admission.opens_in_s(model, now)) > 0:
+        if move.after is Phase.OPEN and (for_s := self.admission.breakers.opens_in_s(model, now)) > 0:
             self._warn(self.name, model, for_s)
 
     # What operators and other workers ask for.
@@ -366,7 +366,7 @@ class ProviderActor(Actor[Attempt]):
     def _carry_out(self, command: Command) -> None:
         match command:
             case Heed(model, for_s):
-                self._told(model, self.admission.heed(model, for_s, self._clock()))
+                self._told(model, self.admission.breakers.heed(model, for_s, self._clock()))
                 return
             case MoveBreaker():
                 self._move_breakers(command)
@@ -388,8 +388,8 @@ class ProviderActor(Actor[Attempt]):
     def _move_breakers(self, command: MoveBreaker) -> None:
         now = self._clock()
         phase = Phase.OPEN if command.to == "open" else Phase.CLOSED
-        for model in self.admission.breakers if command.to == "reset" else [command.model]:
-            self._told(model, self.admission.force(model, phase, now, command.for_s))
+        for model in self.admission.breakers.names if command.to == "reset" else [command.model]:
+            self._told(model, self.admission.breakers.force(model, phase, now, command.for_s))
         command.reply.settle(None)
 
     def _told(self, model: str, move: Move | None) -> None:

@@ -14,13 +14,15 @@ from typing import Any, Protocol
 
 from actors.actor import Actor, Told
 from actors.attempt import Attempt, Outcome
+from actors.client_account import ClientLimits
+from actors.clients import Clients
 from actors.control import CancelCall, Command
 from actors.errors import ActorDied, CallCrashed, Cancelled, DeadlineExceeded, Failure, Unavailable
 from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retried
-from actors.guests import ForgetClient, Guests, nobody_minds
+from actors.guests import ForgetClient, nobody_minds
 from actors.letters import Answered, Broken, Call, Candidate, Clock, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
-from actors.plan import ClientAccount, ClientLimits, Plan, hedge_due
+from actors.plan import Plan, hedge_due
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.policy.retry_budget import RetryBudget
 from actors.policy.retry_plan import Again, Next, RetrySettings, decide
@@ -90,27 +92,11 @@ class RouterActor(Actor[Call | Report]):
         self._random = random
         self._calls: dict[Call, Plan] = {}
         self._budgets: dict[str, RetryBudget] = {}
-        self._new_bucket = new_bucket
-        self._guests = Guests(new_bucket, forget_client)
-        self._clients = {
-            label: ClientAccount(label, limits, clock(), new_bucket)
-            for label, limits in settings.clients.items()
-            if limits != ClientLimits()  # who has none needs no account, and most have none
-        }
+        self._clients = Clients(settings.clients, clock(), new_bucket, forget_client)
 
     def configure(self, settings: RouterSettings) -> None:
         """From here on these hold; a client whose limits stay as they are keeps its account."""
-        now = self._clock()
-        kept = {
-            label: account
-            for label, account in self._clients.items()
-            if settings.clients.get(label) == self.settings.clients[label]
-        }
-        self._clients = {
-            label: kept.get(label) or ClientAccount(label, limits, now, self._new_bucket)
-            for label, limits in settings.clients.items()
-            if limits != ClientLimits()
-        }
+        self._clients.configure(settings.clients, self._clock())
         if _budget_terms(settings) != _budget_terms(self.settings):
             self._budgets.clear()
         self.settings = settings
@@ -127,10 +113,7 @@ class RouterActor(Actor[Call | Report]):
 
     def charge(self, call: Call) -> None:
         """An answer that asks nobody is one of its client's requests all the same. Raises RateLimited."""
-        account = self._clients.get(call.client)
-        if account is not None:
-            call.account = account
-            account.count_request(self._clock())
+        self._clients.charge(call, self._clock())
 
     def leave(self, call: Call) -> None:
         """The asker has its answer, or has gone: whatever is still under way for this call stops now."""
@@ -182,13 +165,7 @@ class RouterActor(Actor[Call | Report]):
         if len(self._calls) >= self._max_calls:
             raise Unavailable(f"the gateway has {self._max_calls} calls in flight already", retry_after=1.0)
         candidates = self._candidates(call)
-        account = self._clients.get(call.client)
-        if account is None and call.limits is not None:
-            account = self._guests.account(call.client, call.limits, self._clock())
-        if account is not None:
-            call.account = account
-            account.take(call, self._clock())
-        return Plan(call, candidates, account)
+        return Plan(call, candidates, self._clients.admit(call, self._clock()))
 
     def _candidates(self, call: Call) -> Sequence[Candidate]:
         """No client input may reach a restart: what the resolver does not foresee is this call's own crash."""
@@ -394,10 +371,7 @@ class RouterActor(Actor[Call | Report]):
             "late": self.late,
             "timers": len(self._timers),
             "retry_budgets": {name: budget.balance for name, budget in self._budgets.items()},
-            "clients": {
-                **{label: account.view(now) for label, account in self._clients.items()},
-                **self._guests.view(now),
-            },
+            "clients": self._clients.view(now),
         }
 
 

@@ -7,8 +7,8 @@ from math import inf
 
 import msgspec
 
+from actors.client_account import ClientLimits
 from actors.letters import Candidate, Priority
-from actors.plan import ClientLimits
 from gateway.config.client_keys import ClientKey, KeyTerms
 from gateway.config.routing import Glob
 from gateway.errors import ModelForbidden

@@ -8,9 +8,9 @@ from trio.testing import MockClock
 
 from actors.attempt import Attempt
 from actors.buckets import RateLimits
+from actors.client_account import ClientLimits
 from actors.errors import NeverFits, Overloaded, RateLimited
 from actors.letters import Candidate, Priority, Timeouts
-from actors.plan import ClientLimits
 from actors.router import RouterSettings
 from tests.actors.failures import BadRequest
 from tests.actors.house import House, answers

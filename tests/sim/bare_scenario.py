@@ -8,8 +8,8 @@ from random import Random
 
 from actors.admission import ProviderSettings
 from actors.buckets import RateLimits
+from actors.client_account import ClientLimits
 from actors.letters import Priority, Timeouts
-from actors.plan import ClientLimits
 from actors.policy.gradient import GradientSettings
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings

@@ -18,6 +18,7 @@ from actors.actor import Told
 from actors.admission import Admission, Hold
 from actors.attempt import Attempt, Outcome
 from actors.buckets import Buckets
+from actors.client_account import ClientAccount
 from actors.errors import Failure, Left
 from actors.events import AttemptEnded, BreakerMoved
 from actors.letters import Answered, Call
@@ -314,7 +315,7 @@ BARE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("what was never sent is given back twice", Buckets, "give_back", _twice),
     mutant("what was never sent is charged", Admission, "_give_rates_back", _unsent_is_charged),
     mutant("a relay that is left keeps its bytes", Relay, "close", _close_keeps_bytes),
-    mutant("the permit of a client key is not given back", router_module.ClientAccount, "settle", nothing),
+    mutant("the permit of a client key is not given back", ClientAccount, "settle", nothing),
     mutant("the clock of a silence is not set back by what comes", Attempt, "enter", _enter_keeps_first),
     mutant("nobody looks at an attempt's clock", Attempt, "_look_at_clock", nothing),
     mutant("a retry is planned beyond the deadline", router_module, "decide", _plan_beyond_deadline),

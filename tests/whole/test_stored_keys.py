@@ -72,6 +72,14 @@ async def test_a_key_is_shown_once_and_opens_everywhere_with_what_it_may(autojum
         assert (await act(one, "POST", "", {"label": "team"})).status == 409
 
 
+async def test_an_answer_from_the_cache_is_one_of_the_keys_requests(autojump_clock: MockClock) -> None:
+    async with two(FakeServer(), ASKING + "[cache]\nenabled = true\n") as (one, _):
+        key = await make(one, requests_per_minute=2)
+        replies = [await ask(one, key) for _ in range(3)]
+        told = [(reply.status, reply.header("x-gateway-cache")) for reply in replies]
+        assert told == [(200, "miss"), (200, "hit"), (429, None)]
+
+
 async def test_a_key_is_looked_up_once_and_revoked_within_two_seconds(autojump_clock: MockClock) -> None:
     server = FakeServer()
     async with two(server, ASKING) as (one, other):
