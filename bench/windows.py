@@ -13,7 +13,8 @@ from typing import Final
 
 from actors.letters import Candidate
 from gateway.context.tiers import gauge_of, read
-from gateway.dialects.openai_chat import decode_request, weigh
+from gateway.dialects.openai_chat import decode_request
+from gateway.dialects.prompt_weight import weigh
 
 SMALL_BYTES: Final = 2 * 1024
 LARGE_BYTES: Final = 1024 * 1024

@@ -21,9 +21,9 @@ from gateway.dialects import openai_compose as compose
 from gateway.dialects.embeddings import request as embeddings
 from gateway.dialects.embeddings.answer import answer_body, embedding_object
 from gateway.dialects.envelope import RawHeaders, Usage
-from gateway.dialects.openai_chat import estimate_prompt
 from gateway.dialects.openai_errors import error_body
 from gateway.dialects.openai_stream import DONE
+from gateway.dialects.prompt_weight import weigh
 from gateway.errors import Description, UpstreamBroken, UpstreamReset
 from gateway.providers.profile import Origin, RawHeader
 from gateway.providers.sandbox import Said, SandboxRequest, answer, read_request
@@ -148,7 +148,7 @@ class SandboxClient:
     async def _complete(self, body: bytes) -> SandboxResponse:
         chat = read_request(body)
         said = answer(chat.model, chat)
-        usage = _count(chat, said, max(1, estimate_prompt(chat, body)))
+        usage = _count(chat, said, max(1, weigh(chat, body).reserved))
         identity = _Identity(f"chatcmpl-{self._new_id()}", int(self._wall_clock()), f"{self._name}/{chat.model}")
         if chat.stream:
             return SandboxResponse(200, [_EVENTS], self._stream(identity, chat, said, usage))

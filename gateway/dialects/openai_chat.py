@@ -11,13 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
-from gateway.dialects.prompt_text import prompt_text
-from gateway.dialects.prompt_weight import Media, PromptWeight, reserved_tokens, sum_up, weigh_prompt
+from gateway.dialects.prompt_weight import reserved_tokens
 from gateway.errors import InvalidRequest
 
 NAME: Final = "openai_chat"
@@ -32,6 +30,8 @@ class Message(msgspec.Struct, gc=False):
     role: str
     content: msgspec.Raw = _NULL
     tool_calls: msgspec.Raw = _NULL
+    function_call: msgspec.Raw = _NULL
+    reasoning_content: msgspec.Raw = _NULL
 
 
 class StreamOptions(msgspec.Struct, gc=False):
@@ -51,6 +51,8 @@ class ChatRequest(msgspec.Struct):
     tools: list[msgspec.Raw] | None = None
     tool_choice: msgspec.Raw = _NULL
     response_format: msgspec.Raw = _NULL
+    functions: msgspec.Raw = _NULL
+    """What tools were, before there were others."""
 
     @property
     def wants_usage(self) -> bool:
@@ -67,17 +69,18 @@ class ChatRequest(msgspec.Struct):
         """The most tokens one answer may have, where the client says so."""
         return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
 
-
-class _Part(msgspec.Struct, gc=False):
-    """One part of a message's content, as far as it can carry media."""
-
-    image_url: msgspec.Raw = _NULL
-    input_audio: msgspec.Raw = _NULL
-    file: msgspec.Raw = _NULL
+    def pieces(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+        """As in `prompt_parts.Prompt`."""
+        contents = [message.content for message in self.messages]
+        others = [*(self.tools or ()), self.functions, self.response_format]
+        for message in self.messages:
+            if not (message.tool_calls is message.function_call is message.reasoning_content):  # mostly all are absent
+                others += (message.tool_calls, message.function_call)
+                contents.append(message.reasoning_content)
+        return contents, [raw for raw in others if raw != _NULL]
 
 
 _request_decoder = msgspec.json.Decoder(ChatRequest)
-_parts_decoder = msgspec.json.Decoder(list[_Part])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -125,38 +128,9 @@ def rewrite_request(
         raise unreadable(problem) from problem
 
 
-def weigh(request: ChatRequest, body: bytes) -> PromptWeight:
-    """How large the prompt is."""
-    return weigh_prompt(body, *_pieces(request), _weigh_media)
-
-
-def text_of(request: ChatRequest) -> Steps[str]:
-    """The prompt as one text."""
-    return prompt_text(*_pieces(request))
-
-
-def estimate_prompt(request: ChatRequest, body: bytes) -> int:
-    """Tokens of the prompt, guessed from its size."""
-    return weigh(request, body).reserved
-
-
-def estimate_tokens(request: ChatRequest, body: bytes) -> int:
-    """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
-    return estimate_prompt(request, body) + reserved_output(request)
-
-
 def reserved_output(request: ChatRequest) -> int:
-    """What of `estimate_tokens` is not the prompt: the most tokens that all answers together may have."""
+    """The most tokens that all answers together may have."""
     return reserved_tokens(request.output_limit) * request.choices
-
-
-def _pieces(request: ChatRequest) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
-    """What is said, and the calls and definitions of tools."""
-    messages = request.messages
-    others = [message.tool_calls for message in messages if message.tool_calls is not _NULL]
-    if request.tools is not None:
-        others += request.tools
-    return [message.content for message in messages], others
 
 
 def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspec.Raw:
@@ -165,8 +139,3 @@ def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspe
         options = _members_decoder.decode(members["stream_options"])
     options["include_usage"] = msgspec.Raw(b"true")
     return msgspec.Raw(_encode(options))
-
-
-def _weigh_media(content: msgspec.Raw) -> Media:
-    parts = _parts_decoder.decode(content)
-    return sum_up(raw for part in parts for raw in (part.image_url, part.input_audio, part.file) if raw is not _NULL)

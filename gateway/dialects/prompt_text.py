@@ -4,32 +4,17 @@ returned. Pure; a generator that yields now and then, since conversations may be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
 
 import msgspec
 
 from gateway.dialects.codec import Steps
-
-_NULL: Final = msgspec.Raw(b"null")
-_DEEPEST: Final = 4
-"""Contents within contents: a tool's result in a message."""
+from gateway.dialects.prompt_parts import DEEPEST, NULL, Part, Prompt, read_content, source_in, text_in
 
 
-class _Part(msgspec.Struct, gc=False):
-    """A part of a content, as far as it is text."""
-
-    text: Any = None
-    content: msgspec.Raw = _NULL
-    input: msgspec.Raw = _NULL
-
-
-_text_decoder = msgspec.json.Decoder(str)
-_parts_decoder = msgspec.json.Decoder(list[_Part])
-
-
-def prompt_text(contents: Iterable[msgspec.Raw], others: Iterable[msgspec.Raw]) -> Steps[str]:
-    """`contents` are texts or lists of parts; `others` (tools, calls of them) stay the JSON that they are."""
+def text_of(prompt: Prompt) -> Steps[str]:
+    """What is structured (tools, calls of them, schemas) stays the JSON that it is."""
+    contents, others = prompt.pieces()
     texts: list[str] = []
     for content in contents:
         before = len(texts)
@@ -43,20 +28,30 @@ def prompt_text(contents: Iterable[msgspec.Raw], others: Iterable[msgspec.Raw]) 
 
 def _texts_of(content: msgspec.Raw, depth: int = 0) -> Iterator[str]:
     """What is odd counts as it is written: the provider will judge it."""
-    first = bytes(memoryview(content)[:1])
     try:
-        if first == b'"':
-            yield _text_decoder.decode(content)
-        elif first == b"[" and depth < _DEEPEST:
-            for part in _parts_decoder.decode(content):
-                if isinstance(part.text, str):
-                    yield part.text
-                if part.content is not _NULL:
-                    yield from _texts_of(part.content, depth + 1)
-                if part.input is not _NULL:
-                    yield _as_written(part.input)
+        said = read_content(content)
     except (ValueError, RecursionError):
         yield _as_written(content)
+        return
+    if isinstance(said, str):
+        yield said
+    elif said is not None and depth < DEEPEST:
+        for part in said:
+            yield from _texts_in(part, depth + 1)
+
+
+def _texts_in(part: Part, depth: int) -> Iterator[str]:
+    if part.text is not NULL and (text := text_in(part.text)) is not None:
+        yield text
+    if part.content is not NULL:
+        yield from _texts_of(part.content, depth)
+    if part.input is not NULL:
+        yield _as_written(part.input)
+    if part.source is not NULL and (source := source_in(part.source)) is not None:
+        if source.type == "text" and (text := text_in(source.data)) is not None:
+            yield text
+        elif source.type == "content":
+            yield from _texts_of(source.content, depth)
 
 
 def _as_written(raw: msgspec.Raw) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.messages import errors
-from gateway.dialects.messages.request_notes import MessagesRequest, decode_request, reserved_output, text_of, weigh
+from gateway.dialects.messages.request_notes import MessagesRequest, decode_request, reserved_output
+from gateway.dialects.prompt_text import text_of
+from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.structure import MOST_VALUES
 from gateway.errors import Description
 from gateway.face.model_calls import Asked

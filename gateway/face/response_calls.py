@@ -12,6 +12,8 @@ from actors.relay import Sink
 from gateway.dialects import openai_errors
 from gateway.dialects.codec import Frame, Steps
 from gateway.dialects.decoded_weight import decoded_bytes
+from gateway.dialects.prompt_text import text_of
+from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.responses import errors as responses_errors
 from gateway.dialects.responses.recorder import StreamRecorder
 from gateway.dialects.responses.request_notes import (
@@ -20,8 +22,6 @@ from gateway.dialects.responses.request_notes import (
     gateway_tools_of,
     many_items,
     reserved_output,
-    text_of,
-    weigh,
 )
 from gateway.dialects.responses.tool_turns import ResponsesToolTurns
 from gateway.dialects.structure import MOST_VALUES

@@ -6,12 +6,12 @@ Nobody else is asked in its place: another model's count would be another number
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from gateway.context.tiers import gauge_of, read
 from gateway.dialects.messages import errors
 from gateway.dialects.messages import request_notes as messages_notes
-from gateway.dialects.prompt_weight import PromptWeight
+from gateway.dialects.prompt_weight import PromptWeight, weigh
 from gateway.dialects.responses import request_notes as responses_notes
 from gateway.dialects.responses.kept import write_count
 from gateway.errors import UpstreamError
@@ -40,7 +40,7 @@ class TokenCounts(Messages):
 
     def read(self, body: bytes) -> Asked:
         request = messages_notes.decode_count(body)
-        return Asked(request.model, False, messages_notes.estimate_prompt(request, body), 0, request)
+        return Asked(request.model, False, weigh(request, body).reserved, 0, request)
 
 
 class InputTokens(ResponsesDialect):
@@ -51,16 +51,14 @@ class InputTokens(ResponsesDialect):
 
     def read(self, body: bytes) -> Asked:
         request = responses_notes.decode_request(body)
-        return Asked(request.model, False, responses_notes.estimate_prompt(request, body), 0, request)
+        return Asked(request.model, False, weigh(request, body).reserved, 0, request)
 
 
 class CountTokens:
     """Anthropic's endpoint."""
 
     def __init__(self, services: ModelServices, counts: Counts) -> None:
-        self._counter = _Counter(
-            TokenCounts(), services, counts, weigh=messages_notes.weigh, write=messages_notes.write_count
-        )
+        self._counter = _Counter(TokenCounts(), services, counts, write=messages_notes.write_count)
         self._reporting = services.reporting
 
     def endpoint(self) -> ApiEndpoint:
@@ -76,7 +74,7 @@ class CountInputTokens:
     """OpenAI's endpoint: what a response continues is counted too."""
 
     def __init__(self, services: ModelServices, counts: Counts, life: ResponseLife) -> None:
-        self._counter = _Counter(InputTokens(), services, counts, weigh=responses_notes.weigh, write=write_count)
+        self._counter = _Counter(InputTokens(), services, counts, write=write_count)
         self._life = life
         self._reporting = services.reporting
 
@@ -99,13 +97,11 @@ class _Counter:
         services: ModelServices,
         counts: Counts,
         *,
-        weigh: Callable[[Any, bytes], PromptWeight],
         write: Callable[[int], bytes],
     ) -> None:
         self.calls = ModelCalls(dialect, services)
         self._dialect = dialect
         self._counts = counts
-        self._weigh = weigh
         self._write = write
 
     async def count(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Answer:
@@ -118,7 +114,7 @@ class _Counter:
             except UpstreamError as failure:
                 if failure.status not in _NOT_OFFERED:
                     raise
-        return Answer(200, [JSON], self._write(max(1, _estimate(asked.model, self._weigh(asked.decoded, body)))))
+        return Answer(200, [JSON], self._write(max(1, _estimate(asked.model, weigh(asked.decoded, body)))))
 
 
 def _estimate(model: str, weight: PromptWeight) -> int:

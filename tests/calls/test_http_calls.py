@@ -10,7 +10,8 @@ import trio
 from actors.errors import Blame, Stage, TimedOut
 from actors.letters import Timeouts
 from gateway.dialects.envelope import Usage
-from gateway.dialects.openai_chat import decode_request, estimate_prompt
+from gateway.dialects.openai_chat import decode_request
+from gateway.dialects.prompt_weight import weigh
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamReset, UpstreamUnreachable
 from gateway.providers.profile import Origin
 from tests.calls.asking import KEY, USER_AGENT, ask, http_calls, upstream
@@ -142,7 +143,7 @@ async def test_what_never_got_through_costs_nothing_what_did_costs_the_prompt() 
     broken = upstream(UpstreamReset("closed"), content_type=JSON)
     told = await ask(http_calls(broken), BODY)
     assert isinstance(told.failure, UpstreamReset)
-    assert told.attempt.spent_tokens == estimate_prompt(decode_request(BODY), BODY)
+    assert told.attempt.spent_tokens == weigh(decode_request(BODY), BODY).reserved
     assert broken.response.closed
 
 

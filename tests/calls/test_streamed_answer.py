@@ -10,8 +10,9 @@ import trio
 from actors.errors import Stage, TimedOut
 from actors.letters import Timeouts
 from gateway.dialects.envelope import Usage
-from gateway.dialects.openai_chat import decode_request, estimate_prompt
+from gateway.dialects.openai_chat import decode_request
 from gateway.dialects.openai_stream import DONE
+from gateway.dialects.prompt_weight import weigh
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamReset
 from gateway.face.response_calls import ResponsesDialect
 from tests.calls.asking import WALL_CLOCK_S, ask, http_calls, upstream
@@ -106,7 +107,7 @@ async def test_a_stream_that_is_cut_is_broken_and_counted_as_far_as_it_came(end:
     told = await ask(http_calls(upstream(ROLE, TEXT * 8, *end)), PLAIN)
     assert isinstance(told.failure, UpstreamBroken | UpstreamReset)
     assert told.body == ROLE + TEXT * 8
-    prompt = estimate_prompt(decode_request(PLAIN), PLAIN)
+    prompt = weigh(decode_request(PLAIN), PLAIN).reserved
     assert told.notes.usage == Usage(prompt=prompt, completion=len("Salve") * 8 // 4)
     assert told.attempt.spent_tokens == prompt + 10
 

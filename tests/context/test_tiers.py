@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.context.tiers import Reading, gauge_of, read, tier_of
+from gateway.dialects import prompt_weight
+from gateway.dialects.codec import finish_steps
+from gateway.dialects.prompt_text import text_of
 from gateway.dialects.prompt_weight import MEDIA_TOKENS, PromptWeight
 from gateway.face.chat import ChatCompletions
 from gateway.face.messages import Messages
@@ -68,14 +71,23 @@ def test_what_is_told_says_tier_count_limit_and_headroom() -> None:
     assert dict(Reading(1200, 1000, routed=True).headers())[b"x-headroom-pct"] == b"0.0"
 
 
-@settings(max_examples=40, deadline=None)
-@given(TEXTS, TEXTS, st.booleans())
-def test_short_texts_are_counted_by_their_characters_however_they_are_written(
-    first: str, second: str, ascii_only: bool
+WORDS = st.text(st.sampled_from('ab 1"\\/\n\tu\x00{},[:]Äß日本😀'), max_size=40) | TEXTS
+"""With all that JSON writes in other ways than it is."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(WORDS, WORDS, st.integers(1, 200), st.booleans())
+def test_texts_are_counted_by_their_characters_however_they_are_written(
+    first: str, second: str, times: int, ascii_only: bool
 ) -> None:
-    first, second = ("".join(c for c in text if c <= "\uffff")[:60] for text in (first, second))
-    text = weighed(ChatCompletions(), chat(first, second), ascii_only=ascii_only).characters
-    assert text == len(first) + len(second)
+    first *= times
+    count = len(first) + len(second)
+    assert weighed(ChatCompletions(), chat(first, second), ascii_only=ascii_only).characters == count
+    parts = [{"text": first}, {"text": second}]
+    assert (
+        weighed(ChatCompletions(), chat(parts), ascii_only=ascii_only).characters
+        == count + len('[{"text": }, ]') * 2 - 4
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -84,19 +96,69 @@ def test_plain_texts_of_any_length_are_counted_exactly_in_all_three_dialects(tex
     said = text * times
     assert weighed(ChatCompletions(), chat(said)).characters == len(said)
     assert weighed(Messages(), {**chat(said), "max_tokens": 1, "system": "be"}).characters == len(said) + 2
-    assert weighed(ResponsesDialect(), {"model": "m", "input": said, "instructions": "be"}).characters == len(said) + 4
+    assert weighed(ResponsesDialect(), {"model": "m", "input": said, "instructions": "be"}).characters == len(said) + 2
     assert weighed(ResponsesDialect(), {"model": "m", "input": [{"role": "user", "content": said}]}).characters == len(
         said
     )
 
 
+def in_chat(texts: list[str], image: Any) -> tuple[Any, dict[str, Any]]:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": texts[1]}}
+    called = {"role": "assistant", "content": None, "reasoning_content": texts[2], "tool_calls": [call]}
+    document = chat(texts[0], [{"type": "text", "text": texts[3]}, image], tools=[{"description": texts[4]}])
+    document["messages"] += [called, {"role": "tool", "tool_call_id": "1", "content": texts[5]}]
+    return ChatCompletions(), document
+
+
+def in_messages(texts: list[str], image: Any) -> tuple[Any, dict[str, Any]]:
+    source = {"type": "text", "media_type": "text/plain", "data": texts[1]}
+    use = {"type": "tool_use", "id": "1", "name": "look", "input": {"at": texts[2]}}
+    result = {"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": texts[3]}]}
+    shown = {"type": "image", "source": {"type": "base64", "data": image["image_url"]["url"]}}
+    document = chat(texts[0], [{"type": "document", "source": source}, use, shown], [result], max_tokens=1)
+    return Messages(), {**document, "system": [{"type": "text", "text": texts[4]}], "tools": [{"name": texts[5]}]}
+
+
+def in_responses(texts: list[str], image: Any) -> tuple[Any, dict[str, Any]]:
+    items = [
+        {
+            "role": "user",
+            "content": [{"type": "input_text", "text": texts[0]}, {"image_url": image["image_url"]["url"]}],
+        },
+        {"type": "function_call", "call_id": "1", "name": "look", "arguments": texts[1]},
+        {"type": "function_call_output", "call_id": "1", "output": texts[2]},
+        {"type": "custom_tool_call", "call_id": "2", "name": "do", "input": texts[3]},
+    ]
+    return ResponsesDialect(), {"model": "m", "input": items, "instructions": texts[4], "tools": [{"name": texts[5]}]}
+
+
+@pytest.mark.parametrize("asking", [in_chat, in_messages, in_responses])
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.text(max_size=1500), min_size=1, max_size=4), st.text(min_size=1, max_size=1500), st.booleans())
-def test_more_text_never_weighs_less(texts: list[str], more: str, ascii_only: bool) -> None:
-    texts = [text.encode("utf-8", "ignore").decode() for text in (*texts, more)]
-    before = weighed(ChatCompletions(), chat(*texts[:-1]), ascii_only=ascii_only).characters
-    after = weighed(ChatCompletions(), chat(*texts[:-2], texts[-2] + texts[-1]), ascii_only=ascii_only).characters
-    assert after >= before
+@given(st.lists(WORDS, min_size=6, max_size=6), st.integers(0, 5), WORDS.filter(bool), st.data())
+def test_more_text_never_weighs_less_wherever_it_is_put(
+    asking: Any, texts: list[str], which: int, more: str, data: st.DataObject
+) -> None:
+    """Appended or put amid a text of any kind, beyond the first megabytes too."""
+    at = data.draw(st.integers(0, len(texts[which])))
+    longer = [*texts[:which], texts[which][:at] + more + texts[which][at:], *texts[which + 1 :]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prompt_weight, "MOST_READ_BYTES", data.draw(st.sampled_from([0, 60, 300, 2**23])))
+        before, after = (weighed(*asking(each, IMAGE), ascii_only=True) for each in (texts, longer))
+    for gauge in (gauge_of("gpt-4o", 1000), gauge_of("deepseek-chat", 1000)):
+        assert read(gauge, after).tokens >= read(gauge, before).tokens
+    assert after.characters > before.characters
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3), st.sampled_from([1000, 128_000, 400_000]), st.sampled_from(["a", "\n", "日", "\\", "😀"]))
+def test_a_tier_begins_with_the_very_character_that_reaches_its_border(quarter: int, window: int, letter: str) -> None:
+    """The first megabyte is read as exactly as the first character."""
+    border = 4 * quarter * window // 4
+    gauge = gauge_of("gpt-4o", window)
+    below, above = (
+        read(gauge, weighed(ChatCompletions(), chat(letter * count))).tier for count in (border - 4, border - 3)
+    )
+    assert (below, above) == (quarter, quarter + 1)
 
 
 def test_tools_their_calls_and_results_are_part_of_the_prompt() -> None:
@@ -124,3 +186,50 @@ def test_images_count_as_pieces_by_address_and_by_their_bytes() -> None:
     assert weighed(Messages(), {**chat([result]), "max_tokens": 1}).media == 1
     shown = [{"role": "user", "content": [{"type": "input_image", "image_url": "https://pictures.example/a.png"}]}]
     assert weighed(ResponsesDialect(), {"model": "m", "input": shown}).media == 1
+
+
+def test_beyond_what_is_read_everything_weighs_what_it_is_written_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many parts take long to read and few bytes; a picture among them is one still."""
+    many, few = [{"type": "text", "text": "é"}] * 20_000, [{"type": "text", "text": "é" * 100}, IMAGE]
+    weights = [weighed(ChatCompletions(), chat(*contents), ascii_only=True) for contents in ([few], [many, few])]
+    written = [len(json.dumps(content)) for content in (many, few)]
+    assert weights[0].characters < 200
+    assert weights[1].characters == sum(written)
+    assert [weights[0].media, min(weights[1].media, 1)] == [1, 1]
+    monkeypatch.setattr(prompt_weight, "MOST_READ_BYTES", 200)
+    assert weighed(ChatCompletions(), chat("é" * 100), ascii_only=True).characters == 602
+
+
+def test_schemas_and_the_functions_of_old_are_part_of_the_prompt() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string", "description": "x" * 500}}}
+    bare = [
+        weighed(ChatCompletions(), chat("look")).characters,
+        weighed(Messages(), chat("look", max_tokens=1)).characters,
+        weighed(ResponsesDialect(), {"model": "m", "input": "look"}).characters,
+    ]
+    assert bare == [4, 4, 4]
+    called = chat("look", functions=[{"name": "look", "parameters": schema}])
+    called["messages"].append({"role": "assistant", "content": None, "function_call": {"arguments": "x" * 500}})
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    formats = [
+        weighed(ChatCompletions(), chat("look", response_format=form)),
+        weighed(
+            Messages(), chat("look", max_tokens=1, output_config={"format": {"type": "json_schema", "schema": schema}})
+        ),
+        weighed(Messages(), chat("look", max_tokens=1, output_format={"type": "json_schema", "schema": schema})),
+        weighed(ResponsesDialect(), {"model": "m", "input": "look", "text": {"format": {**form, "schema": schema}}}),
+    ]
+    assert weighed(ChatCompletions(), called).characters >= 1100
+    assert min(weight.characters for weight in formats) >= 600
+    tool = {"name": "look", "input_schema": schema}
+    assert weighed(Messages(), chat("look", max_tokens=1, tools=[tool])).characters == 4 + len(json.dumps(tool))
+    assert weighed(ResponsesDialect(), {"model": "m", "input": "look", "tools": [tool]}).characters == 4 + len(
+        json.dumps([tool])
+    )
+
+
+def test_the_text_for_the_service_that_counts_is_what_is_weighed() -> None:
+    """A tool's result and a plain document are in both."""
+    _, document = in_messages(["one", "two", "three", "four", "five", "six"], IMAGE)
+    text = finish_steps(text_of(Messages().read(json.dumps(document).encode()).decoded))
+    assert [word for word in ("one", "two", "three", "four", "five", "six") if word not in text] == []

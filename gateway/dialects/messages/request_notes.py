@@ -11,21 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_text import prompt_text
-from gateway.dialects.prompt_weight import (
-    NO_MEDIA,
-    Media,
-    PromptWeight,
-    may_hold_media,
-    reserved_tokens,
-    weigh_prompt,
-)
+from gateway.dialects.prompt_weight import reserved_tokens
 from gateway.errors import InvalidRequest
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -47,27 +38,22 @@ class MessagesRequest(msgspec.Struct):
     stream: bool | None = None
     system: msgspec.Raw = _NULL
     tools: list[msgspec.Raw] | None = None
+    output_config: msgspec.Raw = _NULL
+    output_format: msgspec.Raw = _NULL
 
-
-class _Source(msgspec.Struct, gc=False):
-    type: str = ""
-    data: msgspec.Raw = _NULL
-
-
-class _Block(msgspec.Struct, gc=False):
-    """A block of a content, as far as it can hold media, or blocks that do."""
-
-    type: str = ""
-    source: msgspec.Raw = _NULL
-    content: msgspec.Raw = _NULL
+    def pieces(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+        """As in `prompt_parts.Prompt`."""
+        contents = [message.content for message in self.messages]
+        if self.system is not _NULL:
+            contents.append(self.system)
+        others = [*(self.tools or ()), self.output_config, self.output_format]
+        return contents, [raw for raw in others if raw != _NULL]
 
 
 _ANY_BOUND: Final = 2**31 - 1
 """More than any budget of thinking, which has to fit in."""
 _request_decoder = msgspec.json.Decoder(MessagesRequest)
-_blocks_decoder = msgspec.json.Decoder(list[_Block])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_source_decoder = msgspec.json.Decoder(_Source)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -103,28 +89,8 @@ def rewrite_request(
     return with_parameters(NAME, body, parameters, renamed)
 
 
-def weigh(request: MessagesRequest, body: bytes) -> PromptWeight:
-    """How large the prompt is."""
-    return weigh_prompt(body, *_pieces(request), _weigh_media)
-
-
-def text_of(request: MessagesRequest) -> Steps[str]:
-    """The prompt as one text."""
-    return prompt_text(*_pieces(request))
-
-
-def estimate_prompt(request: MessagesRequest, body: bytes) -> int:
-    """Tokens of the prompt, guessed from its size."""
-    return weigh(request, body).reserved
-
-
-def estimate_tokens(request: MessagesRequest, body: bytes) -> int:
-    """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
-    return estimate_prompt(request, body) + reserved_output(request)
-
-
 def reserved_output(request: MessagesRequest) -> int:
-    """What of `estimate_tokens` is not the prompt."""
+    """The most tokens that may be answered."""
     return reserved_tokens(request.max_tokens or 0)
 
 
@@ -142,28 +108,3 @@ def request_of_count(body: bytes) -> bytes:
         return _encode({**_members_decoder.decode(body), "max_tokens": _ANY_BOUND})
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
-
-
-def _pieces(request: MessagesRequest) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
-    """What is said, and the definitions of tools."""
-    contents = [message.content for message in request.messages]
-    if request.system is not _NULL:
-        contents.append(request.system)
-    return contents, request.tools or []
-
-
-def _weigh_media(content: msgspec.Raw) -> Media:
-    """What a tool returned is content too."""
-    blocks = _blocks_decoder.decode(content)
-    pieces = [_media_bytes(block.source) for block in blocks if block.source is not _NULL]
-    nested = [_weigh_media(block.content) if may_hold_media(block.content) else NO_MEDIA for block in blocks]
-    own = [size for size in pieces if size is not None]
-    return sum(own) + sum(size for size, _ in nested), len(own) + sum(count for _, count in nested)
-
-
-def _media_bytes(source: msgspec.Raw) -> int | None:
-    """How much of the request one source takes; None where it is plain text, or the source of a search result."""
-    if bytes(memoryview(source)[:1]) != b"{":
-        return None
-    read = _source_decoder.decode(source)
-    return None if read.type in ("text", "content") else len(read.data)

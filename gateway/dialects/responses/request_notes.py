@@ -5,18 +5,16 @@ Members nobody reads here are skipped and travel on as the client wrote them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_text import prompt_text
-from gateway.dialects.prompt_weight import Media, PromptWeight, reserved_tokens, sum_up, weigh_prompt
+from gateway.dialects.prompt_weight import reserved_tokens
 from gateway.dialects.responses.request_settings import NAME
 from gateway.dialects.tool_turns import gateway_tools
 from gateway.errors import InvalidRequest
@@ -41,11 +39,23 @@ class ResponsesRequest(msgspec.Struct):
     max_output_tokens: int | None = None
     instructions: msgspec.Raw = _NULL
     tools: msgspec.Raw = _NULL
+    text: msgspec.Raw = _NULL
 
     @property
     def kept(self) -> bool:
         """Whether the response may be asked for again; OpenAI keeps all that nobody said no to."""
         return self.store is not False
+
+    def pieces(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+        """As in `prompt_parts.Prompt`."""
+        contents, others = [self.instructions], [self.tools, self.text, self.prompt]
+        for item in _items_of(self.input):
+            if isinstance(item, _Item):
+                contents += (item.content, item.output, item.arguments, item.input, item.summary)
+                others += (item.action, item.code, item.outputs, item.results, item.operation, item.tools)
+            else:
+                contents.append(item)
+        return [raw for raw in contents if raw is not _NULL], [raw for raw in others if raw != _NULL]
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -54,20 +64,19 @@ class _Item(msgspec.Struct, gc=False):
     content: msgspec.Raw = _NULL
     output: msgspec.Raw = _NULL
     arguments: msgspec.Raw = _NULL
-
-
-class _Part(msgspec.Struct, gc=False):
-    image_url: msgspec.Raw = _NULL
-    file_data: msgspec.Raw = _NULL
-    file_url: msgspec.Raw = _NULL
-    file_id: msgspec.Raw = _NULL
-    input_audio: msgspec.Raw = _NULL
+    input: msgspec.Raw = _NULL
+    summary: msgspec.Raw = _NULL
+    action: msgspec.Raw = _NULL
+    code: msgspec.Raw = _NULL
+    outputs: msgspec.Raw = _NULL
+    results: msgspec.Raw = _NULL
+    operation: msgspec.Raw = _NULL
+    tools: msgspec.Raw = _NULL
 
 
 _request_decoder = msgspec.json.Decoder(ResponsesRequest)
 _items_decoder = msgspec.json.Decoder(list[_Item])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-_parts_decoder = msgspec.json.Decoder(list[_Part])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -104,26 +113,6 @@ def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> byte
     return _encode({name: raw for name, raw in members.items() if raw is not None})
 
 
-def weigh(request: ResponsesRequest, body: bytes) -> PromptWeight:
-    """How large the prompt is."""
-    return weigh_prompt(body, *_pieces(request), _weigh_media)
-
-
-def text_of(request: ResponsesRequest) -> Steps[str]:
-    """The prompt as one text."""
-    return prompt_text(*_pieces(request))
-
-
-def estimate_prompt(request: ResponsesRequest, body: bytes) -> int:
-    """Tokens of the prompt, guessed from its size."""
-    return weigh(request, body).reserved
-
-
-def estimate_tokens(request: ResponsesRequest, body: bytes) -> int:
-    """Tokens to reserve: the prompt and the most that may be answered; settled by the usage."""
-    return estimate_prompt(request, body) + reserved_output(request)
-
-
 def gateway_tools_of(request: ResponsesRequest) -> list[str]:
     """The names of the tools that the gateway is to run."""
     tools = request.tools
@@ -148,7 +137,7 @@ def many_items(request: ResponsesRequest) -> list[msgspec.Raw]:
 
 
 def reserved_output(request: ResponsesRequest) -> int:
-    """What of `estimate_tokens` is not the prompt."""
+    """The most tokens that may be answered."""
     return reserved_tokens(request.max_output_tokens)
 
 
@@ -161,31 +150,14 @@ def _check_input(request: ResponsesRequest) -> None:
         raise InvalidRequest("Missing required parameter: 'input'.", param="input")
 
 
-def _contents(given: msgspec.Raw) -> Iterator[msgspec.Raw]:
-    """What the input says; a text, or the members of its items."""
+def _items_of(given: msgspec.Raw) -> Sequence[_Item | msgspec.Raw]:
+    """The items of an input; what is no list of them is one content."""
     if _first_byte(given) != b"[":
-        yield given
-        return
+        return [given]
     try:
-        items = _items_decoder.decode(given)
+        return _items_decoder.decode(given)
     except (ValueError, RecursionError):
-        yield given  # an unusual input is the provider's to judge; here it only weighs more
-        return
-    for item in items:
-        for raw in (item.content, item.output, item.arguments):
-            if raw is not _NULL:
-                yield raw
-
-
-def _pieces(request: ResponsesRequest) -> tuple[Iterator[msgspec.Raw], list[msgspec.Raw]]:
-    """What is said, and the instructions and definitions of tools."""
-    return _contents(request.input), [raw for raw in (request.instructions, request.tools) if raw is not _NULL]
-
-
-def _weigh_media(content: msgspec.Raw) -> Media:
-    parts = _parts_decoder.decode(content)
-    kinds = ((part.image_url, part.file_data, part.file_url, part.file_id, part.input_audio) for part in parts)
-    return sum_up(raw for kind in kinds for raw in kind if raw != _NULL)
+        return [given]  # an unusual input is the provider's to judge; here it only weighs more
 
 
 def _first_byte(raw: msgspec.Raw) -> bytes:

@@ -9,19 +9,18 @@ import pytest
 from gateway.dialects.messages.request_notes import (
     decode_count,
     decode_request,
-    estimate_prompt,
-    estimate_tokens,
+    reserved_output,
     rewrite_request,
     write_count,
 )
-from gateway.dialects.prompt_weight import MEDIA_TOKENS
+from gateway.dialects.prompt_weight import MEDIA_TOKENS, weigh
 from gateway.errors import InvalidRequest
 from tests.dialects.messages.asking import body
 
 
 def prompt_of(**members: Any) -> int:
     written = body(**members)
-    return estimate_prompt(decode_request(written), written)
+    return weigh(decode_request(written), written).reserved
 
 
 def image(data: str) -> dict[str, Any]:
@@ -63,8 +62,7 @@ def test_only_the_models_name_changes() -> None:
 
 def test_what_may_be_answered_is_reserved() -> None:
     written = body(max_tokens=500)
-    request = decode_request(written)
-    assert estimate_tokens(request, written) == estimate_prompt(request, written) + 500
+    assert reserved_output(decode_request(written)) == 500
 
 
 def test_media_weigh_by_the_piece() -> None:
@@ -87,5 +85,5 @@ def test_a_content_of_no_known_form_weighs_its_bytes() -> None:
 
 def test_tokens_are_counted_without_a_bound_for_the_answer() -> None:
     written = body(max_tokens=None, messages=[{"role": "user", "content": "x" * 8000}])
-    assert 2000 <= estimate_prompt(decode_count(written), written) < 2050
+    assert 2000 <= weigh(decode_count(written), written).reserved < 2050
     assert write_count(2010) == b'{"input_tokens":2010}'

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects.prompt_weight import DEFAULT_OUTPUT_TOKENS, MEDIA_TOKENS
+from gateway.dialects.prompt_weight import DEFAULT_OUTPUT_TOKENS, MEDIA_TOKENS, weigh
 from gateway.dialects.responses.request_notes import (
     decode_request,
-    estimate_prompt,
-    estimate_tokens,
     replace_members,
+    reserved_output,
     rewrite_request,
 )
 from gateway.errors import InvalidRequest
@@ -68,16 +67,16 @@ def test_members_are_set_and_taken_out() -> None:
 
 def test_tokens_are_guessed_from_bytes_and_media_count_by_the_piece() -> None:
     short = body()
-    assert estimate_tokens(decode_request(short), short) == len(short) // 4 + DEFAULT_OUTPUT_TOKENS
-    limited = body(max_output_tokens=9)
-    assert estimate_tokens(decode_request(limited), limited) == len(limited) // 4 + 9
+    assert weigh(decode_request(short), short).reserved == len(short) // 4
+    assert reserved_output(decode_request(short)) == DEFAULT_OUTPUT_TOKENS
+    assert reserved_output(decode_request(body(max_output_tokens=9))) == 9
     image = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 40_000}
     message = {"role": "user", "content": [{"type": "input_text", "text": "look"}, image]}
     result = {"type": "function_call_output", "call_id": "c", "output": [image]}
     large = body(input=[message, result])
-    assert 2 * MEDIA_TOKENS < estimate_prompt(decode_request(large), large) < 2 * MEDIA_TOKENS + 200
+    assert 2 * MEDIA_TOKENS < weigh(decode_request(large), large).reserved < 2 * MEDIA_TOKENS + 200
 
 
 def test_an_unusual_input_only_weighs_more() -> None:
     odd = body(input=[{"content": ["x" * 4000]}, 3])
-    assert estimate_prompt(decode_request(odd), odd) == len(odd) // 4
+    assert weigh(decode_request(odd), odd).reserved == len(odd) // 4

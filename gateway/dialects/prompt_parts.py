@@ -1,0 +1,81 @@
+"""What prompts are made of in all client dialects: texts, or lists of parts with texts, media and further contents.
+
+Only what is part of the prompt is read; the rest of a part is whatever the client wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+NULL: Final = msgspec.Raw(b"null")
+DEEPEST: Final = 4
+"""Contents within contents: a tool's result in a message."""
+
+
+class Prompt(Protocol):
+    """A request of any client dialect."""
+
+    def pieces(self) -> tuple[Sequence[msgspec.Raw], Sequence[msgspec.Raw]]:
+        """What is said: texts or lists of parts; and what is structured: tools, their calls, schemas."""
+        ...
+
+
+class Part(msgspec.Struct, gc=False):
+    """A member of a content, as far as it is text, holds media, or holds a content of its own."""
+
+    text: msgspec.Raw = NULL
+    content: msgspec.Raw = NULL
+    source: msgspec.Raw = NULL
+    image_url: msgspec.Raw = NULL
+    input_audio: msgspec.Raw = NULL
+    file: msgspec.Raw = NULL
+    file_data: msgspec.Raw = NULL
+    file_url: msgspec.Raw = NULL
+    file_id: msgspec.Raw = NULL
+    input: msgspec.Raw = NULL
+
+    def media(self) -> list[msgspec.Raw]:
+        """But for what is a `source`."""
+        given = (self.image_url, self.input_audio, self.file, self.file_data, self.file_url, self.file_id)
+        return [raw for raw in given if raw is not NULL and raw != NULL]
+
+
+class Source(msgspec.Struct, gc=False):
+    """Of one of Anthropic's images or documents; a document may be a text, or a content."""
+
+    type: str = ""
+    data: msgspec.Raw = NULL
+    content: msgspec.Raw = NULL
+
+
+read_content: Final = msgspec.json.Decoder(str | list[Part] | None).decode
+"""A text, or parts. Raises ValueError or RecursionError for what is neither: the provider will judge it."""
+read_plain: Final = msgspec.json.Decoder(list[str | None]).decode
+"""Contents that are texts, or nothing. Raises ValueError where one of them is not."""
+_read_text: Final = msgspec.json.Decoder(str).decode
+_read_source: Final = msgspec.json.Decoder(Source).decode
+
+
+def is_list(raw: msgspec.Raw) -> bool:
+    return bytes(memoryview(raw)[:1]) == b"["
+
+
+def text_in(raw: msgspec.Raw) -> str | None:
+    """None for what is no text."""
+    try:
+        return _read_text(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def source_in(raw: msgspec.Raw) -> Source | None:
+    """None for what is no object: a search result's address, for instance."""
+    if bytes(memoryview(raw)[:1]) != b"{":
+        return None
+    try:
+        return _read_source(raw)
+    except (ValueError, RecursionError):
+        return None
