@@ -35,8 +35,7 @@ class ChatCalls:
         tools = call.payload.decoded.tools
         if not tools or not (names := gateway_tools(tools)):
             return await calls.respond(request, record, caller, call)
-        if calls.wants_count(request, record):
-            await calls.count(call, record)
         turns = ChatToolTurns(call.payload.body, self._loop.definitions(names))
-        asking = Asking(request, record, caller, call)
-        return await self._loop.answer(asking, turns, render_break=self._dialect.error_event)
+        led = self._loop.lead(Asking(request, record, caller, call), turns)
+        await led.count()
+        return await self._loop.answer(led, render_break=self._dialect.error_event)

@@ -34,7 +34,7 @@ from gateway.face.followed_events import EventsBody, FollowedLog
 from gateway.face.model_calls import Asked, ModelCalls, ModelServices
 from gateway.face.record import ERROR, OK, RequestRecord
 from gateway.face.response_life import Prepared, ResponseLife, owner_of
-from gateway.face.tool_loop import Asking, ToolLoop
+from gateway.face.tool_loop import Asking, Led, ToolLoop
 from gateway.face.tool_services import ToolServices
 from gateway.keys.caller import Caller
 
@@ -97,24 +97,35 @@ class ResponseCalls:
         prepared = await self._life.before(body, owner_of(caller))
         if prepared.request.background:
             return await self._begin(request, record, caller, prepared)
-        call = self._calls.call(request, record, caller, prepared.body)
-        if self._calls.wants_count(request, record):
-            await self._calls.count(call, record)
+        asking = Asking(request, record, caller, self._calls.call(request, record, caller, prepared.body))
+        led = await self._ready(asking)
         recorder = StreamRecorder(prepared.shown)
-        answer = await self._answer(Asking(request, record, caller, call), recorder.fail)
+        answer = await self._answer(asking, led, recorder.fail)
         if isinstance(answer.body, bytes):
             answer.body = await self._life.after(prepared, answer.body)
         else:
             answer.body = _RecordedBody(answer.body, recorder, self._life, prepared)
         return answer
 
-    async def _answer(self, asking: Asking, render_break: RenderError) -> Answer:
+    async def _ready(self, asking: Asking) -> Led | None:
+        """Who leads the conversation, where the gateway runs tools for it; the prompt is counted where that is wanted.
+
+        Raises Failure.
+        """
+        calls, call = self._calls, asking.first
+        if self._loop is not None and (names := gateway_tools_of(call.payload.decoded)):
+            led = self._loop.lead(asking, ResponsesToolTurns(call.payload.body, self._loop.definitions(names)))
+            await led.count()
+            return led
+        if calls.wants_count(asking.request, asking.record):
+            await calls.count(call, asking.record)
+        return None
+
+    async def _answer(self, asking: Asking, led: Led | None, render_break: RenderError) -> Answer:
         """What the model says, with the tools that the gateway runs for it."""
-        call = asking.first
-        if self._loop is None or not (names := gateway_tools_of(call.payload.decoded)):
-            return await self._calls.answer(call, asking.record, render_break=render_break)
-        turns = ResponsesToolTurns(call.payload.body, self._loop.definitions(names))
-        return await self._loop.answer(asking, turns, render_break=render_break)
+        if led is None or self._loop is None:
+            return await self._calls.answer(asking.first, asking.record, render_break=render_break)
+        return await self._loop.answer(led, render_break=render_break)
 
     async def _begin(self, request: Request, record: RequestRecord, caller: Caller, prepared: Prepared) -> Answer:
         """The work goes on after this request, with a record of its own."""
@@ -129,17 +140,21 @@ class ResponseCalls:
         record.model = own.model
         frame = Frame(call.id, int(self._wall_clock()))
         asking = Asking(request, own, caller, call)
+        try:
+            led = await self._ready(asking)
+        finally:
+            record.context = own.context
         if call.relay is None:
-            return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, asking)))
+            return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, asking, led)))
         events = self._background.new_log(prepared, frame)
-        await self._background.start(prepared, frame, partial(self._ask_streamed, asking, events), events)
+        await self._background.start(prepared, frame, partial(self._ask_streamed, asking, led, events), events)
         return Answer(200, [EVENT_STREAM], EventsBody(events.since, 0, record, reporting.clock))
 
-    async def _ask(self, asking: Asking) -> bytes:
+    async def _ask(self, asking: Asking, led: Led | None) -> bytes:
         """A response in the background, asked for. Raises Failure."""
         record, status, outcome = asking.record, 500, ERROR
         try:
-            answer = await self._answer(asking, _unsaid)
+            answer = await self._answer(asking, led, _unsaid)
             assert isinstance(answer.body, bytes), "what runs in the background is not streamed"
             status, outcome = answer.status, OK
             record.bytes_out = len(answer.body)
@@ -151,11 +166,11 @@ class ResponseCalls:
         finally:
             record.finish(status, outcome, self._reporting.clock())
 
-    async def _ask_streamed(self, asking: Asking, events: FollowedLog) -> bytes:
+    async def _ask_streamed(self, asking: Asking, led: Led | None, events: FollowedLog) -> bytes:
         """The same, with its events written down. Raises Failure."""
         record = asking.record
         try:
-            answer = await self._answer(asking, _unsaid)
+            answer = await self._answer(asking, led, _unsaid)
         except BaseException as failure:
             record.failure = failure if isinstance(failure, Failure) else None
             status = 500 if record.failure is None else describe(record.failure).status

@@ -60,10 +60,16 @@ class ToolLoop:
             raise InvalidRequest(missing.message, param="tools") from missing
         return {tool.name: Definition(tool.name, tool.description, tool.schema) for tool in found}
 
-    async def answer(self, asking: Asking, turns: ToolTurns, *, render_break: RenderError) -> Answer:
-        """The final answer: whole, or a stream that begins with the first turn's. Raises Failure."""
-        led = _Led(self._calls, self._services, self._reporting, self._ingress, asking, turns)
+    def lead(self, asking: Asking, turns: ToolTurns) -> Led:
+        """A conversation that is ready for its first turn, with the tools as models see them. Raises Failure."""
+        led = Led(self._calls, self._services, self._reporting, self._ingress, asking, turns)
+        asking.record.context = led.prepare().context
         asking.record.call = None
+        return led
+
+    async def answer(self, led: Led, *, render_break: RenderError) -> Answer:
+        """The final answer: whole, or a stream that begins with the first turn's. Raises Failure."""
+        asking = led.asking
         if asking.record.stream:
             first = await led.ask()
             stream = ToolStream(led, streamed(first), render_break, asking.record, self._reporting)
@@ -76,8 +82,11 @@ class ToolLoop:
             await led.run(wanted)
 
 
-class _Led:
-    """One conversation under way."""
+class Led:
+    """One conversation under way.
+
+    Its first turn is prepared, and may be counted, before it is asked; all others are when they are asked.
+    """
 
     def __init__(
         self,
@@ -93,9 +102,11 @@ class _Led:
         self._services = services
         self._reporting = reporting
         self._ingress = ingress
-        self._asking = asking
+        self.asking = asking
         self._record = asking.record
         self._turn = 0
+        self._call: Call | None = None
+        """Of a turn that is prepared, and not asked yet."""
         self._turn_record: RequestRecord | None = None
         self._held_bytes = 0
         self._costs: list[Decimal | None] = []
@@ -105,9 +116,9 @@ class _Led:
         """Why the turn that is over broke, where it did."""
         return None if self._turn_record is None else self._turn_record.failure
 
-    async def ask(self) -> Answer:
-        """The next turn; its record is finished here only where it fails. Raises Failure."""
-        asking, clock = self._asking, self._reporting.clock
+    def prepare(self) -> RequestRecord:
+        """Makes the next turn's call, and the record that it has. Raises Failure."""
+        asking = self.asking
         self._turn += 1
         body = self.turns.body(last=self._turn >= self._services.max_turns)
         self._held_bytes = len(body)
@@ -115,7 +126,27 @@ class _Led:
         first = asking.first
         call = self._calls.call(asking.request, own, asking.caller, body, first.payload.fallbacks)
         call.deadline = min(call.deadline, first.deadline)
+        self._call = call
+        return own
+
+    async def count(self) -> None:
+        """Has the prompt of the turn that is prepared counted, where that is wanted. Raises ContextUnavailable."""
+        own = self._turn_record
+        if self._call is not None and own is not None and self._calls.wants_count(self.asking.request, own):
+            await self._calls.count(self._call, own)
+
+    async def ask(self) -> Answer:
+        """The next turn; its record is finished here only where it fails. Raises Failure."""
+        clock, is_prepared = self._reporting.clock, self._call is not None
+        if not is_prepared:
+            self.prepare()
+        call, own = self._call, self._turn_record
+        assert call is not None, "it is prepared"
+        assert own is not None, "it is prepared"
         try:
+            if not is_prepared:
+                await self.count()
+            self._call = None
             return await self._calls.answer(call, own)
         except Failure as failure:
             own.failure = failure
@@ -175,7 +206,7 @@ class _Led:
     async def _outcome(self, call: WantedCall) -> tuple[str, Failure | None]:
         most = self._services.max_result_bytes
         try:
-            said = await self._services.tools.run(call.name, _arguments(call), self._asking.first.deadline)
+            said = await self._services.tools.run(call.name, _arguments(call), self.asking.first.deadline)
         except Failure as failure:
             return "", failure
         except Exception as bug:  # one tool's crash is its own; the model learns nothing of our insides
