@@ -82,16 +82,17 @@ class MemoryMonitor:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Samples for ever; the first sample is taken before it is ready."""
         try:
-            self.look()
+            self._take_sample()
             task_status.started()
             while True:
                 await trio.sleep(SAMPLE_EVERY_S)
-                self.look()
-                self._relieve_if_worth_it()
+                self._take_sample()
         finally:
             self.buried = True
 
-    def _relieve_if_worth_it(self) -> None:
+    def _take_sample(self) -> None:
+        """And gives back what is not used, where that is worth it."""
+        self.look()
         now = self._clock()
         before, in_use = self.used_bytes, self._in_use()
         due = self._relief.is_due(before, in_use, now)

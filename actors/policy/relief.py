@@ -33,9 +33,11 @@ class Relief:
     def is_due(self, resident_bytes: int, in_use_bytes: int, now: float) -> bool:
         """Whether to try now; to be asked with every sample."""
         self._peak = max(self._peak, in_use_bytes)
+        rest = resident_bytes - in_use_bytes
+        if self._needed == math.inf:
+            self._needed = rest
         if not self._has_ended(in_use_bytes):
             return False  # what calls have announced is in use before it has come, so that the rest looks too small
-        rest = resident_bytes - in_use_bytes
         self._needed = min(self._needed, rest)
         return rest - self._needed >= WORTH_BYTES and now - self._attempted_at >= EVERY_S
 

@@ -106,6 +106,31 @@ async def test_what_a_flood_leaves_is_given_back_when_it_ends(autojump_clock: Mo
     assert freed == [(6.25, 300), (20.25, 0), (25.25, 0), (30.25, 0)]
 
 
+async def test_what_a_process_needs_is_known_before_its_first_client_comes(autojump_clock: MockClock) -> None:
+    """Clients are there 0.1 s later, before the next sample, and leave 200 MB when they go at 2 s."""
+    start = trio.current_time()
+    freed: list[float] = []
+
+    def in_use() -> int:
+        return 2 * MEGABYTE if 0.1 <= trio.current_time() - start < 2.1 else 0
+
+    def sample() -> int:
+        holes = 200 * MEGABYTE if trio.current_time() - start >= 0.1 and not freed else 0
+        return 60 * MEGABYTE + in_use() + holes
+
+    monitor = MemoryMonitor(
+        sample,
+        8000 * MEGABYTE,
+        in_use=in_use,
+        relieve=lambda: freed.append(trio.current_time() - start),
+        clock=trio.current_time,
+        observe=lambda _fact: None,
+    )
+    with trio.move_on_after(600):
+        await monitor.run()
+    assert freed == [2.25]
+
+
 async def test_a_flood_that_pauses_leaves_nothing_behind_when_it_ends(autojump_clock: MockClock) -> None:
     """From 2 s to 4 s, and from 5 s to 7 s. In the pause 200 MB are somebody's who is no call any more, and then they
     are holes: the attempt that gives nothing back is not the last.

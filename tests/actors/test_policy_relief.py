@@ -11,9 +11,9 @@ SAMPLE_EVERY_S = 0.25
 class Process:
     """A process by what it holds, in MB: what it needs, what its calls hold, and holes that an attempt gives back."""
 
-    def __init__(self, needed: int = 66) -> None:
-        self.needed = needed
-        self.in_use = 0
+    def __init__(self, in_use: int = 0) -> None:
+        self.needed = 66
+        self.in_use = in_use
         self.holes = 0
         self.now = 0.0
         self.attempts: list[float] = []
@@ -50,6 +50,16 @@ def test_an_attempt_amid_a_flood_does_not_make_its_remains_needed() -> None:
 
     assert process.goes_on(60) == [8.25]
     assert process.resident == 66 * MEGABYTE
+
+
+def test_a_flood_that_is_there_from_the_first_sample_is_one() -> None:
+    """The clients did not wait until it had been looked how much the process holds without them."""
+    process = Process(in_use=1)
+    process.in_use = 400
+    process.goes_on(2)
+    process.in_use, process.holes = 1, 300
+    assert process.goes_on(60) == [3.25]
+    assert process.resident == 67 * MEGABYTE
 
 
 def test_what_attempts_leave_because_it_is_little_does_not_add_up() -> None:
