@@ -108,6 +108,11 @@ class LeasedBucket:
         """The store's answers hold; else this worker keeps to its own share."""
         return self._alone is None
 
+    @property
+    def held(self) -> float:
+        """Granted and not used; below zero: used and not granted."""
+        return self._left
+
     # A Bucket.
 
     def take(self, amount: float, now: float) -> bool:

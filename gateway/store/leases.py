@@ -26,6 +26,8 @@ REMEMBER_S: Final = 120
 """How long the store knows an answer: longer than most outages, after which a question is asked again."""
 LOOK_EVERY_S: Final = 2.0
 """How often a bucket gives back what it has come to hold and does not draw."""
+MOST_ORPHANS: Final = 1000
+"""Buckets whose owners have died while the store was away; of what the oldest beyond these hold nobody hears again."""
 
 
 class _Account:
@@ -54,6 +56,8 @@ class LeaseDesk:
         self._new_id = new_id
         self._script = read_script("gateway.store", "gcra.lua")
         self._accounts: dict[str, _Account] = {}
+        self._orphans: dict[_Account, None] = {}
+        """Another has taken their place, and what they hold, or have been promised, is not back yet."""
         self._leaving = False
         line.on_move(self._store_moved)
         line.on_leave(self._give_all_back)
@@ -65,7 +69,7 @@ class LeaseDesk:
             return TokenBucket(rate_per_s * share, per_minute * share, now)
         before = self._accounts.get(name)
         if before is not None:
-            self._return(before)
+            self._orphan(before)
         bucket = LeasedBucket(
             rate_per_s,
             per_minute,
@@ -83,7 +87,7 @@ class LeaseDesk:
         for name in (f"client/{label}/requests", f"client/{label}/tokens"):
             account = self._accounts.pop(name, None)
             if account is not None:
-                self._return(account)
+                self._orphan(account)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Looks after the buckets for ever."""
@@ -92,11 +96,13 @@ class LeaseDesk:
             await trio.sleep_forever()
         while True:
             await trio.sleep(LOOK_EVERY_S)
-            for account in [*self._accounts.values()]:
+            for account in [*self._orphans, *self._accounts.values()]:
                 if account.question is not None and not account.sent:
                     self._send(account)
                 elif account.question is None and (news := account.bucket.upkeep(self._clock())) is not None:
                     self._put(account, news)
+                elif account in self._orphans:
+                    self._settle(account)
 
     def view(self) -> dict[str, Any]:
         """This child's detail in /admin/actors."""
@@ -113,6 +119,19 @@ class LeaseDesk:
 
     def _ask(self, account: _Account) -> None:
         self._put(account, account.bucket.question())
+
+    def _orphan(self, account: _Account) -> None:
+        """What a bucket holds goes back; what it is promised by a question under way is looked after by `run`."""
+        self._return(account)
+        self._orphans[account] = None
+        if len(self._orphans) > MOST_ORPHANS:
+            del self._orphans[next(iter(self._orphans))]
+
+    def _settle(self, orphan: _Account) -> None:
+        if orphan.question is None and orphan.bucket.held <= 0:
+            self._return(orphan)
+            if orphan.question is None:
+                del self._orphans[orphan]
 
     def _return(self, account: _Account) -> None:
         if account.question is None and (leftovers := account.bucket.leftovers()) is not None:
@@ -157,15 +176,15 @@ class LeaseDesk:
 
     def _store_moved(self, mode: Mode) -> None:
         self._leaving = self._leaving and mode is not Mode.CONNECTED  # its actor was only restarted
-        for account in [*self._accounts.values()]:
+        for account in [*self._orphans, *self._accounts.values()]:
             if mode is not Mode.CONNECTED:
                 account.bucket.lost(self._clock())
             elif account.question is not None:
                 self._send(account)
-            else:
+            elif account not in self._orphans:
                 self._ask(account)
 
     def _give_all_back(self) -> None:
         self._leaving = True
-        for account in self._accounts.values():
+        for account in [*self._orphans, *self._accounts.values()]:
             self._return(account)

@@ -148,6 +148,16 @@ async def test_a_bucket_made_anew_takes_the_place_of_the_dead_ones(autojump_cloc
         again = house.bucket()
         await trio.sleep(0.001)
         assert round(used(server)) == 1, "the dead one's lease has come back"
+
+        server.loses_replies = True
+        assert again.take(150, trio.current_time())
+        await trio.sleep(0.001)
+        assert not again.is_shared
+        house.bucket()
+        server.loses_replies = False
+        await trio.sleep(6.0)
+        assert not house.desk._orphans
+        assert round(used(server) + 60) == 151, "so is one of which its bucket had not heard when its actor died"
         assert again.take(1, trio.current_time())
         assert list(house.desk.view()["limits"]) == ["limit"]
 
