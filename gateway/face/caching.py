@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, Protocol
 
 import msgspec
+import trio
 
 from actors.letters import Call, Candidate
 from gateway.exchange import Answer, Headers, Request
@@ -150,7 +151,8 @@ class Caching:
         if answer.status == OK and notes is not None and notes.finish_reason != FILTERED:
             streamed = not isinstance(answer.body, bytes)
             kept = KeptAnswer(streamed, for_others(answer.headers), whole)
-            await self.answers.keep(question.key, question.owner, kept)
+            with trio.CancelScope(deadline=question.call.deadline):  # the store is told, and its answer not waited for
+                await self.answers.keep(question.key, question.owner, kept)
 
 
 def _leaders(headers: Headers) -> Headers:

@@ -100,11 +100,11 @@ class ResponseCalls:
         asking = Asking(request, record, caller, self._calls.call(request, record, caller, prepared.body))
         led = await self._ready(asking)
         recorder = StreamRecorder(prepared.shown)
-        answer = await self._answer(asking, led, recorder.fail)
+        answer, deadline = await self._answer(asking, led, recorder.fail), asking.first.deadline
         if isinstance(answer.body, bytes):
-            answer.body = await self._life.after(prepared, answer.body)
+            answer.body = await self._life.after(prepared, answer.body, deadline)
         else:
-            answer.body = _RecordedBody(answer.body, recorder, self._life, prepared)
+            answer.body = _RecordedBody(answer.body, recorder, self._life, prepared, deadline)
         return answer
 
     async def _ready(self, asking: Asking) -> Led | None:
@@ -197,11 +197,14 @@ def _unsaid(description: Description) -> bytes:
 class _RecordedBody:
     """A streamed response on its way to the client; what it comes to is kept before the client reads of it."""
 
-    def __init__(self, body: BodyStream, recorder: StreamRecorder, life: ResponseLife, prepared: Prepared) -> None:
+    def __init__(
+        self, body: BodyStream, recorder: StreamRecorder, life: ResponseLife, prepared: Prepared, deadline: float
+    ) -> None:
         self._body = body
         self._recorder = recorder
         self._life = life
         self._prepared = prepared
+        self._deadline = deadline
         self._kept = not prepared.kept
         self._ended = False
 
@@ -229,6 +232,6 @@ class _RecordedBody:
 
     async def _keep(self, response: msgspec.Raw) -> None:
         try:
-            await self._life.keep(self._prepared, response)
+            await self._life.keep(self._prepared, response, self._deadline)
         except (ValueError, GatewayError):
             return  # the client has the answer all the same; asking for it by its id will say that it is unknown

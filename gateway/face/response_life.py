@@ -6,6 +6,7 @@ What a store does not know may still be known to a provider that keeps responses
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -89,11 +90,11 @@ class ResponseLife:
             shown={"previous_response_id": previous_id} if previous is not None else {},
         )
 
-    async def after(self, prepared: Prepared, reply: bytes) -> bytes:
-        """Takes a whole answer, returns what the client gets."""
+    async def after(self, prepared: Prepared, reply: bytes, deadline: float) -> bytes:
+        """Takes a whole answer, returns what the client gets, at `deadline` at the latest."""
         try:
             response = with_members(reply, **prepared.shown) if prepared.shown else msgspec.Raw(reply)
-            await self.keep(prepared, response)
+            await self.keep(prepared, response, deadline)
         except ValueError:
             return reply  # of a shape that nobody knows, but paid for
         except StoreUnavailable:
@@ -104,11 +105,15 @@ class ResponseLife:
         """For a streamed answer: its `response` is to be kept before the client sees it. None: nobody needs one."""
         return StreamRecorder(prepared.shown) if prepared.kept or prepared.shown else None
 
-    async def keep(self, prepared: Prepared, response: msgspec.Raw) -> None:
-        """Puts a response into the store. Raises ValueError where it is none."""
+    async def keep(self, prepared: Prepared, response: msgspec.Raw, deadline: float = math.inf) -> None:
+        """Puts a response into the store. Raises ValueError where it is none.
+
+        After `deadline` what is on its way there is not waited for: whoever asked is answered in time.
+        """
         if prepared.kept:
             kept = Kept(response, prepared.input)
-            await self._store.put(kept.head.id, prepared.owner, kept.to_bytes(), ttl_s=self._ttl_s)
+            with trio.CancelScope(deadline=deadline):
+                await self._store.put(kept.head.id, prepared.owner, kept.to_bytes(), ttl_s=self._ttl_s)
 
     async def keep_events(self, response_id: str, owner: str, log: EventLog) -> None:
         """Puts the events of a streamed response beside it. Raises StoreUnavailable."""
