@@ -81,6 +81,8 @@ class SharedBook:
         self._accounts: dict[str, _Account] = {}
         self._listed: set[tuple[str, str]] = set()
         """Days and keys of which the store knows that there is something to read."""
+        self._today = ""
+        self._ending = False
 
     # Telling.
 
@@ -94,13 +96,18 @@ class SharedBook:
 
     def flush(self, today: str) -> None:
         """Sends what waits, as far as the store can be reached."""
+        self._today = today
         now = self._clock()
         for client, account in [*self._accounts.items()]:
             if not account.is_idle:
                 account.used_at = now
-                self._send(client, account, today)
+                self._send(client, account)
             elif now - account.used_at > IDLE_S:
                 del self._accounts[client]
+
+    def end(self) -> None:
+        """No `flush` comes after the next one: what still waits behind a parcel is sent as soon as that has arrived."""
+        self._ending = True
 
     def unconfirmed(self) -> list[Posting]:
         """What the store may not know yet."""
@@ -124,10 +131,10 @@ class SharedBook:
             in_month += nano_usd if month_of(its_day) == month_of(day) else 0
         return on_day, in_month
 
-    def _send(self, client: str, account: _Account, today: str) -> None:
+    def _send(self, client: str, account: _Account) -> None:
         """One parcel; the one under way again, where nobody knows what became of it."""
         if account.sending is None:
-            day = next(iter(account.waiting), today)
+            day = next(iter(account.waiting), self._today)
             posting = Posting(client, day, account.waiting.pop(day, {}))
             account.sending = (posting, tuple(account.waiting_ids))
             account.waiting_ids = []
@@ -160,6 +167,8 @@ class SharedBook:
             return
         account.learn(account.sending[0].day, int(reply[0]), int(reply[1]))
         account.sending = None
+        if self._ending and not account.is_idle:
+            self._send(client, account)
 
     # Asking.
 

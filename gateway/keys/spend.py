@@ -46,7 +46,7 @@ class SpendDesk:
         self._held: dict[str, dict[str, int]] = {}
         """Without a store: amounts by client and call."""
         self._news = trio.Event()
-        line.on_leave(self.post)
+        line.on_leave(self._tell_all)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Tells the books for ever."""
@@ -72,6 +72,11 @@ class SpendDesk:
                     self._shared.post(posting)
                 if mode is Mode.CONNECTED:
                     self._shared.flush(self._ledger.day)
+
+    def _tell_all(self) -> None:
+        """The gateway ends: a parcel may be on its way, and what is new is told right behind it."""
+        self._shared.end()
+        self.post()
 
     # What may be spent.
 

@@ -123,6 +123,15 @@ async def test_a_free_call_costs_its_key_neither_the_next_call_nor_what_was_spen
     assert book.unconfirmed() == []
     assert await book.reserve("team", "next", 50, budget, DAY, 60.0) == (True, Standing(50, 50, 0))
     assert [found.spent.nano_usd for found in await book.lines(EVERYTHING)] == [50]
+
+    for amount in (3, 4):  # the second one waits behind the first, and the gateway ends
+        book.post(posting("team", DAY, amount))
+        book.flush(DAY)
+    book.end()
+    for _ in range(2):
+        await line.arrive()
+    assert book.unconfirmed() == []
+    assert [found.spent.nano_usd for found in await book.lines(EVERYTHING)] == [57]
     await redis.close()
 
 
