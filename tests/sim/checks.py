@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from tests.sim import checks_actors as actors
 from tests.sim import checks_clients as clients
+from tests.sim import checks_money as money
 from tests.sim.evidence import Evidence
 
 Check = Callable[[Evidence], Iterator[str]]
@@ -24,7 +25,7 @@ class Violation(NamedTuple):
 
 
 BILLING: Final = 20
-"""Conservation of tokens has no number of its own in the table; it stands beside cost."""
+"""Conservation of tokens and money has no number of its own in the table; it stands beside cost."""
 LIVENESS: Final = 12
 CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (1, clients.every_request_has_one_line),
@@ -57,6 +58,11 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (BILLING, clients.usage_is_what_providers_said),
     (BILLING, actors.tokens_are_charged_as_used),
     (BILLING, actors.tokens_of_what_was_not_sent),
+    (BILLING, money.answers_cost_what_they_used),
+    (BILLING, money.what_was_broken_off_is_charged_fairly),
+    (BILLING, money.no_sum_loses_any),
+    (BILLING, money.clients_are_told_the_cost),
+    (BILLING, money.hard_budgets_are_kept),
     (BILLING, clients.attempts_are_counted),
     (BILLING, actors.numbers_add_up),
     (9, clients.no_secret_comes_out),

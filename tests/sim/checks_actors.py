@@ -211,13 +211,10 @@ def tokens_are_charged_as_used(evidence: Evidence) -> Iterator[str]:
         for attempt in life.attempts:
             if attempt.outcome is not Outcome.OK or attempt.call.payload.dialect == "openai_embeddings":
                 continue
-            bills = [
-                sum(exchange.bill)
-                for exchange in evidence.by_request.get(request_id(attempt), [])
-                if exchange.whole and exchange.provider == attempt.candidate.provider
-            ]
-            if attempt.spent_tokens not in bills:
-                yield f"{request_id(attempt)} is charged {attempt.spent_tokens}, its provider said {bills}"
+            exchange = evidence.exchange_of(attempt)
+            bill = exchange.bill.total if exchange is not None and exchange.whole else None
+            if attempt.spent_tokens != bill:
+                yield f"{request_id(attempt)} is charged {attempt.spent_tokens}, its provider said {bill}"
 
 
 def tokens_of_what_was_not_sent(evidence: Evidence) -> Iterator[str]:

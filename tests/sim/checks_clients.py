@@ -9,7 +9,7 @@ from tests.sim.counting import is_begun, is_whole
 from tests.sim.evidence import Evidence
 from tests.sim.history import End, Heard
 from tests.sim.scenario import CALM_AT, Blow, Dialect, Temper
-from tests.sim.town import PROVIDER_KEYS
+from tests.sim.town import CLIENT_KEYS, PROVIDER_KEYS
 
 LIVELY_S = 10.0
 SHUTTING_DOWN = b"The gateway is shutting down."
@@ -149,9 +149,9 @@ def hostile_bytes_are_refused(evidence: Evidence) -> Iterator[str]:
 
 
 def the_store_is_no_excuse(evidence: Evidence) -> Iterator[str]:
-    """Promise 16: a store that fails is no reason to refuse a request."""
+    """Promise 16: a store that fails is no reason to refuse a request, but for a budget with a hard edge."""
     for heard in evidence.all_heard:
-        if heard.code == "store_unavailable":
+        if heard.code == "store_unavailable" and CLIENT_KEYS[heard.client.key] not in evidence.hard_budgets:
             yield f"{heard.id} got {heard.status} {heard.code}"
 
 

@@ -11,6 +11,10 @@ WHOLE: Final[dict[int, str]] = {
     31: "a request that outlasts a drain's grace is told 503, and the log says that its client had gone",
     205: "Hypercorn closes a connection whose last request it has not read whole, without having said so",
     284: "the same while memory is short",
+    73: "what was spent behind a parcel under way was lost when a worker ended",
+    75: "a stream whose provider's actor died was billed once, and told the log another sum afterwards",
+    926: "a response whose deadline had passed waited for a mute store to keep it",
+    1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
 }
 """Of whole gateways."""
 BARE: Final[dict[int, str]] = {

@@ -87,14 +87,25 @@ def _entries(value: Any) -> list[Any]:
 
 def _chat_bill(usage: Json) -> Bill:
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
-    return Bill(usage["prompt_tokens"], usage["completion_tokens"])
+    read, thought = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    return Bill(
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+        read.get("cached_tokens") or 0,
+        thought.get("reasoning_tokens") or 0,
+    )
 
 
 def _response(answer: Json) -> Said:
     text = "".join(part["text"] for item in answer["output"] for part in item["content"])
-    usage = answer["usage"]
-    bill = None if usage is None else Bill(usage["input_tokens"], usage["output_tokens"])
-    return Said(text, answer["status"] == "completed", "", bill)
+    return Said(text, answer["status"] == "completed", "", _response_bill(answer["usage"]))
+
+
+def _response_bill(usage: Json | None) -> Bill | None:
+    if usage is None:
+        return None
+    read, thought = usage["input_tokens_details"], usage["output_tokens_details"]
+    return Bill(usage["input_tokens"], usage["output_tokens"], read["cached_tokens"], thought["reasoning_tokens"])
 
 
 def _response_stream(events: list[Any]) -> Said:
@@ -138,7 +149,9 @@ def _message_stream(events: list[Any]) -> Said:
 
 
 def _message_bill(usage: Json) -> Bill:
-    return Bill(usage["input_tokens"], usage["output_tokens"])
+    cached = usage.get("cache_read_input_tokens") or 0
+    thought = (usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0
+    return Bill(usage["input_tokens"] + cached, usage["output_tokens"], cached, thought)
 
 
 def _embeddings(answer: Json) -> Said:

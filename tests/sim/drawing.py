@@ -62,6 +62,7 @@ def scenario_of(seed: int) -> Scenario:
     drain_grace_s = chance.choice([1.0, 4.0, 8.0])
     rate = chance.choice([0, 0, 0, 12, 60])
     settings = _settings(chance, timeouts, retry_start, write_stall_s, drain_grace_s, rate)
+    settings = settings.replace('env = "TEAM_B"\n', f'env = "TEAM_B"\n{_budget(Random(f"{seed}/budget"))}')
     return Scenario(
         seed=seed,
         engine="hypercorn" if chance.random() < 0.12 else chance.choice(["edge"] * 7 + ["edge-quart-only"]),
@@ -106,6 +107,13 @@ def _settings(
         f'[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "team-a"\nenv = "TEAM_A"\n'
         f'[[auth.keys]]\nlabel = "team-b"\nenv = "TEAM_B"\n{team}' + "".join(houses)
     )
+
+
+def _budget(chance: Random) -> str:
+    """Of the second key: half of them have one, and some use it up."""
+    edge = chance.choice(["", "", "soft", "hard"])
+    usd = chance.choice([0.002, 0.03, 0.3])
+    return f'budget_usd_per_day = {usd}\nbudget_edge = "{edge}"\n' if edge else ""
 
 
 def _clients(chance: Random, workers: int) -> tuple[Client, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,10 +11,14 @@ from typing import Any
 from actors.attempt import Attempt
 from actors.events import AttemptEnded
 from actors.letters import Call
+from gateway.keys.report import Question
 from tests.sim.history import Exchange, Heard, History
+from tests.sim.money import Sums
 from tests.sim.scenario import Scenario
 from tests.sim.town import HOUSES
 from tests.whole.gateways import Running
+
+ALWAYS = Question("0000-00-00", "9999-99-99")
 
 
 @dataclass(eq=False)
@@ -52,6 +56,10 @@ class Life(Ledger):
     gave_up: bool = False
     gave_back: bool = False
     """The store was there when it was told to stop: it could take leases back."""
+    metered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """What its metrics said at the end that each provider's models had cost, in nano-USD."""
+    books: Sums = field(default_factory=Sums)
+    """What it knew at the end of what was spent, and no store did."""
 
     @cached_property
     def lines(self) -> list[Any]:
@@ -61,6 +69,14 @@ class Life(Ledger):
     def requests(self) -> list[Any]:
         """The lines of requests to models."""
         return [line for line in self.lines if line["event"] == "request"]
+
+    def close_books(self) -> None:
+        """Within the run, whose clock says which day it is."""
+        accounting = self.running.gateway.accounting
+        for cost in accounting.ledger.costs():
+            self.metered[cost.provider, cost.model] = cost.nano_usd
+        for line in accounting.spend.own_lines(ALWAYS):
+            self.books[line.key, line.provider, line.model] += line.spent.nano_usd
 
 
 @dataclass(eq=False)
@@ -78,10 +94,19 @@ class Evidence:
     """What adding floats may cost, or real clocks."""
     charged: float = 0.0
     """Requests that the store holds against the provider that has a limit, when all workers have ended."""
+    in_store: Sums = field(default_factory=Sums)
+    days_in_store: Counter[str] = field(default_factory=Counter)
+    """What the store says then that each key has spent: on which model, and in sum."""
 
     @property
     def providers(self) -> frozenset[str]:
         return frozenset(HOUSES)
+
+    @cached_property
+    def hard_budgets(self) -> dict[str, int]:
+        """In nano-USD a day, by client key."""
+        keys = self.lives[0].running.gateway.config.client_keys
+        return {key.label: key.budget_per_day for key in keys if key.budget_per_day and key.budget_edge == "hard"}
 
     @property
     def retry_start(self) -> float:
@@ -94,6 +119,33 @@ class Evidence:
         for exchange in self.history.exchanges:
             found[exchange.request_id].append(exchange)
         return found
+
+    def exchange_of(self, attempt: Attempt) -> Exchange | None:
+        """What an attempt was to the provider in the end; None where nothing of it came there."""
+        return self._exchanges.get(attempt)
+
+    @cached_property
+    def _exchanges(self) -> dict[Attempt, Exchange]:
+        """The last exchange is the last attempt's; one may have had several, over connections that had been closed."""
+        found: dict[Attempt, Exchange] = {}
+        for life in self.lives:
+            for attempts in life.calls.values():
+                left = list(self.by_request.get(request_id(attempts[0]), ()))
+                for attempt in reversed(attempts):
+                    fitting = [exchange for exchange in left if self._fits(attempt, exchange)]
+                    if fitting:
+                        found[attempt] = fitting[-1]
+                        left.remove(fitting[-1])
+        return found
+
+    def _fits(self, attempt: Attempt, exchange: Exchange) -> bool:
+        sent_at, ended_at = attempt.sent_at, attempt.ended_at
+        return (
+            attempt.candidate.provider == exchange.provider
+            and sent_at is not None
+            and ended_at is not None
+            and sent_at - self.slack_s <= exchange.at <= ended_at + self.slack_s
+        )
 
     @cached_property
     def all_heard(self) -> list[Heard]:

@@ -190,4 +190,7 @@ def answer_for(question: Question, chance: Random, *, contrary: bool) -> tuple[s
     words = chance.choice([1, 5, 20, 60]) + chance.randint(0, 9)
     other_mind = contrary and chance.random() < 0.3
     text = continued(question.begun, words) if question.begun else counted(words, other_mind=other_mind)
-    return text, Bill(chance.randint(5, 500), 0 if question.inputs else max(1, len(text.split())))
+    prompt, completion = chance.randint(5, 500), 0 if question.inputs else max(1, len(text.split()))
+    if question.inputs:
+        return text, Bill(prompt, 0)
+    return text, Bill(prompt, completion, prompt // 3 * (prompt % 2), completion // 2 * (prompt % 3 == 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tests.sim.money import TAGS
 from tests.sim.scenario import Dialect
 
 
@@ -56,11 +57,13 @@ ENVIRON = {
 
 
 def usual_settings() -> str:
-    """The models, for any gateway of a simulation."""
+    """The models and their prices, for any gateway of a simulation."""
     lines = []
     for name, (target, *fallbacks) in RINGS.items():
         backs = ", ".join(f'"{fallback}"' for fallback in fallbacks)
         lines.append(f'[models."{name}"]\ntarget = "{target}"\nfallbacks = [{backs}]\n')
+    for (provider, model), tag in TAGS.items():
+        lines.append(f'[models."{provider}/{model}"]\nprices = {{ {tag.settings()} }}\n')
     return "".join(lines)
 
 

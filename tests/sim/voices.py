@@ -27,6 +27,14 @@ class Bill(NamedTuple):
 
     prompt: int
     completion: int
+    cached: int = 0
+    """Of the prompt."""
+    reasoning: int = 0
+    """Of the completion."""
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
 
 
 class Voice(Protocol):
@@ -98,8 +106,13 @@ class ChatVoice:
         return {"id": "chatcmpl-1", "object": kind, "created": 1_700_000_000, "model": question.model}
 
     def _usage(self, bill: Bill) -> Json:
-        prompt, completion = bill
-        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        return {
+            "prompt_tokens": bill.prompt,
+            "completion_tokens": bill.completion,
+            "total_tokens": bill.total,
+            "prompt_tokens_details": {"cached_tokens": bill.cached},
+            "completion_tokens_details": {"reasoning_tokens": bill.reasoning},
+        }
 
 
 class ResponsesVoice(ChatVoice):
@@ -152,10 +165,10 @@ class ResponsesVoice(ChatVoice):
     def _response(self, question: Question, status: str, output: list[Json], bill: Bill | None = None) -> Json:
         usage = bill and {
             "input_tokens": bill.prompt,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": bill.cached},
             "output_tokens": bill.completion,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": sum(bill),
+            "output_tokens_details": {"reasoning_tokens": bill.reasoning},
+            "total_tokens": bill.total,
         }
         head = {"id": "resp_77", "object": "response", "created_at": 1_700_000_000, "model": question.model}
         return {**head, "status": status, "output": output, "error": None, "usage": usage}
@@ -169,11 +182,13 @@ class ClaudeVoice:
 
     def whole(self, question: Question, text: str, bill: Bill) -> Json:
         content = [{"type": "text", "text": text}] if text else []
-        usage = {"input_tokens": bill.prompt, "output_tokens": bill.completion}
-        return self._message(question, usage) | {"content": content, "stop_reason": "end_turn"}
+        return self._message(question, self._asked(bill) | self._answered(bill)) | {
+            "content": content,
+            "stop_reason": "end_turn",
+        }
 
     def opening(self, question: Question, bill: Bill) -> list[bytes]:
-        message = self._message(question, {"input_tokens": bill.prompt, "output_tokens": 1})
+        message = self._message(question, self._asked(bill) | {"output_tokens": 1})
         block = {"type": "text", "text": ""}
         return [
             named({"type": "message_start", "message": message}),
@@ -188,7 +203,7 @@ class ClaudeVoice:
         delta = {"stop_reason": "end_turn", "stop_sequence": None}
         return [
             named({"type": "content_block_stop", "index": 0}),
-            named({"type": "message_delta", "delta": delta, "usage": {"output_tokens": bill.completion}}),
+            named({"type": "message_delta", "delta": delta, "usage": self._answered(bill)}),
             named({"type": "message_stop"}),
         ]
 
@@ -198,6 +213,12 @@ class ClaudeVoice:
 
     def error_event(self, status: int, message: str) -> bytes:
         return named(self.error(status, message))
+
+    def _asked(self, bill: Bill) -> Json:
+        return {"input_tokens": bill.prompt - bill.cached, "cache_read_input_tokens": bill.cached}
+
+    def _answered(self, bill: Bill) -> Json:
+        return {"output_tokens": bill.completion, "output_tokens_details": {"thinking_tokens": bill.reasoning}}
 
     def _message(self, question: Question, usage: Json) -> Json:
         head = {"id": "msg_1", "type": "message", "role": "assistant", "model": question.model, "content": []}
@@ -235,9 +256,13 @@ class GeminiVoice:
             candidate["finishReason"] = finish
         chunk: Json = {"candidates": [candidate], "modelVersion": question.model, "responseId": "r1"}
         if bill is not None:
-            prompt, completion = bill
-            usage = {"promptTokenCount": prompt, "candidatesTokenCount": completion}
-            chunk["usageMetadata"] = usage | {"totalTokenCount": prompt + completion}
+            chunk["usageMetadata"] = {
+                "promptTokenCount": bill.prompt,
+                "cachedContentTokenCount": bill.cached,
+                "candidatesTokenCount": bill.completion - bill.reasoning,
+                "thoughtsTokenCount": bill.reasoning,
+                "totalTokenCount": bill.total,
+            }
         return chunk
 
 

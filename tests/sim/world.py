@@ -25,6 +25,7 @@ from tests.memory_network import MemoryStream
 from tests.sim.clients import VirtualClient
 from tests.sim.evidence import Evidence, Life
 from tests.sim.history import End, Heard, History
+from tests.sim.money import sums_in_store
 from tests.sim.network import TracedNetwork
 from tests.sim.order import same_order_each_time
 from tests.sim.providers import Providers
@@ -269,6 +270,9 @@ class _World:
             self._tell_to_stop(life)
         await trio.sleep(1.0)
         self.watch.check_end(self._network)
+        for life in self.evidence.lives:
+            life.close_books()
+        self.evidence.in_store, self.evidence.days_in_store = sums_in_store(self._store.values)
         per_s = self.scenario.requests_per_minute / 60.0
         for place, (full_at, _) in self._store.values.items():
             if place.endswith("/requests}") and "provider/openai" in place and full_at is not None:
