@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -100,6 +101,22 @@ def test_a_histogram_counts_a_bound_itself_in_its_bucket() -> None:
     assert value(metrics, f"{name}_bucket", **labels, le="+Inf") == 5
     assert value(metrics, f"{name}_count", **labels) == 5
     assert value(metrics, f"{name}_sum", **labels) == pytest.approx(1201.26)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("llm_time_to_first_token_seconds", "0.05", "60.0"),
+        ("llm_request_duration_seconds", "0.1", "600.0"),
+        ("gateway_overhead_seconds", "5e-05", "0.1"),
+    ],
+)
+def test_buckets_reach_from_the_fastest_to_the_slowest_there_are(name: str, first: str, last: str) -> None:
+    """As a server reads them, in rising order; no step is wider than three times the bound below it."""
+    bounds = [sample.labels["le"] for sample in read(everything())[name].samples if "le" in sample.labels]
+    assert (bounds[0], bounds[-2:]) == (first, [last, "+Inf"])
+    seconds = [float(bound) for bound in bounds[:-1]]
+    assert all(low < high <= 3 * low for low, high in pairwise(seconds))
 
 
 def test_a_model_nobody_knows_counts_as_other() -> None:

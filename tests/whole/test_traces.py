@@ -43,10 +43,15 @@ class Watched:
         return [span for asked in self.collector.asked for span in spans_in(asked.body)]
 
     async def of(self, question: Any, **options: Any) -> dict[str, Span]:
-        """The spans of one request, by their names; their clock starts with it."""
+        """The spans of one request, by their names, the second of a name as "name 2"; their clock starts with it."""
         began = trio.current_time()
         await self.it.ask(question, **options)
-        return {span.name: _since(span, began) for span in await self.spans()}
+        found: dict[str, Span] = {}
+        for span in await self.spans():
+            name = f"{span.name} 2" if span.name in found else span.name
+            assert name not in found
+            found[name] = _since(span, began)
+        return found
 
 
 def _since(span: Span, began: float) -> Span:
@@ -134,14 +139,22 @@ async def test_a_retry_and_a_fallback_say_after_what_they_came(autojump_clock: M
         outcomes = [span.attributes.get("gateway.attempt.outcome") for span in spans.values()]
         assert [outcome for outcome in outcomes if outcome] == ["failed", "failed", "ok"]
         assert retry.attributes["error.type"] == "upstream_503"
-        client = spans["chat deepseek-chat"]
-        (event,) = [event for event in client.events if event.name == "fallback"]
-        assert event.at == client.start == fallback.start
-        assert event.attributes == {
-            "error.type": "upstream_503",
-            "gateway.attempt.after": 2,
-            "gateway.attempt.delay_s": 0,
-        }
+        again, elsewhere = spans["chat gpt-4o 2"], spans["chat deepseek-chat"]
+        assert spans["chat gpt-4o"].events == []
+        assert [event.name for event in again.events] == ["retry"]
+        assert [event.name for event in elsewhere.events] == ["fallback", "accepted"]
+        assert 0 < retry.start - 1 <= 0.5
+        for client, above, because, after, delay_s in (
+            (again, retry, "upstream_500", 1, retry.start - 1),
+            (elsewhere, fallback, "upstream_503", 2, 0),
+        ):
+            assert client.parent == above.id
+            assert client.events[0].at == client.start == above.start
+            assert client.events[0].attributes == {
+                "error.type": because,
+                "gateway.attempt.after": after,
+                "gateway.attempt.delay_s": pytest.approx(delay_s, abs=0.001),
+            }
 
 
 async def test_a_stream_tells_when_it_was_accepted_and_when_its_first_word_came(autojump_clock: MockClock) -> None:
