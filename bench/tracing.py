@@ -22,6 +22,8 @@ from gateway.telemetry.spans import Peer, SpanMaker
 from gateway.telemetry.trace_context import Headers, Trace, Traces
 from gateway.telemetry.tracer import Tracer
 
+OFF_MOST_US = 0.5
+"""Nothing that could be measured on a whole request."""
 UNSAMPLED_MOST_US = 10
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-%02x"
 REQUESTS = 2_000
@@ -32,6 +34,8 @@ BODY = json.dumps({"model": "m", "temperature": 0.5, "messages": [{"role": "user
 class Costs(NamedTuple):
     """CPU µs a request, the median of some rounds."""
 
+    off: float
+    """To see that nobody traces."""
     unsampled: float
     """Ids, the header for the provider, and the look at its end."""
     sampled: float
@@ -46,21 +50,27 @@ def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> Costs:
     tracer = Tracer(maker, queue, clock=time.perf_counter, wall_clock=time.time, observe=lambda event: None)
     traces = Traces(random.Random(0))
 
-    def trace(flags: int) -> Callable[[], None]:
+    def trace(flags: int, traces: Traces | None = traces, tracer: Tracer | None = tracer) -> Callable[[], None]:
         fields = {b"traceparent": TRACEPARENT % flags}
         record, attempts, times = request()
 
         def one() -> None:
-            record.trace = traces.begin("POST", fields)
-            sent(record.trace)
-            tracer.request_ended(record, attempts, times)
+            if traces is not None:
+                record.trace = traces.begin("POST", fields)
+            if record.trace is not None:
+                sent(record.trace)
+            if tracer is not None:
+                tracer.request_ended(record, attempts, times)
 
         return one
 
-    unsampled, sampled = (cost(trace(flags), requests, rounds) for flags in (0, 1))
+    nothing, off, unsampled, sampled = (
+        cost(one, requests, rounds) for one in (lambda: None, trace(0, None, None), trace(0), trace(1))
+    )
     trace(1)()
     (spans, *_) = queue.take(1)
-    return Costs(unsampled, sampled, cost(lambda: encode_spans(spans).SerializeToString(), requests, rounds))
+    encoded = cost(lambda: encode_spans(spans).SerializeToString(), requests, rounds)
+    return Costs(off - nothing, unsampled, sampled, encoded)
 
 
 def sent(trace: Trace) -> Headers:

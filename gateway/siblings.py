@@ -6,7 +6,7 @@ the edge's own client and server. A sibling that is dead or slow is absent: no q
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.ids import worker_of
 from gateway.providers.profile import Origin
 from gateway.store.responses import ResponseStore
-from gateway.telemetry.kept_figures import NOTHING_KEPT, FigureKeeper, Kept
+from gateway.telemetry.kept_figures import FigureKeeper, Kept, nothing_kept
 from gateway.telemetry.merge import tell
 from gateway.world import Connect, Listener
 
@@ -130,12 +130,12 @@ class Siblings:
             keeper.keep(told)
         return told
 
-    def kept_figures(self) -> Kept:
-        """What there is of others, besides what they tell themselves."""
+    def kept_figures(self, told: Collection[str]) -> Kept:
+        """What there is of others, besides what these lives tell themselves."""
         try:
-            return NOTHING_KEPT if self._figures is None else self._figures.kept()
+            return nothing_kept() if self._figures is None else self._figures.kept(told)
         except OSError:  # out of descriptors
-            return NOTHING_KEPT
+            return nothing_kept()
 
     def close(self) -> None:
         self._client.close()

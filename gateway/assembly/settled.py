@@ -51,7 +51,7 @@ from gateway.providers.directory import profile_of
 from gateway.providers.known_models import KnownModels
 from gateway.siblings import FIGURES, Siblings
 from gateway.store.responses import ResponseStore
-from gateway.telemetry.exposition import Form, expose
+from gateway.telemetry.exposition import Form, expose, parts_of
 from gateway.telemetry.merge import merge
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
@@ -202,7 +202,7 @@ class Settled:
         metrics, siblings = self._ground.metrics, self._ground.siblings
         form = Form.OPENMETRICS if metrics.exemplars and b"application/openmetrics-text" in accept else Form.TEXT
         if siblings is None:
-            parts = iter(metrics.now().collect())
+            parts = parts_of(metrics.now())
         else:
             told = await siblings.ask_all(FIGURES)
             own = await siblings.own_figures(metrics.now())

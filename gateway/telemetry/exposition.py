@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 
+import msgspec
 import trio
 from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 
@@ -23,36 +25,66 @@ class Form(Enum):
     """The one that has exemplars."""
 
 
-async def expose(parts: Iterable[Metric], form: Form = Form.TEXT) -> bytes:
+class Part(msgspec.Struct, array_like=True):
+    """Some samples of one family, in columns.
+
+    Texts and numbers are nothing to the garbage collector. Objects that live as long as a scrape of thousands of
+    samples are: looking through them held everybody up for 10 ms.
+    """
+
+    name: str
+    text: str
+    kind: str
+    series: list[str]
+    """A sample's name and labels, as they are written."""
+    values: list[float]
+    exemplars: dict[str, str]
+    """As they are written, by series."""
+
+
+def parts_of(metrics: Collector) -> Iterator[Part]:
+    """Each is read when it is asked for."""
+    return map(_part, metrics.collect())
+
+
+async def expose(parts: Iterable[Part], form: Form = Form.TEXT) -> bytes:
     """The whole exposition; parts of one family stand one behind the other."""
-    lines: list[str] = []
+    written: list[bytes] = []
     family = ""
     for part in parts:
-        if part.name != family:
-            family = part.name
-            lines += _head(part, form)
-        lines += _samples(part, form)
+        head = _head(part, form) if part.name != family else ""
+        family = part.name
+        written.append((head + "".join(_lines(part, form))).encode())
         await trio.lowlevel.checkpoint()
     if form is Form.OPENMETRICS:
-        lines.append("# EOF\n")
-    return "".join(lines).encode()
+        written.append(b"# EOF\n")
+    return b"".join(written)
 
 
-def _head(metric: Metric, form: Form) -> Iterator[str]:
-    name = metric.name
-    if form is Form.TEXT and metric.type == "counter":
-        name += "_total"
-    text = metric.documentation.replace("\\", r"\\").replace("\n", r"\n")
-    yield f"# HELP {name} {text}\n"
-    yield f"# TYPE {name} {metric.type}\n"
-
-
-def _samples(metric: Metric, form: Form) -> Iterator[str]:
+def _part(metric: Metric) -> Part:
+    series, values, exemplars = [], [], {}
     for sample in metric.samples:
-        line = f"{sample.name}{_labels(sample.labels)} {_number(sample.value)}"
-        if sample.exemplar is not None and form is Form.OPENMETRICS:
-            line += _exemplar(sample.exemplar)
-        yield line + "\n"
+        name = f"{sample.name}{_labels(sample.labels)}"
+        series.append(name)
+        values.append(float(sample.value))
+        if sample.exemplar is not None:
+            exemplars[name] = _exemplar(sample.exemplar)
+    return Part(metric.name, metric.documentation, metric.type, series, values, exemplars)
+
+
+def _head(part: Part, form: Form) -> str:
+    name = part.name
+    if form is Form.TEXT and part.kind == "counter":
+        name += "_total"
+    text = part.text.replace("\\", r"\\").replace("\n", r"\n")
+    return f"# HELP {name} {text}\n# TYPE {name} {part.kind}\n"
+
+
+def _lines(part: Part, form: Form) -> Iterator[str]:
+    lines = zip(part.series, part.values, strict=True)
+    if not part.exemplars or form is not Form.OPENMETRICS:
+        return (f"{series} {_number(value)}\n" for series, value in lines)
+    return (f"{series} {_number(value)}{part.exemplars.get(series, '')}\n" for series, value in lines)
 
 
 def _exemplar(exemplar: Exemplar) -> str:

@@ -6,7 +6,7 @@ that have gone; a reader that meets both counts it once, by its life's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple, Protocol
 
 MOST_FOLDED: Final = 256
@@ -24,7 +24,13 @@ class Kept(NamedTuple):
     """Who they were."""
 
 
-NOTHING_KEPT: Final = Kept({}, b"", frozenset())
+ReadKept = Callable[[Collection[str]], Kept]
+"""What there is besides what these lives tell themselves, which need not be read."""
+
+
+def nothing_kept(_told: Collection[str] = ()) -> Kept:
+    """Where nobody keeps anything."""
+    return Kept({}, b"", frozenset())
 
 
 class FigureKeeper(Protocol):
@@ -39,6 +45,6 @@ class FigureKeeper(Protocol):
         """From now on this is its last word. Raises OSError."""
         ...
 
-    def kept(self) -> Kept:
-        """Everybody's. Raises OSError."""
+    def kept(self, told: Collection[str]) -> Kept:
+        """Everybody's, but for the last words of those that have `told` theirs. Raises OSError."""
         ...

@@ -7,19 +7,17 @@ by part, with a turn for others between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 import msgspec
 import trio
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Exemplar
 
+from gateway.telemetry.exposition import Part, parts_of
 from gateway.telemetry.families import PART_SAMPLES
-from gateway.telemetry.kept_figures import NOTHING_KEPT, Kept
+from gateway.telemetry.kept_figures import ReadKept, nothing_kept
 from gateway.telemetry.metrics import IN_FLIGHT, MAILBOX_DEPTHS, MEMORY, WAITING
 
 ADDED_UP: Final = frozenset({IN_FLIGHT[0], WAITING[0], MEMORY[0], MAILBOX_DEPTHS[0]})
@@ -28,58 +26,43 @@ COUNTED: Final = frozenset({"counter", "histogram"})
 UP: Final = ("gateway_worker_up", "Whether a worker is counted in this scrape; 0: it did not answer in time.")
 
 
-class _Sample(msgspec.Struct, array_like=True):
-    name: str
-    labels: dict[str, str]
-    value: float
-    exemplar: tuple[dict[str, str], float] | None = None
-
-
-class _Family(msgspec.Struct, array_like=True):
-    name: str
-    text: str
-    kind: str
-    samples: list[_Sample]
-
-
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Family).decode
+_decode = msgspec.json.Decoder(Part).decode
 
 
 async def tell(metrics: Collector, life: str = "") -> bytes:
     """A worker's figures as its siblings read them: the name of its life, then a line a part."""
     lines = [life.encode()]
-    for family in _families(metrics):
-        lines.append(_encode(family))
+    for part in parts_of(metrics):
+        lines.append(_encode(part))
         await trio.lowlevel.checkpoint()
     return b"\n".join(lines)
 
 
 async def merge(
-    worker: str, own: bytes, told: Mapping[str, bytes | None], kept: Callable[[], Kept] = lambda: NOTHING_KEPT
-) -> Iterator[Metric]:
+    worker: str, own: bytes, told: Mapping[str, bytes | None], kept: ReadKept = nothing_kept
+) -> Iterator[Part]:
     """The parts of what this worker (`own`) and its siblings tell; None for who did not answer.
 
     And of what is `kept` of lives that tell nothing any more.
     """
     sums = _Sums()
-    lives = {name: figures.split(b"\n") for name, figures in {worker: own, **told}.items() if figures is not None}
-    there_is = kept()
-    for name, (life, *lines) in lives.items():
+    figures_of = {name: figures for name, figures in {worker: own, **told}.items() if figures is not None}
+    lives = {_life_in(figures) for figures in figures_of.values()}
+    there_is = kept(lives)
+    for name, figures in figures_of.items():
+        life, *lines = figures.split(b"\n")
         if life.decode() not in there_is.folded:
             for line in lines:
                 sums.add(name, _decode(line))
                 await trio.lowlevel.checkpoint()
-    spoken_for = {life.decode() for life, *_ in lives.values()} | there_is.folded
-    silent = [figures.split(b"\n")[1:] for life, figures in there_is.lives.items() if life not in spoken_for]
-    for lines in (*silent, there_is.gone.splitlines()):
-        for line in lines:
-            sums.add_counted(_decode(line))
-            await trio.lowlevel.checkpoint()
-    up = GaugeMetricFamily(*UP, labels=("worker",))
-    for name in sorted({worker, *told}):
-        up.add_metric((name,), float(name in lives))
-    return _followed_by(sums.parts(), up)
+    for name, figures in there_is.lives.items():
+        if name not in lives | there_is.folded:
+            await _add_counted(sums, figures.split(b"\n")[1:])
+    await _add_counted(sums, there_is.gone.splitlines())
+    workers = sorted({worker, *told})
+    up = [_of_worker(UP[0], name) for name in workers]
+    return chain(sums.parts(), [Part(*UP, "gauge", up, [float(name in figures_of) for name in workers], {})])
 
 
 def add_up(gone: bytes, told: bytes) -> bytes:
@@ -87,72 +70,55 @@ def add_up(gone: bytes, told: bytes) -> bytes:
     sums = _Sums()
     for line in (*gone.splitlines(), *told.split(b"\n")[1:]):
         sums.add_counted(_decode(line))
-    return b"\n".join(_encode(family) for family in sums.families())
-
-
-_Key = tuple[str, tuple[tuple[str, str], ...]]
-"""A sample's name and labels."""
+    return b"\n".join(_encode(part) for part in sums.parts())
 
 
 class _Sums:
     """What has been added up so far, family by family in the order in which they first came."""
 
     def __init__(self) -> None:
-        self._families: dict[str, _Family] = {}
-        self._values: dict[str, dict[_Key, float]] = {}
-        self._exemplars: dict[_Key, Exemplar] = {}
+        self._families: dict[str, tuple[str, str]] = {}
+        """What each is, and its kind."""
+        self._values: dict[str, dict[str, float]] = {}
+        """By family, then by series."""
+        self._exemplars: dict[str, str] = {}
 
-    def add(self, worker: str, family: _Family) -> None:
-        self._families.setdefault(family.name, family)
-        own = {} if family.kind != "gauge" or family.name in ADDED_UP else {"worker": worker}
-        values = self._values.setdefault(family.name, {})
-        for sample in family.samples:
-            key = sample.name, tuple({**sample.labels, **own}.items())
-            values[key] = values.get(key, 0.0) + sample.value
-            if sample.exemplar is not None:
-                self._exemplars[key] = Exemplar(*sample.exemplar)
+    def add(self, worker: str, part: Part) -> None:
+        self._families.setdefault(part.name, (part.text, part.kind))
+        values = self._values.setdefault(part.name, {})
+        adds_up = part.kind != "gauge" or part.name in ADDED_UP
+        names = part.series if adds_up else [_of_worker(series, worker) for series in part.series]
+        for series, value in zip(names, part.values, strict=True):
+            values[series] = values.get(series, 0.0) + value
+        self._exemplars.update(part.exemplars)
 
-    def add_counted(self, family: _Family) -> None:
+    def add_counted(self, part: Part) -> None:
         """Of who has gone, only what it has counted: a gauge of its is no fact any more."""
-        if family.kind in COUNTED:
-            self.add("", family)
+        if part.kind in COUNTED:
+            self.add("", part)
 
-    def families(self) -> Iterator[_Family]:
-        """For `add`, in another process."""
-        for name, family in self._families.items():
-            samples = [_Sample(key[0], dict(key[1]), value) for key, value in self._values[name].items()]
-            yield _Family(family.name, family.text, family.kind, samples)
-
-    def parts(self) -> Iterator[Metric]:
-        for name, family in self._families.items():
-            values = iter(self._values[name].items())
-            part = list(islice(values, PART_SAMPLES))
-            yield self._metric(family, part)
-            while part := list(islice(values, PART_SAMPLES)):
-                yield self._metric(family, part)
-
-    def _metric(self, family: _Family, values: Iterable[tuple[_Key, float]]) -> Metric:
-        metric = Metric(family.name, family.text, family.kind)
-        for key, value in values:
-            name, labels = key
-            metric.add_sample(name, dict(labels), value, exemplar=self._exemplars.get(key))
-        return metric
+    def parts(self) -> Iterator[Part]:
+        """At least one of each family."""
+        for name, (text, kind) in self._families.items():
+            values = self._values[name]
+            names = list(values)
+            for at in range(0, len(names) or 1, PART_SAMPLES):
+                series = names[at : at + PART_SAMPLES]
+                exemplars = {each: self._exemplars[each] for each in series if each in self._exemplars}
+                yield Part(name, text, kind, series, [values[each] for each in series], exemplars)
 
 
-def _followed_by(parts: Iterator[Metric], last: Metric) -> Iterator[Metric]:
-    yield from parts
-    yield last
+async def _add_counted(sums: _Sums, lines: Iterable[bytes]) -> None:
+    for line in lines:
+        sums.add_counted(_decode(line))
+        await trio.lowlevel.checkpoint()
 
 
-def _families(metrics: Collector) -> Iterator[_Family]:
-    for metric in metrics.collect():
-        samples = [
-            _Sample(
-                sample.name,
-                dict(sample.labels),
-                sample.value,
-                None if sample.exemplar is None else (dict(sample.exemplar.labels), sample.exemplar.value),
-            )
-            for sample in metric.samples
-        ]
-        yield _Family(metric.name, metric.documentation, metric.type, samples)
+def _life_in(figures: bytes) -> str:
+    return figures[: figures.find(b"\n")].decode()
+
+
+def _of_worker(series: str, worker: str) -> str:
+    """The series with one more label."""
+    label = f'worker="{worker}"}}'
+    return f"{series[:-1]},{label}" if series.endswith("}") else f"{series}{{{label}"

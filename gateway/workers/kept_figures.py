@@ -6,6 +6,7 @@ Lives write their own; the sum is the parent's, which knows when a life has ende
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -31,12 +32,15 @@ class KeptFigures:
     def keep(self, told: bytes) -> None:
         _replace(self._folder / f"{self.life}{LIFE}", told)
 
-    def kept(self) -> Kept:
+    def kept(self, told: Collection[str] = ()) -> Kept:
         """First the lives, then the sum: one that is folded in between is in both, and known by its name."""
         lives = {}
         for path in self._folder.glob(f"*{LIFE}"):
+            life = path.name.removesuffix(LIFE)
+            if life in told:
+                continue
             try:
-                lives[path.name.removesuffix(LIFE)] = path.read_bytes()
+                lives[life] = path.read_bytes()
             except FileNotFoundError:
                 continue  # folded in this very moment
         folded, gone = _read_sum(self._folder)

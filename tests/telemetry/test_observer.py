@@ -28,7 +28,7 @@ from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
 from gateway.dialects.envelope import CallNotes, ModelRequest, Usage
 from gateway.errors import Unauthorized, UpstreamError, UpstreamReset, UpstreamUnreachable
-from gateway.telemetry.exposition import expose
+from gateway.telemetry.exposition import expose, parts_of
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
@@ -382,7 +382,7 @@ def test_no_key_and_no_word_of_a_message_ever_stands_in_a_line() -> None:
     story.observer.request_ended(Record(call, status=401, outcome="error", failure=failure))
     story.observer.request_crashed(bug, "req-1")
     assert len(story.lines) == len(facts) + 2
-    written = "\n".join(story.lines) + trio.run(expose, story.metrics.now().collect()).decode()
+    written = "\n".join(story.lines) + trio.run(expose, parts_of(story.metrics.now())).decode()
     assert KEY not in written
     assert WORDS not in written
 

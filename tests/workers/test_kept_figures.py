@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import Metric
 
+from gateway.telemetry.exposition import Part
 from gateway.telemetry.kept_figures import Kept
 from gateway.telemetry.merge import merge, tell
 from gateway.workers.kept_figures import KeptFigures, fold
@@ -39,12 +39,12 @@ class Life:
         return sums(await merge("0", await self.tell(), told, self.keeper.kept))
 
 
-def sums(parts: object) -> dict[str, float]:
+def sums(parts: Iterable[Part]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for part in parts:  # type: ignore[attr-defined]
-        assert isinstance(part, Metric)
-        for sample in part.samples:
-            found[sample.name] = found.get(sample.name, 0.0) + sample.value
+    for part in parts:
+        for series, value in zip(part.series, part.values, strict=True):
+            name = series.partition("{")[0]
+            found[name] = found.get(name, 0.0) + value
     return found
 
 
@@ -60,6 +60,7 @@ async def test_no_sum_falls_when_a_worker_dies_and_comes_back(tmp_path: Path) ->
     assert (await first.sees({"1": await second.tell()}))["asked_total"] == 8
 
     assert (await first.sees({"1": None}))["asked_total"] == 8, "its last word stands"
+    assert list(first.keeper.kept({"0-10"}).lives) == ["1-11"], "nobody reads what he is told"
     fold(tmp_path, "1-11")
     after = await first.sees({"1": None})
     assert (after["asked_total"], after["took_count"], after["took_sum"]) == (8, 8, 4.0)
@@ -84,7 +85,7 @@ async def test_one_that_is_folded_while_it_is_read_counts_once(tmp_path: Path) -
     fold(tmp_path, "1-11")
     after = first.keeper.kept()
     between = Kept(before.lives, after.gone, after.folded)
-    assert sums(await merge("0", await first.tell(), {"1": None}, lambda: between))["asked_total"] == 5
+    assert sums(await merge("0", await first.tell(), {"1": None}, lambda told: between))["asked_total"] == 5
 
 
 async def test_what_a_rolled_worker_counts_at_the_end_is_added_to_its_successors(tmp_path: Path) -> None:
