@@ -20,7 +20,9 @@ OPENING = """# Promises, and what was measured
 
 Written by `make promises` and `make soak`: a run changes the rows that it has measured. `make test` measures them too
 and asserts times at ten times what is promised, since a machine may be busy: `load` is how many processes wanted to
-run on average over five minutes. What is promised of virtual time is exact and asserted by the tests that are named.
+run on average over five minutes. How soon refusals, departures and requests without a store are is told without the
+turns that the machine gave to other processes meanwhile (`tests/sockets/pulse.py`). What is promised of virtual time is
+exact and asserted by the tests that are named.
 """
 COLUMNS = ("#", "what", "promised", "measured", "where and when", "again")
 _ROW = re.compile(r"\| \d+ \|")

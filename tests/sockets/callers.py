@@ -13,6 +13,7 @@ import trio
 from gateway.edge.sockets import connect
 from tests.edge.serving import Client, post
 from tests.sockets.processes import GatewayProcess
+from tests.sockets.pulse import Patience
 
 CHAT = "/v1/chat/completions"
 MEGABYTE = 1 << 20
@@ -43,10 +44,13 @@ async def together(times: int, task: Callable[[int], Awaitable[None]]) -> None:
 
 
 async def in_time(condition: Callable[[], object], limit_s: float) -> None:
-    """Returns when `condition`, which may ask the gateway, holds; fails where that takes longer."""
-    with trio.fail_after(limit_s):
-        while not await trio.to_thread.run_sync(condition):  # noqa: ASYNC110 - another process has no event for this
-            await trio.sleep(0.01)
+    """Returns when `condition`, which may ask the gateway, holds; fails where that takes longer, not counting others'
+    turns.
+    """
+    patience = Patience()
+    while not await trio.to_thread.run_sync(condition):
+        assert patience.spent_s() < limit_s
+        await trio.sleep(0.01)
 
 
 def at_rest(gateway: GatewayProcess) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator
@@ -29,15 +30,39 @@ class Span(NamedTuple):
         return max(0.0, min(self.ends_at, other.ends_at) - max(self.begins_at, other.begins_at))
 
 
+def kept_waiting_s(pid: int) -> float:
+    """How long the process has been kept waiting for a core, since it began, although it had something to do.
+
+    From /proc/<pid>/schedstat (https://docs.kernel.org/scheduler/sched-stats.html); 0 once it is gone.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+
+
+class Patience:
+    """How long something takes, without what others on this machine kept this process or one of `pids` from working."""
+
+    def __init__(self, *pids: int) -> None:
+        self._pids = (os.getpid(), *pids)
+        self._began_at = time.monotonic()
+        self._had_waited_s = [kept_waiting_s(pid) for pid in self._pids]
+
+    def spent_s(self) -> float:
+        """So far. What kept both counts once."""
+        waited_s = [kept_waiting_s(pid) - had for pid, had in zip(self._pids, self._had_waited_s, strict=True)]
+        return max(0.0, time.monotonic() - self._began_at - max(waited_s))
+
+
 class Pulse:
     """A task that wants to wake up every 2 ms; from when it was due to when it did, nobody in this process got on.
 
-    With each beat it looks how long `pid` has been kept waiting for a core although it had something to do
-    (/proc/<pid>/schedstat, https://docs.kernel.org/scheduler/sched-stats.html).
+    With each beat it looks how long `pid` has been kept waiting for a core.
     """
 
     def __init__(self, pid: int) -> None:
-        self._schedstat = Path(f"/proc/{pid}/schedstat")
+        self._pid = pid
         self._kept: list[Span] = []
         """Up to each beat: that time in which one of the two was kept from working, the longer of both."""
 
@@ -49,17 +74,14 @@ class Pulse:
             nursery.cancel_scope.cancel()
 
     async def _beat(self) -> None:
-        began_at, waited_s = time.monotonic(), self._waited_s()
+        began_at, waited_s = time.monotonic(), kept_waiting_s(self._pid)
         while True:
             await trio.sleep(BEAT_S)
-            now, waited_by_now_s = time.monotonic(), self._waited_s()
+            now, waited_by_now_s = time.monotonic(), kept_waiting_s(self._pid)
             missed_s = now - began_at - BEAT_S
             kept_s = min(now - began_at, max(missed_s, waited_by_now_s - waited_s))
             self._kept.append(Span(now - kept_s, now))
             began_at, waited_s = now, waited_by_now_s
-
-    def _waited_s(self) -> float:
-        return int(self._schedstat.read_text().split()[1]) / 1e9
 
     def beats(self, span: Span) -> list[float]:
         """When in this time the process has got on."""
@@ -74,3 +96,7 @@ class Pulse:
                 break
             kept_s += span.shared_with(each)
         return kept_s
+
+    def own_s(self, span: Span) -> float:
+        """How long it was without that."""
+        return max(0.0, span.lasts_s - self.machine_s(span))

@@ -71,7 +71,7 @@ class Rush:
 
     def refused_in_s(self, pulse: Pulse) -> list[float]:
         """How long refusals took, without what the machine kept the clients or the gateway from working."""
-        return sorted(max(0.0, span.lasts_s - pulse.machine_s(span)) for span in self.refused)
+        return sorted(pulse.own_s(span) for span in self.refused)
 
 
 async def rush(gateway: GatewayProcess, model: str, times: float, lasts_s: float) -> Rush:

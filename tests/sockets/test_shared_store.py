@@ -16,6 +16,7 @@ from gateway.store.leases import LOOK_EVERY_S
 from tests.figures import Figures
 from tests.sockets.load import under_load
 from tests.sockets.processes import GatewayProcess, running
+from tests.sockets.pulse import Patience
 from tests.store.valkeys import Valkey, valkey
 
 FIRST_LIMIT_S = 1.0
@@ -42,10 +43,11 @@ QUESTION = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "H
 
 
 class Asker:
-    """One client on one connection, which keeps time."""
+    """One client on one connection, which keeps time: without what the machine kept it or the gateway from working."""
 
     def __init__(self, gateway: GatewayProcess, key: str = "") -> None:
         self._connection = http.client.HTTPConnection(*gateway.address, timeout=20.0)
+        self._pid = gateway.pid
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self.took_s = 0.0
 
@@ -56,11 +58,11 @@ class Asker:
         self._connection.close()
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        began = time.monotonic()
+        patience = Patience(self._pid)
         self._connection.request(method, path, None if body is None else json.dumps(body), self._headers)
         reply = self._connection.getresponse()
         document = json.loads(reply.read())
-        self.took_s = time.monotonic() - began
+        self.took_s = patience.spent_s()
         return reply.status, document
 
     def chat(self) -> int:
@@ -137,7 +139,7 @@ def test_whatever_becomes_of_the_store_only_stored_responses_notice(
             end()
             gateway.wait_for(lambda: mode_of(asker) == "connected", 10.0)
         expected_moves = ["connected", *["degraded", "connected"] * len(faults)]
-        gateway.wait_for(lambda: len(gateway.logged("store moved")) >= len(expected_moves), 1.0)
+        gateway.wait_for(lambda: len(gateway.logged("store moved")) >= len(expected_moves), 5.0)
         moves = [line["after"] for line in gateway.logged("store moved")]
         assert moves == expected_moves, "one line a change"
 
