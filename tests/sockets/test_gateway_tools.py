@@ -15,6 +15,7 @@ from openai import BadRequestError, InternalServerError, OpenAI
 from tests.sockets.moves import FAMILIES, MOVES, RESULTS, ROMA, TIME, name_for
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.services import Service
+from tests.sockets.test_tool_loops import check_windows
 from tests.sockets.upstream import Upstream
 from tests.sockets.voices import tells, voice_of
 
@@ -27,6 +28,7 @@ SETTINGS = """
 timeout_s = 1
 [cms]
 wait_s = 0.5
+propagate = ["openai", "google"]
 [tools.tell_weather]
 url = "{url}/weather"
 schema = {{type = "object", properties = {{city = {{type = "string"}}}}, required = ["city"]}}
@@ -122,6 +124,9 @@ def check_turns(upstream: Upstream, model: str) -> None:
     assert len(asked) == len(MOVES)
     for turn, each in enumerate(asked):
         voice_of(each).check(each, MOVES[:turn])
+    check_windows([each for each in asked if each.path.startswith(("/openai/", "/google/"))])
+    others = [each for each in asked if not each.path.startswith(("/openai/", "/google/"))]
+    assert {name for each in others for name in each.fields if name.startswith(("x-cms-", "x-token-"))} == set()
 
 
 def test_the_list_of_tools_pasted_into_a_chat_request_works(openai: OpenAI, upstream: Upstream) -> None:

@@ -14,7 +14,7 @@ from anthropic import Anthropic
 from openai import OpenAI
 
 from tests.sockets.moves import FAMILIES, MOVES, RESULTS, name_for
-from tests.sockets.upstream import Upstream
+from tests.sockets.upstream import Asked, Upstream
 from tests.sockets.voices import Responses, tells, voice_of
 
 QUESTION = "What is the weather in Roma and in Ostia, and what is the time?"
@@ -126,6 +126,17 @@ LOOPS: dict[str, Callable[[OpenAI, Anthropic, str, bool], str]] = {
 }
 
 
+def check_windows(asked: list[Asked]) -> None:
+    """Whoever is asked learns how full the window is; it grows with every turn."""
+    told = [[each.fields.get(name) for name in ("x-cms-routed", "x-cms-tier")] for each in asked]
+    assert told == [["false", "1"]] * len(asked)
+    counts = [int(each.fields["x-token-count"]) for each in asked]
+    assert counts == sorted(set(counts))
+    for each, count in zip(asked, counts, strict=True):
+        limit = int(each.fields["x-token-limit"])
+        assert each.fields["x-headroom-pct"] == f"{100 - 100 * count / limit:.1f}"
+
+
 ASKED_FOR = {**FAMILIES, "openai, reasoning": "gpt-5"}
 OVER_RESPONSES = ("messages", "openai, reasoning")
 """Translated to Responses; what a client of Messages has of an item has no place for the item's id."""
@@ -144,5 +155,6 @@ def test_what_was_signed_comes_back_as_it_was(
         voice = Responses(named=False) if (dialect, provider) == OVER_RESPONSES else voice_of(asked)
         voice.check(asked, MOVES[:turn])
     assert len(upstream.asked(model)) == len(MOVES)
+    check_windows(upstream.asked(model))
     if provider == "openai, reasoning":
         assert asked.path.endswith("/chat/completions" if dialect == "chat" else "/responses")

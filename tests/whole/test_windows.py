@@ -9,10 +9,16 @@ from trio.testing import MockClock
 
 from tests.face.http_client import Reply
 from tests.whole.gateways import CHAT, ENGINES, QUESTION, running
+from tests.whole.test_tool_turns import says
 from tests.whole.upstream import answers, fails, streams
 
 NAMES = ("x-cms-routed", "x-cms-tier", "x-token-count", "x-token-limit", "x-headroom-pct")
 HALF: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "a" * 4 * 64_000}]}
+OTHER_DIALECTS: dict[str, dict[str, Any]] = {
+    "/v1/responses": {"input": "a" * 4 * 64_000},
+    "/v1/messages": {"messages": HALF["messages"], "max_tokens": 9},
+}
+WINDOW_OF_128K = '[models."deepseek-chat"]\ncontext_window = 128000\n'
 
 
 def told(reply: Reply) -> list[str | None]:
@@ -32,6 +38,22 @@ async def test_client_and_provider_are_told_how_full_the_window_is(
         expected = ["false", "3", "64000", "128000", "50.0"]
         assert (reply.status, told(reply)) == (200, expected)
         assert [it.openai.asked[0].header(name) for name in NAMES] == expected
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("path", "members"), OTHER_DIALECTS.items(), ids=["responses", "messages"])
+async def test_so_are_they_in_the_other_dialects(
+    autojump_clock: MockClock, path: str, members: dict[str, Any], stream: bool
+) -> None:
+    """Whoever translates tells the provider the same; in a stream the client has it before the first event."""
+    async with running(WINDOW_OF_128K) as it:
+        it.deepseek.plays(says("Hello."))
+        question = {"model": "deepseek-chat", **members, "stream": stream}
+        reply = await it.request("POST", path, json_body=question)
+        tokens = -(-64_000 * 40 // 32)
+        expected = ["false", "3", str(tokens), "128000", f"{100 - 100 * tokens / 128_000:.1f}"]
+        assert (reply.status, told(reply)) == (200, expected)
+        assert [it.deepseek.asked[0].header(name) for name in NAMES] == expected
 
 
 async def test_an_error_says_it_too_and_what_is_no_conversation_says_nothing(autojump_clock: MockClock) -> None:
