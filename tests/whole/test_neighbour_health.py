@@ -8,9 +8,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.store.fake_redis import FakeServer
 from tests.whole.gateways import QUESTION, Running, running
 from tests.whole.neighbours import CMS, beside
-from tests.whole.upstream import answers, fails, sends
+from tests.whole.upstream import Upstream, answers, fails, resets, sends
 
 AT_CMS = {"CMS_URL": f"http://{CMS}"}
 EVERY_10_S = "[cms]\ncheck_s = 10\n"
@@ -79,3 +80,61 @@ async def test_who_is_required_is_looked_at_where_nobody_said_where_it_is(autoju
         assert await ready(it) == (503, ["redis", "code_orchestrator"])
         told = await neighbours(it)
         assert (told["code_orchestrator"]["state"], told["code_orchestrator"]["required"]) == ("down", True)
+
+
+OPENROUTER = {"OPENROUTER_API_KEY": "sk-openrouter", "OPENROUTER_BASE_URL": "http://openrouter.test/api/v1"}
+ASKED_THERE = {**QUESTION, "model": "openrouter/anthropic/claude"}
+KINDS = ("redis", "cms", "code_orchestrator", "openrouter")
+
+
+@pytest.mark.parametrize("required", [None, *KINDS])
+async def test_each_kind_that_is_down_is_told_and_counts_where_it_is_required(
+    autojump_clock: MockClock, required: str | None
+) -> None:
+    """A store, both services and a provider's host, all of them gone and back; the router goes on beside them."""
+    server = FakeServer()
+    server.latency_s = 0.05
+    environ = {**AT_CMS, "CODE_ORCHESTRATOR_URL": f"http://{CMS}", "REDIS_URL": "redis://store.test", **OPENROUTER}
+    settings = f"""
+[health]
+required = [{f'"{required}"' if required else ""}]
+[cms]
+check_s = 10
+[code_orchestrator]
+check_s = 10
+[retry]
+attempts = 1
+"""
+    async with (
+        beside(CMS, settings, environ=environ, open_redis=server.open) as (it, services),
+        trio.open_nursery() as nursery,
+    ):
+        openrouter = Upstream(it.network, "openrouter.test")
+        await nursery.start(openrouter.run)
+        assert (await it.ask(ASKED_THERE)).status == 200
+        told = await neighbours(it)
+        assert [told[name]["state"] for name in KINDS] == ["up"] * 4
+        assert [told[name]["required"] for name in KINDS] == [name == required for name in KINDS]
+        assert told["redis"]["latency_s"] == pytest.approx(0.05)
+        assert await ready(it) == (200, None)
+
+        server.fault, services.health = "no connection", fails(503)
+        openrouter.plays(resets())
+        it.network.fail(openrouter.host, 80, ConnectionRefusedError())
+        for _ in range(6):
+            assert (await it.ask(ASKED_THERE)).status in (502, 503)
+        await trio.sleep(11)
+        told = await neighbours(it)
+        assert [told[name]["state"] for name in KINDS] == ["down"] * 4
+        assert await ready(it) == ((503, [required]) if required else (200, None))
+        assert (await it.ask()).status == 200
+
+        server.fault, services.health = "", sends({"status": "ok"})
+        openrouter.plays(answers())
+        it.network.fail(openrouter.host, 80, None)
+        await trio.sleep(30)
+        assert (await it.ask(ASKED_THERE)).status == 200
+        told = await neighbours(it)
+        assert [told[name]["state"] for name in KINDS] == ["up"] * 4
+        assert await ready(it) == (200, None)
+        nursery.cancel_scope.cancel()
