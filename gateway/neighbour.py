@@ -112,7 +112,9 @@ class Neighbour:
         self._complaints = msgspec.json.Decoder(_Complaint)
 
     async def ask(self, method: str, path: str, body: bytes = b"", headers: Sequence[RawHeader] = ()) -> bytes:
-        """The body of a 2xx answer. Raises ServiceRefused for a 4xx, ServiceFailed for all else."""
+        """The body of a 2xx answer; redirects are not followed. Raises ServiceRefused for a 4xx, ServiceFailed for all
+        else.
+        """
         try:
             answer = await self._client.request(
                 self._origin,
@@ -134,7 +136,9 @@ class Neighbour:
             return said
         if 400 <= status < 500 and status != 408:
             raise ServiceRefused(f"{self.title} refused the request: {self._complaint(said)}", status=status)
-        raise ServiceFailed(f"{self.title} answered with the status {status}.")
+        # Who follows a redirect goes wherever a service says, past the operator's word.
+        why = ": it redirects, and redirects are not followed" if 300 <= status < 400 else ""
+        raise ServiceFailed(f"{self.title} answered with the status {status}{why}.")
 
     def understand(self, said: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         """What an answer says. Raises ServiceFailed where it is none of the kind."""

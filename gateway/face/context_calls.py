@@ -18,6 +18,7 @@ from gateway.face.deadline import own_limit_s
 from gateway.face.errors import JSON
 from gateway.face.intake import Intake
 from gateway.face.record import RequestRecord
+from gateway.face.toll import Toll
 
 PREFIX: Final = "context/"
 OPERATIONS: Final = ("validate", "process", "chunk")
@@ -35,9 +36,10 @@ class _Question(msgspec.Struct):
 class ContextCalls:
     """The work of these endpoints; without a client the service is switched off."""
 
-    def __init__(self, client: ContextClient | None, intake: Intake) -> None:
+    def __init__(self, client: ContextClient | None, intake: Intake, toll: Toll) -> None:
         self._client = client
         self._intake = intake
+        self._toll = toll
         self._decoder = msgspec.json.Decoder(_Question)
 
     def endpoint(self, operation: str, reporting: Reporting) -> ApiEndpoint:
@@ -51,7 +53,8 @@ class ContextCalls:
         return serve
 
     async def _serve(self, operation: str, request: Request, record: RequestRecord) -> Answer:
-        _, body = await self._intake.receive(request, record)
+        caller, body = await self._intake.receive(request, record)
+        limits = self._toll.take(caller, record)
         try:
             record.model = self._decoder.decode(body).model
         except (ValueError, RecursionError) as problem:
@@ -61,6 +64,6 @@ class ContextCalls:
         deadline = record.started_at + own_limit_s(request)
         held = self._intake.ingress.hold(len(body), 0)
         try:
-            return Answer(200, [JSON], await self._client.pass_on(operation, body, deadline))
+            return Answer(200, [JSON, *limits], await self._client.pass_on(operation, body, deadline))
         finally:
             self._intake.ingress.let_go(held)

@@ -20,7 +20,7 @@ from gateway.face.health import Health
 from gateway.face.intake import Intake
 from gateway.face.messages import Messages
 from gateway.face.metrics_route import MetricsPage
-from gateway.face.model_calls import model_endpoint
+from gateway.face.model_calls import ModelServices, model_endpoint
 from gateway.face.models import MODELS_PATH, Models
 from gateway.face.openapi.page import OpenApiPage
 from gateway.face.record import RequestRecord
@@ -28,6 +28,7 @@ from gateway.face.response_calls import ResponseCalls
 from gateway.face.responses import RESPONSES_PATH, Responses
 from gateway.face.services import Services
 from gateway.face.token_counts import CountInputTokens, CountTokens
+from gateway.face.toll import Toll
 from gateway.face.tools import TOOLS_PATH, ToolCalls
 
 
@@ -97,7 +98,7 @@ def response_routes(services: Services) -> list[Route]:
 def context_routes(services: Services) -> list[Route]:
     """The Context Management Service."""
     models = services.models
-    calls = ContextCalls(services.context, Intake(models.client_keys, models.ingress))
+    calls = ContextCalls(services.context, Intake(models.client_keys, models.ingress), _toll(models))
     return [
         Route("POST", f"/v1/context/{operation}", calls.endpoint(operation, models.reporting))
         for operation in OPERATIONS
@@ -110,11 +111,15 @@ def tool_routes(services: Services) -> list[Route]:
         return []
     models = services.models
     reporting = models.reporting
-    calls = ToolCalls(services.tools, Intake(models.client_keys, models.ingress), reporting)
+    calls = ToolCalls(services.tools, Intake(models.client_keys, models.ingress), _toll(models), reporting)
     return [
         Route("GET", TOOLS_PATH, ApiEndpoint("tools", calls.list_tools, reporting)),
         Route("POST", f"{TOOLS_PATH}/execute", ApiEndpoint("tools/execute", calls.execute, reporting)),
     ]
+
+
+def _toll(models: ModelServices) -> Toll:
+    return Toll(models.router, models.reporting.clock)
 
 
 def catalogue_routes(services: Services) -> list[Route]:

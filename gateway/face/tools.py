@@ -17,6 +17,7 @@ from gateway.face.deadline import own_limit_s
 from gateway.face.errors import JSON
 from gateway.face.intake import Intake
 from gateway.face.record import RequestRecord
+from gateway.face.toll import Toll
 from gateway.face.tool_services import ToolServices
 from gateway.neighbour import ToolRan
 
@@ -31,10 +32,11 @@ class _Execute(msgspec.Struct):
 class ToolCalls:
     """What these endpoints do."""
 
-    def __init__(self, services: ToolServices, intake: Intake, reporting: Reporting) -> None:
+    def __init__(self, services: ToolServices, intake: Intake, toll: Toll, reporting: Reporting) -> None:
         self._tools = services.tools
         self._on_ran = services.on_ran
         self._intake = intake
+        self._toll = toll
         self._reporting = reporting
         self._decoder = msgspec.json.Decoder(_Execute)
         self._encode = msgspec.json.Encoder().encode
@@ -52,8 +54,11 @@ class ToolCalls:
         return Answer(200, [JSON], self._encode({"object": "list", "data": data}))
 
     async def execute(self, request: Request, record: RequestRecord) -> Answer:
-        """POST /v1/tools/execute. Raises ToolNotFound; InvalidRequest that names the field; the tool's Failure."""
-        _, body = await self._intake.receive(request, record)
+        """POST /v1/tools/execute. Raises ToolNotFound; InvalidRequest that names the field; the tool's Failure, and
+        RateLimited.
+        """
+        caller, body = await self._intake.receive(request, record)
+        limits = self._toll.take(caller, record)
         try:
             asked = self._decoder.decode(body)
         except (ValueError, RecursionError) as problem:
@@ -70,4 +75,4 @@ class ToolCalls:
         finally:
             self._intake.ingress.let_go(held)
             self._on_ran(ToolRan(asked.name, record.request_id, 0, began, clock(), failure, trace))
-        return Answer(200, [JSON], self._encode({"name": asked.name, "result": msgspec.Raw(said)}))
+        return Answer(200, [JSON, *limits], self._encode({"name": asked.name, "result": msgspec.Raw(said)}))

@@ -89,9 +89,10 @@ class WindowReader:
 
     def _mode(self, value: bytes) -> Mode:
         mode = read_mode(value)
-        if mode is None:
-            if value not in self._odd_modes and len(self._odd_modes) < _MOST_ODD_MODES:
-                self._odd_modes.add(value)
-                self._warn(value[:_MOST_SHOWN].decode("latin-1"))
-            return Mode.AUTO
-        return mode
+        if mode is not None:
+            return mode
+        word = value.strip().lower()[:_MOST_SHOWN]
+        if word and word not in self._odd_modes and len(self._odd_modes) < _MOST_ODD_MODES:
+            self._odd_modes.add(word)
+            self._warn(word.decode("latin-1"))
+        return Mode.AUTO

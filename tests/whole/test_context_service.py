@@ -63,6 +63,19 @@ async def test_the_clients_mode_says_whether_a_small_prompt_is_counted(
         assert odd == (["whatever"] if mode == "whatever" else [])
 
 
+async def test_a_mode_that_is_none_is_warned_of_once_and_of_no_more_than_a_few(autojump_clock: MockClock) -> None:
+    """However it is written; what is empty says nothing, and clients that make words up do not fill the log."""
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT)
+        for mode in ("", "ODD", "odd", "Odd", "a" * 60, "a" * 50, "VALIDATE"):
+            reply = await it.ask(headers={"x-cms-mode": mode})
+            assert (reply.status, reply.header("x-cms-routed")) == (200, "true" if "VAL" in mode else "false")
+        assert [line["mode"] for line in it.logged("unknown X-CMS-Mode")] == ["odd", "a" * 40]
+        for number in range(40):
+            assert (await it.ask(headers={"x-cms-mode": f"odd-{number}"})).status == 200
+        assert len(it.logged("unknown X-CMS-Mode")) == 32
+
+
 async def test_without_an_address_only_clients_wishes_reach_the_service_and_none_where_it_is_off(
     autojump_clock: MockClock,
 ) -> None:

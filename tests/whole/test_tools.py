@@ -181,3 +181,57 @@ def answers_text(text: str) -> Any:
         await asked.send(text.encode())
 
     return script
+
+
+async def test_whoever_runs_tools_and_asks_for_counts_shows_a_key_whose_requests_a_minute_it_uses(
+    autojump_clock: MockClock,
+) -> None:
+    """What they ask costs the operator something; the list of tools costs nobody anything."""
+    settings = QUIET + '[cms]\ncheck_s = 0\n[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "team"\nenv = "TEAM_KEY"\n'
+    environ = {**AT_ORCHESTRATOR, "CMS_URL": AT_ORCHESTRATOR["CODE_ORCHESTRATOR_URL"], "TEAM_KEY": "sk-team"}
+    team = {"authorization": "Bearer sk-team"}
+    text = {"text": "a", "model": "gpt-4o"}
+    async with beside(ORCHESTRATOR, settings + "requests_per_minute = 3", environ=environ) as (it, service):
+        service.says("/v1/similarity", {"score": 0.5})
+        service.says("/v1/context/validate", {"token_count": 1, "context_limit": 9})
+        nobodys = [
+            await it.request("GET", "/v1/tools"),
+            await execute(it, **SIMILAR),
+            await it.request("POST", "/v1/context/validate", json_body=text),
+        ]
+        assert [reply.status for reply in nobodys] == [401] * 3
+
+        assert [(await it.request("GET", "/v1/tools", headers=team)).status for _ in range(4)] == [200] * 4
+        ran = await execute(it, **SIMILAR, headers=team)
+        counted = await it.request("POST", "/v1/context/validate", json_body=text, headers=team)
+        assert (await it.ask(headers=team)).status == 200
+        refused = [
+            await execute(it, **SIMILAR, headers=team),
+            await it.request("POST", "/v1/context/validate", json_body=text, headers=team),
+        ]
+        remaining = [reply.header("x-ratelimit-remaining-requests") for reply in (ran, counted, *refused)]
+        assert remaining == ["2", "1", "0", "0"]
+        assert [(reply.status, reply.header("retry-after")) for reply in refused] == [(429, "20")] * 2
+        assert len(service.asked) == 2
+        await trio.sleep(20)
+        assert (await execute(it, **SIMILAR, headers=team)).status == 200
+        it.assert_at_rest()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_tool_that_sends_elsewhere_is_not_followed(autojump_clock: MockClock, status: int) -> None:
+    """Else whoever runs the tool's server could make the gateway ask whom it likes."""
+    async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, service):
+        service.by_path["/weather/now"] = redirects(status, f"http://{ORCHESTRATOR}/v1/similarity")
+        refused = await execute(it, "weather", {"city": "Paris"})
+        assert (refused.status, refused.json["error"]["code"]) == (502, "service_error")
+        assert "redirects, and redirects are not followed" in refused.json["error"]["message"]
+        assert ORCHESTRATOR not in refused.body.decode()
+        assert [asked.target for asked in service.asked] == [b"/weather/now"]
+
+
+def redirects(status: int, where: str) -> Any:
+    async def script(asked: Asked) -> None:
+        await asked.send_head(status, b"location: " + where.encode(), b"content-length: 0")
+
+    return script
