@@ -7,14 +7,12 @@ goes on without the client, which sees what is said and, at the end, the calls o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
 from gateway.errors import InvalidRequest
 
-GATEWAY: Final = "gateway"
-"""The type of a tool that the gateway runs."""
 _LONGEST_BYTES: Final = 256
 """Such a tool is its type and its name: nothing longer is looked at."""
 DEFERRED: Final = (
@@ -73,7 +71,8 @@ class ToolTurns(Protocol):
         ...
 
 
-class _GatewayTool(msgspec.Struct, tag_field="type", tag=GATEWAY):
+class _GatewayTool(msgspec.Struct):
+    type: Literal["gateway"]  # no tag: a struct of a tag is also read where there is none, as in Anthropic's own tools
     name: str
 
 

@@ -175,6 +175,7 @@ class ModelCalls:
         "_terms",
         "_windows",
         "receive",
+        "receive_nowait",
     )
 
     def __init__(self, dialect: ClientDialect, services: ModelServices) -> None:
@@ -184,7 +185,7 @@ class ModelCalls:
         self._sheds_low = services.sheds_low
         self._ingress = services.ingress
         self._intake = Intake(services.client_keys, services.ingress, dialect.most_values)
-        self.receive = self._intake.receive
+        self.receive, self.receive_nowait = self._intake.receive, self._intake.receive_nowait
         self._terms = services.terms
         self._takes_fallbacks = services.request_fallbacks
         self._reporting = services.reporting
@@ -194,7 +195,7 @@ class ModelCalls:
 
     async def serve(self, request: Request, record: RequestRecord) -> Answer:
         """The whole endpoint."""
-        caller, body = self._intake.receive_nowait(request, record) or await self.receive(request, record)
+        caller, body = self.receive_nowait(request, record) or await self.receive(request, record)
         # No await from here to the router's mailbox, which counts these bytes from then on.
         return await self.respond(request, record, caller, self.call(request, record, caller, body))
 

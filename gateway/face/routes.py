@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from gateway.dialects.chat.tool_turns import ChatToolTurns
+from gateway.dialects.messages.tool_turns import MessagesToolTurns
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.api import ApiEndpoint, Reporting, Serve
 from gateway.face.chat import ChatCompletions
-from gateway.face.chat_calls import ChatCalls
 from gateway.face.context_calls import OPERATIONS, ContextCalls
 from gateway.face.embeddings import Embeddings
 from gateway.face.health import Health
 from gateway.face.intake import Intake
+from gateway.face.led_calls import LedCalls, NewTurns
 from gateway.face.messages import Messages
 from gateway.face.metrics_route import MetricsPage
-from gateway.face.model_calls import ModelServices, model_endpoint
+from gateway.face.model_calls import ClientDialect, ModelServices, model_endpoint
 from gateway.face.models import MODELS_PATH, Models
 from gateway.face.openapi.page import OpenApiPage
 from gateway.face.record import RequestRecord
@@ -62,18 +64,18 @@ def model_routes(services: Services) -> list[Route]:
         services.models, services.response_life, services.background, services.wall_clock, services.tools
     )
     return [
-        Route("POST", "/v1/chat/completions", _chat(services), hot=True),
+        Route("POST", "/v1/chat/completions", _led(ChatCompletions(), ChatToolTurns, services), hot=True),
         Route("POST", RESPONSES_PATH, response_calls.endpoint(), hot=True),
-        Route("POST", "/v1/messages", model_endpoint(Messages(), services.models), hot=True),
+        Route("POST", "/v1/messages", _led(Messages(), MessagesToolTurns, services), hot=True),
         Route("POST", "/v1/messages/count_tokens", CountTokens(services.models, services.counts).endpoint()),
         Route("POST", "/v1/embeddings", model_endpoint(Embeddings(), services.models), hot=True),
     ]
 
 
-def _chat(services: Services) -> ApiEndpoint:
+def _led(dialect: ClientDialect, turns: NewTurns, services: Services) -> ApiEndpoint:
     if services.tools is None:
-        return model_endpoint(ChatCompletions(), services.models)
-    return ChatCalls(services.models, services.tools).endpoint()
+        return model_endpoint(dialect, services.models)
+    return LedCalls(dialect, turns, services.models, services.tools).endpoint()
 
 
 def response_routes(services: Services) -> list[Route]:

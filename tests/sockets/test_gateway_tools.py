@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from anthropic import Anthropic
 from openai import BadRequestError, InternalServerError, OpenAI
 
 from tests.sockets.moves import FAMILIES, MOVES, RESULTS, ROMA, TIME, name_for
@@ -61,6 +62,12 @@ def beside(service: Service, upstream: Upstream, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def openai(beside: GatewayProcess) -> Iterator[OpenAI]:
     with OpenAI(base_url=f"{beside.url}/v1", api_key="any", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def anthropic(beside: GatewayProcess) -> Iterator[Anthropic]:
+    with Anthropic(base_url=beside.url, api_key="any", max_retries=0) as client:
         yield client
 
 
@@ -117,6 +124,34 @@ def test_a_response_ends_with_the_final_answer_whoever_the_model_is(
     check_turns(upstream, model)
     kept = openai.responses.retrieve(response.id)
     assert kept.output_text == response.output_text
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("provider", FAMILIES)
+def test_a_message_ends_with_the_final_answer_whoever_the_model_is(
+    anthropic: Anthropic, upstream: Upstream, provider: str, stream: bool
+) -> None:
+    model = upstream.plays(tells(*MOVES), family=FAMILIES[provider])
+    question: Any = {
+        "model": name_for(model),
+        "max_tokens": 4096,
+        "messages": [{"role": "user", "content": QUESTION}],
+        "tools": TOOLS,
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+    }
+    if stream:
+        with anthropic.messages.stream(**question) as helper:
+            events = list(helper)
+            message = helper.get_final_message()
+        begun = [event.index for event in events if event.type == "content_block_stop"]
+        assert begun == list(range(len(message.content)))
+    else:
+        message = anthropic.messages.create(**question)
+    texts = [block.text for block in message.content if block.type == "text"]
+    assert (texts, message.stop_reason) == ([move.text for move in MOVES if move.text], "end_turn")
+    assert {block.type for block in message.content} <= {"text", "thinking"}
+    assert message.usage.output_tokens == 3 * 3
+    check_turns(upstream, model)
 
 
 def check_turns(upstream: Upstream, model: str) -> None:

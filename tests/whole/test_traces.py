@@ -353,18 +353,21 @@ async def test_a_drain_sends_what_is_left_and_waits_no_longer_than_three_seconds
             assert count("gateway_spans_total", {"outcome": outcome}) == 3
 
 
-async def test_turns_and_tools_that_the_gateway_runs_stand_below_the_request(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_turns_and_tools_that_the_gateway_runs_stand_below_the_request(
+    autojump_clock: MockClock, path: str
+) -> None:
     """Each turn is a tree of its own, each tool one span, with its name and what became of it."""
     tool = '[tools.clock]\nurl = "http://deepseek.test/now"\n'
-    question = {**QUESTION, "tools": [{"type": "gateway", "name": "clock"}]}
+    question = {**QUESTION, "tools": [{"type": "gateway", "name": "clock"}], "max_tokens": 9}
     async with watched(tool) as story:
         story.it.openai.plays(says(None, call("clock", {}), after_s=1), says("Noon.", after_s=1))
         story.it.deepseek.plays(fails(500, after_s=2))
-        await story.it.ask(question, headers=SAMPLED)
+        await story.it.request("POST", path, json_body=question, headers=SAMPLED)
         spans = [_since(span, 0) for span in await story.spans()]
 
-        (server,) = (span for span in spans if span.name == "POST /v1/chat/completions")
-        turns = [span for span in spans if span.name == "background /v1/chat/completions"]
+        (server,) = (span for span in spans if span.name == f"POST {path}")
+        turns = [span for span in spans if span.name == f"background {path}"]
         (ran,) = (span for span in spans if span.name == "execute_tool clock")
         assert {span.parent for span in (*turns, ran)} == {server.id}
         assert [(span.start, span.end) for span in (*turns, ran, server)] == [(0, 1), (3, 4), (1, 3), (0, 4)]
