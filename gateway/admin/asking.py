@@ -60,7 +60,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         raise BodyTooLarge(f"A body of at most {MAX_BODY_BYTES} bytes is expected here.")
     try:
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         raise InvalidRequest("The body is not a JSON object.") from None
 
 

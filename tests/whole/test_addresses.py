@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from tests.whole.gateways import CHAT, QUESTION, running
@@ -67,26 +66,3 @@ async def test_a_provider_that_points_elsewhere_is_not_followed(autojump_clock: 
         assert {host for host, _ in it.network.connects} == {it.address[0], "openai.test"}
         assert reply.status == 502
         assert "location" not in dict(reply.fields)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"model": "gpt-4o", "messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"model": "gpt-4o", "messages": [{"role": "user", "content": '
-        + b'{"a":' * 100_000
-        + b"1"
-        + b"}" * 100_001
-        + b"]}",
-        b'{"model": "gpt-4o", "messages": [], "n": ' + b"9" * 100_000 + b"}",
-        b'{"model": "gpt-4o", "messages": [], "n": 1e' + b"9" * 100_000 + b"}",
-    ],
-    ids=["lists", "objects", "a number of 100,000 digits", "an exponent of 100,000 digits"],
-)
-async def test_json_that_is_nothing_but_depth_costs_a_400(autojump_clock: MockClock, body: bytes) -> None:
-    async with running() as it:
-        for path in (CHAT, "/v1/responses", "/v1/messages", "/v1/embeddings"):
-            reply = await it.request("POST", path, body=body)
-            assert reply.status == 400, path
-        assert it.openai.asked == []
-        assert trio.current_time() < 1
