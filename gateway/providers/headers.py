@@ -24,6 +24,8 @@ _USEFUL: Final = frozenset(
 _USEFUL_PREFIXES: Final = (b"openai-", b"x-ratelimit-")
 _OURS_ALONE: Final = frozenset({b"openai-organization", b"openai-project"})
 """They name the account whose key was used."""
+_LONGEST: Final = 1024
+"""No value of these is a tenth as long; proxies in front of us refuse an answer whose head is too large for them."""
 
 
 def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
@@ -34,7 +36,7 @@ def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
     kept = [(b"content-type", content_type)]
     for name, value in headers:
         shown_name = _shown_name(name)
-        if shown_name is not None:
+        if shown_name is not None and len(value) <= _LONGEST:
             kept.append((shown_name, value))
     return kept
 
