@@ -7,10 +7,11 @@ piece and calls `close` in a `finally`, so that a client that hangs up frees eve
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from actors.errors import Failure
 from actors.relay import Sink
 
 Headers = list[tuple[bytes, bytes]]
@@ -21,7 +22,28 @@ class Disconnected(Exception):
     """The client has gone before its request was read whole; there is nobody to answer."""
 
 
-class Request(Protocol):
+class Fate(Protocol):
+    """What a handler that is cancelled may ask of its client."""
+
+    @property
+    def opened(self) -> bool:
+        """The head of the answer is out."""
+        ...
+
+    @property
+    def refusal(self) -> Failure | None:
+        """What ends the request while its client is there, and is told to it unless the answer has begun.
+
+        None: the client has gone.
+        """
+        ...
+
+
+FATE: Final = "llm_gateway.fate"
+"""Where an ASGI scope has a request's Fate."""
+
+
+class Request(Fate, Protocol):
     """The request side."""
 
     @property

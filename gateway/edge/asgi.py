@@ -12,7 +12,7 @@ from typing import Any
 from gateway.edge.answer_head import FieldLines, MalformedAnswer
 from gateway.edge.exchange import Exchange, Wire
 from gateway.edge.request import Head, Request
-from gateway.exchange import Disconnected
+from gateway.exchange import FATE, Disconnected
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -64,6 +64,7 @@ class AsgiExchange(Exchange):
             "client": self.peer,
             "server": self._server,
             "extensions": {},
+            FATE: self,
         }
 
     async def receive(self) -> Message:

@@ -336,12 +336,11 @@ class Connection:
         if exchange is not None and exchange.opened and not exchange.finished:
             self._cut()
             return
-        if exchange is not None and not exchange.opened and self._refusal is None:
-            self._refusal = ShuttingDown("The gateway is shutting down.")
-        if self._refusal is not None and (exchange is None or not exchange.opened):
+        refusal = self._refusal if exchange is None else self.refusal
+        if refusal is not None and (exchange is None or not exchange.opened):
             asked = self._parser.target if self._active is None else self._active.head.raw_path
             try:
-                await self.write(refusal_answer(self._refusal, asked, self._service.lines))
+                await self.write(refusal_answer(refusal, asked, self._service.lines))
             except ClientGone:
                 return
         self._linger()
@@ -363,6 +362,13 @@ class Connection:
     @property
     def has_rest(self) -> bool:
         return self._outlet.has_rest
+
+    @property
+    def refusal(self) -> GatewayError | None:
+        """What ends the active request, whose client is there; None where that has gone."""
+        if self._gone:
+            return None
+        return self._refusal or ShuttingDown("The gateway is shutting down.")
 
     @property
     def closing(self) -> bool:

@@ -20,6 +20,7 @@ from gateway.edge.answer_head import (
 )
 from gateway.edge.refusals import AppCrashed, error_body
 from gateway.edge.request import Request
+from gateway.errors import GatewayError
 from gateway.exchange import BodyStream, Disconnected, Handler, Headers
 
 Fields = Iterable[tuple[bytes, bytes]]
@@ -44,6 +45,11 @@ class Wire(Protocol):
     @property
     def write_nowait(self) -> Callable[[bytes], Taken]:
         """Sends what can be sent at once, while nobody is in `write`."""
+        ...
+
+    @property
+    def refusal(self) -> GatewayError | None:
+        """Why the handler is cancelled though its client has not gone."""
         ...
 
     @property
@@ -146,6 +152,10 @@ class Exchange:
     @property
     def peer(self) -> tuple[str, int]:
         return self._wire.peer
+
+    @property
+    def refusal(self) -> GatewayError | None:
+        return self._wire.refusal
 
     async def receive_body(self) -> tuple[bytes, bool]:
         """The next piece of the body, and whether more may follow. Raises Disconnected once the answer is complete."""

@@ -67,6 +67,7 @@ class ApiEndpoint:
         clock = self._clock
         request_id = request_id_of(request) or own_id
         record = RequestRecord(self._endpoint, own_id, request_id, clock(), self._on_finished)
+        record.fate = request
         if self._traces is not None:
             record.trace = self._traces.begin(request.method, request.fields)
         try:
@@ -79,7 +80,7 @@ class ApiEndpoint:
         except Exception as bug:  # one request's crash is its own; the client learns nothing of our insides
             self._on_crash(bug, record.request_id)
             answer = self._refuse(record, CallCrashed("The gateway failed to handle this request."))
-        except BaseException:  # cancelled: the client has gone, or the grace of a drain is over
+        except BaseException:  # cancelled: the client has gone, or its fate says why not
             record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
         answer.headers += [*record.context, (REQUEST_ID, request_id.encode("ascii"))]

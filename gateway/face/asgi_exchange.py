@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import trio
 
+from actors.errors import Failure
 from gateway.edge.refusals import RequestTimedOut
-from gateway.exchange import Answer, Disconnected, Handler, Headers
+from gateway.exchange import FATE, Answer, Disconnected, Fate, Handler, Headers
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -61,6 +62,16 @@ class AsgiRequest:
     def peer(self) -> tuple[str, int]:
         client = self.scope.get("client")
         return _UNIX_PEER if client is None else (client[0], client[1])
+
+    @property
+    def opened(self) -> bool:
+        fate: Fate | None = self.scope.get(FATE)
+        return fate is not None and fate.opened
+
+    @property
+    def refusal(self) -> Failure | None:
+        fate: Fate | None = self.scope.get(FATE)
+        return None if fate is None else fate.refusal
 
     async def receive_body(self) -> tuple[bytes, bool]:
         message = await self._receive()

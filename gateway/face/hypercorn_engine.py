@@ -19,6 +19,7 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from gateway.face.asgi_exchange import AsgiApp
 from gateway.face.hypercorn_connection import ContainedServer, OnCrash
+from gateway.face.hypercorn_farewell import FarewellApp
 from gateway.face.hypercorn_stream import TrioStream
 from gateway.world import Listener, Stream
 
@@ -63,7 +64,7 @@ class HypercornServer:
         wall_clock: Callable[[], float],
         on_crash: OnCrash,
     ) -> None:
-        framework: Any = app
+        framework: Any = FarewellApp(app)
         self._app = ASGIWrapper(framework)
         self._settings = settings
         self._clock = clock

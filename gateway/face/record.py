@@ -10,7 +10,8 @@ import msgspec
 from actors.errors import Failure
 from actors.letters import Call
 from gateway.context.tiers import Reading
-from gateway.exchange import Headers
+from gateway.errors import describe
+from gateway.exchange import Fate, Headers
 from gateway.keys.purse import Purse
 from gateway.telemetry.trace_context import Trace
 
@@ -64,11 +65,21 @@ class RequestRecord(msgspec.Struct, eq=False):
     reading: Reading | None = None
     context: Headers = []
     """How full the model's context window is, as the client is told."""
+    fate: Fate | None = None
+    """Of the client; None for what no client waits for, and once all is over."""
 
     def finish(self, status: int, outcome: str, now: float) -> None:
-        """The request is over; only the first time counts."""
+        """The request is over; only the first time counts.
+
+        DISCONNECTED is what a handler makes of being cancelled: where its client is still there, the record says what
+        that is told instead.
+        """
         if self.outcome:
             return
+        fate, self.fate = self.fate, None
+        if outcome == DISCONNECTED and fate is not None and (refusal := fate.refusal) is not None:
+            self.failure = refusal
+            outcome, status = ERROR, self.status if fate.opened else describe(refusal).status
         self.status = status
         self.outcome = outcome
         self.ended_at = now

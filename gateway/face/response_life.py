@@ -90,7 +90,7 @@ class ResponseLife:
             shown={"previous_response_id": previous_id} if previous is not None else {},
         )
 
-    async def after(self, prepared: Prepared, reply: bytes, deadline: float) -> bytes:
+    async def after(self, prepared: Prepared, reply: bytes, deadline: float = math.inf) -> bytes:
         """Takes a whole answer, returns what the client gets, at `deadline` at the latest."""
         try:
             response = with_members(reply, **prepared.shown) if prepared.shown else msgspec.Raw(reply)

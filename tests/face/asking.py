@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.errors import Failure
 from gateway.exchange import Disconnected, Headers
 
 
@@ -27,6 +28,8 @@ class HandmadeRequest:
         self.peer = (peer, 40_000)
         self.known: dict[object, Any] = {}
         self.whole_body: bytes | None = None
+        self.opened = False
+        self.refusal: Failure | None = None
         self._pieces = list(pieces or [b""])
 
     async def receive_body(self) -> tuple[bytes, bool]:

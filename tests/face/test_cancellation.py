@@ -43,7 +43,7 @@ def test_a_plain_answer_can_end_at_any_step_and_leaves_nothing(engine: str, how:
             client = await face.connect()
             disturb.arm(partial(how, face, client))
             await talk(client, stream=False)
-            await check_all_is_back(face)
+            await check_all_is_back(face, how)
 
     assert sweep(story) > 10
 
@@ -57,7 +57,7 @@ def test_a_stream_can_end_at_any_step_and_leaves_nothing(engine: str, how: Distu
             client = await face.connect()
             disturb.arm(partial(how, face, client))
             await talk(client, stream=True)
-            await check_all_is_back(face)
+            await check_all_is_back(face, how)
 
     assert sweep(story) > 20
 
@@ -69,7 +69,7 @@ async def talk(client: Client, *, stream: bool) -> None:
     client.leave()
 
 
-async def check_all_is_back(face: Face) -> None:
+async def check_all_is_back(face: Face, how: Disturb) -> None:
     await trio.testing.wait_all_tasks_blocked()
     await trio.sleep(PATIENCE_S)
     house = face.house
@@ -78,7 +78,7 @@ async def check_all_is_back(face: Face) -> None:
     assert [record.call for record in house.records if record.call is not None] == house.router.calls
     assert all(call.left for call in house.router.calls)
     for record in house.records:
-        assert record.outcome in ("ok", "disconnected")
+        assert record.outcome in ("ok", "disconnected" if how is leave else "error")
         assert record.ended_at < 10
     assert face.network.open_streams() == 0
     assert house.crashes == []

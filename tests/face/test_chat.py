@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from actors.errors import DeadlineExceeded, Left, Overloaded, RateLimited, Unavailable
 from actors.letters import Priority
-from gateway.errors import UpstreamBroken, UpstreamError, UpstreamUnreachable
+from gateway.errors import UpstreamBroken, UpstreamError, UpstreamUnreachable, describe
 from tests.face.engines import Face, serving
 from tests.face.house import ANSWER, JSON_FIELD, QUESTION, TOTAL_S, answers, client_keys, fails
 from tests.face.http_client import Reply
@@ -430,4 +430,5 @@ async def test_a_cut_stream_is_not_taken_for_a_whole_one(autojump_clock: MockClo
     with pytest.raises(h11.RemoteProtocolError):
         await client.read_piece()
     assert trio.current_time() == 5
-    assert (await face.told()).outcome == "disconnected"
+    record = await face.told()
+    assert (record.status, record.outcome, describe(record.failure).code) == (200, "error", "overloaded")

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 WHOLE: Final[dict[int, str]] = {
-    31: "a request that outlasts a drain's grace is told 503, and the log says that its client had gone",
+    31: "a request that outlasts a drain's grace was told 503, and the log said that its client had gone",
     205: "Hypercorn closes a connection whose last request it has not read whole, without having said so",
     284: "the same while memory is short",
     73: "what was spent behind a parcel under way was lost when a worker ended",
     75: "a stream whose provider's actor died was billed once, and told the log another sum afterwards",
+    590: "on Hypercorn who outlasted a drain's grace got an empty 500, which no client could read",
     926: "a response whose deadline had passed waited for a mute store to keep it",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
 }

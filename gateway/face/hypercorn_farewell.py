@@ -1,0 +1,70 @@
+"""The end of a drain's grace on Hypercorn: whoever still waits is told so, and not left with an empty 500."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+from gateway.edge.refusals import ShuttingDown, error_body
+from gateway.errors import GatewayError
+from gateway.exchange import FATE
+from gateway.face.asgi_exchange import AsgiApp, Message, Receive, Scope, Send
+
+FAREWELL_S: Final = 1.0
+"""What telling it may take."""
+
+
+class _Fate:
+    """Of one request; a `gateway.exchange.Fate`."""
+
+    __slots__ = ("gone", "opened")
+
+    def __init__(self) -> None:
+        self.gone = False
+        self.opened = False
+
+    @property
+    def refusal(self) -> GatewayError | None:
+        return None if self.gone else ShuttingDown("The gateway is shutting down.")
+
+
+class FarewellApp:
+    """ASGI middleware, the outermost one: Hypercorn cancels an application only where the gateway ends."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        fate = scope[FATE] = _Fate()
+
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                fate.gone = True
+            return message
+
+        async def say(message: Message) -> None:
+            fate.opened = True
+            await send(message)
+
+        try:
+            await self._app(scope, hear, say)
+        finally:
+            if trio.current_effective_deadline() < trio.current_time() and not (fate.opened or fate.gone):
+                with trio.move_on_after(FAREWELL_S, shield=True):
+                    await _refuse(ShuttingDown("The gateway is shutting down."), scope, send)
+
+
+async def _refuse(refusal: GatewayError, scope: Scope, send: Send) -> None:
+    body = error_body(refusal, scope["raw_path"])
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
