@@ -27,6 +27,8 @@ kind = "sandbox"
 latency_ms = 30
 """
 BOARD = "document.body.dataset.view === 'board' && document.querySelectorAll('.card').length >= 6"
+SCREENS = ((1440, 1000), (1024, 800), (768, 1000), (390, 844), (320, 640))
+LET_OUT = "fetch('http://127.0.0.1:9/').then(() => 'answered', () => 'refused')"
 CARD = "document.querySelector('[data-provider=sandbox]')"
 
 
@@ -92,6 +94,14 @@ def test_an_operator_signs_in_watches_and_steers(browser: Browser, tmp_path: Pat
             browser.wait_for("document.querySelectorAll('#requests tr').length > 0")
             browser.wait_for(f"{CARD}.querySelectorAll('.chart-value')[1].textContent.includes('ms')")
 
+            # Whatever the screen and the light, all of it is there: nothing sticks out, no button hides behind an edge.
+            for width, height in SCREENS:
+                browser.size(width, height)
+                for dark in (True, False):
+                    browser.prefer(dark=dark)
+                    assert browser.run(fits(".card", ".panel", ".scroll", ".top")), (width, dark)
+            browser.size(*SCREENS[0])
+
             # A breaker is opened through the page, and the page sees it.
             browser.click("[data-provider=sandbox] .card-foot button:nth-child(3)")
             browser.wait_for("document.getElementById('dialog').open")
@@ -133,8 +143,11 @@ def test_an_operator_signs_in_watches_and_steers(browser: Browser, tmp_path: Pat
         orders = [line["what"]["order"] for line in gateway.logged("operator's order")]
         assert orders == ["breaker", "breaker", "intake", "cancel", "intake", "limits"]
         assert browser.complaints == []
-        strangers = [address for address in browser.asked if not address.startswith(gateway.url)]
-        assert strangers == [], "it needs nobody but the gateway"
+        asked = {address.removeprefix(gateway.url) for address in browser.asked}
+        assert all(address.startswith("/admin/") for address in asked), "it needs nobody but the gateway"
+        assert {"/admin/events", "/admin/providers/sandbox/breaker"} < asked
+        assert browser.run(LET_OUT) == "refused", "and its policy lets it ask nobody else"
+        assert any("Content Security Policy" in complaint for complaint in browser.complaints)
 
 
 def test_the_page_survives_a_restart_of_the_gateway_and_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
