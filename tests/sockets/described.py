@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -40,10 +40,14 @@ def bearer(path: str) -> dict[str, str]:
 
 
 class Locked:
-    """The gateway, and names of what is there."""
+    """The gateway, and names of what is there. `said` is what its models are asked for them."""
 
-    def __init__(self, gateway: GatewayProcess) -> None:
+    def __init__(
+        self, gateway: GatewayProcess, opens: Callable[[str], dict[str, str]] = bearer, said: str = "hi"
+    ) -> None:
         self.url = gateway.url
+        self._opens = opens
+        self._said = said
         self._gateway = gateway
         self._numbers = count()
         self._left_open: list[http.client.HTTPConnection] = []
@@ -76,11 +80,11 @@ class Locked:
             connection.close()
 
     def _response(self, model: str) -> str:
-        asked = {"model": model, "input": "hi", "background": model == SILENT}
+        asked = {"model": model, "input": self._said, "background": model == SILENT}
         return str(self.ask("POST", "/v1/responses", asked)["id"])
 
     def _request_under_way(self) -> str:
-        question = {"model": SILENT, "messages": [{"role": "user", "content": "hi"}]}
+        question = {"model": SILENT, "messages": [{"role": "user", "content": self._said}]}
         before = self._under_way()
         self._left_open.append(self._send("POST", "/v1/chat/completions", question))
         self._gateway.wait_for(lambda: self._under_way() - before, END_LIMIT_S)
@@ -92,7 +96,7 @@ class Locked:
     def _send(self, method: str, path: str, body: Any) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection(*self._gateway.address, timeout=END_LIMIT_S)
         text = None if body is None else json.dumps(body)
-        connection.request(method, path, text, {**bearer(path), "Content-Type": "application/json"})
+        connection.request(method, path, text, {**self._opens(path), "Content-Type": "application/json"})
         return connection
 
     def close(self) -> None:

@@ -53,9 +53,9 @@ class GatewayProcess:
 
     # Its life.
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, limit_s: float = START_LIMIT_S) -> None:
         """Returns when it has said where it listens, with `url` set."""
-        self.wait_for(lambda: self._process.poll() is not None or self.logged("gateway ready"), START_LIMIT_S)
+        self.wait_for(lambda: self._process.poll() is not None or self.logged("gateway ready"), limit_s)
         assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.stderr}"
         self.url = self.logged("gateway ready")[0]["url"]
 
@@ -154,14 +154,19 @@ class GatewayProcess:
 
 @contextmanager
 def running(
-    folder: Path, *, settings: str = "", environ: Mapping[str, str] | None = None, troubled: bool = False
+    folder: Path,
+    *,
+    settings: str = "",
+    environ: Mapping[str, str] | None = None,
+    troubled: bool = False,
+    start_limit_s: float = START_LIMIT_S,
 ) -> Iterator[GatewayProcess]:
     """A gateway that is ready; ended afterwards. By then it has said nothing bad, unless it is `troubled` on purpose,
     and never a key.
     """
     gateway = GatewayProcess.spawn(folder, settings=settings, environ=environ)
     try:
-        gateway.wait_until_ready()
+        gateway.wait_until_ready(start_limit_s)
         yield gateway
     finally:
         gateway.end()

@@ -154,6 +154,11 @@ class Upstream:
         """The requests for `model` since its script was set."""
         return self._asked[model]
 
+    @property
+    def unasked(self) -> list[str]:
+        """The models that have a script and that nobody has asked for."""
+        return [model for model, asked in self._asked.items() if not asked]
+
     def wait_for(self, model: str, count: int, limit_s: float = 5.0) -> list[Asked]:
         """Returns when `model` has been asked for `count` times."""
         ends_at = time.monotonic() + limit_s
