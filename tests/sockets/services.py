@@ -22,7 +22,8 @@ class Service:
     def __init__(self, **says: Say) -> None:
         self.says = {f"/{path.replace('__', '/')}": say for path, say in says.items()}
         self.fault = ""
-        """slow, 500, reset or garbage; "" where it is well."""
+        """slow, 500, reset, garbage or no HTTP; "" where it is well."""
+        self.health_fault = ""
         self.asked: list[tuple[str, Any]] = []
         self.url = ""
 
@@ -52,27 +53,35 @@ def _handler_of(service: Service) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._answer(200, b'{"status": "ok"}')
+            if not self._goes_wrong(service.health_fault):
+                self._answer(200, b'{"status": "ok"}')
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             service.asked.append((self.path, asked))
-            match service.fault:
+            if self._goes_wrong(service.fault):
+                return
+            said = service.says[self.path](asked)
+            self._answer(200, said if isinstance(said, bytes) else json.dumps(said).encode())
+
+        def _goes_wrong(self, fault: str) -> bool:
+            """Whether nothing more is to be said."""
+            match fault:
                 case "slow":
                     time.sleep(1.5)
+                    return False
                 case "500":
                     self._answer(500, b"out of order")
-                    return
                 case "garbage":
                     self._answer(200, b"<html>")
-                    return
+                case "no HTTP":
+                    self.wfile.write(b"how do you do\r\n\r\n")
+                    self.close_connection = True
                 case "reset":
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.close_connection = True
                     self.connection.close()
-                    return
-            said = service.says[self.path](asked)
-            self._answer(200, said if isinstance(said, bytes) else json.dumps(said).encode())
+            return bool(fault)
 
         def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 from trio.testing import MockClock
 
 from gateway.context.client import Chunks, Processed
 from tests.whole.gateways import QUESTION, running
 from tests.whole.neighbours import CMS, beside
 from tests.whole.test_windows import HALF, told
-from tests.whole.upstream import answers, fails, resets, stalls, streams
+from tests.whole.upstream import answers, babbles, fails, resets, stalls, streams
 
 AT_CMS = {"CMS_URL": f"http://{CMS}"}
 VALIDATE = "/v1/context/validate"
@@ -174,6 +175,38 @@ async def test_its_operations_pass_through_as_they_are(
 
         cms.says(path, {"something": "else"})
         assert (await it.request("POST", path, json_body=question)).status == 502
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "code", "took_s"),
+    [
+        (stalls, 504, "upstream_timeout", 5),
+        (fails(500, after_s=1), 502, "service_error", 1),
+        (resets(after_s=0.5), 502, "service_error", 0.5),
+        (answers("no count"), 502, "service_error", 0),
+        (babbles, 502, "service_error", 0),
+    ],
+    ids=["silent", "500", "reset", "garbage", "no HTTP"],
+)
+async def test_what_goes_wrong_with_an_operation_is_told_clearly_and_in_time(
+    autojump_clock: MockClock, script: Any, status: int, code: str, took_s: float
+) -> None:
+    """And a client's own deadline is kept, whatever the service does."""
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        for operation in ("validate", "process", "chunk"):
+            path = f"/v1/context/{operation}"
+            cms.by_path[path] = script
+            began = trio.current_time()
+            refused = await it.request("POST", path, json_body={"text": "a", "model": "m"})
+            assert (refused.status, refused.json["error"]["code"]) == (status, code)
+            assert CMS not in refused.body.decode()
+            assert trio.current_time() - began == took_s
+        cms.by_path[VALIDATE] = stalls
+        began, hurry = trio.current_time(), {"x-gateway-timeout": "2"}
+        late = await it.request("POST", VALIDATE, json_body={"text": "a", "model": "m"}, headers=hurry)
+        assert (late.status, trio.current_time() - began) == (504, 2)
+        await trio.testing.wait_all_tasks_blocked()
+        it.assert_at_rest()
 
 
 async def test_the_client_itself_gives_typed_results(autojump_clock: MockClock) -> None:

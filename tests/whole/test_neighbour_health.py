@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from tests.store.fake_redis import FakeServer
 from tests.whole.gateways import QUESTION, Running, running
 from tests.whole.neighbours import CMS, beside
-from tests.whole.upstream import Upstream, answers, fails, resets, sends
+from tests.whole.upstream import Upstream, answers, babbles, fails, resets, sends, stalls
 
 AT_CMS = {"CMS_URL": f"http://{CMS}"}
 EVERY_10_S = "[cms]\ncheck_s = 10\n"
@@ -80,6 +81,30 @@ async def test_who_is_required_is_looked_at_where_nobody_said_where_it_is(autoju
         assert await ready(it) == (503, ["redis", "code_orchestrator"])
         told = await neighbours(it)
         assert (told["code_orchestrator"]["state"], told["code_orchestrator"]["required"]) == ("down", True)
+
+
+@pytest.mark.parametrize(
+    ("script", "took_s"),
+    [(stalls, 5), (fails(500), 0), (resets(after_s=0.5), 1), (babbles, 0)],
+    ids=["silent", "500", "reset", "no HTTP"],
+)
+async def test_a_service_that_is_ill_is_down_after_one_look_and_up_after_another(
+    autojump_clock: MockClock, script: Any, took_s: float
+) -> None:
+    """Looks come every ten seconds; what is lost on a kept connection is asked once more on another."""
+    environ = {**AT_CMS, "CODE_ORCHESTRATOR_URL": f"http://{CMS}"}
+    async with beside(CMS, EVERY_10_S + "[code_orchestrator]\ncheck_s = 10\n", environ=environ) as (it, services):
+        await trio.sleep(1)
+        services.health = script
+        await trio.sleep(9 + took_s)
+        await trio.testing.wait_all_tasks_blocked()
+        told = await neighbours(it)
+        for name in ("cms", "code_orchestrator"):
+            assert told[name] == {"state": "down", "last_check_s": 0, "latency_s": took_s, "required": False}
+        services.health = sends({"status": "ok"})
+        await trio.sleep(11)
+        told = await neighbours(it)
+        assert [told[name]["state"] for name in ("cms", "code_orchestrator")] == ["up", "up"]
 
 
 OPENROUTER = {"OPENROUTER_API_KEY": "sk-openrouter", "OPENROUTER_BASE_URL": "http://openrouter.test/api/v1"}

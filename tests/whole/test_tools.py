@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from tests.face.http_client import Reply
 from tests.whole.gateways import MEGABYTE, Running
 from tests.whole.neighbours import ORCHESTRATOR, beside
-from tests.whole.upstream import Asked, answers, fails, resets, stalls
+from tests.whole.upstream import Asked, answers, babbles, fails, resets, stalls
 
 AT_ORCHESTRATOR = {"CODE_ORCHESTRATOR_URL": f"http://{ORCHESTRATOR}", "WEATHER_TOKEN": "sk-weather"}
 QUIET = "[code_orchestrator]\ncheck_s = 0\n"
@@ -111,22 +111,44 @@ async def test_a_mistake_names_the_field_and_nobody_is_asked(
 
 
 @pytest.mark.parametrize(
-    ("script", "status", "code"),
+    ("script", "status", "code", "took_s"),
     [
-        (stalls, 504, "upstream_timeout"),
-        (fails(500), 502, "service_error"),
-        (fails(422), 422, "service_refused"),
-        (resets(after_s=0.5), 502, "service_error"),
-        (answers("no score"), 502, "service_error"),
+        (stalls, 504, "upstream_timeout", 5),
+        (fails(500, after_s=1), 502, "service_error", 1),
+        (fails(422), 422, "service_refused", 0),
+        (resets(after_s=0.5), 502, "service_error", 0.5),
+        (answers("no score"), 502, "service_error", 0),
+        (babbles, 502, "service_error", 0),
     ],
-    ids=["silent", "500", "422", "reset", "garbage"],
+    ids=["silent", "500", "422", "reset", "garbage", "no HTTP"],
 )
-async def test_what_goes_wrong_is_told_clearly(autojump_clock: MockClock, script: Any, status: int, code: str) -> None:
+async def test_what_goes_wrong_is_told_clearly_and_in_time(
+    autojump_clock: MockClock, script: Any, status: int, code: str, took_s: float
+) -> None:
+    """By each of the service's tools; of texts that go up part by part the first part is the last."""
+    questions = (
+        ("compute_similarity", "/v1/similarity", SIMILAR["arguments"]),
+        ("extract_keywords", "/v1/keywords", {"corpus": "tea"}),
+        ("generate_embeddings", "/v1/embeddings", {"texts": ["a", "b", "c"]}),
+    )
+    async with beside(ORCHESTRATOR, QUIET + "texts_at_once = 1", environ=AT_ORCHESTRATOR) as (it, service):
+        for name, path, arguments in questions:
+            service.by_path[path] = script
+            began = trio.current_time()
+            refused = await execute(it, name, arguments)
+            assert (refused.status, refused.json["error"]["code"]) == (status, code)
+            assert ORCHESTRATOR not in refused.body.decode()
+            assert trio.current_time() - began == took_s
+        assert len(service.asked) == len(questions)
+        it.assert_at_rest()
+
+
+async def test_a_clients_own_deadline_is_kept_by_tools_and_blames_nobody(autojump_clock: MockClock) -> None:
     async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
-        service.by_path["/v1/similarity"] = script
-        refused = await execute(it, **SIMILAR)
-        assert (refused.status, refused.json["error"]["code"]) == (status, code)
-        assert ORCHESTRATOR not in refused.body.decode()
+        service.by_path["/v1/similarity"] = stalls
+        refused = await execute(it, **SIMILAR, headers={"x-gateway-timeout": "2"})
+        assert (refused.status, trio.current_time()) == (504, 2)
+        assert (await it.actors())["code_orchestrator"]["detail"]["breaker"]["failures"] == 0
 
 
 async def test_a_dead_service_is_asked_five_times_and_then_left_alone(autojump_clock: MockClock) -> None:

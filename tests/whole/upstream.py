@@ -136,6 +136,11 @@ def resets(*, after_s: float = 0.0) -> Script:
     return script
 
 
+async def babbles(asked: Asked) -> None:
+    """What it says is no HTTP."""
+    await asked.send(b"\x00\x01 how do you do\r\n\r\n")
+
+
 async def ends(asked: Asked) -> None:
     """How a whole stream ends."""
     for piece in (FINISH, USAGE, DONE):
