@@ -53,9 +53,8 @@ class Source(msgspec.Struct, gc=False):
 
 read_content: Final = msgspec.json.Decoder(str | list[Part] | None).decode
 """A text, or parts. Raises ValueError or RecursionError for what is neither: the provider will judge it."""
-read_plain: Final = msgspec.json.Decoder(list[str | None]).decode
-"""Contents that are texts, or nothing. Raises ValueError where one of them is not."""
-_read_text: Final = msgspec.json.Decoder(str).decode
+read_text: Final = msgspec.json.Decoder(str).decode
+"""Raises ValueError for what is no text."""
 _read_source: Final = msgspec.json.Decoder(Source).decode
 
 
@@ -66,7 +65,7 @@ def is_list(raw: msgspec.Raw) -> bool:
 def text_in(raw: msgspec.Raw) -> str | None:
     """None for what is no text."""
     try:
-        return _read_text(raw)
+        return read_text(raw)
     except (ValueError, RecursionError):
         return None
 

@@ -18,7 +18,7 @@ from gateway.dialects.prompt_parts import (
     Prompt,
     is_list,
     read_content,
-    read_plain,
+    read_text,
     source_in,
     text_in,
 )
@@ -41,7 +41,6 @@ _MARKS: Final = (b'"image_url"', b'"input_audio"', b'"file"', b'"source"', b'"fi
 """Of media, in what is not read."""
 
 _UNREAD: Final = object()
-_encode: Final = msgspec.json.Encoder().encode
 
 Written = Callable[[msgspec.Raw], int]
 """How many characters something is written with."""
@@ -116,9 +115,12 @@ class _Parts(msgspec.Struct, gc=False):
 def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
     """How large a request's prompt is; `body` is the whole of it as it came."""
     contents, others = prompt.pieces()
-    written: Written = len if body.isascii() else _decoded
-    characters, size, large_pieces, pieces = sum(map(written, others)), len(body), 0, 0
+    size, large_pieces, pieces = len(body), 0, 0
     plain = _plain(contents) if size <= MOST_READ_BYTES else None
+    if plain is not None and not others:
+        return PromptWeight(size // _BYTES_PER_TOKEN, plain, 0)
+    written: Written = len if body.isascii() else _decoded
+    characters = sum(map(written, others))
     if plain is not None:
         return PromptWeight(size // _BYTES_PER_TOKEN, characters + plain, 0)
     left = MOST_READ_BYTES
@@ -151,7 +153,7 @@ def reserved_tokens(limit: int | None) -> int:
 def _plain(contents: Sequence[msgspec.Raw]) -> int | None:
     """Characters of contents that are nothing but texts: mostly they are, and then none is looked at by itself."""
     try:
-        return sum(map(len, filter(None, read_plain(_encode(contents)))))
+        return sum(map(len, map(read_text, contents)))  # one at a time: none is kept
     except ValueError:
         return None
 
