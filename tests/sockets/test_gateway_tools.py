@@ -5,6 +5,7 @@ and both services as real servers with their faults.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,13 @@ import pytest
 from anthropic import Anthropic
 from openai import BadRequestError, InternalServerError, OpenAI
 
+from tests.calls.recorded import recorded_answers, said
+from tests.shared_material import Recording
 from tests.sockets.moves import FAMILIES, MOVES, RESULTS, ROMA, TIME, name_for
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.services import Service
 from tests.sockets.test_tool_loops import check_windows
+from tests.sockets.test_translated_recordings import plays_again
 from tests.sockets.upstream import Upstream
 from tests.sockets.voices import tells, voice_of
 
@@ -43,11 +47,25 @@ url = "URL/time"
 """
 
 
+def calls_tools(recording: Recording) -> bool:
+    """A good answer whose first choice ends with calls of functions."""
+    facts = said(recording)
+    return bool(facts.calls) and facts.finish == "tool_calls"
+
+
+RECORDED = [each for each in recorded_answers() if each.values[0] is None or calls_tools(each.values[0])]
+RECORDED_TOOLS = sorted({name for each in RECORDED if each.values[0] for name, _ in said(each.values[0]).calls})
+HOSTS = {"azure": "openai", "vertex": "google"}
+"""Whom the recordings of those hosts are played by here: they speak the same."""
+SIGNED = re.compile(rb'"(?:thoughtSignature|signature)": ?("[^"]{16,}")')
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     said = Service(
         weather=lambda asked: WEATHER[asked["city"]].encode(),
         time=lambda _: RESULTS[TIME.id].encode(),
+        **{f"recorded__{name}": lambda _: "done and noted" for name in RECORDED_TOOLS},
         v1__similarity=lambda _: {"score": 0.5, "model": "s", "processing_time_ms": 1},
         v1__embeddings=lambda asked: {"embeddings": [[0.5] for _ in asked["texts"]], "model": "e"},
         v1__context__process=lambda _: {"original_tokens": 9, "final_tokens": 9},
@@ -61,8 +79,9 @@ def service() -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def beside(service: Service, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     environ = {**upstream.environ, "CMS_URL": service.url, "CODE_ORCHESTRATOR_URL": service.url}
+    settings = SETTINGS + "".join(f'[tools.{name}]\nurl = "URL/recorded/{name}"\n' for name in RECORDED_TOOLS)
     with running(
-        tmp_path_factory.mktemp("beside"), settings=SETTINGS.replace("URL", service.url), environ=environ
+        tmp_path_factory.mktemp("beside"), settings=settings.replace("URL", service.url), environ=environ
     ) as gateway:
         yield gateway
 
@@ -160,6 +179,37 @@ def test_a_message_ends_with_the_final_answer_whoever_the_model_is(
     assert {block.type for block in message.content} <= {"text", "thinking"}
     assert message.usage.output_tokens == 3 * 3
     check_turns(upstream, model)
+
+
+@pytest.mark.parametrize("recording", RECORDED)
+def test_what_a_real_model_has_called_is_run_and_told_to_it(
+    openai: OpenAI, service: Service, upstream: Upstream, recording: Recording
+) -> None:
+    """Its arguments reach the tools as it meant them; what it signed and what they say reaches it; then it answers."""
+    provider = HOSTS.get(recording.provider, recording.provider)
+    turns = [plays_again(recording), tells(MOVES[-1])]
+    model = upstream.plays(lambda asked: turns.pop(0)(asked), family=FAMILIES[provider])
+    wanted = sorted((f"/recorded/{name}", json.dumps(arguments)) for name, arguments in said(recording).calls)
+    question: Any = {
+        "model": name_for(model),
+        "messages": [{"role": "user", "content": QUESTION}],
+        "tools": [{"type": "gateway", "name": name} for name in RECORDED_TOOLS],
+    }
+    service.asked.clear()
+    if recording.streamed:
+        with openai.chat.completions.stream(**question) as helper:
+            (choice,) = helper.get_final_completion().choices
+    else:
+        (choice,) = openai.chat.completions.create(**question).choices
+
+    assert (choice.finish_reason, choice.message.tool_calls or None) == ("stop", None)
+    assert (choice.message.content or "").endswith(MOVES[-1].text)
+    assert sorted((path, json.dumps(arguments)) for path, arguments in service.asked) == wanted
+    first, second = upstream.asked(model)
+    assert first.streamed == second.streamed == recording.streamed
+    assert second.body.count(b"done and noted") == len(wanted)
+    for signature in SIGNED.findall(recording.response):
+        assert json.dumps(json.loads(signature)).encode() in second.body
 
 
 def check_turns(upstream: Upstream, model: str) -> None:
