@@ -227,6 +227,25 @@ async def test_who_is_not_sampled_leaves_no_span_and_tells_the_provider_so(autoj
         assert len(await story.spans()) == 3
 
 
+async def test_exemplars_are_for_those_who_want_them_and_can_read_them(autojump_clock: MockClock) -> None:
+    """Off unless asked for; then in OpenMetrics alone, and of sampled requests alone."""
+    wanted = {"accept": "application/openmetrics-text; version=1.0.0"}
+    for settings, headers, shown in (
+        ("", wanted, False),
+        ("[metrics]\nexemplars = true", {}, False),
+        ("[metrics]\nexemplars = true", wanted, True),
+    ):
+        async with watched(settings) as story:
+            await story.it.ask(headers=UNSAMPLED)
+            unsampled = await story.it.request("GET", "/metrics", headers=headers)
+            assert b"trace_id" not in unsampled.body
+            await story.it.ask(headers=SAMPLED)
+            figures = await story.it.request("GET", "/metrics", headers=headers)
+            assert (TRACE_ID.encode() in figures.body) is shown
+            form = "application/openmetrics-text" if shown else "text/plain"
+            assert (figures.header("content-type") or "").startswith(form)
+
+
 async def test_without_a_collector_a_trace_passes_as_it_came(autojump_clock: MockClock) -> None:
     async with running() as it:
         await it.ask(headers=SAMPLED)
