@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from importlib import import_module
 from typing import Final
 
 import trio
@@ -41,6 +42,7 @@ from gateway.world import Listener, World
 SERVED: Final = 0
 GAVE_UP: Final = 1
 STDOUT: Final = 1
+NOT_HOT: Final = "gateway.face.quart_app"
 GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 
@@ -167,6 +169,7 @@ async def _live(gateway: Gateway, origin: Origin, listener: Listener, ready: Cal
                 await nursery.start(_heed_reloads, gateway, origin)
                 if gateway.phase != "draining":
                     await ready()
+                    nursery.start_soon(_import_the_rest)
             nursery.cancel_scope.cancel()
         code = SERVED
         log.info("gateway stopped")
@@ -174,6 +177,13 @@ async def _live(gateway: Gateway, origin: Origin, listener: Listener, ready: Cal
         code = GAVE_UP
         log.critical("gateway gave up", reason=describe(gave_up))
     return code
+
+
+async def _import_the_rest() -> None:
+    """What no hot request needs, while they are answered: the first of the others shall not wait for it."""
+    if NOT_HOT not in sys.modules:
+        await trio.to_thread.run_sync(import_module, NOT_HOT, abandon_on_cancel=True)
+        gc.freeze()
 
 
 async def _heed_signals(gateway: Gateway, scope: trio.CancelScope) -> None:

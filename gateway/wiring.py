@@ -23,7 +23,7 @@ from gateway import __version__
 from gateway.assembly.accounting import Accounting
 from gateway.assembly.actor_settings import provider_settings, router_settings
 from gateway.assembly.console import Console
-from gateway.assembly.front import Front, engine_of
+from gateway.assembly.front import Front, engine_of, tls_of
 from gateway.assembly.platform import tool_actors
 from gateway.assembly.provider_changes import provider_changes
 from gateway.assembly.settled import USER_AGENT, Ground, Settled
@@ -57,7 +57,6 @@ from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
 from gateway.face.flights import Flights
 from gateway.face.health import Phase
-from gateway.face.hypercorn_engine import tls_context
 from gateway.face.response_life import ResponseLife
 from gateway.providers.catalog import Catalog
 from gateway.providers.known_models import KnownModels
@@ -115,7 +114,7 @@ class Gateway:
         self.observer = Observer(self.logs, self.metrics, ledger.bill)
         self.ingress = MemoryBudget(config.memory.ingress_mb * MEGABYTE)
         # Files are read now, so that one that is not there is told at once and not to the first client.
-        self._tls = tls_context(config.server.tls_cert, config.server.tls_key) if config.server.tls_cert else None
+        self._tls = tls_of(config.server)
         self.upstream = UpstreamClients(config, world)
         self._tracing = _tracing_of(config, world, worker, self)
         if self._tracing is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from ssl import SSLContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -15,8 +15,10 @@ from gateway.edge.kept_listener import KeptListener
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
 from gateway.face.asgi_exchange import AsgiApp
-from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
 from gateway.world import World
+
+if TYPE_CHECKING:
+    from gateway.face.hypercorn_engine import HypercornServer
 
 OnCrash = Callable[[BaseException, Mapping[str, Any] | None], None]
 """Takes what an engine's own code raised, and the scope of the request that it served."""
@@ -44,6 +46,18 @@ class Front:
         return asdict(self._engine.statistics()) if isinstance(self._engine, EdgeServer) else {}
 
 
+def tls_of(settings: Server) -> SSLContext | None:
+    """What clients are served with, None where that is plain HTTP. Raises OSError, ssl.SSLError: it reads the files."""
+    if not settings.tls_cert:
+        return None
+    from gateway.face.hypercorn_engine import tls_context
+
+    return tls_context(settings.tls_cert, settings.tls_key)
+
+
+# Who serves on the edge does not wait for Hypercorn to be imported.
+
+
 def engine_of(
     settings: Server,
     world: World,
@@ -54,6 +68,8 @@ def engine_of(
 ) -> EdgeServer | HypercornServer:
     """The engine that the configuration names; `handler_of` is for the one that can do without ASGI."""
     if settings.engine == "hypercorn":
+        from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
+
         return HypercornServer(
             app,
             settings=HypercornSettings(

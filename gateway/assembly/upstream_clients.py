@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ssl import SSLContext
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -12,10 +13,12 @@ from gateway.config.settings import Transport
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.pool import PoolStatistics
 from gateway.edge.tls import client_context
-from gateway.httpx_client.client import HttpxClient
 from gateway.httpx_client.endings import Endings
 from gateway.providers.profile import Origin
 from gateway.world import World
+
+if TYPE_CHECKING:
+    from gateway.httpx_client.client import HttpxClient
 
 
 class UpstreamClients:
@@ -46,6 +49,8 @@ class UpstreamClients:
             return self._edge
         client = self._httpx.get(transport)
         if client is None:
+            from gateway.httpx_client.client import HttpxClient
+
             client = self._httpx[transport] = HttpxClient(
                 connect=self._world.connect,
                 clock=self._world.clock,

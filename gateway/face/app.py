@@ -1,31 +1,14 @@
-"""The Quart-Trio app: the whole API, ready for either engine."""
+"""The app: the whole API, ready for either engine."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NoReturn, cast
 
-from quart import Response
-from quart import request as quart_request
-from quart.routing import QuartRule
-from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException
-from werkzeug.exceptions import MethodNotAllowed as QuartMethodNotAllowed
-from werkzeug.exceptions import NotFound as QuartNotFound
-
-from gateway.dialects.error_bodies import error_body_at
-from gateway.errors import BodyTooLarge, GatewayError, InvalidRequest, MethodNotAllowed, NotFound
-from gateway.exchange import Answer, Handler, Request
-from gateway.face.api import ApiEndpoint, Serve
+from gateway.exchange import Handler
 from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Receive, Scope, Send
 from gateway.face.cross_origin import CrossOrigin
-from gateway.face.quart_exchange import ClosingConnection, view_of
-from gateway.face.record import RequestRecord
 from gateway.face.routes import all_routes, hot_table
 from gateway.face.services import Services
-
-OTHER_ENDPOINT = "other"
-"""What a request for no endpoint of ours counts as."""
 
 
 class App:
@@ -48,100 +31,33 @@ class App:
         return self._hot.get((method, path))
 
 
-class _MatchedRule(QuartRule):
-    """A rule that requests are matched with; no URL is ever made of one.
+class _MadeWhenAsked:
+    """An ASGI app that is made for its first request."""
 
-    The code that Werkzeug generates for making URLs took 30 ms of every start. The method is its own affair: one that
-    goes by another name will cost that time again, and nothing else.
-    """
+    __slots__ = ("_app", "_make")
 
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        return _make_no_url
+    def __init__(self, make: Callable[[], AsgiApp]) -> None:
+        self._make = make
+        self._app: AsgiApp | None = None
 
-
-def _make_no_url(*_args: object, **_values: object) -> NoReturn:
-    raise NotImplementedError("no URL is made of a route of the API")
-
-
-class _Quart(QuartTrio):
-    url_rule_class = _MatchedRule  # type: ignore[assignment]  # Flask's annotation; Quart's own has the same ignore
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if self._app is None:
+            self._app = self._make()
+        return self._app(scope, receive, send)
 
 
 def create_app(services: Services) -> App:
-    """Quart behind the hot routes."""
-    app = _Quart(__name__, static_folder=None)
-    _lift_limits(app, services)
+    """Quart behind the hot routes, which do not wait for it."""
     routes = all_routes(services)
-    for route in routes:
-        app.add_url_rule(
-            route.rule,
-            endpoint=f"{route.method} {route.rule}",
-            view_func=view_of(route.handler, body_progress_s=services.body_progress_s),
-            methods=[route.method],
-            provide_automatic_options=False,
-        )
-    app.before_request(_refuse_other_spellings)
-    _render_refusals(app, services)
+
+    def whole_api() -> AsgiApp:
+        from gateway.face.quart_app import quart_app
+
+        return quart_app(services, routes)
+
     table = hot_table(routes) if services.hot_routes else {}
-    whole = HotRoutes(cast(AsgiApp, app), table, body_progress_s=services.body_progress_s)
+    whole = HotRoutes(_MadeWhenAsked(whole_api), table, body_progress_s=services.body_progress_s)
     if not services.cors_origins:
         return App(whole, table)
     across = CrossOrigin(whole, services.cors_origins)
     return App(across, {asked: across.over(handler) for asked, handler in table.items()})
-
-
-def _lift_limits(app: QuartTrio, services: Services) -> None:
-    """Quart's own limits would cut streams after a minute; ours stand in the engines, the ingress and the deadline."""
-    app.config["RESPONSE_TIMEOUT"] = None
-    app.config["BODY_TIMEOUT"] = None
-    app.config["MAX_CONTENT_LENGTH"] = services.body_limit_bytes
-    app.url_map.merge_slashes = False
-    app.asgi_http_class = ClosingConnection
-
-
-async def _refuse_other_spellings() -> None:
-    """Werkzeug takes `//admin` for `/admin`, and an escape is undone before it looks: whoever keeps clients away from a
-    path does not.
-    """
-    scope: Scope = quart_request.scope  # type: ignore[assignment]  # a TypedDict to Quart
-    path = scope["path"]
-    if path.startswith("//") or (path.startswith("/admin") and b"%" in scope["raw_path"]):
-        raise QuartNotFound
-
-
-def _render_refusals(app: QuartTrio, services: Services) -> None:
-    """What Quart itself refuses becomes an API request like any other: an id, a record, an error in its dialect."""
-    reporting = services.models.reporting
-
-    async def answer(serve: Serve) -> Response:
-        render = error_body_at(quart_request.path.encode())
-        endpoint = ApiEndpoint(OTHER_ENDPOINT, serve, reporting, render_error=render)
-        return await view_of(endpoint, body_progress_s=services.body_progress_s)()
-
-    async def refuse(error: HTTPException) -> Response:
-        async def serve(request: Request, _record: RequestRecord) -> Answer:
-            raise _as_ours(error, request)
-
-        response = await answer(serve)
-        if isinstance(error, QuartMethodNotAllowed) and error.valid_methods:
-            response.headers["allow"] = ", ".join(sorted(error.valid_methods))
-        return response
-
-    async def crash(error: Exception) -> Response:
-        async def serve(_request: Request, _record: RequestRecord) -> Answer:
-            raise error
-
-        return await answer(serve)
-
-    app.register_error_handler(HTTPException, refuse)
-    app.register_error_handler(Exception, crash)
-
-
-def _as_ours(error: HTTPException, asked: Request) -> GatewayError:
-    if isinstance(error, QuartNotFound):
-        return NotFound(f"Invalid URL ({asked.method} {asked.path}).")
-    if isinstance(error, QuartMethodNotAllowed):
-        return MethodNotAllowed(f"Not allowed to {asked.method} on {asked.path}.")
-    if error.code == 413:
-        return BodyTooLarge("The body of the request is too large.")
-    return InvalidRequest("The request could not be understood.")
