@@ -67,7 +67,11 @@ def model_routes(services: Services) -> list[Route]:
         Route("POST", "/v1/chat/completions", _led(ChatCompletions(), ChatToolTurns, services), hot=True),
         Route("POST", RESPONSES_PATH, response_calls.endpoint(), hot=True),
         Route("POST", "/v1/messages", _led(Messages(), MessagesToolTurns, services), hot=True),
-        Route("POST", "/v1/messages/count_tokens", CountTokens(services.models, services.counts).endpoint()),
+        Route(
+            "POST",
+            "/v1/messages/count_tokens",
+            CountTokens(services.models, services.counts, services.tools).endpoint(),
+        ),
         Route("POST", "/v1/embeddings", model_endpoint(Embeddings(), services.models), hot=True),
     ]
 
@@ -82,7 +86,7 @@ def response_routes(services: Services) -> list[Route]:
     """What can be done with responses that have been made."""
     models, life = services.models, services.response_life
     responses = Responses(life, services.background, models.client_keys, models.reporting.clock)
-    counting = CountInputTokens(models, services.counts, life)
+    counting = CountInputTokens(models, services.counts, life, services.tools)
 
     def endpoint(serve: Serve) -> ApiEndpoint:
         return ApiEndpoint("responses", serve, models.reporting)

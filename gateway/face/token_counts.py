@@ -6,23 +6,30 @@ Nobody else is asked in its place: another model's count would be another number
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from gateway.context.tiers import gauge_of, read
 from gateway.dialects.messages import errors
 from gateway.dialects.messages import request_notes as messages_notes
+from gateway.dialects.messages.tool_turns import MessagesToolTurns
 from gateway.dialects.prompt_weight import PromptWeight, weigh
 from gateway.dialects.responses import request_notes as responses_notes
 from gateway.dialects.responses.kept import write_count
+from gateway.dialects.responses.request_notes import gateway_tools_of
+from gateway.dialects.responses.tool_turns import ResponsesToolTurns
+from gateway.dialects.tool_turns import gateway_tools
 from gateway.errors import UpstreamError
 from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint
 from gateway.face.errors import JSON
+from gateway.face.led_calls import NewTurns
 from gateway.face.messages import Messages
 from gateway.face.model_calls import Asked, ClientDialect, ModelCalls, ModelServices
 from gateway.face.record import RequestRecord
 from gateway.face.response_calls import ResponsesDialect
 from gateway.face.response_life import ResponseLife, owner_of
+from gateway.face.tool_services import ToolServices
 from gateway.keys.caller import Caller
 
 Counts = Callable[[str, str], bool]
@@ -57,8 +64,9 @@ class InputTokens(ResponsesDialect):
 class CountTokens:
     """Anthropic's endpoint."""
 
-    def __init__(self, services: ModelServices, counts: Counts) -> None:
-        self._counter = _Counter(TokenCounts(), services, counts, write=messages_notes.write_count)
+    def __init__(self, services: ModelServices, counts: Counts, tools: ToolServices | None = None) -> None:
+        seen = None if tools is None else partial(_seen_by_models, tools, _tools_in_messages, MessagesToolTurns)
+        self._counter = _Counter(TokenCounts(), services, counts, write=messages_notes.write_count, seen=seen)
         self._reporting = services.reporting
 
     def endpoint(self) -> ApiEndpoint:
@@ -73,8 +81,11 @@ class CountTokens:
 class CountInputTokens:
     """OpenAI's endpoint: what a response continues is counted too."""
 
-    def __init__(self, services: ModelServices, counts: Counts, life: ResponseLife) -> None:
-        self._counter = _Counter(InputTokens(), services, counts, write=write_count)
+    def __init__(
+        self, services: ModelServices, counts: Counts, life: ResponseLife, tools: ToolServices | None = None
+    ) -> None:
+        seen = None if tools is None else partial(_seen_by_models, tools, gateway_tools_of, ResponsesToolTurns)
+        self._counter = _Counter(InputTokens(), services, counts, write=write_count, seen=seen)
         self._life = life
         self._reporting = services.reporting
 
@@ -98,15 +109,20 @@ class _Counter:
         counts: Counts,
         *,
         write: Callable[[int], bytes],
+        seen: Callable[[Any, bytes], bytes] | None,
     ) -> None:
+        """`seen` makes of a request the one that models get to see, with the tools of ours that it asks for."""
         self.calls = ModelCalls(dialect, services)
         self._dialect = dialect
         self._counts = counts
         self._write = write
+        self._seen = seen
 
     async def count(self, request: Request, record: RequestRecord, caller: Caller, body: bytes) -> Answer:
         asked = self._dialect.read(body)
         record.model = asked.model
+        if self._seen is not None and (seen := self._seen(asked.decoded, body)) is not body:
+            body, asked = seen, self._dialect.read(seen)
         if self._counts(asked.model, self._dialect.name):
             call = self.calls.call(request, record, caller, body, fallbacks=())
             try:
@@ -115,6 +131,18 @@ class _Counter:
                 if failure.status not in _NOT_OFFERED:
                     raise
         return Answer(200, [JSON], self._write(max(1, _estimate(asked.model, weigh(asked.decoded, body)))))
+
+
+def _seen_by_models(
+    tools: ToolServices, names_in: Callable[[Any], list[str]], turns: NewTurns, request: Any, body: bytes
+) -> bytes:
+    """The first turn of the conversation that the gateway would lead; as it is where it would lead none."""
+    names = names_in(request)
+    return turns(body, tools.definitions(names)).body(last=False) if names else body
+
+
+def _tools_in_messages(request: messages_notes.MessagesRequest) -> list[str]:
+    return gateway_tools(request.tools or ())
 
 
 def _estimate(model: str, weight: PromptWeight) -> int:

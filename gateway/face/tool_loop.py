@@ -6,7 +6,7 @@ other, with a record and a line in the log. What goes wrong with a tool is its r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,8 +15,8 @@ import trio
 
 from actors.errors import CallCrashed, Failure
 from actors.letters import Call
-from gateway.dialects.tool_turns import Definition, ToolTurns, WantedCall
-from gateway.errors import InvalidRequest, ToolNotFound, ToolResultTooLarge, describe
+from gateway.dialects.tool_turns import ToolTurns, WantedCall
+from gateway.errors import InvalidRequest, ToolResultTooLarge, describe
 from gateway.exchange import Answer, BodyStream, Headers, Request
 from gateway.face.api import Reporting
 from gateway.face.errors import RenderError
@@ -49,16 +49,9 @@ class ToolLoop:
     def __init__(self, calls: ModelCalls, services: ToolServices, models: ModelServices) -> None:
         self._calls = calls
         self._services = services
+        self.definitions = services.definitions
         self._reporting = models.reporting
         self._ingress = models.ingress
-
-    def definitions(self, names: Sequence[str]) -> Mapping[str, Definition]:
-        """The tools that a request asks for. Raises InvalidRequest for one that is not there."""
-        try:
-            found = [self._services.tools.of(name) for name in names]
-        except ToolNotFound as missing:
-            raise InvalidRequest(missing.message, param="tools") from missing
-        return {tool.name: Definition(tool.name, tool.description, tool.schema) for tool in found}
 
     def lead(self, asking: Asking, turns: ToolTurns) -> Led:
         """A conversation that is ready for its first turn, with the tools as models see them. Raises Failure."""

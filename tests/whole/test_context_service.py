@@ -234,6 +234,22 @@ async def test_questions_are_checked_and_clients_known(autojump_clock: MockClock
         assert len(cms.asked) == 1
 
 
+async def test_no_more_questions_are_asked_at_a_time_than_the_operator_wants(autojump_clock: MockClock) -> None:
+    """Two at a time, a second each: the third is answered after two."""
+    async with beside(CMS, QUIET + "max_concurrent = 2", environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT, after_s=1)
+        answered: list[float] = []
+
+        async def ask() -> None:
+            assert (await it.request("POST", VALIDATE, json_body={"text": "a", "model": "m"})).status == 200
+            answered.append(trio.current_time())
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(ask)
+        assert answered == [1, 1, 2, 2, 3]
+
+
 async def test_a_client_that_leaves_ends_the_question(autojump_clock: MockClock) -> None:
     async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
         cms.by_path[VALIDATE] = stalls

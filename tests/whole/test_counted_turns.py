@@ -84,6 +84,33 @@ async def test_without_a_count_the_tools_definition_is_in_the_estimate(autojump_
             assert reading.tokens > 60
 
 
+@pytest.mark.parametrize(
+    ("path", "model"), [("messages/count_tokens", "deepseek-chat"), ("responses/input_tokens", "gpt-4o")]
+)
+async def test_who_counts_tokens_sees_the_tools_as_models_do(autojump_clock: MockClock, path: str, model: str) -> None:
+    """By estimate and by the provider; a tool that is not there is a mistake here too."""
+    async with beside(CMS, SETTINGS, environ=BOTH) as (it, _):
+        it.openai.plays(sends({"object": "response.input_tokens", "input_tokens": 77}))
+        question = {"model": model, "messages": QUESTION["messages"], "input": "Find keywords."}
+        with_tool = {**question, "tools": [GATEWAY_TOOL]}
+        bare, counted = [
+            (await it.request("POST", f"/v1/{path}", json_body=each)).json for each in (question, with_tool)
+        ]
+        if model == "gpt-4o":
+            assert counted["input_tokens"] == 77
+            (tool,) = it.openai.asked[1].json["tools"]
+            assert (tool["type"], tool["name"], tool["parameters"]["required"]) == (
+                "function",
+                "extract_keywords",
+                ["corpus"],
+            )
+        else:
+            assert counted["input_tokens"] >= bare["input_tokens"] + 60
+        unknown = {**question, "tools": [{"type": "gateway", "name": "guess"}]}
+        refused = await it.request("POST", f"/v1/{path}", json_body=unknown)
+        assert (refused.status, "no tool 'guess'" in refused.body.decode()) == (400, True)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_turn_that_grows_into_a_tier_that_needs_the_service_is_not_asked_without_it(
     autojump_clock: MockClock, stream: bool

@@ -80,6 +80,21 @@ async def test_only_listed_providers_are_told_and_nobody_where_it_is_off(autojum
         assert it.openai.asked[0].header("x-cms-tier") is None
 
 
+async def test_the_window_is_the_catalogues_unless_the_configuration_says_another(autojump_clock: MockClock) -> None:
+    """And that of whoever is asked, whatever the client calls it."""
+    big = '[models."big"]\ntarget = "openai/gpt-4.1"\n'
+    alias = f'{big}[models."small"]\ntarget = "openai/gpt-4.1"\ncontext_window = 9000\n'
+    async with running(alias) as it:
+        replies = [await it.ask({**HALF, "model": model}) for model in ("gpt-4.1", "big", "small")]
+        assert [(reply.header("x-token-limit"), reply.header("x-cms-tier")) for reply in replies] == [
+            ("1000000", "1"),
+            ("1000000", "1"),
+            ("9000", "4"),
+        ]
+        limits = [asked.header("x-token-limit") for asked in it.openai.asked]
+        assert limits == ["1000000", "1000000", "9000"]
+
+
 async def test_a_model_whose_window_nobody_knows_has_the_default_one(autojump_clock: MockClock) -> None:
     async with running("[cms]\ndefault_window = 1000") as it:
         reply = await it.request("POST", CHAT, json_body={**HALF, "model": "sandbox/echo"})
