@@ -51,15 +51,24 @@ class Source(msgspec.Struct, gc=False):
     content: msgspec.Raw = NULL
 
 
-read_content: Final = msgspec.json.Decoder(str | list[Part] | None).decode
-"""A text, or parts. Raises ValueError or RecursionError for what is neither: the provider will judge it."""
+_read_content: Final = msgspec.json.Decoder(str | list[Part] | Part | None).decode
 read_text: Final = msgspec.json.Decoder(str).decode
 """Raises ValueError for what is no text."""
 _read_source: Final = msgspec.json.Decoder(Source).decode
 
 
-def is_list(raw: msgspec.Raw) -> bool:
-    return bytes(memoryview(raw)[:1]) == b"["
+def read_content(content: msgspec.Raw) -> str | list[Part] | None:
+    """A text, or parts; of what a tool returned, some are one part and no list.
+
+    Raises ValueError or RecursionError for what is neither: the provider will judge it.
+    """
+    said = _read_content(content)
+    return [said] if isinstance(said, Part) else said
+
+
+def is_structured(raw: msgspec.Raw) -> bool:
+    """Whether it is a list or an object."""
+    return bytes(memoryview(raw)[:1]) in b"[{"
 
 
 def text_in(raw: msgspec.Raw) -> str | None:

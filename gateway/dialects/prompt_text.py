@@ -35,6 +35,8 @@ def _texts_of(content: msgspec.Raw, depth: int = 0) -> Iterator[str]:
         return
     if isinstance(said, str):
         yield said
+    elif said is not None and bytes(memoryview(content)[:1]) == b"{" and not _holds_more(said[0]):
+        yield _as_written(content)
     elif said is not None and depth < DEEPEST:
         for part in said:
             yield from _texts_in(part, depth + 1)
@@ -52,6 +54,11 @@ def _texts_in(part: Part, depth: int) -> Iterator[str]:
             yield text
         elif source.type == "content":
             yield from _texts_of(source.content, depth)
+
+
+def _holds_more(part: Part) -> bool:
+    """Media, which are no text, or contents of its own."""
+    return bool(part.media()) or part.content is not NULL or part.source is not NULL
 
 
 def _as_written(raw: msgspec.Raw) -> str:

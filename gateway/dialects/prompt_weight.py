@@ -16,7 +16,7 @@ from gateway.dialects.prompt_parts import (
     NULL,
     Part,
     Prompt,
-    is_list,
+    is_structured,
     read_content,
     read_text,
     source_in,
@@ -168,12 +168,12 @@ def _read(content: msgspec.Raw) -> object:
 
 def _effort(content: msgspec.Raw) -> int:
     """What reading a long content takes, in bytes of text; its parts are no more than its braces."""
-    return len(content) + (PART_BYTES * bytes(content).count(b"{") if is_list(content) else 0)
+    return len(content) + (PART_BYTES * bytes(content).count(b"{") if is_structured(content) else 0)
 
 
 def _pieces_at_most(content: msgspec.Raw) -> int:
     """In a content that is not read."""
-    return sum(map(bytes(content).count, _MARKS)) if is_list(content) else 0
+    return sum(map(bytes(content).count, _MARKS)) if is_structured(content) else 0
 
 
 def _decoded(raw: msgspec.Raw) -> int:

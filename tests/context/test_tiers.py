@@ -174,6 +174,22 @@ def test_tools_their_calls_and_results_are_part_of_the_prompt() -> None:
     assert weighed(ChatCompletions(), called).characters >= with_tool + 200
 
 
+def test_what_a_tool_returns_as_one_object_may_be_a_picture_or_a_document() -> None:
+    """A screenshot, a page that was fetched; what is neither counts as it is written."""
+    shot = {"type": "computer_screenshot", "image_url": "data:image/png;base64," + "A" * 40_000}
+    taken = [{"type": "computer_call_output", "call_id": "1", "output": shot}]
+    weight = weighed(ResponsesDialect(), {"model": "m", "input": taken})
+    assert (weight.media, weight.characters < 100) == (1, True)
+    source = {"type": "base64", "media_type": "application/pdf", "data": "A" * 40_000}
+    page = {"type": "web_fetch_result", "content": {"type": "document", "source": source}}
+    fetched = chat([{"type": "web_fetch_tool_result", "tool_use_id": "t", "content": page}], max_tokens=1)
+    weight = weighed(Messages(), fetched)
+    assert (weight.media, weight.characters < 400) == (1, True)
+    ran = chat([{"type": "code_execution_tool_result", "content": {"stdout": "x" * 4000}}], max_tokens=1)
+    assert weighed(Messages(), ran).characters > 4000
+    assert "x" * 4000 in finish_steps(text_of(Messages().read(json.dumps(ran).encode()).decoded))
+
+
 def test_images_count_as_pieces_by_address_and_by_their_bytes() -> None:
     inline = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 40_000}}
     text = {"type": "text", "text": "what is this?"}
