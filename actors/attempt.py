@@ -54,11 +54,13 @@ class Attempt:
         "accepted_at",
         "backed",
         "beaten",
+        "because",
         "began_at",
         "call",
         "candidate",
         "clock",
         "content_at",
+        "delay_s",
         "delivered",
         "detail",
         "dismissed",
@@ -84,13 +86,24 @@ class Attempt:
     )
 
     def __init__(
-        self, call: Call, candidate: Candidate, *, clock: Clock, operation: str = "first", progress: Any = None
+        self,
+        call: Call,
+        candidate: Candidate,
+        *,
+        clock: Clock,
+        operation: str = "first",
+        progress: Any = None,
+        because: Failure | None = None,
+        delay_s: float = 0.0,
     ) -> None:
+        """A further one says which failure it follows, and after which pause; only those have `because`, `delay_s`."""
         self.call = call
         self.candidate = candidate
         self.clock = clock
         self.operation = operation
         """Why it was started: first, retry, rotate, fallback, hedge or resume."""
+        if operation != "first":
+            self.because, self.delay_s = because, delay_s
         self.progress = progress
         """What the client already has of this answer, where a broken stream is to go on; else None."""
         self.backed = self.recoverable = False

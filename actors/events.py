@@ -24,7 +24,7 @@ class AttemptEnded:
 
 
 class Retried(NamedTuple):
-    """The router starts a further attempt for a call."""
+    """A further attempt of a call has been let in at its provider, and begins."""
 
     call: Call
     attempt: Attempt

@@ -38,6 +38,7 @@ from actors.events import (
     LateSettlement,
     Observe,
     Refused,
+    Retried,
 )
 from actors.letters import Answered, Broken, Clock, Failed, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
@@ -187,6 +188,8 @@ class ProviderActor(Actor[Attempt]):
         left = False
         try:
             attempt.begin(scope, self._timers)
+            if attempt.operation != "first":  # one that was refused, at the door or in the queue, asked nobody again
+                self._observe(Retried(attempt.call, attempt, attempt.delay_s, attempt.because))
             value = await self._work(attempt)
         except Failure as known:
             failure = known

@@ -18,7 +18,7 @@ from actors.client_account import ClientLimits
 from actors.clients import Clients
 from actors.control import CancelCall, Command
 from actors.errors import ActorDied, CallCrashed, Cancelled, DeadlineExceeded, Failure, Unavailable
-from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe, Retried
+from actors.events import AttemptEnded, CallCrash, LateSettlement, Observe
 from actors.guests import ForgetClient, nobody_minds
 from actors.letters import Answered, Broken, Call, Candidate, Clock, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
@@ -188,7 +188,15 @@ class RouterActor(Actor[Call | Report]):
             self._conclude(plan, DeadlineExceeded("the deadline passed before the request could be sent"))
             return
         candidate = plan.candidate
-        attempt = Attempt(call, candidate, clock=self._clock, operation=operation, progress=plan.delivered)
+        attempt = Attempt(
+            call,
+            candidate,
+            clock=self._clock,
+            operation=operation,
+            progress=plan.delivered,
+            because=because,
+            delay_s=delay_s,
+        )
         attempt.recoverable = call.relay is not None and self.settings.resume and plan.has_successor
         attempt.backed = len(plan.candidates) > 1 and plan.has_next(None)
         call.attempts.append(attempt)
@@ -206,8 +214,6 @@ class RouterActor(Actor[Call | Report]):
             self._observe(AttemptEnded(attempt))
             self._failed(plan, attempt, failure)
             return
-        if operation != "first" and attempt.outcome is None:  # else it was refused at the door: nobody was asked again
-            self._observe(Retried(call, attempt, delay_s, because))
         self._arm_hedge(plan, attempt)
 
     def _rotated(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:

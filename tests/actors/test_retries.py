@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
-from actors.errors import TimedOut, Unavailable
+from actors.errors import Overloaded, TimedOut, Unavailable
 from actors.events import BreakerMoved, Retried
 from actors.letters import Candidate
 from actors.policy.breaker import Phase
@@ -77,6 +78,28 @@ async def test_a_retry_that_a_breaker_refuses_costs_nothing_and_is_none(autojump
         assert [type(event) for event in house.events].count(Retried) == 3
         assert house.router.view()["retry_budgets"]["a"] == 2.4, "3 + 12 * 0.2 - 3"
         house.assert_at_rest()
+
+
+async def test_a_retry_that_waits_in_vain_costs_nothing_and_is_none(autojump_clock: MockClock) -> None:
+    """While it pauses, somebody takes the only permit for 60 s; after 10 s in the queue it has had no second attempt."""
+    scripts = [fails(ServerError("500")), answers("slow", after_s=60)]
+    settings = {"a": {"max_concurrent": 1}}
+    async with House({"a": scripts}, settings=settings).running() as house:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask_soon, house)
+            with pytest.raises((ServerError, Overloaded)):
+                await house.ask()
+            assert trio.current_time() < 11
+        assert [attempt.operation for attempt in house.calls[0].attempts][:2] == ["first", "retry"]
+        assert [type(event) for event in house.events].count(Retried) == 0
+        assert len(house.played) == 2
+        assert house.router.view()["retry_budgets"]["a"] == 3.4, "3 + 2 * 0.2"
+        house.assert_at_rest()
+
+
+async def ask_soon(house: House) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    assert await house.ask() == "slow"
 
 
 async def test_a_429_is_waited_out_for_as_long_as_it_says(autojump_clock: MockClock) -> None:

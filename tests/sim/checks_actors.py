@@ -253,16 +253,11 @@ def drains_end_in_time(evidence: Evidence) -> Iterator[str]:
 
 
 def numbers_add_up(evidence: Evidence) -> Iterator[str]:
-    """What is counted of a request is counted once: attempts further on as many as there are in the log.
-
-    Those that were refused at the door are not told; who has waited there first may be.
-    """
+    """What is counted of a request is counted once: the log tells of further attempts as many as were let in."""
     for life in evidence.lives:
         told = Counter(line["operation"] for line in life.lines if line["event"] == "attempt repeated")
-        further = [attempt for attempt in life.attempts if attempt.operation != "first"]
-        done = Counter(attempt.operation for attempt in further)
-        let_in = Counter(attempt.operation for attempt in further if attempt.scope is not None)
-        if not let_in <= told <= done:
+        let_in = [attempt for attempt in life.attempts if attempt.operation != "first" and attempt.scope is not None]
+        if told != (done := Counter(attempt.operation for attempt in let_in)):
             yield f"the log tells of {dict(told)}, there were {dict(done)}"
 
 
