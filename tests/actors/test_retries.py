@@ -81,7 +81,7 @@ async def test_a_retry_that_a_breaker_refuses_costs_nothing_and_is_none(autojump
 
 
 async def test_a_retry_that_waits_in_vain_costs_nothing_and_is_none(autojump_clock: MockClock) -> None:
-    """While it pauses, somebody takes the only permit for 60 s; after 10 s in the queue it has had no second attempt."""
+    """While it pauses somebody takes the only permit for 60 s; after 10 s in the queue nobody has been asked again."""
     scripts = [fails(ServerError("500")), answers("slow", after_s=60)]
     settings = {"a": {"max_concurrent": 1}}
     async with House({"a": scripts}, settings=settings).running() as house:

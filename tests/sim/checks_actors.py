@@ -201,7 +201,7 @@ def limits_are_kept(evidence: Evidence) -> Iterator[str]:
 def leases_come_back(evidence: Evidence) -> Iterator[str]:
     """Promise 15: when all workers have ended, the store holds no more against a limit than was really asked."""
     asked = sum(exchange.provider == "openai" for exchange in evidence.history.exchanges)
-    if all(life.gave_back for life in evidence.lives) and evidence.charged > asked + EXACT:
+    if all(map(evidence.could_give_back, evidence.lives)) and evidence.charged > asked + EXACT:
         yield f"openai was asked {asked} times, {evidence.charged:g} are charged"
 
 

@@ -11,7 +11,6 @@ from gateway.dialects.envelope import CallNotes
 from tests.sim.evidence import Evidence, Life, request_id
 from tests.sim.history import End
 from tests.sim.money import TAGS, Sums, nano_of_header
-from tests.sim.scenario import CALM_AT
 from tests.sim.voices import Bill
 
 NOTHING: Final[Mapping[Any, int]] = {}
@@ -104,11 +103,10 @@ def hard_budgets_are_kept(evidence: Evidence) -> Iterator[str]:
 
 
 def _untold(evidence: Evidence) -> Sums:
-    """What workers could not tell before they ended, or not hear that they had; who ended when all was calm could."""
+    """What workers could not tell before they ended, or not hear that they had."""
     untold = Sums()
     for life in evidence.lives:
-        ended_at = life.running.ended_at
-        if not (life.gave_back and ended_at is not None and ended_at > CALM_AT):
+        if not evidence.could_give_back(life):
             untold += life.books
     return untold
 

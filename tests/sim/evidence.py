@@ -14,10 +14,13 @@ from actors.letters import Call
 from gateway.keys.report import Question
 from tests.sim.history import Exchange, Heard, History
 from tests.sim.money import Sums
-from tests.sim.scenario import Scenario
+from tests.sim.scenario import Blow, Scenario
 from tests.sim.town import HOUSES
 from tests.whole.gateways import Running
 
+STORE_TROUBLES = (Blow.STORE_HANGS, Blow.STORE_FAILS, Blow.STORE_SLOW, Blow.STORE_MUTE)
+SOON_S = 0.2
+"""What the last words to the store may take."""
 ALWAYS = Question("0000-00-00", "9999-99-99")
 
 
@@ -101,6 +104,17 @@ class Evidence:
     @property
     def providers(self) -> frozenset[str]:
         return frozenset(HOUSES)
+
+    def could_give_back(self, life: Life) -> bool:
+        """The store was there for it from when it was told to stop until its end."""
+        began, ended = life.drained_at, life.running.ended_at
+        troubles = [fault for fault in self.scenario.faults if fault.blow in STORE_TROUBLES]
+        return (
+            life.gave_back
+            and began is not None
+            and ended is not None
+            and not any(fault.at <= ended + SOON_S and began <= fault.until for fault in troubles)
+        )
 
     @cached_property
     def hard_budgets(self) -> dict[str, int]:
