@@ -36,10 +36,8 @@ from tests.store.fake_redis import FakeServer
 from tests.whole.gateways import MEGABYTE, QUIET, Running
 
 PORT = 8080
-LIVELY_S = 10.0
-"""How soon everybody is answered again after the faults."""
-MOST_OPEN_S = 15.0
-"""As long a breaker may stay open."""
+PROBED_S = 30.0
+"""For so long every model is asked until it answers; `all_is_well_soon_after` knows how soon each has to."""
 ENDS_S = 120.0
 """No run is longer: what still runs then waits for ever."""
 
@@ -250,7 +248,7 @@ class _World:
                 nursery.start_soon(self._probe, client)
 
     async def _probe(self, client: Client) -> None:
-        while trio.current_time() <= CALM_AT + MOST_OPEN_S + LIVELY_S:
+        while trio.current_time() <= CALM_AT + PROBED_S:
             noted: list[Heard] = []
             await self._client(client, noted).live()
             self.history.probes += noted
