@@ -16,6 +16,7 @@ import trio
 from prometheus_client.registry import Collector
 
 from actors.errors import Failure
+from gateway.config.store_address import StoreAddress
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.ids import worker_of
@@ -47,6 +48,10 @@ class Place:
     """The socket of a store that ends with this gateway, where workers share one."""
     figures: FigureKeeper | None = None
     """Where what has been counted outlasts who has counted it."""
+
+    def owns(self, store: StoreAddress | None) -> bool:
+        """Whether that is the store which ends with this gateway."""
+        return store is not None and store.path == self.own_store
 
 
 class ResponseQuestion(msgspec.Struct):

@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from actors.admission import ProviderSettings
 from actors.errors import ActorDied
 from actors.look import ActorLook
-from actors.memory_monitor import MemoryMonitor, Pressure
+from actors.memory_monitor import Pressure
 from actors.policy.memory_budget import MemoryBudget
-from actors.provider import ProviderActor
-from actors.router import RouterActor
 from actors.supervisor import ChildSpec, Supervisor
 from gateway import __version__
 from gateway.assembly.accounting import Accounting
-from gateway.assembly.actor_settings import provider_settings, router_settings
+from gateway.assembly.actor_settings import router_settings
 from gateway.assembly.console import Console
+from gateway.assembly.fresh_actors import FreshActors
 from gateway.assembly.front import Front, engine_of, tls_of
 from gateway.assembly.platform import tool_actors
 from gateway.assembly.provider_changes import provider_changes
-from gateway.assembly.settled import USER_AGENT, Ground, Settled
+from gateway.assembly.settled import Ground, Settled
 from gateway.assembly.sharing import Sharing
 from gateway.assembly.sibling_front import SiblingFront, sibling_handlers
 from gateway.assembly.tree import (
@@ -44,11 +42,10 @@ from gateway.assembly.tree import (
     ActorTree,
 )
 from gateway.assembly.upstream_clients import UpstreamClients
-from gateway.calls.catalogue_keeper import CatalogueKeeper, list_sources
+from gateway.calls.catalogue_keeper import list_sources
 from gateway.config import Config
 from gateway.config.changes import fixed_changes, with_fixed_of
 from gateway.config.settings import KILOBYTE, MEGABYTE
-from gateway.config.store_address import StoreAddress
 from gateway.context.client import NAME as CMS
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.upstream_keeper import UpstreamKeeper
@@ -98,7 +95,7 @@ class Gateway:
             world,
             self.sharing.line,
             prefix=config.store.prefix,
-            has_lasting_store=not _ends_with_us(config.store_address, place),
+            has_lasting_store=place is None or not place.owns(config.store_address),
             workers=config.server.workers,
             logs=self.logs,
             prices=lambda provider, model: self.catalog.prices(provider, model),
@@ -142,7 +139,7 @@ class Gateway:
             vitals=self,
             metrics=self.metrics,
             siblings=siblings,
-            configured=self._configured,
+            configured=lambda name: self.settled.settings_of(name),
             on_levels=lambda: self.observer.speak_through(self.logs),
         )
         self.observer.watch = self.console.watch
@@ -168,6 +165,7 @@ class Gateway:
         )
         self.settled = Settled(config, self._ground)
         """As requests that come now find it."""
+        self._fresh = FreshActors(self._ground, self.sharing, lambda: self.settled, lambda: self.observer)
         self._listeners: Sequence[Listener] = ()
         self._leaving = self._draining = False
         self._reloading = trio.Lock()
@@ -234,11 +232,11 @@ class Gateway:
             if root is None or providers is None:
                 raise ActorDied("the providers are not running at the moment")
             for name in changes.added:
-                await providers.add(self._provider_spec(name, after))
+                await providers.add(self._fresh.provider_spec(name, after))
             self._go_over_to(after)
             limits_changed = self.console.steward.forget_limits()
             for name in changes.changed:
-                await providers.replace(self._provider_spec(name, after), grace_s=LEAVING_S)
+                await providers.replace(self._fresh.provider_spec(name, after), grace_s=LEAVING_S)
                 self.actors.forget(name)
             for name in changes.removed:
                 await providers.retire(name, grace_s=LEAVING_S)
@@ -275,7 +273,7 @@ class Gateway:
         if asked:
             await root.remove(CATALOGUE)
         if ask:
-            await root.add(self._catalogue_spec())
+            await root.add(self._fresh.catalogue_spec())
 
     async def leave(self) -> None:
         """Is not ready any more, for as long as load balancers need to hear of it; then it drains."""
@@ -328,9 +326,10 @@ class Gateway:
 
     def _children(self, listeners: Sequence[Listener]) -> list[ChildSpec]:
         grace_s = self.config.server.drain_grace_s + self.config.server.write_stall_s + 1.0
-        place, siblings = self._place, self._siblings
+        place, siblings, cache = self._place, self._siblings, self.config.cache
+        flights = ChildSpec(FLIGHTS, lambda: self._flights, grace_s=grace_s, kind="cache")
         return [
-            ChildSpec(MEMORY, self._memory_monitor, kind="monitor"),
+            ChildSpec(MEMORY, self._fresh.memory_monitor, kind="monitor"),
             # Before those whose requests it tells of, so that it ends after them.
             *([] if self._tracing is None else [self._tracing.child()]),
             *self.sharing.children(self._store_reports()),
@@ -338,17 +337,14 @@ class Gateway:
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(CMS, lambda: self.settled.platform.context_actor(self.observer), kind="service"),
             ChildSpec(TOOLS, lambda: self.settled.platform.tools_supervisor(self.observer), kind="supervisor"),
-            ChildSpec(PROVIDERS, self._providers, kind="supervisor"),
-            ChildSpec(ROUTER, self._router, kind="router"),
-            *([self._catalogue_spec()] if list_sources(self.config) else []),
+            ChildSpec(PROVIDERS, self._fresh.providers, kind="supervisor"),
+            ChildSpec(ROUTER, self._fresh.router, kind="router"),
+            *([self._fresh.catalogue_spec()] if list_sources(self.config) else []),
             ChildSpec(RESPONSES, lambda: self._background, grace_s=grace_s, kind="background"),
-            *([self._flights_spec(grace_s)] if self.config.cache.enabled and self.config.cache.join else []),
+            *([flights] if cache.enabled and cache.join else []),
             *([] if place is None or siblings is None else [self._sibling_spec(place, siblings)]),
             ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
-
-    def _flights_spec(self, grace_s: float) -> ChildSpec:
-        return ChildSpec(FLIGHTS, lambda: self._flights, grace_s=grace_s, kind="cache")
 
     def _store_reports(self) -> StoreReports:
         observer = self.observer
@@ -359,82 +355,6 @@ class Gateway:
     def _store_moved(self, before: str, after: str, because: str) -> None:
         self.observer.store_moved(before, after, because)
         self.console.store_moved(before, after, because)
-
-    def _memory_monitor(self) -> MemoryMonitor:
-        threshold = self.config.memory.threshold_mb * MEGABYTE
-        world = self.world
-        return MemoryMonitor(
-            world.memory_bytes,
-            threshold,
-            in_use=lambda: self.ingress.used + self.actors.held_bytes(),
-            relieve=world.free_memory,
-            clock=world.clock,
-            observe=self.observer,
-        )
-
-    def _providers(self) -> Supervisor:
-        return Supervisor(
-            PROVIDERS,
-            [self._provider_spec(name, self.settled) for name in self.config.providers],
-            clock=self.world.clock,
-            random=self.world.random,
-            observe=self.observer,
-        )
-
-    def _provider_spec(self, name: str, coming: Settled) -> ChildSpec:
-        """A provider of what is settled when it starts; of `coming` where that does not know it yet."""
-        # Ended by its supervisor it is cancelled, as nobody can be waiting for it then; who leaves may take its time.
-        return ChildSpec(
-            name,
-            lambda: self._provider(name, self.settled if name in self.settled.works else coming),
-            grace_s=0.0,
-            kind="provider",
-        )
-
-    def _provider(self, name: str, settled: Settled) -> ProviderActor:
-        steward = self.console.steward
-        actor = ProviderActor(
-            steward.settings_of(provider_settings(settled.config, settled.catalog, name)),
-            work=settled.works[name],
-            report=self.actors.report,
-            clock=self.world.clock,
-            random=self.world.random,
-            observe=self.observer,
-            new_bucket=self.sharing.new_bucket,
-            warn=self.sharing.hints.warn,
-        )
-        return steward.prepare(actor)
-
-    def _configured(self, name: str) -> ProviderSettings | None:
-        settled = self.settled
-        return provider_settings(settled.config, settled.catalog, name) if name in settled.works else None
-
-    def _router(self) -> RouterActor:
-        return RouterActor(
-            router_settings(self.config),
-            resolve=lambda call: self.catalog.resolve(call.model, call.payload.fallbacks),
-            provider=self.actors.provider,
-            clock=self.world.clock,
-            random=self.world.random,
-            observe=self.observer,
-            new_bucket=self.sharing.new_bucket,
-            forget_client=self.sharing.leases.forget_client,
-        )
-
-    def _catalogue_spec(self) -> ChildSpec:
-        return ChildSpec(CATALOGUE, self._catalogue_keeper, kind="client")
-
-    def _catalogue_keeper(self) -> CatalogueKeeper:
-        return CatalogueKeeper(
-            list_sources(self.config),
-            lambda provider: self.upstream.of(self.config.transport(provider)),
-            lambda provider, models: self.catalog.learn(provider, models),
-            refresh_s=self.config.catalogue.refresh_s,
-            user_agent=USER_AGENT,
-            clock=self.world.clock,
-            random=self.world.random,
-            observe=self.observer,
-        )
 
     def _front(self, listeners: Sequence[Listener]) -> Front:
         server = self.config.server
@@ -472,11 +392,6 @@ def _tracing_of(config: Config, world: World, worker: str, gateway: Gateway) -> 
     from gateway.assembly.tracing import Tracing
 
     return Tracing(config, world, worker=worker, current=lambda: gateway.config, observe=gateway.observer)
-
-
-def _ends_with_us(store: StoreAddress | None, place: Place | None) -> bool:
-    """Whether the store is the one that the gateway itself runs for its workers."""
-    return store is not None and place is not None and store.path == place.own_store
 
 
 def build(config: Config, world: World, *, worker: str = "0", place: Place | None = None) -> Gateway:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from actors.admission import ProviderSettings
 from actors.attempt import Work
 from actors.policy.memory_budget import MemoryBudget
 from gateway import __version__
 from gateway.assembly.accounting import Accounting
+from gateway.assembly.actor_settings import provider_settings
 from gateway.assembly.console import Console
 from gateway.assembly.degradation import Degradation, PressedBudget
 from gateway.assembly.platform import Platform
@@ -101,6 +103,10 @@ class Settled:
             config, ground.world, ground.actors, ground.upstream, self._degradation, user_agent=USER_AGENT
         )
         self.app = create_app(self._services())
+
+    def settings_of(self, name: str) -> ProviderSettings | None:
+        """The provider's, as its actor has them; None where there is no such provider."""
+        return provider_settings(self.config, self.catalog, name) if name in self.works else None
 
     def _work(self, name: str, provider: Provider) -> Work:
         world, asks_with_clients_key = self._ground.world, False
