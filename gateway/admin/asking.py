@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from gateway.dialects.mistakes import unreadable
 from gateway.errors import BodyTooLarge, InvalidRequest
 from gateway.exchange import Answer, Request
 
@@ -68,14 +69,5 @@ def understood(body: dict[str, Any], kind: type[T]) -> T:
     """Raises InvalidRequest whose `param` names the field."""
     try:
         return msgspec.convert(body, kind)
-    except msgspec.ValidationError as wrong:
-        raise _named(str(wrong)) from None
-
-
-def _named(problem: str) -> InvalidRequest:
-    """msgspec says what was expected, and where: "Expected `int`, got `str` - at `$.for_s`"."""
-    what, _, where = problem.partition(" - at `$")
-    param = where.strip("`.")
-    if not param and "field `" in what:  # one that is missing or unknown: the object around it is the place
-        param = what.partition("field `")[2].partition("`")[0]
-    return InvalidRequest(f"Invalid '{param}': {what}." if param else f"Invalid body: {what}.", param=param or None)
+    except ValueError as wrong:
+        raise unreadable(wrong, kind) from None

@@ -6,13 +6,18 @@ msgspec reports a path (`$.messages[0]`) and types only inside its message, so t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
+from gateway.dialects.choices import choices_at
 from gateway.errors import InvalidRequest
 
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"^Object missing required field `(?P<field>[^`]+)`")
+_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>[^`]+)`")
+_NO_CHOICE = re.compile(r"^Invalid (?:enum )?value (?P<got>.+)$")
 _WRONG_TYPE = re.compile(r"^Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`")
 _TYPE_NAMES = {
     "str": "a string",
@@ -25,8 +30,12 @@ _TYPE_NAMES = {
 }
 
 
-def unreadable(problem: ValueError | RecursionError) -> InvalidRequest:
-    """The 400 for what a JSON decoder raised; `param` names the field where there is one."""
+def unreadable(problem: ValueError | RecursionError, shape: Any = None, place: str = "") -> InvalidRequest:
+    """The 400 for what a JSON decoder raised; `param` names the field where there is one.
+
+    `shape` is the type that was to be read, which says what words an enum has; `place` is where in the request that
+    stands, for what was read apart.
+    """
     if isinstance(problem, RecursionError):
         return InvalidRequest("The JSON body of the request is nested too deeply.")
     if isinstance(problem, UnicodeDecodeError):
@@ -35,16 +44,21 @@ def unreadable(problem: ValueError | RecursionError) -> InvalidRequest:
     if not isinstance(problem, msgspec.ValidationError):
         return InvalidRequest(f"The body of the request is not JSON: {text}.")
     path, what = _split_path(text)
+    where = f"{place}.{path}".strip(".").replace(".[", "[")
     if missing := _MISSING.match(what):
-        param = f"{path}.{missing['field']}" if path else missing["field"]
+        param = f"{where}.{missing['field']}" if where else missing["field"]
         return InvalidRequest(f"Missing required parameter: '{param}'.", param=param)
+    if not where and (unknown := _UNKNOWN.match(what)):
+        return InvalidRequest(f"Unknown parameter: '{unknown['field']}'.", param=unknown["field"])
     if wrong := _WRONG_TYPE.match(what):
         what = f"expected {_name(wrong['expected'])}, but got {_name(wrong['got'])} instead"
+    elif (choice := _NO_CHOICE.match(what)) and (choices := choices_at(shape, path)):
+        what = f"expected {_one_of(choices)}, but got {choice['got']} instead"
     else:
         what = what[:1].lower() + what[1:]
-    if not path:
+    if not where:
         return InvalidRequest(f"Invalid body: {what}.")
-    return InvalidRequest(f"Invalid '{path}': {what}.", param=path)
+    return InvalidRequest(f"Invalid '{where}': {what}.", param=where)
 
 
 def _split_path(text: str) -> tuple[str, str]:
@@ -56,3 +70,8 @@ def _split_path(text: str) -> tuple[str, str]:
 
 def _name(types: str) -> str:
     return " or ".join(_TYPE_NAMES.get(name, name) for name in types.split(" | "))
+
+
+def _one_of(choices: Sequence[Any]) -> str:
+    *most, last = map(str, choices)
+    return f"{', '.join(most)} or {last}" if most else last

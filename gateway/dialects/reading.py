@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import msgspec
 
@@ -25,7 +25,7 @@ def read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, field: str) -> T:
     try:
         return decoder.decode(raw)
     except (ValueError, RecursionError) as problem:
-        raise unreadable(_placed(problem, field)) from problem
+        raise unreadable(problem, decoder.type, field) from problem
 
 
 def reading_pieces(body: bytes) -> int:
@@ -91,13 +91,3 @@ def media_of(url: str, field: str) -> Media:
     if media is None:
         invalid(field, "expected a URL, or a data URL with base64")
     return media
-
-
-def _placed(problem: ValueError | RecursionError, field: str) -> ValueError | RecursionError:
-    """The same problem, its path counted from the request's own root."""
-    if not isinstance(problem, msgspec.ValidationError):
-        return problem
-    text = str(problem)
-    before, at, path = text.rpartition(" - at `$")
-    placed: Any = msgspec.ValidationError(f"{before}{at}.{field}{path}" if at else f"{text} - at `$.{field}`")
-    return placed  # type: ignore[no-any-return]  # it is a ValueError, though the stub does not say so
