@@ -20,7 +20,7 @@ from gateway.errors import InvalidRequest
 
 NAME: Final = "openai_chat"
 """As in ModelRequest.dialect."""
-_MOST_CHOICES = 128
+MOST_CHOICES: Final = 128
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -62,7 +62,7 @@ class ChatRequest(msgspec.Struct):
     @property
     def choices(self) -> int:
         """How many answers were asked for."""
-        return 1 if self.n is None else min(max(self.n, 1), _MOST_CHOICES)
+        return 1 if self.n is None else min(max(self.n, 1), MOST_CHOICES)
 
     @property
     def output_limit(self) -> int | None:

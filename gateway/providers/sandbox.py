@@ -18,6 +18,7 @@ from gateway.dialects.mistakes import unreadable
 from gateway.dialects.openai_chat import ChatRequest, Message
 from gateway.errors import GatewayError, InvalidRequest, ModelNotFound
 from gateway.providers.profile import Origin, Profile
+from gateway.providers.sandbox_rules import check, loosely
 from gateway.providers.schema_example import example
 
 LOREM: Final = (
@@ -29,7 +30,6 @@ THOUGHT: Final = "Quid quaeritur? Verba Latina sufficiunt; ordine dicantur."
 """What goes before an answer in Latin, where reasoning is asked for."""
 _PIECES: Final = re.compile(r"\s*\S+|\s+$")
 """What counts as a token here: a word with the white space before it."""
-_FORMATS: Final = ("text", "json_object", "json_schema")
 _NULL: Final = msgspec.Raw(b"null")
 
 
@@ -49,7 +49,7 @@ class SandboxRequest(ChatRequest):
     @property
     def wants_reasoning(self) -> bool:
         """Whether there are to be thoughts before the answer."""
-        effort, wish, thinking = map(_loosely, (self.reasoning_effort, self.reasoning, self.thinking))
+        effort, wish, thinking = map(loosely, (self.reasoning_effort, self.reasoning, self.thinking))
         if isinstance(thinking, dict):
             return thinking.get("type") != "disabled"
         if isinstance(wish, dict):
@@ -101,11 +101,7 @@ def read_request(body: bytes) -> SandboxRequest:
         raise InvalidRequest(
             "'logprobs' cannot be had from the sandbox: nothing there is a matter of chance.", param="logprobs"
         )
-    wanted = _loosely(chat.response_format)
-    if wanted is not None and not (isinstance(wanted, dict) and wanted.get("type") in _FORMATS):
-        raise InvalidRequest(
-            f"Invalid 'response_format.type': expected one of {', '.join(_FORMATS)}.", param="response_format.type"
-        )
+    check(chat)
     return chat
 
 
@@ -153,7 +149,7 @@ def _called(chat: ChatRequest) -> Function | None:
     functions = _functions(chat)
     if not functions:
         return None
-    choice = _loosely(chat.tool_choice)
+    choice = loosely(chat.tool_choice)
     if choice == "none":
         return None
     if choice == "required":
@@ -181,7 +177,7 @@ def _functions(chat: ChatRequest) -> list[Function]:
 
 def _structured(chat: ChatRequest) -> str | None:
     """The JSON text that `response_format` asks for."""
-    wanted = _loosely(chat.response_format)
+    wanted = loosely(chat.response_format)
     if not isinstance(wanted, dict):
         return None
     if wanted.get("type") == "json_object":
@@ -201,18 +197,10 @@ def _last_user_text(messages: list[Message]) -> str:
 
 def _content_text(message: Message) -> str:
     """The text of a message: the string itself, or its text parts."""
-    content = _loosely(message.content)
+    content = loosely(message.content)
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
         return ""
     texts = (part.get("text") for part in content if isinstance(part, dict))
     return "".join(text for text in texts if isinstance(text, str))
-
-
-def _loosely(raw: msgspec.Raw) -> Any:
-    """Any JSON; what is too deep or not UTF-8 is as good as nothing here."""
-    try:
-        return msgspec.json.decode(raw)
-    except (ValueError, RecursionError):
-        return None

@@ -12,7 +12,7 @@ from actors.errors import Blame, TimedOut
 from actors.letters import Timeouts
 from gateway.calls.sandbox import Fail
 from gateway.dialects.envelope import Usage
-from gateway.errors import ModelNotFound, UpstreamBroken, UpstreamError, UpstreamReset
+from gateway.errors import InvalidRequest, ModelNotFound, UpstreamBroken, UpstreamError, UpstreamReset
 from gateway.providers.sandbox import LOREM, THOUGHT
 from tests.calls.asking import WALL_CLOCK_S, Told, ask, sandbox
 from tests.shared_material import openai_schema
@@ -28,7 +28,7 @@ WEATHER = {
 
 def request(text: str = "Salve, munde!", **more: Any) -> bytes:
     messages = [{"role": "user", "content": text}]
-    return json.dumps({"model": "sandbox/echo", "messages": messages, **more}).encode()
+    return json.dumps({"model": "sandbox/echo", "messages": messages} | more).encode()
 
 
 def reply_of(told: Told) -> dict[str, Any]:
@@ -181,6 +181,29 @@ async def test_an_unknown_model_is_not_found() -> None:
     told = await ask(sandbox(), request(), model="other")
     assert isinstance(told.failure, ModelNotFound)
     assert told.notes.usage is None
+
+
+@pytest.mark.parametrize(
+    ("members", "param", "said"),
+    [
+        ({"messages": [{"role": "wizard", "content": "hi"}]}, "messages[0].role", "one of system, developer, user"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "a string or an array"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "a string or an array"),
+        ({"messages": [{"role": "user", "content": [{"type": "telepathy"}]}]}, "messages[0].content[0].type", "text"),
+        ({"max_tokens": -1}, "max_tokens", "at least 1"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens", "at least 1"),
+        ({"n": 100_000}, "n", "from 1 to 128"),
+        ({"n": 0}, "n", "from 1 to 128"),
+        ({"tool_choice": "maybe"}, "tool_choice", "none, auto, required or an object"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "text, json_object, json_schema"),
+        ({"temperature": 3}, "temperature", "between 0 and 2"),
+    ],
+)
+async def test_what_openai_would_refuse_is_refused_and_named(members: dict[str, Any], param: str, said: str) -> None:
+    failure = (await ask(sandbox(), request(**members), model="echo")).failure
+    assert isinstance(failure, InvalidRequest)
+    assert failure.param == param
+    assert said in failure.message
 
 
 async def test_nothing_said_costs_the_prompt_alone() -> None:
