@@ -22,10 +22,11 @@ _names_of: Final = msgspec.json.Decoder(list[str]).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def take_fallbacks(dialect: str, body: bytes) -> tuple[bytes, tuple[str, ...] | None]:
+def take_fallbacks(dialect: str, body: bytes, *, allowed: bool) -> tuple[bytes, tuple[str, ...] | None]:
     """The body without them, and their names; None where the request says nothing of them.
 
-    A body that cannot be read comes back as it is: its dialect says what is wrong with it. Raises InvalidRequest.
+    Where the operator has not `allowed` them they are refused: who names some and gets none should know. A body that
+    cannot be read comes back as it is: its dialect says what is wrong with it. Raises InvalidRequest.
     """
     if b'"fallbacks"' not in body:
         return body, None
@@ -39,6 +40,12 @@ def take_fallbacks(dialect: str, body: bytes) -> tuple[bytes, tuple[str, ...] | 
     if given == _NULL and dialect != ANTHROPIC_MESSAGES:
         return _encode(members), None  # as if it were not there, like every member that may be left out
     names = _names(dialect, given)
+    if names is not None and not allowed:
+        raise InvalidRequest(
+            "'fallbacks' may not be named by requests here: the gateway's operator allows it by "
+            "[retry] request_fallbacks.",
+            param="fallbacks",
+        )
     return (body, None) if names is None else (_encode(members), names)
 
 

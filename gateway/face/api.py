@@ -24,6 +24,8 @@ OnCrash = Callable[[Exception, str], None]
 """Takes what nobody expected and the request's id, for the log; must not raise."""
 
 REQUEST_ID: bytes = b"x-request-id"
+WARNING: bytes = b"x-gateway-warning"
+"""Beside an answer: what of the client's wishes was passed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,8 @@ class ApiEndpoint:
             record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
         answer.headers += [*record.context, (REQUEST_ID, request_id.encode("ascii"))]
+        if record.warning is not None:
+            answer.headers.append((WARNING, record.warning))
         if record.trace is not None and record.trace.answer is not None:
             answer.body = keep(answer.body, record.trace.answer)
         body = answer.body

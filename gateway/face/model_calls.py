@@ -18,7 +18,7 @@ from gateway.dialects.codec import Steps
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.prompt_weight import PromptWeight
 from gateway.dialects.request_fallbacks import take_fallbacks
-from gateway.errors import Description, InvalidRequest, MemoryPressure
+from gateway.errors import Description, InvalidRequest, MemoryPressure, ModelNotFound
 from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
@@ -32,7 +32,7 @@ from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.face.response_life import owner_of
 from gateway.face.router import Router
-from gateway.face.windows import WindowReader
+from gateway.face.windows import WindowReader, unknown_mode
 from gateway.keys.caller import Caller
 from gateway.keys.ledger import FREE
 from gateway.keys.purse import Purse, Purses
@@ -67,6 +67,8 @@ class Wishes(NamedTuple):
     """None: it says nothing of it."""
     trace_headers: Headers
     own_headers: Headers
+    warning: bytes | None
+    """What in them is passed over."""
 
 
 class ClientDialect(Protocol):
@@ -284,8 +286,8 @@ class ModelCalls:
 
         `fallbacks` are those to ask in place of the model's own; None: its own, or those that the body names.
         """
-        if self._takes_fallbacks and fallbacks is None:
-            body, fallbacks = take_fallbacks(self._dialect.name, body)
+        if fallbacks is None:
+            body, fallbacks = take_fallbacks(self._dialect.name, body, allowed=self._takes_fallbacks)
         asked = self._dialect.read(body)
         record.model = asked.model
         record.stream = asked.stream
@@ -293,7 +295,12 @@ class ModelCalls:
         priority = _priority(wishes.priority, caller)
         if priority is Priority.LOW and self._sheds_low():
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
-        terms = self._terms(asked.model, fallbacks)
+        try:
+            terms = self._terms(asked.model, fallbacks)
+        except ModelNotFound:
+            if caller.allowance is not None:
+                caller.allowance.check_name(asked.model)
+            raise
         candidates: Sequence[Candidate] | None = None
         if caller.allowance is not None:
             candidates = caller.allowance.among(terms.candidates, asked.model, fallbacks)
@@ -333,6 +340,7 @@ class ModelCalls:
             relay=self._new_relay() if asked.stream else None,
             trace=record.trace,
         )
+        record.warning = wishes.warning
         call.candidates = candidates or terms.candidates
         call.limits = caller.limits
         return call
@@ -341,7 +349,8 @@ class ModelCalls:
         """Raises InvalidRequest."""
         fields = request.fields
         own = [(name, fields[name]) for name in self._dialect.own_headers if name in fields]
-        wishes = Wishes(patience_of(request), _asked_priority(request), passed_on(fields), own)
+        warning = None if self._windows is None else unknown_mode(fields)
+        wishes = Wishes(patience_of(request), _asked_priority(request), passed_on(fields), own, warning)
         request.known[self] = wishes
         return wishes
 

@@ -65,6 +65,8 @@ class RequestRecord(msgspec.Struct, eq=False):
     reading: Reading | None = None
     context: Headers = []
     """How full the model's context window is, as the client is told."""
+    warning: bytes | None = None
+    """What of the client's wishes was passed over, as it is told."""
     fate: Fate | None = None
     """Of the client; None for what no client waits for, and once all is over."""
 

@@ -143,7 +143,7 @@ class ResponseCalls:
         try:
             led = await self._ready(asking)
         finally:
-            record.context = own.context
+            record.context, record.warning = own.context, own.warning
         if call.relay is None:
             return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, asking, led)))
         events = self._background.new_log(prepared, frame)

@@ -6,7 +6,7 @@ holds, and the headers say so. The service is never asked to change anything on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +26,14 @@ AUTO_TIER: Final = 2
 _MOST_SHOWN: Final = 40
 _MOST_ODD_MODES: Final = 32
 """Words that are warned of; nobody wants a line for each that a client makes up."""
+
+
+def unknown_mode(fields: Mapping[bytes, bytes]) -> bytes | None:
+    """What a client is told whose X-CMS-Mode is none; None where there is nothing to tell."""
+    value = fields.get(MODE_HEADER)
+    if value is None or not value.strip() or read_mode(value) is not None:
+        return None
+    return b"X-CMS-Mode is none of %b: it counts as auto" % b", ".join(mode.value for mode in Mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,13 @@ class Allowance:
             if self._has(candidate.provider) and (names_listed or self._lists_model_of(candidate))
         )
         if not allowed:
-            raise ModelForbidden(f"This key may not ask for the model '{asked}'.", param="model")
+            raise _forbidden(asked)
         return allowed
+
+    def check_name(self, asked: str) -> None:
+        """For a name that leads to nobody here: who may not ask for it learns no more. Raises ModelForbidden."""
+        if not self._lists(asked) and not self._lists(asked.partition("/")[2]):
+            raise _forbidden(asked)
 
     def shows(self, name: str, provider: str) -> bool:
         """Whether a model of a list is one that the key may ask for."""
@@ -99,3 +104,7 @@ def limits_of(terms: KeyTerms) -> ClientLimits:
         tokens_per_minute=terms.tokens_per_minute or None,
         max_concurrent=terms.max_concurrent or None,
     )
+
+
+def _forbidden(asked: str) -> ModelForbidden:
+    return ModelForbidden(f"This key may not ask for the model '{asked}'.", param="model")

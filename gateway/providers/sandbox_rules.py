@@ -13,6 +13,7 @@ _ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 _PARTS: Final = ("text", "image_url", "input_audio", "file", "refusal")
 _TOOL_CHOICES: Final = ("none", "auto", "required")
 _FORMATS: Final = ("text", "json_object", "json_schema")
+_QUOTE: Final = ord('"')
 _SPEECHLESS: Final = ("assistant", "function")
 """Roles whose message need not say anything."""
 
@@ -45,7 +46,7 @@ def loosely(raw: msgspec.Raw) -> Any:
 def _check_message(message: Message, place: str) -> None:
     if message.role not in _ROLES:
         _refuse(f"{place}.role", f"one of {', '.join(_ROLES)}")
-    if memoryview(message.content)[:1] == b'"':  # a text, of whatever length
+    if memoryview(message.content)[0] == _QUOTE:  # a text, of whatever length
         return
     content = loosely(message.content)
     if content is None and message.role in _SPEECHLESS:

@@ -50,6 +50,19 @@ async def test_a_key_may_ask_for_the_models_that_are_listed(autojump_clock: Mock
         assert it.deepseek.asked == []
 
 
+async def test_a_key_hears_nothing_of_providers_keys_for_models_that_it_may_not_ask_for(
+    autojump_clock: MockClock,
+) -> None:
+    """The operator's variables are told to those who could do with them."""
+    async with running(keys(ANN + 'models = ["gpt-4o*", "claude-*"]'), environ=ENVIRON) as it:
+        for model in ("gemini-2.5-flash", "google/gemini-2.5-flash", "llama-4"):
+            refusal = await ask(it, model)
+            assert (refusal.status, "API_KEY" in refusal.error["message"]) == (403, False), model
+        for model in ("claude-sonnet-4-5", "anthropic/claude-sonnet-4-5"):
+            missing = await ask(it, model)
+            assert (missing.status, "ANTHROPIC_API_KEY" in missing.error["message"]) == (404, True), model
+
+
 async def test_a_fallback_that_is_not_listed_is_not_asked_unless_its_alias_is(autojump_clock: MockClock) -> None:
     """`backed` goes to gpt-4o, then to deepseek-chat."""
     bob = 'label = "bob"\nenv = "BOB"\nmodels = ["backed"]'

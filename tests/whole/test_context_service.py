@@ -62,6 +62,8 @@ async def test_the_clients_mode_says_whether_a_small_prompt_is_counted(
         assert len(cms.asked) == 2 * asks
         odd = [line["mode"] for line in it.logged("unknown X-CMS-Mode")]
         assert odd == (["whatever"] if mode == "whatever" else [])
+        told = "X-CMS-Mode is none of none, validate, optimize, plan, auto: it counts as auto"
+        assert reply.header("x-gateway-warning") == (told if odd else None)
 
 
 async def test_a_mode_that_is_none_is_warned_of_once_and_of_no_more_than_a_few(autojump_clock: MockClock) -> None:

@@ -112,12 +112,16 @@ async def test_a_list_that_cannot_be_followed_is_a_400_that_names_it(
         assert it.openai.asked == []
 
 
-async def test_where_it_is_not_allowed_the_member_is_the_providers_to_judge(autojump_clock: MockClock) -> None:
+async def test_where_they_are_not_allowed_who_names_some_is_told(autojump_clock: MockClock) -> None:
+    """Nobody believes in a fallback that is not there; the word in a message is only a word."""
     async with running() as it:
-        reply = await it.ask({**QUESTION, "fallbacks": ["deepseek-chat"]})
-
-        assert reply.status == 200
-        assert it.openai.asked[0].json["fallbacks"] == ["deepseek-chat"]
+        for fallbacks in (["deepseek-chat"], []):
+            reply = await it.ask({**QUESTION, "fallbacks": fallbacks})
+            assert (reply.status, reply.error["param"]) == (400, "fallbacks")
+            assert "[retry] request_fallbacks" in reply.error["message"]
+        assert it.openai.asked == []
+        said = {"role": "user", "content": '{"fallbacks": []}'}
+        assert (await it.ask({**QUESTION, "messages": [said], "metadata": {"fallbacks": "x"}})).status == 200
 
 
 @pytest.mark.parametrize("own", [[{"model": "claude-opus-4-6"}], "default"])
