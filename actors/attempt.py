@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import trio
 
-from actors.errors import Failure, Left, Stage
+from actors.errors import DeadlineExceeded, Failure, Left, Stage
 from actors.letters import Answered, Call, Candidate, Clock
 from actors.timers import Timer, Timers
 
@@ -175,6 +175,13 @@ class Attempt:
             assert self.timers is not None, "who has a timer knows where it is from"
             timer.cancel()
             self.timer = self.timers.at(due, self._look_at_clock)
+
+    def out_of_time(self, provider: str) -> DeadlineExceeded:
+        """The failure for a call whose deadline has passed in this attempt's present stage."""
+        allowed_s = self.call.deadline - self.call.arrived_at
+        return DeadlineExceeded(
+            f"The {allowed_s:.3g} s for this request were over before {self.stage.not_yet(provider)}."
+        )
 
     def _stop(self) -> None:
         if self.scope is not None:

@@ -18,6 +18,7 @@ The gateway subclasses Failure for what its wire formats can report; actors only
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from actors.policy.standing import Standings
 
@@ -54,6 +55,21 @@ class Stage(enum.Enum):
     """The request has been sent; no content has come yet."""
     STREAMING = "streaming"
     DONE = "done"
+
+    def not_yet(self, provider: str) -> str:
+        """What had not happened when time ran out here, in words for whoever waited."""
+        return _NOT_YET[self].format(provider)
+
+
+_NOT_YET: Final = {
+    Stage.QUEUED: "{} had taken it",
+    Stage.WAITING: "{} had room for it",
+    Stage.CONNECTING: "{} was reached",
+    Stage.SENDING: "{} had taken all of it",
+    Stage.AWAITING: "{} began to answer",
+    Stage.STREAMING: "the answer of {} was whole",
+    Stage.DONE: "the answer of {} was whole",
+}
 
 
 class Failure(Exception):

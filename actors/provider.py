@@ -298,7 +298,7 @@ class ProviderActor(Actor[Attempt]):
         if attempt.dismissed or attempt.outcome is not None:
             return None
         if self._clock() >= attempt.call.deadline:
-            return DeadlineExceeded(f"the deadline passed while {self.name} was {attempt.stage.value}")
+            return attempt.out_of_time(self.name)
         return TimedOut(attempt.stage, f"{self.name} took too long ({attempt.stage.value})")
 
     def _crashed(self, attempt: Attempt, bug: Exception) -> CallCrashed:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from actors.admission import Admission, Hold
 from actors.attempt import Attempt, Keeper
-from actors.errors import DeadlineExceeded, Failure, Overloaded, Stage
+from actors.errors import Failure, Overloaded, Stage
 from actors.letters import Clock
 from actors.shortage import HOST, MIN_RETRY_AFTER_S, REQUESTS, TOKENS, Wait, refusal
 from actors.timers import Timer, Timers
@@ -150,7 +150,7 @@ class Queue:
     def _why_expired(self, attempt: Attempt) -> Failure:
         now = self._clock()
         if now >= attempt.call.deadline:
-            return DeadlineExceeded(f"the deadline passed in the queue of {self._owner.name}")
+            return attempt.out_of_time(self._owner.name)
         soon = self._next_try
         retry_after = 0.0 if soon is None or not soon.pending else soon.when - now
         waited = f"waited {attempt.candidate.timeouts.queue_s:g} s"

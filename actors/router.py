@@ -185,7 +185,7 @@ class RouterActor(Actor[Call | Report]):
         """Forwards a new attempt to the plan's current candidate."""
         call = plan.call
         if call.deadline <= self._clock():
-            self._conclude(plan, DeadlineExceeded("the deadline passed before the request could be sent"))
+            self._conclude(plan, DeadlineExceeded("The time for this request was over before anybody could be asked."))
             return
         candidate = plan.candidate
         attempt = Attempt(

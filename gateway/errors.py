@@ -22,6 +22,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 ├── ContentFiltered              400  a provider's content filter will not have it; somebody else may
 ├── UpstreamUnreachable          502  refused, DNS, TLS, connect timeout
 ├── UpstreamReset                502  closed before the first byte of an answer
+├── UpstreamRedirects            502  an answer that points elsewhere, where nobody follows
 ├── UpstreamBroken               502  closed, stalled or malformed in the middle of an answer
 ├── ToolResultTooLarge           502  told to the model that called the tool, not to the client
 ├── ServiceFailed                502  a service beside the gateway: no connection, a 5xx, an answer that is none
@@ -35,7 +36,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from actors.errors import (
     ActorDied,
@@ -219,6 +220,14 @@ class UpstreamBroken(GatewayError):
     blame = Blame.MODEL
 
 
+class UpstreamRedirects(GatewayError):
+    """Its address in the configuration is not the right one: asking again changes nothing, and no breaker helps."""
+
+    status, type, code = 502, "server_error", "upstream_error"
+    retryable = True
+    elsewhere = True
+
+
 class AnswerDiffers(GatewayError):
     status, type, code = 502, "server_error", "upstream_error"
     retryable = True
@@ -265,6 +274,9 @@ _ACTOR_FAILURES: dict[type[Failure], tuple[int, str, str]] = {
 }
 
 
+_MORE_TIME: Final = "A longer X-Gateway-Timeout, or timeout of the client, allows more, up to the configured total_s."
+
+
 def describe(failure: Failure) -> Description:
     """What `failure` is to a caller; a kind nobody mapped is a 500 that says nothing of our insides."""
     if isinstance(failure, GatewayError):
@@ -274,5 +286,6 @@ def describe(failure: Failure) -> Description:
     for kind in type(failure).__mro__:
         if kind in _ACTOR_FAILURES:
             status, error_type, code = _ACTOR_FAILURES[kind]
-            return Description(status, error_type, code, failure.message, None, failure.retry_after)
+            message = f"{failure.message} {_MORE_TIME}" if kind is DeadlineExceeded else failure.message
+            return Description(status, error_type, code, message, None, failure.retry_after)
     return Description(500, "server_error", "internal_error", "The gateway failed to handle this request.")

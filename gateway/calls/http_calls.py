@@ -23,7 +23,7 @@ from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamClient, UpstreamR
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelReply, ModelRequest, RawHeaders
 from gateway.dialects.openai_errors import status_of
-from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError
+from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError, UpstreamRedirects
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
@@ -169,7 +169,10 @@ class HttpCalls:
     async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> GatewayError:
         """The failure for an answer whose status is not 2xx."""
         if response.status < 400:
-            return UpstreamBroken(f"{self.profile.name} answered with the status {response.status}.")
+            return UpstreamRedirects(
+                f"{self.profile.name} answered with the status {response.status}, which points to another address; "
+                "the gateway asks only the one that is configured (base_url)."
+            )
         body = await response.read(ERROR_LIMIT_BYTES)
         return self._judge(request, way, response.headers, body, response.status)
 

@@ -57,12 +57,17 @@ async def test_members_and_fields_that_name_an_address_lead_nowhere(autojump_clo
 
 @pytest.mark.parametrize("place", ["https://evil.test/a", "//evil.test/b", "/elsewhere"])
 async def test_a_provider_that_points_elsewhere_is_not_followed(autojump_clock: MockClock, place: str) -> None:
-    """A redirect is an answer as any other, and the key goes nowhere else."""
-
+    """A redirect is a mistake in the configuration: told as that, once, and the key goes nowhere else."""
     async with running() as it:
         it.openai.plays(fails(307, b"location: " + place.encode()))
         reply = await it.ask()
         assert {asked.header("host") for asked in it.openai.asked} == {"openai.test"}
         assert {host for host, _ in it.network.connects} == {it.address[0], "openai.test"}
-        assert reply.status == 502
+        assert (reply.status, reply.error["code"], len(it.openai.asked)) == (502, "upstream_error", 1)
+        assert "status 307" in reply.error["message"]
+        assert "evil.test" not in reply.error["message"]
         assert "location" not in dict(reply.fields)
+        for _ in range(6):
+            it.openai.plays(fails(308, b"location: " + place.encode()))
+            assert (await it.ask({**QUESTION, "model": "backed"})).header("x-gateway-provider") == "deepseek"
+        assert (await it.ask()).status == 502, "no breaker makes a riddle of it"

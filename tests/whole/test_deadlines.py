@@ -25,6 +25,10 @@ async def test_a_clients_own_timeout_ends_the_call_to_the_second(
 
         assert trio.current_time() == 7
         assert (reply.status, reply.error["code"]) == (504, "upstream_timeout")
+        assert reply.error["message"] == (
+            "The 7 s for this request were over before openai began to answer. "
+            "A longer X-Gateway-Timeout, or timeout of the client, allows more, up to the configured total_s."
+        )
         assert reply.header("x-should-retry") == "false"
         await check_closed(it, at=7)
 
