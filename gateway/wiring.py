@@ -88,14 +88,20 @@ class Gateway:
             levels=config.log.levels,
             worker=worker if config.server.workers > 1 else None,
         )
+        owns_store = place is not None and place.owns(config.store_address)
         self.sharing = Sharing(
-            config, world, workers=config.server.workers, observe=lambda: self.observer, heed=self.actors.heed
+            config,
+            world,
+            workers=config.server.workers,
+            owns_store=owns_store,
+            observe=lambda: self.observer,
+            heed=self.actors.heed,
         )
         self.accounting = Accounting(
             world,
             self.sharing.line,
             prefix=config.store.prefix,
-            has_lasting_store=place is None or not place.owns(config.store_address),
+            has_lasting_store=not owns_store,
             workers=config.server.workers,
             logs=self.logs,
             prices=lambda provider, model: self.catalog.prices(provider, model),

@@ -23,6 +23,7 @@ from gateway.store.shared_responses import ChosenResponseStore, SharedResponseSt
 from gateway.world import World
 
 STORE, LEASES, HINTS = "store", "leases", "hints"
+OWN = "it is the gateway's own, for its workers: nobody named another"
 LEAVING_S = 0.5
 """What the store gets to take leases back at the end."""
 
@@ -31,18 +32,28 @@ class Sharing:
     """Everything of one gateway's that goes through the store; it outlives the actors that `children` names."""
 
     def __init__(
-        self, config: Config, world: World, *, workers: int, observe: Callable[[], Observe], heed: Deliver
+        self,
+        config: Config,
+        world: World,
+        *,
+        workers: int,
+        observe: Callable[[], Observe],
+        heed: Deliver,
+        owns_store: bool = False,
     ) -> None:
         """`workers` is how many share each limit: a worker without the store keeps to that share of it.
 
-        `heed` is told of breakers that have opened elsewhere.
+        With `owns_store` the address is one of the gateway's own making, and no operator's. `heed` is told of breakers
+        that have opened elsewhere.
         """
         settings, responses = config.store, config.responses
         self._world = world
         self._observe = observe
         self._ca_file = settings.ca_file
         self._probe_key = f"{settings.prefix}:probe"
-        self._search = StoreSearch(config.store_address, world.connect, variable=settings.url_env)
+        self._search = StoreSearch(
+            config.store_address, world.connect, variable=settings.url_env, named_by=OWN if owns_store else ""
+        )
         self.line = StoreLine(world.clock)
         self.leases = LeaseDesk(
             self.line, prefix=settings.prefix, workers=workers, clock=world.clock, new_id=world.new_id

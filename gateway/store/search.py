@@ -17,12 +17,13 @@ LOOK_S: Final = 0.05
 class StoreSearch:
     """Looks once: what it has found holds for as long as the gateway lives."""
 
-    def __init__(self, address: StoreAddress | None, connect: Connect, *, variable: str) -> None:
+    def __init__(self, address: StoreAddress | None, connect: Connect, *, variable: str, named_by: str = "") -> None:
+        """`named_by` says whose word an `address` is; empty: the `variable`'s."""
         self._connect = connect
         self._variable = variable
         self._found: StorePlace | None = None
         if address is not None:
-            self._found = StorePlace(None if address.kind == "memory" else address, f"{variable} says so")
+            self._found = StorePlace(None if address.kind == "memory" else address, named_by or f"{variable} says so")
 
     async def __call__(self) -> StorePlace:
         if self._found is None:

@@ -8,6 +8,7 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
+from gateway.assembly.sharing import OWN
 from gateway.keys import key_book
 from gateway.keys.registry import script
 from gateway.siblings import Place
@@ -220,4 +221,5 @@ async def test_nothing_is_made_in_a_store_that_ends_with_the_gateway(autojump_cl
         refusal = await act(it, "POST", "", {"label": "team"})
         assert (refusal.status, "outlives" in refusal.json["error"]["message"]) == (409, True)
         assert server.written("HGET") == []
+        assert [line["because"] for line in it.logged("store moved")] == [OWN], "no operator said so"
         nursery.cancel_scope.cancel()
