@@ -128,7 +128,8 @@ class ModelChecks:
             if name in self._in_loops:
                 continue
             if model.target is None:
-                self._check_name(path, name)
+                if not self._reader.is_wrong((*path, "target")):
+                    self._check_name(path, name)
             elif not self._loops(name):
                 self._check_name((*path, "target"), model.target)
             for position, fallback in enumerate(model.fallbacks):

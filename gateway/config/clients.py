@@ -61,7 +61,7 @@ def auth_required(
     if auth.mode == "off" or (auth.mode == "auto" and is_loopback(server.host)):
         return False
     may_be_elsewhere = store is not None and store.kind != "memory"
-    if not auth.keys and not any(keys) and not may_be_elsewhere:
+    if not auth.keys and not any(keys) and not may_be_elsewhere and not reader.is_wrong(_KEYS):
         if auth.mode == "keys":
             expected, found, path = "client keys, as mode is keys", "none", ("auth", "mode")
             hint = f"set {API_KEYS} or add [[auth.keys]]"
@@ -125,6 +125,8 @@ def read_secrets(
 def _from_file(reader: Reader, auth: Auth, environ: Mapping[str, str]) -> Iterator[_Found]:
     for position, setting in enumerate(auth.keys):
         path = reader.item(_KEYS, position)
+        if reader.is_wrong((*path, "env")) or reader.is_wrong((*path, "sha256")):
+            continue
         if bool(setting.env) == bool(setting.sha256):
             shown = "both" if setting.env else "neither"
             reader.note((*path, "env"), "one of env and sha256", None, shown=shown)

@@ -114,6 +114,10 @@ class Reader:
         if path not in self._noted:
             self._note_in_file(path, expected, shown)
 
+    def is_wrong(self, path: Path) -> bool:
+        """Whether there is a mistake at `path` or within it: what follows from that need not be told too."""
+        return any(noted[: len(path)] == path for noted in self._noted)
+
     def note_variable(self, variable: str, expected: str, shown: str, hint: str = "") -> None:
         """Notes a mistake in a variable that is no setting's override."""
         self._add(ENVIRONMENT, variable, expected, shown, hint)

@@ -47,6 +47,19 @@ def test_everything_that_is_wrong_is_told_in_one_go(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "a"\nsha256 = "abc"', "auth.keys[0].sha256"),
+        ('[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "no label!"\nenv = "A"', "auth.keys[0].label"),
+        ("[models.x]\ntarget = 5", "models.x.target"),
+        ("[models]\ntarget = 5", "models.target"),
+    ],
+)
+def test_what_follows_from_a_mistake_is_not_another_one(text: str, key: str, tmp_path: Path) -> None:
+    assert keys_of(refused(text, tmp_path)) == [key]
+
+
 def test_a_mistake_tells_file_line_key_expected_and_found(tmp_path: Path) -> None:
     path = written("\n[server]\nport = 70000\n", tmp_path)
     with pytest.raises(ConfigError) as caught:
