@@ -54,6 +54,15 @@ class Client(Protocol):
     ) -> Answer: ...
 
 
+class Behalf(NamedTuple):
+    """On whose behalf a service is asked."""
+
+    deadline: float
+    """On the actors' clock."""
+    headers: Sequence[RawHeader] = ()
+    """What it is told of the request: its id, and its place in the trace."""
+
+
 class ToolRan(NamedTuple):
     """A tool has been run, for a client that asked for it or for a model that called it."""
 

@@ -6,7 +6,7 @@ POST /v1/context/validate {text, model}, /v1/context/process {text, model, conve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ import msgspec
 
 from actors.errors import ActorDied
 from actors.service import ServiceActor
-from gateway.neighbour import Neighbour
+from gateway.neighbour import Behalf, Neighbour
+from gateway.providers.profile import RawHeader
 
 NAME: Final = "cms"
 """Its actor's."""
@@ -61,38 +62,39 @@ class ContextClient:
         """Raises Failure where the service is not well; runs in the actor."""
         await self._neighbour.ask("GET", "/health")
 
-    async def validate(self, text: str, model: str, deadline: float, wait_s: float | None = None) -> Count:
+    async def validate(self, text: str, model: str, behalf: Behalf, wait_s: float | None = None) -> Count:
         """The exact size of a text; who takes longer than `wait_s` has failed. Raises Failure."""
-        count, _ = await self._ask("validate", self._encode({"text": text, "model": model}), deadline, wait_s)
+        count, _ = await self._ask("validate", self._encode({"text": text, "model": model}), behalf, wait_s)
         assert isinstance(count, Count), "by the decoder"
         return count
 
-    async def process(self, body: bytes, deadline: float) -> Processed:
+    async def process(self, body: bytes, behalf: Behalf) -> Processed:
         """Raises Failure."""
-        processed, _ = await self._ask("process", body, deadline)
+        processed, _ = await self._ask("process", body, behalf)
         assert isinstance(processed, Processed), "by the decoder"
         return processed
 
-    async def chunk(self, text: str, model: str, overlap_ratio: float, deadline: float) -> Chunks:
+    async def chunk(self, text: str, model: str, overlap_ratio: float, behalf: Behalf) -> Chunks:
         """Raises Failure."""
         question = {"text": text, "model": model, "overlap_ratio": overlap_ratio}
-        chunks, _ = await self._ask("chunk", self._encode(question), deadline)
+        chunks, _ = await self._ask("chunk", self._encode(question), behalf)
         assert isinstance(chunks, Chunks), "by the decoder"
         return chunks
 
-    async def pass_on(self, operation: str, body: bytes, deadline: float) -> bytes:
+    async def pass_on(self, operation: str, body: bytes, behalf: Behalf) -> bytes:
         """A question as it came, and the answer as the service says it, once it is known to be one. Raises Failure."""
-        return (await self._ask(operation, body, deadline))[1]
+        return (await self._ask(operation, body, behalf))[1]
 
     async def _ask(
-        self, operation: str, body: bytes, deadline: float, wait_s: float | None = None
+        self, operation: str, body: bytes, behalf: Behalf, wait_s: float | None = None
     ) -> tuple[object, bytes]:
         actor = self._find()
         if actor is None:
             raise ActorDied(f"{TITLE} cannot be asked at the moment.")
-        return await actor.ask(operation, partial(self._exchange, operation, body), deadline, wait_s)
+        work = partial(self._exchange, operation, body, behalf.headers)
+        return await actor.ask(operation, work, behalf.deadline, wait_s)
 
-    async def _exchange(self, operation: str, body: bytes) -> tuple[object, bytes]:
+    async def _exchange(self, operation: str, body: bytes, headers: Sequence[RawHeader]) -> tuple[object, bytes]:
         """The work of the errand: what is no answer counts against the service."""
-        said = await self._neighbour.ask("POST", f"/v1/context/{operation}", body)
+        said = await self._neighbour.ask("POST", f"/v1/context/{operation}", body, headers)
         return self._neighbour.understand(said, self._decoders[operation]), said

@@ -14,11 +14,14 @@ from gateway.dialects.mistakes import unreadable
 from gateway.errors import NotFound
 from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint, Reporting, Serve
+from gateway.face.correlation import told_to_services
 from gateway.face.deadline import own_limit_s
 from gateway.face.errors import JSON
 from gateway.face.intake import Intake
 from gateway.face.record import RequestRecord
 from gateway.face.toll import Toll
+from gateway.neighbour import Behalf
+from gateway.telemetry.trace_context import passed_on
 
 PREFIX: Final = "context/"
 OPERATIONS: Final = ("validate", "process", "chunk")
@@ -61,9 +64,10 @@ class ContextCalls:
             raise unreadable(problem) from problem
         if self._client is None:
             raise NotFound("The Context Management Service is switched off here.")
-        deadline = record.started_at + own_limit_s(request)
+        told = told_to_services(record.request_id, record.trace, passed_on(request.fields))
+        behalf = Behalf(record.started_at + own_limit_s(request), told)
         held = self._intake.ingress.hold(len(body), 0)
         try:
-            return Answer(200, [JSON, *limits], await self._client.pass_on(operation, body, deadline))
+            return Answer(200, [JSON, *limits], await self._client.pass_on(operation, body, behalf))
         finally:
             self._intake.ingress.let_go(held)

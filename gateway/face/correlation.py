@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 
+from gateway.dialects.envelope import RawHeaders
 from gateway.exchange import Request
-from gateway.telemetry.trace_context import TRACEPARENT, parent_of
+from gateway.telemetry.trace_context import TRACEPARENT, Trace, parent_of
 
 _NAMES = (b"x-request-id", b"x-correlation-id")
 _ACCEPTED = re.compile(rb"[!-~]{1,128}").fullmatch
+
+
+def told_to_services(request_id: str, trace: Trace | None, passed_on: RawHeaders) -> RawHeaders:
+    """What services beside the gateway are told of a request: its id, and whose child in a trace their work is; where
+    nobody traces, what is `passed_on` of the client's own trace.
+    """
+    return [(b"x-request-id", request_id.encode("ascii")), *(passed_on if trace is None else trace.headers(0))]
 
 
 def request_id_of(request: Request) -> str | None:

@@ -24,6 +24,7 @@ from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import ClientKeys
 from gateway.face.caching import Caching
+from gateway.face.correlation import told_to_services
 from gateway.face.deadline import Patience, patience_of
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
@@ -36,6 +37,7 @@ from gateway.face.windows import WindowReader, unknown_mode
 from gateway.keys.caller import Caller
 from gateway.keys.ledger import FREE
 from gateway.keys.purse import Purse, Purses
+from gateway.neighbour import Behalf
 from gateway.telemetry.trace_context import passed_on
 
 PRIORITY_HEADER: Final = b"x-gateway-priority"
@@ -233,7 +235,8 @@ class ModelCalls:
             payload = call.payload
             candidate = (call.candidates or self._terms(call.model, payload.fallbacks).candidates)[0]
             text = self._dialect.text_of(payload.decoded)
-            reading = record.reading = await windows.count(candidate, estimate, text, call.deadline)
+            told = told_to_services(payload.request_id, record.trace, payload.headers)
+            reading = record.reading = await windows.count(candidate, estimate, text, Behalf(call.deadline, told))
         finally:
             self._ingress.let_go(held)
         record.context[:] = reading.headers()

@@ -19,6 +19,7 @@ from gateway.dialects.tool_turns import ToolTurns, WantedCall
 from gateway.errors import InvalidRequest, ToolResultTooLarge, describe
 from gateway.exchange import Answer, BodyStream, Headers, Request
 from gateway.face.api import Reporting
+from gateway.face.correlation import told_to_services
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
 from gateway.face.model_calls import ModelCalls, ModelServices
@@ -27,7 +28,8 @@ from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, 
 from gateway.face.tool_services import ToolServices
 from gateway.face.tool_stream import ToolStream
 from gateway.keys.caller import Caller
-from gateway.neighbour import ToolRan
+from gateway.neighbour import Behalf, ToolRan
+from gateway.telemetry.trace_context import Trace
 
 MOST_CALLS: Final = 16
 """Of one turn that are run; what is called beyond them is told so."""
@@ -191,15 +193,16 @@ class Led:
         """What the tool says, else what went wrong."""
         clock, record = self._reporting.clock, self._record
         began = clock()
-        said, failure = await self._outcome(call)
         trace = self._reporting.trace_within(record.trace)
+        said, failure = await self._outcome(call, trace)
         self._services.on_ran(ToolRan(call.name, record.request_id, self._turn, began, clock(), failure, trace))
         return said if failure is None else _error(failure)
 
-    async def _outcome(self, call: WantedCall) -> tuple[str, Failure | None]:
-        most = self._services.max_result_bytes
+    async def _outcome(self, call: WantedCall, trace: Trace | None) -> tuple[str, Failure | None]:
+        most, first = self._services.max_result_bytes, self.asking.first
+        told = told_to_services(self._record.request_id, trace, first.payload.headers)
         try:
-            said = await self._services.tools.run(call.name, _arguments(call), self.asking.first.deadline)
+            said = await self._services.tools.run(call.name, _arguments(call), Behalf(first.deadline, told))
         except Failure as failure:
             return "", failure
         except Exception as bug:  # one tool's crash is its own; the model learns nothing of our insides

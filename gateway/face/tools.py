@@ -13,13 +13,15 @@ from actors.errors import Failure
 from gateway.dialects.mistakes import unreadable
 from gateway.exchange import Answer, Request
 from gateway.face.api import Reporting
+from gateway.face.correlation import told_to_services
 from gateway.face.deadline import own_limit_s
 from gateway.face.errors import JSON
 from gateway.face.intake import Intake
 from gateway.face.record import RequestRecord
 from gateway.face.toll import Toll
 from gateway.face.tool_services import ToolServices
-from gateway.neighbour import ToolRan
+from gateway.neighbour import Behalf, ToolRan
+from gateway.telemetry.trace_context import passed_on
 
 TOOLS_PATH: Final = "/v1/tools"
 
@@ -66,9 +68,11 @@ class ToolCalls:
         self._tools.of(asked.name)
         clock, trace = self._reporting.clock, self._reporting.trace_within(record.trace)
         began, failure = clock(), None
+        told = told_to_services(record.request_id, trace, passed_on(request.fields))
         held = self._intake.ingress.hold(len(body), 0)
         try:
-            said = await self._tools.run(asked.name, asked.arguments, record.started_at + own_limit_s(request))
+            behalf = Behalf(record.started_at + own_limit_s(request), told)
+            said = await self._tools.run(asked.name, asked.arguments, behalf)
         except Failure as known:
             failure = known
             raise

@@ -18,6 +18,7 @@ from gateway.dialects.codec import Steps
 from gateway.dialects.prompt_weight import PromptWeight
 from gateway.errors import ContextUnavailable
 from gateway.exchange import Request
+from gateway.neighbour import Behalf
 from gateway.unhurried import unhurried
 
 MODE_HEADER: Final = b"x-cms-mode"
@@ -77,14 +78,13 @@ class WindowReader:
         mode = Mode.AUTO if value is None else self._mode(value)
         return mode is Mode.VALIDATE or (mode is Mode.AUTO and rules.counts and estimate.tier >= AUTO_TIER)
 
-    async def count(self, candidate: Candidate, estimate: Reading, text: Steps[str], deadline: float) -> Reading:
+    async def count(self, candidate: Candidate, estimate: Reading, text: Steps[str], behalf: Behalf) -> Reading:
         """The exact count, else the estimate. Raises ContextUnavailable where the operator will not have that."""
         rules, now = self._rules, self._clock()
-        share_s = (deadline - now) * rules.deadline_share
+        share_s = (behalf.deadline - now) * rules.deadline_share
         try:
-            count = await self._client.validate(
-                await unhurried(text), candidate.model, now + share_s, wait_s=rules.wait_s
-            )
+            hurried = behalf._replace(deadline=now + share_s)
+            count = await self._client.validate(await unhurried(text), candidate.model, hurried, wait_s=rules.wait_s)
         except Failure as failure:
             if rules.require_tier and estimate.tier >= rules.require_tier:
                 raise ContextUnavailable(

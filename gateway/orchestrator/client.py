@@ -14,7 +14,8 @@ import msgspec
 from actors.errors import ActorDied
 from actors.service import ServiceActor
 from gateway.errors import ServiceFailed
-from gateway.neighbour import Neighbour
+from gateway.neighbour import Behalf, Neighbour
+from gateway.providers.profile import RawHeader
 
 NAME: Final = "code_orchestrator"
 """Its actor's."""
@@ -59,21 +60,21 @@ class Orchestrator:
         """Raises Failure where the service is not well; runs in the actor."""
         await self._neighbour.ask("GET", "/health")
 
-    async def similarity(self, text1: str, text2: str, deadline: float) -> Similarity:
+    async def similarity(self, text1: str, text2: str, behalf: Behalf) -> Similarity:
         """Raises Failure."""
-        return await self._ask("similarity", {"text1": text1, "text2": text2}, self._similarity, deadline)
+        return await self._ask("similarity", {"text1": text1, "text2": text2}, self._similarity, behalf)
 
-    async def keywords(self, corpus: str | Sequence[str], top_k: int, deadline: float) -> Keywords:
+    async def keywords(self, corpus: str | Sequence[str], top_k: int, behalf: Behalf) -> Keywords:
         """Raises Failure."""
-        return await self._ask("keywords", {"corpus": corpus, "top_k": top_k}, self._keywords, deadline)
+        return await self._ask("keywords", {"corpus": corpus, "top_k": top_k}, self._keywords, behalf)
 
-    async def embeddings(self, texts: Sequence[str], deadline: float) -> Embedded:
+    async def embeddings(self, texts: Sequence[str], behalf: Behalf) -> Embedded:
         """Of all texts in their order, asked for part by part; where one part fails, all do. Raises Failure."""
         whole: Embedded | None = None
         done = 0
         while done < len(texts):
             part = texts[done : done + max(1, self._texts_at_once())]
-            said = await self._ask("embeddings", {"texts": part}, self._embedded, deadline)
+            said = await self._ask("embeddings", {"texts": part}, self._embedded, behalf)
             if len(said.embeddings) != len(part):
                 raise ServiceFailed(f"{TITLE} gave {len(said.embeddings)} embeddings for {len(part)} texts.")
             done += len(part)
@@ -84,16 +85,19 @@ class Orchestrator:
             whole.processing_time_ms = _sum(whole.processing_time_ms, said.processing_time_ms)
         return whole or Embedded([])
 
-    async def _ask(self, operation: str, question: object, decoder: msgspec.json.Decoder[T], deadline: float) -> T:
+    async def _ask(self, operation: str, question: object, decoder: msgspec.json.Decoder[T], behalf: Behalf) -> T:
         actor = self._find()
         if actor is None:
             raise ActorDied(f"{TITLE} cannot be asked at the moment.")
-        work = partial(self._exchange, operation, self._encode(question), decoder)
-        return await actor.ask(operation, work, deadline)
+        work = partial(self._exchange, operation, self._encode(question), decoder, behalf.headers)
+        return await actor.ask(operation, work, behalf.deadline)
 
-    async def _exchange(self, operation: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    async def _exchange(
+        self, operation: str, body: bytes, decoder: msgspec.json.Decoder[T], headers: Sequence[RawHeader]
+    ) -> T:
         """The work of the errand: what is no answer counts against the service."""
-        return self._neighbour.understand(await self._neighbour.ask("POST", f"/v1/{operation}", body), decoder)
+        said = await self._neighbour.ask("POST", f"/v1/{operation}", body, headers)
+        return self._neighbour.understand(said, decoder)
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

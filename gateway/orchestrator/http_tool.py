@@ -5,7 +5,7 @@ Arguments never reach the address: POST sends them as a JSON body, GET as a quer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -15,8 +15,9 @@ import msgspec
 from actors.errors import ActorDied
 from actors.service import ServiceActor
 from gateway.errors import InvalidRequest
-from gateway.neighbour import Client, Neighbour
+from gateway.neighbour import Behalf, Client, Neighbour
 from gateway.orchestrator.tools import Tool
+from gateway.providers.profile import RawHeader
 
 _LONGEST_QUERY: Final = 8000
 
@@ -48,12 +49,13 @@ class HttpTool:
     def tool(self, description: str, schema: Mapping[str, Any]) -> Tool:
         return Tool(name=self._name, description=description, schema=schema, run=self.run)
 
-    async def run(self, arguments: dict[str, Any], deadline: float) -> object:
+    async def run(self, arguments: dict[str, Any], behalf: Behalf) -> object:
         """What it says: JSON, else its text. Raises Failure; InvalidRequest for what a query cannot carry."""
         actor = self._find()
         if actor is None:
             raise ActorDied(f"The tool {self._name} cannot be run at the moment.")
-        return await actor.ask(self._name, partial(self._ask, *self._request(arguments)), deadline)
+        work = partial(self._ask, *self._request(arguments), behalf.headers)
+        return await actor.ask(self._name, work, behalf.deadline)
 
     def _request(self, arguments: dict[str, Any]) -> tuple[str, bytes]:
         if self._method != "GET":
@@ -69,8 +71,8 @@ class HttpTool:
             raise InvalidRequest("Invalid 'arguments': too long for a query.", param="arguments")
         return f"{self._path}?{query}" if query else self._path, b""
 
-    async def _ask(self, path: str, body: bytes) -> object:
-        said = await self._neighbour.ask(self._method, path, body, self._headers)
+    async def _ask(self, path: str, body: bytes, headers: Sequence[RawHeader]) -> object:
+        said = await self._neighbour.ask(self._method, path, body, [*self._headers, *headers])
         try:
             msgspec.json.decode(said)
         except (ValueError, RecursionError):

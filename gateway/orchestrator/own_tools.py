@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.neighbour import Behalf
 from gateway.orchestrator.client import Orchestrator
 from gateway.orchestrator.tools import Tool
 
@@ -20,14 +21,14 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
 def orchestrator_tools(client: Orchestrator) -> list[Tool]:
     """Three tools, asked of `client`."""
 
-    async def similarity(arguments: dict[str, Any], deadline: float) -> object:
-        return await client.similarity(arguments["text1"], arguments["text2"], deadline)
+    async def similarity(arguments: dict[str, Any], behalf: Behalf) -> object:
+        return await client.similarity(arguments["text1"], arguments["text2"], behalf)
 
-    async def keywords(arguments: dict[str, Any], deadline: float) -> object:
-        return await client.keywords(arguments["corpus"], arguments.get("top_k", USUAL_TOP_K), deadline)
+    async def keywords(arguments: dict[str, Any], behalf: Behalf) -> object:
+        return await client.keywords(arguments["corpus"], arguments.get("top_k", USUAL_TOP_K), behalf)
 
-    async def embeddings(arguments: dict[str, Any], deadline: float) -> object:
-        return await client.embeddings(arguments["texts"], deadline)
+    async def embeddings(arguments: dict[str, Any], behalf: Behalf) -> object:
+        return await client.embeddings(arguments["texts"], behalf)
 
     return [
         Tool(

@@ -12,12 +12,13 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from gateway.errors import InvalidRequest, ToolNotFound
+from gateway.neighbour import Behalf
 
 _MOST_SAID: Final = 300
 """Characters of what is wrong with arguments; they may quote them."""
 
-Run = Callable[[dict[str, Any], float], Awaitable[object]]
-"""Takes checked arguments and the deadline, gives what can be written as JSON. Raises Failure."""
+Run = Callable[[dict[str, Any], Behalf], Awaitable[object]]
+"""Takes checked arguments, gives what can be written as JSON. Raises Failure."""
 
 
 class Mistake(Protocol):
@@ -62,7 +63,7 @@ class ToolBox:
             raise ToolNotFound(f"There is no tool '{name}' here: {', '.join(self._tools)}.", param="name")
         return tool
 
-    async def run(self, name: str, arguments: object, deadline: float) -> bytes:
+    async def run(self, name: str, arguments: object, behalf: Behalf) -> bytes:
         """What the tool says, as JSON. Raises ToolNotFound, InvalidRequest for arguments that do not fit, Failure."""
         tool = self.of(name)
         if not isinstance(arguments, dict):
@@ -70,7 +71,7 @@ class ToolBox:
         mistake = self._check(tool)(arguments)
         if mistake is not None:
             raise _told(mistake)
-        return self._encode(await tool.run(arguments, deadline))
+        return self._encode(await tool.run(arguments, behalf))
 
     def _check(self, tool: Tool) -> Callable[[object], Mistake | None]:
         check = self._checks.get(tool.name)

@@ -78,7 +78,7 @@ class Trace(msgspec.Struct, gc=False):
         return self.span_id + 2 * number
 
     def headers(self, number: int) -> Headers:
-        """The trace context that attempt `number` sends upstream."""
+        """The trace context that attempt `number` sends upstream; 0: that of this very place."""
         context = b"00-%032x-%016x-%02x" % (self.trace_id, self.client_id(number), self.sampled)
         if self.state is None:
             return [(TRACEPARENT, context)]

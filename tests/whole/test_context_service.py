@@ -13,6 +13,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from gateway.context.client import Chunks, Processed
+from gateway.neighbour import Behalf
 from tests.whole.gateways import QUESTION, running
 from tests.whole.neighbours import CMS, beside
 from tests.whole.test_windows import HALF, told
@@ -35,10 +36,11 @@ async def test_from_tier_2_on_a_prompt_is_counted_exactly_before_the_provider_is
         cms.says(VALIDATE, COUNT, after_s=0.5)
         it.openai.plays(streams("Hello.", every_s=0.0) if stream else answers())
 
-        reply = await it.ask({**HALF, "stream": stream})
+        reply = await it.ask({**HALF, "stream": stream}, headers={"x-request-id": "mine"})
 
         assert (reply.status, told(reply), trio.current_time()) == (200, COUNTED, 0.5)
         (asked,) = cms.asked
+        assert asked.header("x-request-id") == "mine"
         assert asked.json == {"text": "a" * 256_000, "model": "gpt-4o"}
         assert it.openai.asked[0].header("x-cms-routed") == "true"
         it.assert_at_rest()
@@ -166,9 +168,11 @@ async def test_its_operations_pass_through_as_they_are(
     path = f"/v1/context/{operation}"
     async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
         cms.says(path, answer)
-        reply = await it.request("POST", path, json_body=question)
+        own = {"x-request-id": "mine", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+        reply = await it.request("POST", path, json_body=question, headers=own)
         assert (reply.status, reply.json) == (200, answer)
         assert cms.asked[0].json == question
+        assert {name: cms.asked[0].header(name) for name in own} == own
 
         cms.says(path, {"detail": "no such model"}, status=422)
         refused = await it.request("POST", path, json_body=question)
@@ -216,9 +220,9 @@ async def test_the_client_itself_gives_typed_results(autojump_clock: MockClock) 
         context = it.gateway.settled.platform.context
         cms.says("/v1/context/chunk", {"chunks": ["a", "b"]})
         cms.says("/v1/context/process", {"original_tokens": 9, "final_tokens": 3, "optimized_text": "a"})
-        assert await context.chunk("a b", "m", 0.1, math.inf) == Chunks(["a", "b"])
+        assert await context.chunk("a b", "m", 0.1, Behalf(math.inf)) == Chunks(["a", "b"])
         body = b'{"text":"a","model":"m"}'
-        assert await context.process(body, math.inf) == Processed(original_tokens=9, final_tokens=3, optimized_text="a")
+        assert await context.process(body, Behalf(math.inf)) == Processed(9, 3, "a")
         assert await context.check() is None
         assert cms.asked[0].json == {"text": "a b", "model": "m", "overlap_ratio": 0.1}
 

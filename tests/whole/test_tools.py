@@ -50,6 +50,7 @@ async def test_each_tool_is_run_by_the_service_and_logged_and_counted(autojump_c
             SIMILAR["arguments"],
             {"corpus": "tea, and more tea", "top_k": 10},
         ]
+        assert service.asked[0].header("x-request-id") == "mine"
         (line, _) = it.logged("tool ran")
         assert {name: line[name] for name in ("correlation_id", "tool", "turn", "outcome", "seconds")} == {
             "correlation_id": "mine",

@@ -392,5 +392,8 @@ async def test_turns_and_tools_that_the_gateway_runs_stand_below_the_request(
         assert [(span.start, span.end) for span in (*turns, ran, server)] == [(0, 1), (3, 4), (1, 3), (0, 4)]
         assert {span.trace_id for span in spans} == {TRACE_ID}
         assert ran.attributes["gen_ai.tool.name"] == "clock"
+        (asked,) = story.it.deepseek.asked
+        assert (asked.header("traceparent"), asked.header("tracestate")) == (f"00-{TRACE_ID}-{ran.id}-01", "vendor=1")
+        assert asked.header("x-request-id") == TRACE_ID
         assert (ran.attributes["error.type"], ran.failed) == ("service_failed", True)
         assert len([span for span in spans if span.name == "chat gpt-4o"]) == 2
