@@ -21,6 +21,7 @@ import trio
 
 from gateway.edge.sockets import connect, listen
 from gateway.world import Listener, Stream
+from tests.sim import checks_answers as answers
 from tests.sim import checks_clients as clients
 from tests.sim.checks import LIVENESS, Violation
 from tests.sim.clients import VirtualClient
@@ -47,8 +48,10 @@ CHECKS: Final[tuple[tuple[int, Callable[[Evidence], Iterator[str]]], ...]] = (
     (9, clients.hostile_bytes_are_refused),
     (9, clients.no_secret_comes_out),
     (LIVENESS, clients.all_is_well_soon_after),
-    (17, clients.no_word_is_lost_or_said_twice),
-    (17, clients.nothing_is_answered_that_nobody_said),
+    (17, answers.no_word_is_lost_or_said_twice),
+    (17, answers.nothing_is_answered_that_nobody_said),
+    (17, answers.what_is_asked_for_reaches_the_model),
+    (17, answers.signatures_come_back_whole),
     (20, clients.usage_is_what_providers_said),
 )
 
@@ -87,6 +90,8 @@ class Logged(Ledger):
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     worker: int = 0
+    began_at: float = 0.0
+    ready_at: float = 0.0
     gave_back: bool = False
 
     def requests(self) -> list[dict[str, Any]]:

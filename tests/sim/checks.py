@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from tests.sim import checks_actors as actors
+from tests.sim import checks_answers as answers
 from tests.sim import checks_clients as clients
 from tests.sim import checks_money as money
 from tests.sim.evidence import Evidence
@@ -49,8 +50,10 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (15, actors.limits_are_kept),
     (15, actors.leases_come_back),
     (16, clients.the_store_is_no_excuse),
-    (17, clients.no_word_is_lost_or_said_twice),
-    (17, clients.nothing_is_answered_that_nobody_said),
+    (17, answers.no_word_is_lost_or_said_twice),
+    (17, answers.nothing_is_answered_that_nobody_said),
+    (17, answers.what_is_asked_for_reaches_the_model),
+    (17, answers.signatures_come_back_whole),
     (17, actors.content_commits),
     (18, actors.drains_end_in_time),
     (19, clients.memory_refuses_only_while_it_is_short),

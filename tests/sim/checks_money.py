@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from actors.attempt import Attempt, Outcome
 from gateway.dialects.envelope import CallNotes
+from tests.sim.answers import Bill
 from tests.sim.evidence import Evidence, Life, request_id
 from tests.sim.history import End
 from tests.sim.money import TAGS, Sums, nano_of_header
-from tests.sim.voices import Bill
 
 NOTHING: Final[Mapping[Any, int]] = {}
 

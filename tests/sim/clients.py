@@ -12,7 +12,7 @@ import h11
 import trio
 
 from gateway.world import Stream
-from tests.sim.dialects import body_of, code_of, said
+from tests.sim.dialects import Said, body_of, code_of, said
 from tests.sim.history import End, Heard, History
 from tests.sim.scenario import Ask, Client, Temper
 
@@ -212,7 +212,8 @@ class VirtualClient:
             heard.close(End.ERROR, now)
             return
         told = said(heard.ask, heard.body)
-        heard.text, heard.code, heard.usage = told.text, told.code, told.usage
+        heard.code, heard.usage = told.code, told.usage
+        self._take(heard, told)
         heard.close(End.ERROR if told.code else End.OK, now)
         assert told.whole or told.code, f"{heard.id}: a cut answer ends as if it were whole"
 
@@ -224,7 +225,15 @@ class VirtualClient:
 
     def _take_beginning(self, heard: Heard) -> None:
         if heard.status == 200 and heard.ask.streamed:
-            heard.text = said(heard.ask, heard.body).text
+            self._take(heard, said(heard.ask, heard.body))
+
+    def _take(self, heard: Heard, told: Said) -> None:
+        heard.text, heard.thought, heard.signatures, heard.calls = (
+            told.text,
+            told.thought,
+            told.signatures,
+            told.calls,
+        )
 
     # Leaving.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tests.sim.answers import SCHEMA, TOOLS, Bill, Call, Json
 from tests.sim.scenario import Ask, Dialect
-from tests.sim.voices import Bill
 
-Json = dict[str, Any]
 _CONTENT = "Count."
+_PARAMETERS: Json = {"type": "object", "properties": {"count": {"type": "string"}}}
 
 
 class Said(NamedTuple):
@@ -18,9 +19,12 @@ class Said(NamedTuple):
     text: str
     whole: bool
     """It ended as answers do."""
-    code: str
+    code: str = ""
     """Of the error that is in it, or instead of it; "" where there is none."""
     usage: Bill | None = None
+    thought: str = ""
+    signatures: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
 
 
 def body_of(ask: Ask) -> Json:
@@ -28,16 +32,49 @@ def body_of(ask: Ask) -> Json:
     words = _CONTENT + " " * ask.padding
     match ask.dialect:
         case Dialect.CHAT:
-            body: Json = {"messages": [{"role": "user", "content": words}]}
-            if ask.streamed:
-                body["stream_options"] = {"include_usage": True}
+            body = _chat_body(ask, words)
         case Dialect.RESPONSES:
-            body = {"input": words}
+            body = _response_body(ask, words)
         case Dialect.MESSAGES:
-            body = {"messages": [{"role": "user", "content": words}], "max_tokens": 1000}
+            body = _message_body(ask, words)
         case Dialect.EMBEDDINGS:
             return {"model": ask.model, "input": [words, words]}
     return {"model": ask.model, **body, **({"stream": True} if ask.streamed else {})}
+
+
+def _chat_body(ask: Ask, words: str) -> Json:
+    body: Json = {"messages": [{"role": "user", "content": words}]}
+    if ask.streamed:
+        body["stream_options"] = {"include_usage": True}
+    if ask.tools:
+        body["tools"] = [{"type": "function", "function": {"name": name, "parameters": _PARAMETERS}} for name in TOOLS]
+    if ask.thinks:
+        body["reasoning_effort"] = "low"
+    if ask.structured:
+        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "count", "schema": SCHEMA}}
+    return body
+
+
+def _response_body(ask: Ask, words: str) -> Json:
+    body: Json = {"input": words}
+    if ask.tools:
+        body["tools"] = [{"type": "function", "name": name, "parameters": _PARAMETERS} for name in TOOLS]
+    if ask.thinks:
+        body |= {"reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"]}
+    if ask.structured:
+        body["text"] = {"format": {"type": "json_schema", "name": "count", "schema": SCHEMA}}
+    return body
+
+
+def _message_body(ask: Ask, words: str) -> Json:
+    body: Json = {"messages": [{"role": "user", "content": words}], "max_tokens": 3000}
+    if ask.tools:
+        body["tools"] = [{"name": name, "input_schema": _PARAMETERS} for name in TOOLS]
+    if ask.thinks:
+        body["thinking"] = {"type": "enabled", "budget_tokens": 1024}
+    if ask.structured:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": SCHEMA}}
+    return body
 
 
 def said(ask: Ask, body: bytes) -> Said:
@@ -63,11 +100,22 @@ def _data_of(body: bytes) -> list[str]:
 
 def _chat(answer: Json) -> Said:
     (choice,) = answer["choices"]
-    return Said(choice["message"]["content"] or "", choice["finish_reason"] == "stop", "", _chat_bill(answer["usage"]))
+    message = choice["message"]
+    calls = [(each["id"], each["function"]["name"], each["function"]["arguments"]) for each in _calls_in(message)]
+    return Said(
+        message["content"] or "",
+        choice["finish_reason"] in ("stop", "tool_calls"),
+        usage=_chat_bill(answer["usage"]),
+        thought=message.get("reasoning_content") or "",
+        signatures=tuple(_chat_signatures(message)),
+        calls=tuple(Call(*each) for each in calls),
+    )
 
 
 def _chat_stream(events: list[Any]) -> Said:
-    text, code, usage, finish = "", "", None, None
+    text, thought, code, usage, finish = "", "", "", None, None
+    signatures: list[str] = []
+    calls: dict[int, Call] = {}
     for event in events:
         if not isinstance(event, dict):
             continue  # the end, or what the provider said that nobody can read
@@ -75,10 +123,30 @@ def _chat_stream(events: list[Any]) -> Said:
             code = str(event["error"].get("code") or event["error"]["type"])
             continue
         for choice in _entries(event["choices"]):
-            text += choice["delta"].get("content") or ""
+            delta = choice["delta"]
+            text += delta.get("content") or ""
+            thought += delta.get("reasoning_content") or ""
+            signatures += _chat_signatures(delta)
+            for each in _calls_in(delta):
+                given, name, arguments = calls.get(each["index"], Call("", "", ""))
+                function = each["function"]
+                more = function.get("arguments") or ""
+                calls[each["index"]] = Call(given or each["id"], name or function["name"], arguments + more)
             finish = choice["finish_reason"] or finish
         usage = _chat_bill(event["usage"]) if event.get("usage") else usage
-    return Said(text, bool(events) and events[-1] == "[DONE]" and finish == "stop", code, usage)
+    whole = bool(events) and events[-1] == "[DONE]" and finish in ("stop", "tool_calls")
+    return Said(text, whole, code, usage, thought, tuple(signatures), tuple(calls.values()))
+
+
+def _calls_in(message: Json) -> list[Json]:
+    return list(message.get("tool_calls") or ())
+
+
+def _chat_signatures(message: Json) -> Iterable[str]:
+    for detail in message.get("reasoning_details") or ():
+        signature = detail.get("signature") or detail.get("data")
+        if signature:
+            yield signature
 
 
 def _entries(value: Any) -> list[Any]:
@@ -97,8 +165,21 @@ def _chat_bill(usage: Json) -> Bill:
 
 
 def _response(answer: Json) -> Said:
-    text = "".join(part["text"] for item in answer["output"] for part in item["content"])
-    return Said(text, answer["status"] == "completed", "", _response_bill(answer["usage"]))
+    text, thought = "", ""
+    signatures: list[str] = []
+    calls: list[Call] = []
+    for item in answer["output"]:
+        match item:
+            case {"type": "message", "content": content}:
+                text += "".join(part["text"] for part in content)
+            case {"type": "reasoning"}:
+                thought += "".join(part["text"] for part in [*item["summary"], *(item.get("content") or ())])
+                signatures += [item["encrypted_content"]] if item.get("encrypted_content") else []
+            case {"type": "function_call"}:
+                calls.append(Call(item["call_id"], item["name"], item["arguments"]))
+    whole = answer["status"] == "completed"
+    bill = _response_bill(answer["usage"])
+    return Said(text, whole, "", bill, thought, tuple(signatures), tuple(calls))
 
 
 def _response_bill(usage: Json | None) -> Bill | None:
@@ -109,43 +190,78 @@ def _response_bill(usage: Json | None) -> Bill | None:
 
 
 def _response_stream(events: list[Any]) -> Said:
-    text, code, usage, whole = "", "", None, False
+    text, thought, code = "", "", ""
+    calls: dict[int, Call] = {}
+    whole: Said | None = None
     for event in events:
         match event:
             case {"type": "response.output_text.delta", "delta": delta}:
                 text += delta
+            case {"type": "response.reasoning_summary_text.delta" | "response.reasoning_text.delta", "delta": delta}:
+                thought += delta
+            case {"type": "response.output_item.added", "output_index": index, "item": {"type": "function_call"}}:
+                calls[index] = Call(event["item"]["call_id"], event["item"]["name"], "")
+            case {"type": "response.function_call_arguments.delta", "output_index": index, "delta": delta}:
+                calls[index] = calls[index]._replace(arguments=calls[index].arguments + delta)
             case {"type": "response.completed", "response": response}:
-                told = _response(response)
-                assert told.text == text, "the last event repeats all of it"
-                usage, whole = told.usage, True
+                whole = _response(response)
             case {"type": "error", "code": given}:
                 code = str(given)
             case {"type": "response.failed", "response": response}:
                 code = code or str(response["error"]["code"])
-    return Said(text, whole, code, usage)
+    if whole is None:
+        return Said(text, False, code, None, thought, (), tuple(calls.values()))
+    assert (whole.text, whole.thought, whole.calls) == (text, thought, tuple(calls.values())), (
+        "the last one repeats all"
+    )
+    return whole._replace(code=code)
 
 
 def _message(answer: Json) -> Said:
-    text = "".join(block["text"] for block in answer["content"])
-    return Said(text, answer["stop_reason"] == "end_turn", "", _message_bill(answer["usage"]))
+    blocks = answer["content"]
+    return Said(
+        "".join(block["text"] for block in blocks if block["type"] == "text"),
+        answer["stop_reason"] in ("end_turn", "tool_use"),
+        "",
+        _message_bill(answer["usage"]),
+        "".join(block["thinking"] for block in blocks if block["type"] == "thinking"),
+        tuple(block["signature"] for block in blocks if block.get("signature")),
+        tuple(
+            Call(each["id"], each["name"], json.dumps(each["input"])) for each in blocks if each["type"] == "tool_use"
+        ),
+    )
 
 
 def _message_stream(events: list[Any]) -> Said:
-    text, code, whole = "", "", False
+    text, thought, code, whole = "", "", "", False
     usage: Json = {}
+    signatures: list[str] = []
+    calls: dict[int, Call] = {}
     for event in events:
         match event:
             case {"type": "message_start", "message": message}:
                 usage = dict(message["usage"])
+            case {"type": "content_block_start", "index": index, "content_block": {"type": "tool_use"} as block}:
+                calls[index] = Call(block["id"], block["name"], "")
+            case {"type": "content_block_start", "content_block": {"type": "thinking"} as block}:
+                thought += block["thinking"]
+                signatures += [block["signature"]] if block.get("signature") else []
             case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": piece}}:
                 text += piece
+            case {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": piece}}:
+                thought += piece
+            case {"type": "content_block_delta", "delta": {"type": "signature_delta", "signature": signature}}:
+                signatures.append(signature)
+            case {"type": "content_block_delta", "index": index, "delta": {"partial_json": piece}}:
+                calls[index] = calls[index]._replace(arguments=calls[index].arguments + piece)
             case {"type": "message_delta", "usage": told}:
                 usage |= told
             case {"type": "message_stop"}:
                 whole = True
             case {"type": "error", "error": error}:
                 code = error["type"]
-    return Said(text, whole, code, _message_bill(usage) if whole else None)
+    bill = _message_bill(usage) if whole else None
+    return Said(text, whole, code, bill, thought, tuple(signatures), tuple(calls.values()))
 
 
 def _message_bill(usage: Json) -> Bill:
@@ -157,7 +273,7 @@ def _message_bill(usage: Json) -> Bill:
 def _embeddings(answer: Json) -> Said:
     numbers = [entry["embedding"][0] for entry in answer["data"]]
     assert numbers == [0.0, 1.0], "one for each input, in order"
-    return Said("", True, "", Bill(answer["usage"]["prompt_tokens"], 0))
+    return Said("", True, usage=Bill(answer["usage"]["prompt_tokens"], 0))
 
 
 _WHOLES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from tests.memory_network import WINDOW_BYTES
@@ -32,6 +33,13 @@ SPELLS = (
     Mood.SHORT,
     Mood.CLOSED,
     Mood.KEY_REFUSED,
+)
+WISHES: tuple[dict[str, bool], ...] = (
+    *[{}] * 8,
+    {"tools": True},
+    {"tools": True, "thinks": True},
+    {"thinks": True},
+    {"structured": True},
 )
 TEMPERS = (
     *[Temper.PATIENT] * 5,
@@ -77,7 +85,7 @@ def scenario_of(seed: int) -> Scenario:
         requests_per_minute=rate,
         window_bytes=chance.choice([500, 4000, WINDOW_BYTES]),
         moody=chance.choice([0.0, 0.1, 0.3]),
-        clients=_clients(chance, workers),
+        clients=_with_wishes(Random(f"{seed}/wishes"), _clients(chance, workers)),
         faults=_faults(chance, workers, shared=shared),
     )
 
@@ -146,6 +154,16 @@ def _clients(chance: Random, workers: int) -> tuple[Client, ...]:
         asks=(),
     )
     return (*clients, abusive)
+
+
+def _with_wishes(chance: Random, clients: tuple[Client, ...]) -> tuple[Client, ...]:
+    """A third of the questions is for more than a text."""
+    return tuple(replace(client, asks=tuple(_wishing(chance, ask) for ask in client.asks)) for client in clients)
+
+
+def _wishing(chance: Random, ask: Ask) -> Ask:
+    wish = chance.choice(WISHES)
+    return ask if ask.dialect is Dialect.EMBEDDINGS else replace(ask, **wish)
 
 
 def _limit(chance: Random, temper: Temper) -> float:

@@ -56,6 +56,8 @@ class Life(Ledger):
     running: Running
     worker: int
     began_at: float
+    ready_at: float = 0.0
+    """When it began to answer; who had connected before that had to wait."""
     gave_up: bool = False
     gave_back: bool = False
     """The store was there when it was told to stop: it could take leases back."""

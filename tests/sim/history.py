@@ -9,8 +9,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.sim.answers import Answer, Bill, Call, Question
 from tests.sim.scenario import Ask, Client
-from tests.sim.voices import Bill
 
 
 class End(enum.Enum):
@@ -47,6 +47,9 @@ class Heard:
     code: str = ""
     """Of the error."""
     text: str = ""
+    thought: str = ""
+    signatures: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
     usage: Bill | None = None
     fields: dict[str, str] = field(default_factory=dict)
     content_at: float | None = None
@@ -71,7 +74,8 @@ class Exchange:
     streamed: bool
     prefix: str
     bill: Bill
-    text: str
+    question: Question
+    answer: Answer
     """What it means to say."""
     said: int = 0
     """How many characters of it have been sent."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from tests.sim.voices import Bill
+from tests.sim.answers import Bill
 
 Sums = Counter[tuple[str, str, str]]
 """Nano-USD by client key, provider and model."""

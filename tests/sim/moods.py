@@ -10,10 +10,10 @@ from typing import Final
 
 import trio
 
-from tests.sim.counting import continued, counted
+from tests.sim.answers import Question
 from tests.sim.history import Exchange
 from tests.sim.scenario import CALM_AT, Mood
-from tests.sim.voices import Bill, Question, Voice, pieces_of
+from tests.sim.voices import Voice
 from tests.whole.upstream import Asked
 
 STREAM_ENDS: Final = (
@@ -37,6 +37,8 @@ class Turn:
         self._question = question
         self._exchange = exchange
         self._chance = chance
+        self._is_cut = False
+        """What ends the stream does not come."""
         self._every_s = 0.0 if trio.current_time() >= CALM_AT else chance.choice([0.0, 0.0, 0.05, 0.4])
         self._think_s = 0.0 if trio.current_time() >= CALM_AT else chance.choice([0.0, 0.0, 0.1, 1.0])
 
@@ -100,30 +102,31 @@ class Turn:
         if slow_head or not self._question.streamed:
             await trio.sleep(self._think_s)
         if not self._question.streamed:
-            exchange.said = len(exchange.text)
-            await self._say(200, json.dumps(self._voice.whole(self._question, exchange.text, exchange.bill)), *fields)
+            exchange.said = exchange.answer.characters
+            document = self._voice.whole(self._question, exchange.answer, exchange.bill)
+            await self._say(200, json.dumps(document), *fields)
             exchange.whole = True
             return
-        await self._begin_stream(*fields)
-        if not slow_head:
-            await trio.sleep(self._think_s)
-        await self._say_pieces(len(exchange.text))
-        exchange.whole = True
-        for event in self._voice.closing(self._question, exchange.text, exchange.bill):
-            await self._asked.send_chunk(event)
+        await self._say_events(exchange.answer.characters, self._think_s if not slow_head else 0.0, *fields)
         await self._asked.send(b"0\r\n\r\n")
 
-    async def _begin_stream(self, *fields: bytes) -> None:
+    async def _say_events(self, most: int, think_s: float, *fields: bytes) -> None:
+        """A stream, up to `most` characters of the answer; only one that has them all has its end too."""
         await self._asked.send_head(200, b"content-type: text/event-stream", b"transfer-encoding: chunked", *fields)
-        for event in self._voice.opening(self._question, self._exchange.bill):
-            await self._asked.send_chunk(event)
-
-    async def _say_pieces(self, characters: int) -> None:
-        for piece in pieces_of(self._exchange.text[:characters], self._sizes()):
-            await trio.sleep(self._every_s)
-            self._exchange.said += len(piece)
-            self._exchange.heard_at = trio.current_time()
-            await self._asked.send_chunk(self._voice.piece(self._question, piece))
+        exchange = self._exchange
+        events = list(self._voice.events(self._question, exchange.answer, exchange.bill, self._sizes()))
+        ending = 1 + max((number for number, event in enumerate(events) if event.characters), default=0)
+        ending = min(ending, len(events) - 1)
+        for number, (wire, characters) in enumerate(events):
+            if exchange.said + characters > most or (self._is_cut and number >= ending):
+                return
+            exchange.whole = number >= ending
+            if characters:
+                await trio.sleep(think_s + self._every_s)
+                think_s = 0.0
+                exchange.said += characters
+                exchange.heard_at = trio.current_time()
+            await self._asked.send_chunk(wire)
 
     def _sizes(self) -> Iterator[int]:
         most = self._chance.choice([8, 40, 400])
@@ -142,13 +145,14 @@ class Turn:
 
     async def _stream_badly(self, mood: Mood) -> None:
         await trio.sleep(self._think_s)
-        await self._begin_stream()
         if mood is Mood.ERROR_FIRST:
+            await self._say_events(0, 0.0)
             await self._asked.send_chunk(self._voice.error_event(self._chance.choice([500, 429]), "made up"))
             await self._asked.send(b"0\r\n\r\n")
             return
         # Anthropic and OpenAI say when a text is over; without that it is not, even where no word is missing.
-        await self._say_pieces(self._chance.randint(0, len(self._exchange.text)))
+        self._is_cut = True
+        await self._say_events(self._chance.randint(0, self._exchange.answer.characters), 0.0)
         if mood is Mood.CUT:
             self._leave()
         elif mood is Mood.STREAM_RESET:
@@ -164,7 +168,7 @@ class Turn:
     async def _say_garbage(self) -> None:
         body = self._chance.choice(["<html>no</html>", "", "null", "[1]", '{"choices": 7}', "\x00\xff", '{"a":'])
         if self._question.streamed and self._chance.random() < 0.5:
-            await self._begin_stream()
+            await self._say_events(0, 0.0)
             await self._asked.send_chunk(b"data: " + body.encode() + b"\n\n")
             await self._asked.send(b"0\r\n\r\n")
         else:
@@ -183,14 +187,3 @@ class Turn:
                 self._asked.reset()
             else:
                 self._asked.hang_up()
-
-
-def answer_for(question: Question, chance: Random, *, contrary: bool) -> tuple[str, Bill]:
-    """What a model says to it, all of it, and what that costs."""
-    words = chance.choice([1, 5, 20, 60]) + chance.randint(0, 9)
-    other_mind = contrary and chance.random() < 0.3
-    text = continued(question.begun, words) if question.begun else counted(words, other_mind=other_mind)
-    prompt, completion = chance.randint(5, 500), 0 if question.inputs else max(1, len(text.split()))
-    if question.inputs:
-        return text, Bill(prompt, 0)
-    return text, Bill(prompt, completion, prompt // 3 * (prompt % 2), completion // 2 * (prompt % 3 == 0))

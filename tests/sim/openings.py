@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +26,10 @@ from gateway.edge.response_parser import ResponseParser
 from gateway.errors import GatewayError, InvalidRequest
 from gateway.providers.retry_after import retry_after
 from tests.dialects.golden.cases import CLIENTS, PROVIDERS
-from tests.sim.voices import Bill, ChatVoice, ClaudeVoice, GeminiVoice, Question, ResponsesVoice, Voice
+from tests.sim.answers import Answer, Bill, Call, Question
+from tests.sim.voices import Voice
+from tests.sim.voices_openai import ChatVoice, ResponsesVoice
+from tests.sim.voices_others import ClaudeVoice, GeminiVoice
 
 Read = Callable[[bytes], object]
 LIMITS: Final = ServerLimits()
@@ -102,14 +106,14 @@ def _pieces(data: bytes) -> list[bytes]:
     return [data[:cut], data[cut:]]
 
 
-QUESTION: Final = Question("m", True, "")
+QUESTION: Final = Question("m", True)
+ANSWER: Final = Answer("Well.", "c2ln", "Hello world.", (Call("call_1", "look", '{"at": "it"}'),))
 BILL: Final = Bill(7, 3)
 
 
 def streamed(voice: Voice) -> bytes:
     """A whole stream of a provider's."""
-    pieces = [voice.piece(QUESTION, text) for text in ("Hello ", "world.")]
-    return b"".join([*voice.opening(QUESTION, BILL), *pieces, *voice.closing(QUESTION, "Hello world.", BILL)])
+    return b"".join(said.wire for said in voice.events(QUESTION, ANSWER, BILL, repeat(6)))
 
 
 GET: Final = b"GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -141,7 +145,7 @@ def _openings() -> dict[str, Opening]:
         found[f"{name} from clients"] = Opening(partial(_client, client), (CLIENT_BODIES[name],))
     for name, provider in PROVIDERS.items():
         voice = VOICES.get(name) or VOICES["anthropic_messages"]
-        whole = msgspec.json.encode(voice.whole(QUESTION, "Hello.", BILL))
+        whole = msgspec.json.encode(voice.whole(QUESTION, ANSWER, BILL))
         error = msgspec.json.encode(voice.error(429, "no"))
         found[f"{name} from providers"] = Opening(partial(_whole, provider), (whole, error))
         found[f"{name} streamed by providers"] = Opening(partial(_stream, provider.stream), (streamed(voice),))

@@ -9,11 +9,12 @@ from random import Random
 import trio
 
 from tests.memory_network import MemoryNetwork
+from tests.sim.answers import answer_for
 from tests.sim.history import Exchange, History
-from tests.sim.moods import Turn, answer_for
+from tests.sim.moods import Turn
 from tests.sim.scenario import CALM_AT, Blow, Mood, Scenario
 from tests.sim.town import HOUSES
-from tests.sim.voices import voice_of
+from tests.sim.voices_others import voice_of
 from tests.whole.upstream import Asked, Upstream
 
 NOW_AND_THEN = tuple(mood for mood in Mood if mood is not Mood.WELL)
@@ -47,7 +48,8 @@ class Providers:
         voice = voice_of(provider, target)
         question = voice.read(target, json.loads(asked.body))
         mood = self._mood(provider, chance)
-        text, bill = answer_for(question, chance, contrary=self._scenario.moody > 0 and asked.at < CALM_AT)
+        contrary = self._scenario.moody > 0 and asked.at < CALM_AT
+        answer, bill = answer_for(question, chance, contrary=contrary, who=provider)
         exchange = Exchange(
             provider=provider,
             request_id=request_id,
@@ -58,7 +60,8 @@ class Providers:
             streamed=question.streamed,
             prefix=question.begun,
             bill=bill,
-            text=text,
+            question=question,
+            answer=answer,
         )
         self._history.exchanges.append(exchange)
         await Turn(asked, voice, question, exchange, chance).play(mood)

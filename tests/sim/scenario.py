@@ -103,6 +103,12 @@ class Ask:
     priority: str = ""
     padding: int = 0
     """Characters that make it longer."""
+    tools: bool = False
+    """It offers functions to call."""
+    thinks: bool = False
+    """It wants the model to think, and to see it."""
+    structured: bool = False
+    """It wants JSON of a schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

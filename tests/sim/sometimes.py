@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -13,9 +14,12 @@ from actors.policy.breaker import Phase
 from actors.supervision import Restarted
 from tests.sim.evidence import Evidence
 from tests.sim.history import End, Heard
-from tests.sim.scenario import Dialect, Temper
+from tests.sim.scenario import CALM_AT, Blow, Dialect, Mood, Temper
+from tests.sim.town import HOUSES
 
 Seen = Iterator[str]
+FLAPS: Final = 6
+"""So often a provider turns from well to ill or back before it flaps."""
 
 
 def seen_in(evidence: Evidence) -> set[str]:
@@ -125,6 +129,35 @@ def _among_clients(evidence: Evidence) -> Seen:
             yield "a model is given the beginning of an answer"
 
 
+def _among_faults(evidence: Evidence) -> Seen:
+    """Whatever a provider, the world or a client does wrong, by its own name."""
+    for exchange in evidence.history.exchanges:
+        yield f"a provider: {exchange.mood}"
+    for fault in evidence.scenario.faults:
+        yield f"a fault: {fault.blow.value}"
+    for client in evidence.scenario.clients:
+        yield f"a client: {client.temper.value}"
+    for provider in evidence.providers:
+        exchanges = [exchange for exchange in evidence.history.exchanges if exchange.provider == provider]
+        well = [exchange.whole for exchange in exchanges if exchange.at < CALM_AT]
+        if sum(one != other for one, other in itertools.pairwise(well)) >= FLAPS:
+            yield "a provider flaps"
+
+
+def _among_answers(evidence: Evidence) -> Seen:
+    """In which client's dialect whose answers have come whole that are more than a text, and where they were cut."""
+    for heard in evidence.history.heard:
+        dialect = heard.ask.dialect.name.lower()
+        if heard.end is End.OK:
+            (provider, *_) = [each.provider for each in evidence.by_request[heard.id] if each.whole] or [""]
+            wishes = {"calls": heard.calls, "thoughts": heard.thought, "json": heard.ask.structured}
+            yield from (f"{name} by {provider} in {dialect}" for name, there in wishes.items() if there)
+        elif heard.calls:
+            yield "an answer is cut amid a call"
+        elif heard.thought and not heard.text:
+            yield "an answer is cut amid a thought"
+
+
 def _of_client(heard: Heard) -> Seen:
     if heard.end is End.OK:
         yield f"a whole answer in {heard.ask.dialect.name.lower()}"
@@ -144,7 +177,14 @@ def _of_client(heard: Heard) -> Seen:
         yield f"an error of status {heard.status}"
 
 
-LOOKS: Final[tuple[Callable[[Evidence], Seen], ...]] = (_among_facts, _among_attempts, _among_clients)
+LOOKS: Final[tuple[Callable[[Evidence], Seen], ...]] = (
+    _among_facts,
+    _among_attempts,
+    _among_clients,
+    _among_faults,
+    _among_answers,
+)
+CONVERSATIONS: Final = ("chat", "responses", "messages")
 EXPECTED: Final = frozenset(
     {
         "a breaker is half open",
@@ -205,5 +245,18 @@ EXPECTED: Final = frozenset(
         "an error of status 502",
         "an error of status 503",
         "an error of status 504",
+        "a provider flaps",
+        "an answer is cut amid a call",
+        "an answer is cut amid a thought",
+        *(f"a provider: {mood.value}" for mood in Mood),
+        *(f"a fault: {blow.value}" for blow in Blow),
+        *(f"a client: {temper.value}" for temper in Temper),
+        *(f"calls by {provider} in {dialect}" for provider in HOUSES for dialect in CONVERSATIONS),
+        *(f"json by {provider} in {dialect}" for provider in HOUSES for dialect in CONVERSATIONS),
+        *(f"thoughts by {provider} in {dialect}" for provider in HOUSES for dialect in CONVERSATIONS),
     }
-)
+) - {
+    # DeepSeek follows no schema, which is told to those who speak another dialect; OpenAI's chat hides thoughts.
+    *("json by deepseek in responses", "json by deepseek in messages"),
+    *("thoughts by openai in chat", "thoughts by openai in messages"),
+}

@@ -73,9 +73,11 @@ def _of_provider(exchange: Exchange) -> list[tuple[float, str]]:
     begun = f", who has {_short(exchange.prefix)}" if exchange.prefix else ""
     entries = [(exchange.at, f"{who}{begun}: {exchange.mood}")]
     if exchange.over_at is not None:
-        entries.append((exchange.over_at, f"{who}: done, said {_short(exchange.text[: exchange.said])}"))
+        entries.append((exchange.over_at, f"{who}: done, said {_short(exchange.answer.until(exchange.said).text)}"))
     if exchange.broken_at is not None:
-        entries.append((exchange.broken_at, f"{who}: broken off, had said {_short(exchange.text[: exchange.said])}"))
+        entries.append(
+            (exchange.broken_at, f"{who}: broken off, had said {_short(exchange.answer.until(exchange.said).text)}")
+        )
     return entries
 
 

@@ -116,6 +116,7 @@ class _World:
         running.nursery = self._nursery
         running.listener = await self._network.listen(*running.address)
         await self._nursery.start(self._live, life)
+        life.ready_at = trio.current_time()
         self._present[worker] = life
 
     async def _live(self, life: Life, *, task_status: trio.TaskStatus[None]) -> None:

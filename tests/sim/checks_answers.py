@@ -1,0 +1,112 @@
+"""What must be true of answers: of their text, thoughts, signatures, calls of functions, JSON of a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.sim.answers import HEAD, TAIL, Answer, Call, same_arguments, words_of
+from tests.sim.counting import is_begun, is_whole
+from tests.sim.evidence import Evidence
+from tests.sim.history import End, Exchange, Heard
+from tests.sim.scenario import Dialect
+
+
+def no_word_is_lost_or_said_twice(evidence: Evidence) -> Iterator[str]:
+    """Promise 17: whatever went wrong behind it, a client has the beginning of one answer; whole is whole."""
+    for heard in _conversations(evidence):
+        text, words = heard.text, words_of(heard.text)
+        if heard.end is not End.OK:
+            if text and not text.startswith(HEAD[:1]) and not is_begun(text):
+                yield f"{heard.id} reads {text!r}"
+            if text.startswith(HEAD[:1]) and not (HEAD.startswith(text) or (text.startswith(HEAD) and is_begun(words))):
+                yield f"{heard.id} reads {text!r}"
+        elif text.startswith(HEAD[:1]) and text != HEAD + words + TAIL:
+            yield f"{heard.id} ends as if its JSON were whole: {text!r}"
+        elif not is_whole(words) and (text or not heard.calls):
+            yield f"{heard.id} ends as if it were whole: {text!r}"
+
+
+def nothing_is_answered_that_nobody_said(evidence: Evidence) -> Iterator[str]:
+    """Promise 17: what a client has are the first characters of what one provider has said, of each kind and in order.
+
+    Where a second one has gone on with a text, that has its beginning from the first.
+    """
+    for heard in _conversations(evidence):
+        said = evidence.by_request.get(heard.id, [])
+        if heard.end is End.OK:
+            if not any(_is_all(heard, exchange) for exchange in said if exchange.whole):
+                yield f"{heard.id} has {_told(heard)}, nobody has said all of that"
+        elif _has_anything(heard) and not any(_is_part(heard, exchange) for exchange in said):
+            yield f"{heard.id} has {_told(heard)}, nobody has said that"
+
+
+def what_is_asked_for_reaches_the_model(evidence: Evidence) -> Iterator[str]:
+    """No dialect loses functions, the wish for thoughts or for JSON: who answers has been asked for them."""
+    for heard in _conversations(evidence):
+        if heard.end is not End.OK:
+            continue
+        for exchange in evidence.by_request.get(heard.id, []):
+            question, ask = exchange.question, heard.ask
+            # OpenAI's chat completions do not show what a model thinks.
+            may_think = exchange.provider != "openai" or ask.dialect is Dialect.RESPONSES
+            wants = (ask.tools, ask.thinks and may_think, ask.structured)
+            if wants != (bool(question.tools), question.thinks, question.structured):
+                yield f"{heard.id} wants {wants}, {exchange.provider} was asked for {question}"
+
+
+def signatures_come_back_whole(evidence: Evidence) -> Iterator[str]:
+    """What a maker signed stands at the end of what the client gets, below whose it is where that is another's."""
+    for heard in _conversations(evidence):
+        signed = {exchange.answer.signature for exchange in evidence.by_request.get(heard.id, [])} - {""}
+        for signature in heard.signatures:
+            if not signature.endswith((*signed, ":")):
+                yield f"{heard.id} got the signature {signature!r}, there were {signed}"
+        answered_by = [exchange for exchange in evidence.by_request.get(heard.id, []) if exchange.whole]
+        if heard.end is End.OK and any(_is_all(heard, each) and each.answer.signature for each in answered_by):
+            shows = any(exchange.provider != "deepseek" for exchange in answered_by)
+            if shows and not any(signature.endswith(tuple(signed)) for signature in heard.signatures):
+                yield f"{heard.id} got no signature, there were {signed}"
+
+
+def _conversations(evidence: Evidence) -> Iterator[Heard]:
+    return (heard for heard in evidence.all_heard if heard.ask.dialect is not Dialect.EMBEDDINGS)
+
+
+def _told(heard: Heard) -> Answer:
+    return Answer(heard.thought, "", heard.text, heard.calls)
+
+
+def _has_anything(heard: Heard) -> bool:
+    return bool(heard.thought or heard.text or heard.calls)
+
+
+def _is_all(heard: Heard, exchange: Exchange) -> bool:
+    answer = exchange.answer
+    return (
+        heard.text == exchange.prefix + answer.text
+        and heard.thought in (answer.thought, *([heard.thought] if exchange.prefix else []))
+        and len(heard.calls) == len(answer.calls)
+        and all(map(_is_same, heard.calls, answer.calls))
+    )
+
+
+def _is_part(heard: Heard, exchange: Exchange) -> bool:
+    so_far = exchange.answer.until(exchange.said)
+    *whole, last = heard.calls or (None,)
+    calls = so_far.calls[: len(whole)]
+    return (
+        (exchange.prefix + so_far.text).startswith(heard.text)
+        and so_far.thought.startswith(heard.thought)
+        and all(map(_is_same, whole, calls))
+        and (last is None or _is_begun(last, so_far.calls[len(whole)]))
+    )
+
+
+def _is_same(told: Call | None, said: Call) -> bool:
+    return told is not None and told.name == said.name and same_arguments(told.arguments, said.arguments)
+
+
+def _is_begun(told: Call, said: Call) -> bool:
+    return told.name == said.name and (
+        said.arguments.startswith(told.arguments) or same_arguments(told.arguments, said.arguments)
+    )
