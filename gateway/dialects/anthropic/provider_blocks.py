@@ -45,8 +45,11 @@ _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 def blocks_of(turn: Turn) -> list[Block]:
     """The turn's content. Raises InvalidRequest for a part that this API does not take."""
+    parts = turn.parts
+    if len(parts) == 1 and type(text := parts[0]) is Text:  # what most turns are: it takes the short way
+        return [] if (alone := text_block(text)) is None else [alone]
     blocks: list[Block] = []
-    for index, part in enumerate(turn.parts):
+    for index, part in enumerate(parts):
         try:
             block = text_block(part) if isinstance(part, Text) else _block_of(part, turn.role)
         except Unfit as problem:

@@ -24,6 +24,9 @@ STATUS_OF_TYPE: Final = {
 """The HTTP status of each, for one that came where HTTP had said 200 already."""
 
 
+_ERROR: Final = b'"error"'
+
+
 class _Error(msgspec.Struct, gc=False):
     type: str | None = None
     message: str | None = None
@@ -38,6 +41,8 @@ _decode = msgspec.json.Decoder(_Envelope).decode
 
 def read_error(body: bytes) -> ProviderMessage | None:
     """None where the body is no error object. The `request_id` beside it stands in a header too."""
+    if _ERROR not in body:
+        return None  # most are answers
     try:
         error = _decode(body).error
     except (ValueError, RecursionError):

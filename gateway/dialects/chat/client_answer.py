@@ -78,6 +78,8 @@ def _choice(choice: Choice, index: int, request: Conversation) -> dict[str, Any]
 
 
 def _message(parts: list[Part], request: Conversation) -> dict[str, Any]:
+    if len(parts) == 1 and type(text := parts[0]) is Text and not text.citations:
+        return {"role": "assistant", "content": text.text, "refusal": None}  # what most answers are
     texts = [part.text for part in parts if isinstance(part, Text)]
     refusals = [part.text for part in parts if isinstance(part, Refusal)]
     message: dict[str, Any] = {

@@ -103,6 +103,9 @@ class _Reader:
         return ToolResult(call_id, [Text(message.content or "")], name=message.name)
 
     def _read_answer(self, message: AssistantMessage, index: int, field: str) -> list[Part]:
+        content, more = message.content, message.refusal or message.tool_calls or message.function_call
+        if isinstance(content, str) and not (more or message.images or message.audio is not None or thought(message)):
+            return [Text(content)] if content else []  # the short way again
         if message.audio is not None:
             judge("messages[].audio", f"{field}.audio", self._target)
         spoken = [] if message.content is None else read_spoken(message.content, field)

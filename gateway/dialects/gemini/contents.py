@@ -34,6 +34,8 @@ UNSIGNED: Final = "skip_thought_signature_validator"
 https://ai.google.dev/gemini-api/docs/thought-signatures
 """
 
+_ROLES: Final = {"user": "user", "assistant": "model"}
+
 _as_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -51,7 +53,11 @@ class Contents:
         """Takes all turns, some a step. Raises InvalidRequest that names a turn's field, RecursionError."""
         pieces = 0
         for turn in turns:
+            parts = turn.parts
             match turn.role:
+                case "user" | "assistant" as role if len(parts) == 1 and type(text := parts[0]) is Text:
+                    # What most turns are: it takes the short way.
+                    self._append(_ROLES[role], _text_parts(text))
                 case "system":
                     self.system += _system_parts(turn)
                 case "user":

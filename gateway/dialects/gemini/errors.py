@@ -43,11 +43,14 @@ _TYPES: Final = {
     404: "invalid_request_error",
     429: "rate_limit_error",
 }
+_ERROR: Final = b'"error"'
 _CODES: Final = {401: "invalid_api_key", 404: "not_found", 429: "rate_limit_exceeded"}
 
 
 def read_error(body: bytes) -> ProviderMessage | None:
     """What an error answer says, in OpenAI's words where it has them; None where the body is none of Gemini's."""
+    if _ERROR not in body:
+        return None  # most are answers, of which some are large
     try:
         document = msgspec.json.decode(body)
     except (ValueError, RecursionError):

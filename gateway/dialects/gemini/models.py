@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _VERSION: Final = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
@@ -10,6 +11,7 @@ _LATEST: Final = (3, 0)
 """What a name without a number (gemini-flash-latest) stands for."""
 
 
+@lru_cache(maxsize=256)
 def generation(model: str) -> tuple[int, int]:
     """(2, 5) for gemini-2.5-pro; (0, 0) for a model that is no Gemini (gemma-3-27b-it)."""
     found = _VERSION.search(model)

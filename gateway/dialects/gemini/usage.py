@@ -78,7 +78,9 @@ def read_cost(raw: msgspec.Raw) -> Cost | None:
 
 
 def _audio(details: list[_Modality] | None) -> int:
-    return sum(_whole(each.token_count) for each in details or () if each.modality in _AUDIO)
+    if not details:
+        return 0
+    return sum(_whole(each.token_count) for each in details if each.modality in _AUDIO)
 
 
 def _whole(count: Count) -> int:
