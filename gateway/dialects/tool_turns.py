@@ -15,6 +15,7 @@ from gateway.errors import InvalidRequest
 
 _LONGEST_BYTES: Final = 256
 """Such a tool is its type and its name: nothing longer is looked at."""
+_TYPE: Final = b'"gateway"'
 DEFERRED: Final = (
     '{"deferred":"This function is run by the client, after the tools of the gateway. Call it again, if it is still '
     'wanted now that their results are known."}'
@@ -86,7 +87,7 @@ def gateway_tools(tools: Iterable[msgspec.Raw]) -> list[str]:
 
 def gateway_tool(tool: msgspec.Raw) -> str | None:
     """The name of a tool that the gateway is to run; None for any other."""
-    if len(tool) > _LONGEST_BYTES:
+    if len(tool) > _LONGEST_BYTES or _TYPE not in bytes(tool):
         return None
     try:
         return _decoder.decode(tool).name

@@ -133,34 +133,32 @@ async def test_a_turn_that_grows_into_a_tier_that_needs_the_service_is_not_asked
         it.assert_at_rest()
 
 
-@pytest.mark.parametrize(
-    "members", [{}, {"stream": True}, {"tools": [GATEWAY_TOOL]}], ids=["whole", "streamed", "loop"]
-)
-async def test_what_runs_in_the_background_is_counted_before_it_begins(
-    autojump_clock: MockClock, members: dict[str, Any]
-) -> None:
+KINDS: tuple[dict[str, Any], ...] = ({}, {"stream": True}, {"tools": [GATEWAY_TOOL]})
+"""Whole, streamed, and a loop of tools."""
+
+
+async def test_what_runs_in_the_background_is_counted_before_it_begins(autojump_clock: MockClock) -> None:
     async with beside(CMS, WINDOW, environ=BOTH) as (it, service):
         counts(service, 40_000)
         it.deepseek.plays(says("Tea."))
-        begun = await begin(it, {**BEHIND, **members}, headers=VALIDATED)
-        assert (begun.status, told(begun)) == (200, COUNTED)
-        await trio.sleep(1)
-        assert told_upstream(it.deepseek.asked[0]) == COUNTED
-        assert len(texts_counted(service)) == 1
+        for members in KINDS:
+            begun = await begin(it, {**BEHIND, **members}, headers=VALIDATED)
+            assert (begun.status, told(begun)) == (200, COUNTED)
+            await trio.sleep(1)
+        assert [told_upstream(asked) for asked in it.deepseek.asked] == [COUNTED] * 3
+        assert len(texts_counted(service)) == 3
         it.assert_at_rest()
 
 
-@pytest.mark.parametrize(
-    "members", [{}, {"stream": True}, {"tools": [GATEWAY_TOOL]}], ids=["whole", "streamed", "loop"]
-)
 async def test_nothing_begins_in_the_background_that_needs_the_service_while_it_is_away(
-    autojump_clock: MockClock, members: dict[str, Any]
+    autojump_clock: MockClock,
 ) -> None:
     async with beside(CMS, WINDOW.replace("[cms]", "[cms]\nrequire_tier = 3"), environ=BOTH) as (it, service):
         service.by_path[VALIDATE] = fails(500)
         it.deepseek.plays(answers())
-        refused = await begin(it, {**BEHIND, **members})
-        assert (refused.status, refused.json["error"]["code"]) == (503, "context_service_unavailable")
-        assert told(refused)[:2] == BY_ESTIMATE[:2]
+        for members in KINDS:
+            refused = await begin(it, {**BEHIND, **members})
+            assert (refused.status, refused.json["error"]["code"]) == (503, "context_service_unavailable")
+            assert told(refused)[:2] == BY_ESTIMATE[:2]
         assert it.deepseek.asked == []
         it.assert_at_rest()

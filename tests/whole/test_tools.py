@@ -241,16 +241,16 @@ async def test_whoever_runs_tools_and_asks_for_counts_shows_a_key_whose_requests
         it.assert_at_rest()
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_a_tool_that_sends_elsewhere_is_not_followed(autojump_clock: MockClock, status: int) -> None:
+async def test_a_tool_that_sends_elsewhere_is_not_followed(autojump_clock: MockClock) -> None:
     """Else whoever runs the tool's server could make the gateway ask whom it likes."""
     async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, service):
-        service.by_path["/weather/now"] = redirects(status, f"http://{ORCHESTRATOR}/v1/similarity")
-        refused = await execute(it, "weather", {"city": "Paris"})
-        assert (refused.status, refused.json["error"]["code"]) == (502, "service_error")
-        assert "redirects, and redirects are not followed" in refused.json["error"]["message"]
-        assert ORCHESTRATOR not in refused.body.decode()
-        assert [asked.target for asked in service.asked] == [b"/weather/now"]
+        for status in (301, 302, 307, 308):
+            service.by_path["/weather/now"] = redirects(status, f"http://{ORCHESTRATOR}/v1/similarity")
+            refused = await execute(it, "weather", {"city": "Paris"})
+            assert (refused.status, refused.json["error"]["code"]) == (502, "service_error")
+            assert "redirects, and redirects are not followed" in refused.json["error"]["message"]
+            assert ORCHESTRATOR not in refused.body.decode()
+        assert [asked.target for asked in service.asked] == [b"/weather/now"] * 4
 
 
 def redirects(status: int, where: str) -> Any:
