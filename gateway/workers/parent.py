@@ -373,7 +373,7 @@ class Parent:
             failures.extend(await self._replace_first(before))
             tried.set()
             if not failures:
-                await self._replace_others()
+                await self._replace_others(before)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(roll)
@@ -389,19 +389,29 @@ class Parent:
         problem = await self._replace(0)
         if problem is None:
             return []
+        if self._put_back(before):
+            self._log.error("former settings stay in force")
+        return [f"No worker gets ready with these settings: {describe(problem.__cause__ or problem)}"]
+
+    async def _replace_others(self, before: tuple[Config, str]) -> None:
+        """Where one of them does not get ready, all go back to the settings `before`: none goes on with others."""
+        for number in range(1, len(self._slots)):
+            if await self._replace(number) is None:
+                continue
+            if self._put_back(before):
+                for replaced in range(number):
+                    await self._replace(replaced)
+                self._log.error("former settings are back in force")
+            return
+        self._log.info("workers replaced")
+
+    def _put_back(self, before: tuple[Config, str]) -> bool:
         try:
             self._put_in_force(*before)
         except OSError as trouble:
             self._log.critical("former settings not put back", because=describe(trouble))
-        else:
-            self._log.error("former settings stay in force")
-        return [f"No worker gets ready with these settings: {describe(problem.__cause__ or problem)}"]
-
-    async def _replace_others(self) -> None:
-        for number in range(1, len(self._slots)):
-            if await self._replace(number) is not None:
-                return
-        self._log.info("workers replaced")
+            return False
+        return True
 
     async def _replace(self, number: int) -> Exception | None:
         """The worker's successor serves before it drains; why there is none, which the log has then."""

@@ -253,8 +253,9 @@ def test_told_to_stop_under_load_all_workers_finish_what_they_have(gateway: Gate
 FAILING = """
 import json, os, pathlib, time
 if station := os.environ.get("LLM_GATEWAY_STATION"):
-    settings = pathlib.Path(json.loads(station)["folder"], "gateway.toml").read_text()
-    if "max_connections = 7" in settings:
+    station = json.loads(station)
+    settings = pathlib.Path(station["folder"], "gateway.toml").read_text()
+    if "max_connections = 7" in settings or ("max_connections = 6" in settings and station["number"]):
         os._exit(3)
     if "max_connections = 8" in settings:
         time.sleep(7)
@@ -284,6 +285,15 @@ def test_settings_with_which_no_worker_gets_ready_are_told_and_the_former_ones_s
         done = httpx.post(f"{gateway.url}/admin/reload", headers=OPERATOR, timeout=20)
         assert (done.status_code, done.json()["rolled_for"]) == (200, ["server"])
         gateway.wait_for(lambda: gateway.logged("workers replaced"), BACK_LIMIT_S)
+
+        # The first gets ready with these, the second does not: nobody keeps them.
+        before = worker_pids(gateway)
+        (tmp_path / "gateway.toml").write_text(WORKERS + "max_connections = 6\n")
+        httpx.post(f"{gateway.url}/admin/reload", headers=OPERATOR, timeout=20)
+        gateway.wait_for(lambda: gateway.logged("former settings are back in force"), BACK_LIMIT_S)
+        assert worker_pids(gateway)["1"] == before["1"]
+        said = {gateway.get("/admin/config")["server"]["max_connections"] for _ in range(16)}  # by whichever it is
+        assert said == {9}
 
 
 def test_an_operator_is_not_kept_waiting_for_workers_that_take_long(tmp_path: Path) -> None:
