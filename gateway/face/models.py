@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from actors.errors import Failure
+from gateway.dialects.messages.errors import error_body as messages_error
 from gateway.errors import GatewayError, ModelNotFound
 from gateway.exchange import Answer, Request
+from gateway.face import anthropic_models
 from gateway.face.auth import ClientKeys
-from gateway.face.errors import JSON
+from gateway.face.errors import JSON, error_answer
 from gateway.face.record import RequestRecord
 from gateway.keys.caller import Caller
 from gateway.providers.prices import Prices
@@ -18,6 +21,7 @@ from gateway.providers.prices import Prices
 MODELS_PATH: Final = "/v1/models"
 
 T = TypeVar("T")
+Work = Callable[[Request, RequestRecord], Awaitable[Answer]]
 
 
 class Listed(Protocol):
@@ -108,12 +112,31 @@ class Models:
 
     async def list_models(self, request: Request, record: RequestRecord) -> Answer:
         """Those that the caller's key may ask for."""
-        caller = await self._keys.admit(request)
-        record.client = caller.label
-        return self._json(_List([_shown(entry) for entry in self._catalogue.models() if _may_see(caller, entry)]))
+        return await self._serve(self._list_models, request, record)
 
     async def show_model(self, request: Request, record: RequestRecord) -> Answer:
         """One model, also one that is not worth listing. Raises ModelNotFound."""
+        return await self._serve(self._show_model, request, record)
+
+    async def _serve(self, work: Work, request: Request, record: RequestRecord) -> Answer:
+        """For Anthropic's clients, errors are theirs too."""
+        try:
+            return await work(request, record)
+        except Failure as failure:
+            if not anthropic_models.asked_by_anthropics_client(request):
+                raise
+            record.failure = failure
+            return error_answer(failure, messages_error)
+
+    async def _list_models(self, request: Request, record: RequestRecord) -> Answer:
+        caller = await self._keys.admit(request)
+        record.client = caller.label
+        entries = [entry for entry in self._catalogue.models() if _may_see(caller, entry)]
+        if anthropic_models.asked_by_anthropics_client(request):
+            return Answer(200, [JSON], anthropic_models.page_body(entries, request))
+        return self._json(_List([_shown(entry) for entry in entries]))
+
+    async def _show_model(self, request: Request, record: RequestRecord) -> Answer:
         caller = await self._keys.admit(request)
         record.client = caller.label
         name = request.path.removeprefix(f"{MODELS_PATH}/")
@@ -121,6 +144,8 @@ class Models:
         entry = self._entry(name)
         if not _may_see(caller, entry):
             raise _unknown(name)
+        if anthropic_models.asked_by_anthropics_client(request):
+            return Answer(200, [JSON], anthropic_models.model_body(entry))
         return self._json(_shown(entry))
 
     async def list_providers(self, request: Request, record: RequestRecord) -> Answer:

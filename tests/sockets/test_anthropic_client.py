@@ -205,3 +205,23 @@ def test_an_unknown_path_is_answered_in_words(gateway: GatewayProcess) -> None:
         pytest.raises(anthropic.NotFoundError),
     ):
         client.messages.create(model="sandbox/echo", **IN_WORDS)
+
+
+def test_the_list_of_models(anthropic_client: Anthropic) -> None:
+    """Page by page, as the client asks for the next one by itself; one model; one that is not there."""
+    names = [model.id for model in anthropic_client.models.list()]
+    assert {"sandbox/echo", "sandbox/lorem"} <= set(names)
+    page = anthropic_client.models.list(limit=2)
+    assert [model.id for model in page.data] == names[:2]
+    assert (page.has_more, page.first_id, page.last_id) == (len(names) > 2, names[0], names[1])
+    assert [model.id for model in page] == names
+    before = anthropic_client.models.list(limit=1, before_id=names[2])
+    assert ([model.id for model in before.data], before.has_more) == ([names[1]], True)
+    one = anthropic_client.models.retrieve("sandbox/echo")
+    assert (one.type, one.id, one.display_name, one.created_at.year) == ("model", "sandbox/echo", "sandbox/echo", 1970)
+    with pytest.raises(anthropic.NotFoundError, match="nobody-knows") as missing:
+        anthropic_client.models.retrieve("nobody-knows")
+    assert missing.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]
+    for wrong in ({"limit": 0}, {"after_id": "nobody-knows"}):
+        with pytest.raises(anthropic.BadRequestError):
+            anthropic_client.models.list(**wrong)  # type: ignore[arg-type]

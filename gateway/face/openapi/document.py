@@ -137,8 +137,9 @@ def _answer(operation: Operation) -> Document:
 
 
 def _failures(operation: Operation) -> Document:
-    envelope = "AnthropicError" if operation.anthropic_errors else "Error"
-    content = {JSON_TYPE: {"schema": {"$ref": _REFERENCE.format(name=envelope)}}}
+    ours, theirs = ({"$ref": _REFERENCE.format(name=name)} for name in ("Error", "AnthropicError"))
+    envelope: Document = theirs if operation.anthropic_errors else ours
+    content = {JSON_TYPE: {"schema": {"anyOf": [ours, theirs]} if operation.either_errors else envelope}}
     if operation.tag == "Health":
         content = {JSON_TYPE: {"schema": {"type": "object"}}}
     statuses = sorted({*_FROM_ANY, *_OF_ACCESS[operation.access], *operation.failures} - {operation.status})

@@ -50,3 +50,5 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Statuses beyond those that every endpoint of its access has."""
     anthropic_errors: bool = False
     """Errors come in the envelope of Anthropic's Messages API."""
+    either_errors: bool = False
+    """In that one, or in OpenAI's, as the client asks."""

@@ -65,6 +65,14 @@ _MODEL: Final[dict[str, Any]] = {
         "pricing": {"type": "object", "description": "USD per million tokens"},
     },
 }
+_THEIR_MODEL: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["type", "id", "display_name", "created_at"],
+    "properties": {"type": {"const": "model"}, "id": _TEXT, "display_name": _TEXT, "created_at": _TEXT},
+}
+_VERSION: Final = Parameter(
+    "anthropic-version", _TEXT, "As Anthropic's clients send it: the answer is in the form that they read.", "header"
+)
 _HEALTH: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["status", "version", "worker", "uptime_s"],
@@ -190,10 +198,27 @@ CATALOGUE: Final = {
     "GET /v1/models": Operation(
         summary="The models that can be asked",
         tag="Catalogue",
-        answer={**_NAMED_LIST, "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": _MODEL}}},
+        parameters=(
+            _VERSION,
+            Parameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Anthropic's: at most so many."),
+            Parameter("after_id", _TEXT, "Anthropic's: those that come after this one."),
+            Parameter("before_id", _TEXT, "Anthropic's: those that come before this one."),
+        ),
+        answer={
+            "anyOf": [
+                {**_NAMED_LIST, "properties": {"object": {"const": "list"}, "data": {"items": _MODEL}}},
+                {"type": "object", "required": ["data", "has_more"], "properties": {"data": {"items": _THEIR_MODEL}}},
+            ]
+        },
+        either_errors=True,
     ),
     "GET /v1/models/{id}": Operation(
-        summary="What is known of a model", tag="Catalogue", answer=_MODEL, failures=(404,)
+        summary="What is known of a model",
+        tag="Catalogue",
+        parameters=(_VERSION,),
+        answer={"anyOf": [_MODEL, _THEIR_MODEL]},
+        failures=(404,),
+        either_errors=True,
     ),
     "GET /v1/providers": Operation(
         summary="The providers, and what is missing before they can be asked", tag="Catalogue", answer=_NAMED_LIST
