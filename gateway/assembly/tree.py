@@ -37,7 +37,7 @@ from actors.router import RouterActor, give_up
 from actors.service import ServiceActor
 from actors.standing import UNKNOWN, Standing
 from actors.supervisor import ChildView, Supervisor
-from gateway.telemetry.metrics import ActorFigures
+from gateway.telemetry.scrape import ActorFigures
 
 ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER = "root", "memory", "upstream", "providers", "router"
 CATALOGUE, RESPONSES, FLIGHTS, SIBLINGS, FACE, TOOLS = "catalogue", "responses", "flights", "siblings", "face", "tools"

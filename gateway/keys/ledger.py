@@ -15,7 +15,7 @@ import msgspec
 from actors.attempt import Attempt, Outcome
 from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, TimedOut
 from gateway.dialects.envelope import CallNotes, ModelRequest, Usage
-from gateway.telemetry.metrics import Cost
+from gateway.telemetry.scrape import Cost
 
 DAY_S: Final = 86_400
 MOST_ROWS: Final = 1000

@@ -1,4 +1,4 @@
-"""The gateway's metrics: names and labels are a contract with dashboards, so they stand in one table here.
+"""The gateway's metrics, as they are counted; what they are called stands in `contract`.
 
 Each gateway has its own registry. A request costs one dictionary look-up for its bundle of children and plain
 additions after that (see `families`). What actors know of themselves is asked at the scrape.
@@ -6,102 +6,46 @@ additions after that (see `families`). What actors know of themselves is asked a
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway.dialects.envelope import Usage
-from gateway.money import NANO
+from gateway.telemetry.contract import (
+    BREAKER_FAILURES,
+    BREAKER_STATES,
+    CACHE,
+    DISCONNECT_BOUNDS_S,
+    DISCONNECTS,
+    DURATIONS,
+    ERRORS,
+    FIRST_TOKEN_BOUNDS_S,
+    FIRST_TOKENS,
+    NOBODY,
+    OVERHEAD_BOUNDS_S,
+    OVERHEADS,
+    PRESSURE,
+    REQUESTS,
+    RETRIES,
+    SERVICE_BOUNDS_S,
+    SERVICE_SECONDS,
+    SPANS,
+    STORE_BOUNDS_S,
+    STORE_MODE,
+    STORE_SECONDS,
+    TOKEN_TYPES,
+    TOKENS,
+    TOOL_SECONDS,
+    TOTAL_BOUNDS_S,
+)
 from gateway.telemetry.families import MAX_CHILDREN, OTHER, Buckets, Cell, Counters, Gauges, Histograms
+from gateway.telemetry.scrape import Costs, Scrape, Snapshot
 from gateway.telemetry.traffic import ProviderTraffic, traffic_of
-
-NOBODY = "none"
-"""The provider and model of a request that was turned away before anybody was chosen."""
-
-REQUESTS = ("llm_request_total", "Requests by how they ended.", ("provider", "model", "endpoint", "status"))
-DURATIONS = (
-    "llm_request_duration_seconds",
-    "From a request's arrival to its last byte.",
-    ("provider", "model", "endpoint", "stream"),
-)
-TOKENS = (
-    "llm_tokens_total",
-    "Tokens as they are billed, whoever's answer a client got; cached are part of prompt, reasoning of completion.",
-    ("provider", "model", "type"),
-)
-COSTS = (
-    "llm_cost_usd",
-    "What answers have cost, by the prices that are known; whoever's answer a client got.",
-    ("provider", "model"),
-)
-UNPRICED = ("llm_unpriced_calls", "Answers of models whose prices nobody knows.", ("provider", "model"))
-TOKEN_TYPES = ("prompt", "completion", "cached", "reasoning")
-ERRORS = (
-    "llm_errors_total",
-    "Attempts that failed, requests turned away, and events of streams that were left out.",
-    ("provider", "type"),
-)
-BREAKER_STATES = ("circuit_breaker_state", "0 closed, 1 half-open, 2 open.", ("provider", "model"))
-BREAKER_FAILURES = ("circuit_breaker_failures", "Failures that a breaker counted.", ("provider", "model"))
-RETRIES = ("retry_attempts_total", "Attempts after a call's first one.", ("provider", "operation"))
-FIRST_TOKENS = (
-    "llm_time_to_first_token_seconds",
-    "From a request's arrival to its first content.",
-    ("provider", "endpoint"),
-)
-OVERHEADS = (
-    "gateway_overhead_seconds",
-    "A request's time without that in which an upstream had it.",
-    ("provider", "endpoint"),
-)
-DISCONNECTS = (
-    "gateway_disconnect_to_upstream_closed_seconds",
-    "From a client's leaving to the end of the upstream call.",
-    ("endpoint",),
-)
-IN_FLIGHT = ("gateway_in_flight", "Calls in flight.")
-WAITING = ("gateway_waiting", "Calls that wait for a permit.")
-CONCURRENCY = ("gateway_concurrency_limit", "Calls that may be in flight.")
-MEMORY = ("gateway_memory_bytes", "Bytes charged to the budget; of the actor `memory` what the process holds.")
-MAILBOX_DEPTHS = ("gateway_actor_mailbox_depth", "Letters not yet read.")
-RESTARTS = ("gateway_actor_restarts_total", "Restarts by the supervisor.")
-STORE_SECONDS = (
-    "gateway_store_seconds",
-    "From a command for the shared store to its reply, or to the knowledge that none comes.",
-    ("operation",),
-)
-SERVICE_SECONDS = (
-    "gateway_service_seconds",
-    "What asking a service beside the gateway, or running a tool, took.",
-    ("service", "operation", "outcome"),
-)
-PRESSURE = ("gateway_memory_pressure", "0 none, 1 does with less, 2 refuses new work.", ())
-TOOL_SECONDS = ("gateway_tool_seconds", "What running a tool took, for a client or for a model.", ("tool", "outcome"))
-CACHE = (
-    "gateway_cache_total",
-    "Requests that asked the cache: hit, miss, or joined to one under way.",
-    ("endpoint", "result"),
-)
-STORE_MODE = ("gateway_store_mode", "0 none (memory), 1 connected, 2 degraded.", ())
-SPANS = (
-    "gateway_spans_total",
-    "Spans of traces: exported, or lost as queue_full, rejected by the collector, or drained.",
-    ("outcome",),
-)
-
-TOTAL_BOUNDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
-FIRST_TOKEN_BOUNDS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
-OVERHEAD_BOUNDS_S = (5e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1)
-STORE_BOUNDS_S = (2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1)
-SERVICE_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-DISCONNECT_BOUNDS_S = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 class RequestLabels(msgspec.Struct, frozen=True, gc=False):
@@ -112,34 +56,6 @@ class RequestLabels(msgspec.Struct, frozen=True, gc=False):
     endpoint: str
     status: int
     stream: bool
-
-
-class ActorFigures(NamedTuple):
-    """One actor at the moment of a scrape; None where the figure means nothing for its kind."""
-
-    actor: str
-    mailbox_depth: int
-    restarts: int
-    in_flight: int | None = None
-    waiting: int | None = None
-    memory_bytes: int | None = None
-    concurrency_limit: int | None = None
-
-
-Snapshot = Callable[[], Iterable[ActorFigures]]
-
-
-class Cost(NamedTuple):
-    """What a model of a provider has cost since the process began."""
-
-    provider: str
-    model: str
-    nano_usd: int
-    unpriced: int
-    """Calls that nobody knows the cost of."""
-
-
-Costs = Callable[[], Iterable[Cost]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +207,7 @@ class Metrics(Collector):
     def now(self) -> Collector:
         """The figures, with the actors' and the ledger's of this moment."""
         costs = [cost._replace(model=self.model_label(cost.model)) for cost in self._costs()]
-        return _Scrape(self.registry, tuple(self._snapshot()), costs)
+        return Scrape(self.registry, tuple(self._snapshot()), costs)
 
     def collect(self) -> Iterator[Metric]:
         """For the registry: everything that is counted as it happens, in parts of bounded size."""
@@ -334,46 +250,3 @@ class Metrics(Collector):
         if label == model and len(self._token_series) < MAX_CHILDREN:  # as in `series`
             self._token_series[provider, model] = made
         return made
-
-
-class _Scrape(Collector):
-    """The registry's metrics, the actors' figures and the costs of one moment."""
-
-    def __init__(self, registry: CollectorRegistry, actors: tuple[ActorFigures, ...], costs: Iterable[Cost]) -> None:
-        self._registry = registry
-        self._actors = actors
-        self._costs = costs
-
-    def collect(self) -> Iterator[Metric]:
-        yield from self._registry.collect()
-        yield from self._collect_costs()
-        in_flight, limit, waiting, memory, depth = (
-            GaugeMetricFamily(*name_and_text, labels=("actor",))
-            for name_and_text in (IN_FLIGHT, CONCURRENCY, WAITING, MEMORY, MAILBOX_DEPTHS)
-        )
-        restarts = CounterMetricFamily(*RESTARTS, labels=("actor",))
-        for figures in self._actors:
-            label = (figures.actor,)
-            depth.add_metric(label, figures.mailbox_depth)
-            restarts.add_metric(label, figures.restarts)
-            for family, value in (
-                (in_flight, figures.in_flight),
-                (limit, figures.concurrency_limit),
-                (waiting, figures.waiting),
-                (memory, figures.memory_bytes),
-            ):
-                if value is not None:
-                    family.add_metric(label, value)
-        yield from (in_flight, limit, waiting, memory, depth, restarts)
-
-    def _collect_costs(self) -> Iterator[Metric]:
-        money: Counter[tuple[str, str]] = Counter()
-        unpriced: Counter[tuple[str, str]] = Counter()
-        for cost in self._costs:  # several models may share the label `other`
-            money[cost.provider, cost.model] += cost.nano_usd
-            unpriced[cost.provider, cost.model] += cost.unpriced
-        usd, calls = (CounterMetricFamily(name, text, labels=labels) for name, text, labels in (COSTS, UNPRICED))
-        for labels, nano_usd in money.items():
-            usd.add_metric(labels, nano_usd / NANO)
-            calls.add_metric(labels, unpriced[labels])
-        yield from (usd, calls)

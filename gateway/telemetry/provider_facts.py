@@ -12,7 +12,7 @@ from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
 from gateway.telemetry.metrics import Metrics
 
-BREAKER_STATES: Final = {Phase.CLOSED: 0, Phase.PROBING: 1, Phase.OPEN: 2}
+STATE_OF_PHASE: Final = {Phase.CLOSED: 0, Phase.PROBING: 1, Phase.OPEN: 2}
 
 
 class ProviderFacts:
@@ -27,7 +27,7 @@ class ProviderFacts:
         self._catalogue = logs.get("gateway.calls.catalogue_keeper")
 
     def breaker_moved(self, moved: BreakerMoved) -> None:
-        self._metrics.set_breaker(moved.provider, moved.model, BREAKER_STATES[moved.after])
+        self._metrics.set_breaker(moved.provider, moved.model, STATE_OF_PHASE[moved.after])
         say = self._provider.warning if moved.after is Phase.OPEN else self._provider.info
         say(
             "breaker moved",

@@ -16,9 +16,10 @@ from actors.letters import Call
 from actors.shortage import HOST
 from gateway.dialects.envelope import ModelRequest, Usage, cost_of
 from gateway.neighbour import ToolRan
+from gateway.telemetry.contract import NOBODY
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
-from gateway.telemetry.metrics import NOBODY, Metrics, RequestLabels
+from gateway.telemetry.metrics import Metrics, RequestLabels
 from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, times_of, usage_of
 from gateway.telemetry.request_line import line_of
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gateway.dialects.envelope import Usage
-from gateway.telemetry.metrics import ActorFigures, Cost, Metrics, RequestLabels
+from gateway.telemetry.metrics import Metrics, RequestLabels
+from gateway.telemetry.scrape import ActorFigures, Cost
 
 
 def everything() -> Metrics:

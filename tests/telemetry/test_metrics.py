@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.telemetry import families
 from gateway.telemetry.exposition import Form, expose, parts_of
-from gateway.telemetry.metrics import ActorFigures, Metrics, RequestLabels
+from gateway.telemetry.metrics import Metrics, RequestLabels
+from gateway.telemetry.scrape import ActorFigures
 from tests.telemetry.everything import everything
 
 PLAIN = RequestLabels("openai", "gpt-4o", "chat/completions", 200, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -110,10 +111,18 @@ class Course(NamedTuple):
     deepseek: Script
     owed: dict[str, tuple[int, int]]
     leaves_at: float | None = None
-    dies_at: float | None = None
-    """The actor of the first provider, that is."""
+    disturbed: Callable[[Running, float], Awaitable[None]] | None = None
+    """What happens to it after 5 s."""
     timeout_s: str = "100"
     stream: bool = True
+
+
+async def cancel_at(it: Running, when: float) -> None:
+    """An operator ends the one request that there is."""
+    await trio.sleep_until(when)
+    (request,) = (await it.request("GET", "/admin/requests")).json["requests"]
+    ended = await it.request("DELETE", f"/admin/requests/{request['id']}", headers={"x-gateway-admin": "1"})
+    assert ended.status == 200
 
 
 COURSES = {
@@ -126,6 +135,9 @@ COURSES = {
     ),
     "its client leaves a whole answer": Course(
         stalls, stalls, {"openai": (WHOLE_PROMPT, 0)}, leaves_at=5, stream=False
+    ),
+    "an operator ends it": Course(
+        streams("Hello ", "dear ", "world", then=stalls), stalls, {"openai": (PROMPT, 4)}, disturbed=cancel_at
     ),
     "its deadline passes in the middle": Course(streams(*"abcdef"), stalls, {"openai": (PROMPT, 1)}, timeout_s="3.5"),
     "one refuses and another answers": Course(fails(503), streams("Hello."), {"deepseek": (9, 3)}),
@@ -144,7 +156,7 @@ COURSES = {
         streams("Hello ", "dear ", then=stalls),
         says("Hello dear world."),
         {"openai": (PROMPT, 3), "deepseek": (9, 3)},
-        dies_at=5,
+        disturbed=crash_at,
     ),
 }
 
@@ -152,11 +164,11 @@ COURSES = {
 @pytest.mark.parametrize("course", COURSES.values(), ids=COURSES)
 async def test_every_token_is_told_once_and_everywhere_the_same(autojump_clock: MockClock, course: Course) -> None:
     """In the books, in the figures, and in the one line of its request, which waits for the last of its attempts."""
-    async with running(PRICES, troubled=course.dies_at is not None) as it, trio.open_nursery() as nursery:
+    async with running(PRICES, troubled=course.disturbed is crash_at) as it, trio.open_nursery() as nursery:
         it.openai.plays(course.openai)
         it.deepseek.plays(course.deepseek)
-        if course.dies_at is not None:
-            nursery.start_soon(crash_at, it, course.dies_at)
+        if course.disturbed is not None:
+            nursery.start_soon(course.disturbed, it, 5)
         with trio.move_on_after(course.leaves_at or 100):
             await it.ask({**BACKED, "stream": course.stream}, headers={"x-gateway-timeout": course.timeout_s})
         await trio.testing.wait_all_tasks_blocked()
@@ -175,6 +187,25 @@ async def test_every_token_is_told_once_and_everywhere_the_same(autojump_clock: 
         assert told == tuple(map(sum, zip(*owed.values(), strict=True)))
         assert line["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows.values()), abs=1e-12)
         assert figures("llm_request_total") == 1
+        it.assert_at_rest()
+
+
+async def test_what_runs_in_the_background_is_told_once_too(autojump_clock: MockClock) -> None:
+    """One that is cancelled after 5 s: who asked for it and who cancelled it have a line, and it has its own."""
+    async with running('[providers.silent]\nkind = "sandbox"\nfail = "stall"\n') as it:
+        asked = {"model": "silent/echo", "input": "Hello.", "background": True}
+        made = (await it.request("POST", "/v1/responses", json_body=asked)).json
+        await trio.sleep(5)
+        await it.request("POST", f"/v1/responses/{made['id']}/cancel")
+        await trio.testing.wait_all_tasks_blocked()
+
+        (row,) = await spend(it)
+        assert [(line["provider"], line["prompt_tokens"], line["total_s"]) for line in it.logged("request")] == [
+            (None, None, 0),
+            ("silent", row["prompt_tokens"], 5),
+            (None, None, 0),
+        ]
+        assert row["prompt_tokens"] > 0
         it.assert_at_rest()
 
 
