@@ -71,7 +71,10 @@ _THEIR_MODEL: Final[dict[str, Any]] = {
     "properties": {"type": {"const": "model"}, "id": _TEXT, "display_name": _TEXT, "created_at": _TEXT},
 }
 _VERSION: Final = Parameter(
-    "anthropic-version", _TEXT, "As Anthropic's clients send it: the answer is in the form that they read.", "header"
+    "anthropic-version",
+    {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+    "As Anthropic's clients send it: the answer is in the form that they read.",
+    "header",
 )
 _HEALTH: Final[dict[str, Any]] = {
     "type": "object",
