@@ -74,6 +74,8 @@ def engine_of(
             app,
             settings=HypercornSettings(
                 header_limit_bytes=settings.header_bytes,
+                header_s=settings.header_s,
+                max_connections=settings.max_connections,
                 keep_alive_s=settings.keep_alive_s,
                 write_stall_s=settings.write_stall_s,
                 tls=tls,

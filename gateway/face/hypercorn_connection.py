@@ -3,6 +3,7 @@
 What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it:
 
 - an exception in one connection ended the whole server: `run` lets none out
+- a request's head had as long as a connection may be idle
 - writes were shielded without a limit, so that a client that stops reading defeated every timeout and the drain
 - cancelling an application whose last message is being sent left its connection without a timer, or half closed
 - the host in an absolute target was passed over for the Host field
@@ -15,6 +16,7 @@ What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -60,10 +62,12 @@ class ContainedServer(TCPServer):
         context: WorkerContext,
         stream: Any,
         *,
+        header_s: float,
         write_stall_s: float,
         on_crash: OnCrash,
     ) -> None:
         super().__init__(app, config, context, {}, stream)
+        self._header_s = header_s
         self._write_stall_s = write_stall_s
         self._on_crash = on_crash
         self._reading = trio.CancelScope()
@@ -122,6 +126,7 @@ class ContainedServer(TCPServer):
             )
             await self.protocol.initiate()
             await self.idle_task.restart(self._task_group, self._idle_timeout)
+            self._reading.deadline = trio.current_time() + self._header_s
             await self._read_data()
             await self.idle_task.stop()
 
@@ -130,8 +135,18 @@ class ContainedServer(TCPServer):
             while data := await self.stream.receive_some(RECEIVE_BYTES):
                 if not self._over:
                     await self.protocol.handle(RawData(bytes(data)))
+                    self._bound_head()
         self._over = True
         await self.protocol.handle(Closed())
+
+    def _bound_head(self) -> None:
+        """The rest of a head that has begun has so long to come; what else is waited for has limits of its own."""
+        if self._over:
+            return
+        if not (isinstance(self.protocol, PlainH11Protocol) and self.protocol.is_amid_head):
+            self._reading.deadline = math.inf
+        elif self._reading.deadline == math.inf:
+            self._reading.deadline = trio.current_time() + self._header_s
 
     async def _finish(self) -> None:
         """Says that nothing follows; TLS cannot be ended in one direction, and is closed."""
@@ -238,6 +253,12 @@ class PatientH2Protocol(H2Protocol):
 
 class PlainH11Protocol(H11Protocol):
     """HTTP/1.1 and nothing that one could switch to from it."""
+
+    @property
+    def is_amid_head(self) -> bool:
+        """Some of a request's head has come, and not all of it."""
+        connection = self.connection
+        return connection.their_state is h11.IDLE and bool(connection.trailing_data[0])
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """An upgrade may be ignored (RFC 9110, 7.8)."""

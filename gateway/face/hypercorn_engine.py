@@ -1,13 +1,14 @@
 """The app on Hypercorn, contained (see hypercorn_connection.py): for TLS and HTTP/2, which the edge does not speak.
 
-What Hypercorn cannot do is the edge's alone: to see a client go behind pipelined bytes, and to limit how long a
-request's head may take other than by `keep_alive_s`.
+What Hypercorn cannot do is the edge's alone: to see a client go behind pipelined bytes, to count a head's fields, and
+to let a newcomer have the place of who has been idle for longest.
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
@@ -25,6 +26,8 @@ from gateway.world import Listener, Stream
 
 ACCEPT_PAUSE_S = 0.1
 """Wait after a failed accept (out of file descriptors, for instance)."""
+NEWCOMERS_S = 0.25
+"""So long a drain waits for the requests of those who had connected before it and were not let in yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +35,12 @@ class HypercornSettings:
     """What of [server] this engine can keep."""
 
     header_limit_bytes: int = 64 * 1024
+    header_s: float = 10.0
+    """For a request's whole head; HTTP/2's alone may take `keep_alive_s`, once a connection has begun."""
     keep_alive_s: float = 75.0
-    """Also the longest that a request's head may take."""
     write_stall_s: float = 10.0
+    max_connections: int = 4096
+    """At this many, the next one waits."""
     tls: ssl.SSLContext | None = None
     """See `tls_context`."""
 
@@ -72,6 +78,12 @@ class HypercornServer:
         self._on_crash = on_crash
         self._context = WorkerContext(None)
         self._draining = trio.Event()
+        self._places = trio.Semaphore(settings.max_connections)
+        """For connections; who waits for the next one holds its place already."""
+        self._listeners: Sequence[Listener] = ()
+        self._nursery: trio.Nursery | None = None
+        self._newcomers = 0
+        """How many were let in when the drain began."""
         self._lives = trio.CancelScope()
         """Around every connection; its deadline is the end of the grace."""
 
@@ -81,6 +93,7 @@ class HypercornServer:
         """Serves until `drain` has been called and the last connection has ended; closes the listeners."""
         with self._lives:
             async with trio.open_nursery() as connections:
+                self._listeners, self._nursery = listeners, connections
                 try:
                     async with trio.open_nursery() as acceptors:
                         for listener in listeners:
@@ -91,35 +104,56 @@ class HypercornServer:
                 finally:
                     for listener in listeners:
                         listener.close()
+                if self._newcomers:
+                    await trio.sleep(NEWCOMERS_S)  # Hypercorn closes what is idle then, whatever has come of a request
                 await self._context.terminated.set()
 
     def drain(self, grace_s: float) -> None:
-        """Stops accepting; closes idle connections now, others after their answer or when the grace is over."""
+        """Stops accepting; closes idle connections now, others after their answer or when the grace is over.
+
+        Who has connected by now is still let in.
+        """
         self._lives.deadline = self._clock() + grace_s
+        if self._nursery is not None and not self._draining.is_set():
+            self._accept_those_waiting(self._nursery)
         self._draining.set()
 
     async def _accept(self, listener: Listener, connections: trio.Nursery) -> None:
         while True:
+            await self._places.acquire()
             try:
                 stream = await listener.accept()
             except OSError:
+                self._places.release()
                 await trio.sleep(ACCEPT_PAUSE_S)
             except trio.ClosedResourceError:
                 return
             else:
                 connections.start_soon(self._serve, stream, listener.address)
 
+    def _accept_those_waiting(self, connections: trio.Nursery) -> None:
+        for listener in self._listeners:
+            with suppress(trio.WouldBlock, trio.ClosedResourceError, OSError):
+                while True:
+                    stream = listener.accept_nowait()
+                    self._newcomers += 1
+                    connections.start_soon(self._serve, stream, listener.address)
+
     async def _serve(self, stream: Stream, local: tuple[str, int]) -> None:
         plain = TrioStream(stream, local)
         tls = self._settings.tls
-        await ContainedServer(
-            self._app,
-            self._config,
-            self._context,
-            plain if tls is None else trio.SSLStream(plain, tls, server_side=True, https_compatible=True),
-            write_stall_s=self._settings.write_stall_s,
-            on_crash=self._on_crash,
-        ).run()
+        try:
+            await ContainedServer(
+                self._app,
+                self._config,
+                self._context,
+                plain if tls is None else trio.SSLStream(plain, tls, server_side=True, https_compatible=True),
+                header_s=self._settings.header_s,
+                write_stall_s=self._settings.write_stall_s,
+                on_crash=self._on_crash,
+            ).run()
+        finally:
+            self._places.release()
 
 
 class _Config(Config):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -15,7 +17,7 @@ from gateway.world import Listener, Stream
 from tests.face.engines import serving
 from tests.face.house import QUESTION, House, answers
 from tests.face.http_client import Client
-from tests.memory_network import MemoryNetwork
+from tests.memory_network import MemoryListener, MemoryNetwork
 
 CHAT = "/v1/chat/completions"
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
@@ -192,6 +194,65 @@ async def test_failing_to_accept_passes(autojump_clock: MockClock) -> None:
         server.drain(0)
 
 
+@asynccontextmanager
+async def bounded(settings: HypercornSettings) -> AsyncIterator[tuple[HypercornServer, MemoryNetwork, MemoryListener]]:
+    """A server within these limits."""
+    server = HypercornServer(
+        create_app(House().services),
+        settings=settings,
+        clock=trio.current_time,
+        wall_clock=lambda: 0.0,
+        on_crash=lambda crash, _scope: pytest.fail(repr(crash)),
+    )
+    network = MemoryNetwork()
+    listener = await network.listen("127.0.0.1", 80)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve, [listener])
+        yield server, network, listener
+        server.drain(1)
+    assert network.open_streams() == 0
+
+
+async def test_a_head_has_its_time_and_a_body_or_a_pause_is_not_part_of_it(autojump_clock: MockClock) -> None:
+    """10 s by default: for one that never begins, for one that goes on a byte a second, and for a second request's."""
+    async with bounded(HypercornSettings()) as (_, network, _):
+        silent, slow, later = [Client(await network.connect("127.0.0.1", 80)) for _ in range(3)]
+        assert (await later.request("GET", "/health")).status == 200
+        closed_at: list[float] = []
+
+        async def dawdle() -> None:
+            with suppress(OSError):
+                for byte in POST + b"x: " + b"y" * 100:
+                    await slow.send_raw(bytes([byte]))
+                    await trio.sleep(1)
+
+        async def see_closed(client: Client) -> None:
+            await client.read_raw()
+            closed_at.append(trio.current_time())
+            client.leave()
+
+        async with trio.open_nursery() as clients:
+            for client in (silent, slow, later):
+                clients.start_soon(see_closed, client)
+            clients.start_soon(dawdle)
+            await trio.sleep(20)
+            await later.send_raw(POST[:20])
+        assert closed_at == [10, 10, 30]
+
+
+async def test_at_most_so_many_are_connected_and_the_next_one_waits(autojump_clock: MockClock) -> None:
+    async with bounded(HypercornSettings(max_connections=2)) as (_, network, listener):
+        first, second, third = [Client(await network.connect("127.0.0.1", 80)) for _ in range(3)]
+        for client in (first, second):
+            assert (await client.request("GET", "/health")).status == 200
+        assert len(listener.waiting) == 1
+        first.leave()
+        assert (await third.request("GET", "/health")).status == 200
+        assert trio.current_time() == 0
+        for client in (second, third):
+            client.leave()
+
+
 class ShakyListener:
     """Fails a few times before it works."""
 
@@ -208,6 +269,9 @@ class ShakyListener:
             self._failures -= 1
             raise OSError(errno.EMFILE, "Too many open files")
         return await self._listener.accept()
+
+    def accept_nowait(self) -> Stream:
+        return self._listener.accept_nowait()
 
     def close(self) -> None:
         self._listener.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import h11
@@ -60,6 +61,29 @@ async def test_calls_under_way_end_and_then_the_gateway_does(autojump_clock: Moc
         assert it.ended_at == 6
         assert [line["outcome"] for line in it.logged("request")] == ["ok", "ok"]
         assert it.network.open_streams() == 0
+
+
+@on_every_engine
+async def test_who_had_connected_before_is_answered(autojump_clock: MockClock, engine: str) -> None:
+    """Its request had come, and stood where only the system knew of it; there is no other on that connection."""
+    async with running(engine=engine) as it:
+        it.openai.plays(answers("Hello.", after_s=4))
+        body = json.dumps(QUESTION).encode()
+        here, there = it.network.pair(("127.0.0.1", 50_000), it.address)
+        here.send_nowait(
+            b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % (CHAT.encode(), len(body))
+        )
+        here.send_nowait(body)
+        it.listener.deliver(there)
+
+        it.gateway.drain()
+
+        client = Client(here)
+        assert (await client.read()).status == 200
+        assert await client.read_raw() == b""
+        client.leave()
+        await trio.sleep(10)
+        assert it.ended_at == 4
 
 
 @on_every_engine
