@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.telemetry import families
 from gateway.telemetry.exposition import Form, expose, parts_of
+from gateway.telemetry.merge import merge, tell
 from gateway.telemetry.metrics import Metrics, RequestLabels
 from gateway.telemetry.scrape import ActorFigures
 from tests.telemetry.everything import everything
@@ -62,6 +63,11 @@ def read(metrics: Metrics) -> dict[str, Metric]:
 
 def text(metrics: Metrics) -> str:
     return trio.run(expose, parts_of(metrics.now())).decode()
+
+
+async def merged(metrics: Metrics, form: Form = Form.TEXT) -> bytes:
+    """The same with another worker's, who has counted other things."""
+    return await expose(await merge("0", await tell(metrics.now()), {"1": await tell(everything().now())}), form)
 
 
 def request(metrics: Metrics, model: str, seconds: float) -> None:
@@ -249,22 +255,22 @@ def test_an_exemplar_names_the_last_trace_in_its_bucket() -> None:
     for seconds, trace in ((0.2, "a" * 32), (0.21, "b" * 32), (400, "c" * 32)):
         series.duration.observe(seconds)
         series.exemplify(seconds, None, trace)
-    body = trio.run(expose, parts_of(metrics), Form.OPENMETRICS).decode()
-    found = {
-        sample.labels["le"]: (sample.exemplar.labels["trace_id"], sample.exemplar.value)
-        for family in openmetrics_families(body)
-        for sample in family.samples
-        if sample.exemplar is not None
-    }
-    assert found == {"0.25": ("b" * 32, 0.21), "600.0": ("c" * 32, 400)}
+    for body in (trio.run(expose, parts_of(metrics), Form.OPENMETRICS), trio.run(merged, metrics, Form.OPENMETRICS)):
+        found = {
+            sample.labels["le"]: (sample.exemplar.labels["trace_id"], sample.exemplar.value)
+            for family in openmetrics_families(body.decode())
+            for sample in family.samples
+            if sample.exemplar is not None
+        }
+        assert found == {"0.25": ("b" * 32, 0.21), "600.0": ("c" * 32, 400)}
     assert "trace_id" not in text(metrics)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian's prometheus) is not installed")
 def test_prometheus_own_tool_finds_nothing_to_complain_of() -> None:
-    """Of form, and of style; `circuit_breaker_failures` is a counter by a name that is given."""
-    metrics = everything()
-    check = subprocess.run(
-        ["promtool", "check", "metrics"], input=text(metrics), capture_output=True, text=True, check=False
-    )
-    assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
+    """Of form, and of style, with one worker and with several."""
+    for body in (text(everything()), trio.run(merged, everything()).decode()):
+        check = subprocess.run(
+            ["promtool", "check", "metrics"], input=body, capture_output=True, text=True, check=False
+        )
+        assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
