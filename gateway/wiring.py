@@ -111,7 +111,6 @@ class Gateway:
         self.metrics = Metrics(
             lambda model: self.catalog.known(model),
             self.actors.figures,
-            ledger.costs,
             exemplars=config.metrics.exemplars,
         )
         self.observer = Observer(self.logs, self.metrics, ledger.bill)

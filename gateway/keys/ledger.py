@@ -15,7 +15,6 @@ import msgspec
 from actors.attempt import Attempt, Outcome
 from actors.errors import ActorDied, CallCrashed, DeadlineExceeded, TimedOut
 from gateway.dialects.envelope import CallNotes, ModelRequest, Usage
-from gateway.telemetry.scrape import Cost
 
 DAY_S: Final = 86_400
 MOST_ROWS: Final = 1000
@@ -89,7 +88,6 @@ class Ledger:
         """Of this day, by client key's label; "" where no key is asked for."""
         self._closed: list[Posting] = []
         """Of days that are over."""
-        self._taken: Rows = {}
 
     @property
     def day(self) -> str:
@@ -130,22 +128,12 @@ class Ledger:
         taken = [*self._closed, *self._open()]
         self._closed = []
         self._tabs = {}
-        for posting in taken:
-            add_rows(self._taken, posting.rows)
         return taken
 
     def look(self) -> list[Posting]:
         """All that `take` would take."""
         self._turn()
         return [*self._closed, *self._open()]
-
-    def costs(self) -> list[Cost]:
-        """All that has been billed since the process began, for the metrics."""
-        totals: Rows = {}
-        add_rows(totals, self._taken)
-        for posting in self.look():
-            add_rows(totals, posting.rows)
-        return [Cost(*place, row.nano_usd, row.unpriced) for place, row in totals.items()]
 
     def _open(self) -> Iterator[Posting]:
         return (Posting(client, self._day, rows) for client, rows in self._tabs.items())

@@ -98,13 +98,15 @@ class Family(Generic[Child]):
 class Counters(Family[Cell]):
     """Numbers that only grow; the exposition appends `_total` to the name where it is missing."""
 
-    def __init__(self, name: str, text: str, labels: tuple[str, ...]) -> None:
+    def __init__(self, name: str, text: str, labels: tuple[str, ...], *, of_one: int = 1) -> None:
+        """What is exported is counted in parts, `of_one` of which are one."""
         super().__init__(name, text, labels, Cell)
+        self._of_one = of_one
 
     def _metric(self, children: Iterable[tuple[tuple[str, ...], Cell]]) -> Metric:
         metric = CounterMetricFamily(self.name, self.text, labels=self.labels)
         for values, cell in children:
-            metric.add_metric(values, cell.value)
+            metric.add_metric(values, cell.value / self._of_one)
         return metric
 
 

@@ -16,10 +16,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway.dialects.envelope import Usage
+from gateway.money import NANO
 from gateway.telemetry.contract import (
     BREAKER_FAILURES,
     BREAKER_STATES,
     CACHE,
+    COSTS,
     DISCONNECT_BOUNDS_S,
     DISCONNECTS,
     DURATIONS,
@@ -42,9 +44,10 @@ from gateway.telemetry.contract import (
     TOKENS,
     TOOL_SECONDS,
     TOTAL_BOUNDS_S,
+    UNPRICED,
 )
 from gateway.telemetry.families import MAX_CHILDREN, OTHER, Buckets, Cell, Counters, Gauges, Histograms
-from gateway.telemetry.scrape import Costs, Scrape, Snapshot
+from gateway.telemetry.scrape import Scrape, Snapshot
 from gateway.telemetry.traffic import ProviderTraffic, traffic_of
 
 
@@ -74,27 +77,28 @@ class RequestSeries:
             self.first_token.exemplify(first_token_s, trace)
 
 
-class TokenSeries(NamedTuple):
-    """The children that one model's tokens count into, one of TOKEN_TYPES each."""
+class BillSeries(NamedTuple):
+    """The children that one model's bills count into: tokens, one of TOKEN_TYPES each, and money."""
 
     prompt: Cell
     completion: Cell
     cached: Cell
     reasoning: Cell
+    nano_usd: Cell
+    unpriced: Cell
 
 
 class Metrics(Collector):
     """All of one gateway's metrics. Counting belongs to the event loop's thread.
 
     `known` says whether a model is configured or in the catalogue: all others share the label `other`. `snapshot`
-    reads the actors and `costs` the ledger, on the event loop's thread too.
+    reads the actors, on the event loop's thread too.
     """
 
     def __init__(
         self,
         known: Callable[[str], bool],
         snapshot: Snapshot = tuple,
-        costs: Costs = tuple,
         *,
         exemplars: bool = False,
     ) -> None:
@@ -102,12 +106,13 @@ class Metrics(Collector):
         """Whether histograms name traces in which their values were seen."""
         self._known = known
         self._snapshot = snapshot
-        self._costs = costs
         self._series: dict[RequestLabels, RequestSeries] = {}
-        self._token_series: dict[tuple[str, str], TokenSeries] = {}
+        self._bill_series: dict[tuple[str, str], BillSeries] = {}
         self._requests = Counters(*REQUESTS)
         self._durations = Histograms(*DURATIONS, TOTAL_BOUNDS_S)
         self._tokens = Counters(*TOKENS)
+        self._costs = Counters(*COSTS, of_one=NANO)
+        self._unpriced = Counters(*UNPRICED)
         self._errors = Counters(*ERRORS)
         self._breaker_states = Gauges(*BREAKER_STATES)
         self._breaker_failures = Counters(*BREAKER_FAILURES)
@@ -139,13 +144,19 @@ class Metrics(Collector):
             self._series[labels] = made
         return made
 
-    def count_tokens(self, provider: str, model: str, usage: Usage) -> None:
-        """What one attempt is billed for."""
-        series = self._token_series.get((provider, model)) or self._make_token_series(provider, model)
+    def count_bill(self, provider: str, model: str, usage: Usage, nano_usd: int | None) -> None:
+        """What one attempt is billed for, and what that costs; None where nobody knows."""
+        series = self._bill_series.get((provider, model)) or self._make_bill_series(provider, model)
         series.prompt.value += usage.prompt
         series.completion.value += usage.completion
-        series.cached.value += usage.cached
-        series.reasoning.value += usage.reasoning
+        if usage.cached:
+            series.cached.value += usage.cached
+        if usage.reasoning:
+            series.reasoning.value += usage.reasoning
+        if nano_usd is None:
+            series.unpriced.value += 1
+        else:
+            series.nano_usd.value += nano_usd
 
     def count_error(self, provider: str, kind: str, count: int = 1) -> None:
         self._errors.child(provider or NOBODY, kind).value += count
@@ -200,20 +211,25 @@ class Metrics(Collector):
             return model
         return OTHER if model else NOBODY
 
+    def costs(self) -> dict[tuple[str, str], int]:
+        """What answers have cost, in nano-USD, by the labels of provider and model."""
+        return {(provider, model): int(cell.value) for (provider, model), cell in self._costs.children().items()}
+
     def traffic(self) -> dict[str, ProviderTraffic]:
         """By provider, for those who watch."""
         return traffic_of(self._requests, self._errors, self._tokens, self._first_tokens)
 
     def now(self) -> Collector:
-        """The figures, with the actors' and the ledger's of this moment."""
-        costs = [cost._replace(model=self.model_label(cost.model)) for cost in self._costs()]
-        return Scrape(self.registry, tuple(self._snapshot()), costs)
+        """The figures, with the actors' of this moment."""
+        return Scrape(self.registry, tuple(self._snapshot()))
 
     def collect(self) -> Iterator[Metric]:
         """For the registry: everything that is counted as it happens, in parts of bounded size."""
         for counters in (
             self._requests,
             self._tokens,
+            self._costs,
+            self._unpriced,
             self._errors,
             self._breaker_failures,
             self._retries,
@@ -244,9 +260,11 @@ class Metrics(Collector):
             overhead=self._overheads.child(provider, endpoint),
         )
 
-    def _make_token_series(self, provider: str, model: str) -> TokenSeries:
+    def _make_bill_series(self, provider: str, model: str) -> BillSeries:
         label = self.model_label(model)
-        made = TokenSeries(*(self._tokens.child(provider, label, kind) for kind in TOKEN_TYPES))
-        if label == model and len(self._token_series) < MAX_CHILDREN:  # as in `series`
-            self._token_series[provider, model] = made
+        prompt, completion, cached, reasoning = (self._tokens.child(provider, label, kind) for kind in TOKEN_TYPES)
+        money = self._costs.child(provider, label), self._unpriced.child(provider, label)
+        made = BillSeries(prompt, completion, cached, reasoning, *money)
+        if label == model and len(self._bill_series) < MAX_CHILDREN:  # as in `series`
+            self._bill_series[provider, model] = made
         return made

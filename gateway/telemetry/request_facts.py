@@ -93,14 +93,14 @@ class RequestFacts:
 
     def attempt_ended(self, attempt: Attempt) -> None:
         """An attempt is over: billed and counted, whoever's answer the client got; its request may be over too."""
-        usage = self._bill(attempt)
-        if usage is not None:
-            self._metrics.count_tokens(attempt.candidate.provider, attempt.candidate.model, usage)
+        usage, notes = self._bill(attempt), notes_of(attempt)
+        if notes is not None:
+            if usage is not None:
+                self._metrics.count_bill(attempt.candidate.provider, attempt.candidate.model, usage, notes.cost)
+            if notes.malformed:
+                self._events_left_out(attempt, notes.malformed)
         if attempt.failure is not None:
             self._attempt_failed(attempt, attempt.failure)
-        notes = notes_of(attempt)
-        if notes is not None and notes.malformed:
-            self._events_left_out(attempt, notes.malformed)
         if self._held and (held := self._held.pop(attempt, None)) is not None:
             self._end_held(attempt, held)
 

@@ -78,8 +78,7 @@ class Life(Ledger):
     def close_books(self) -> None:
         """Within the run, whose clock says which day it is."""
         accounting = self.running.gateway.accounting
-        for cost in accounting.ledger.costs():
-            self.metered[cost.provider, cost.model] = cost.nano_usd
+        self.metered.update(self.running.gateway.metrics.costs())
         for line in accounting.spend.own_lines(ALWAYS):
             self.books[line.key, line.provider, line.model] += line.spent.nano_usd
 

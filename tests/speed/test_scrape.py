@@ -23,9 +23,11 @@ SCRAPES = 12
 def crowded() -> Metrics:
     """So many series of counters and of histograms' samples together."""
     metrics = Metrics(lambda model: True)
-    for number in range(SERIES // 21):  # a counter's sample, fifteen of a histogram's and a sum, four of tokens
+    for number in range(
+        SERIES // 23
+    ):  # a counter's sample, fifteen of a histogram's and a sum, four of tokens, two of money
         model = f"model-{number}"
-        metrics.count_tokens("openai", model, Usage())
+        metrics.count_bill("openai", model, Usage(), 1)
         series = metrics.series(RequestLabels("openai", model, "chat/completions", 200, False))
         series.requests.value += 1
         series.duration.observe(number)

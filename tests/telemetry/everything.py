@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from gateway.dialects.envelope import Usage
 from gateway.telemetry.metrics import Metrics, RequestLabels
-from gateway.telemetry.scrape import ActorFigures, Cost
+from gateway.telemetry.scrape import ActorFigures
 
 
 def everything() -> Metrics:
     metrics = Metrics(
         lambda model: True,
         lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)],
-        lambda: [Cost("openai", "gpt-4o", 1, 0)],
     )
     series = metrics.series(RequestLabels("openai", "gpt-4o", "chat/completions", 200, False))
     series.requests.value += 1
     series.duration.observe(1)
     series.first_token.observe(1)
     series.overhead.observe(1)
-    metrics.count_tokens("openai", "gpt-4o", Usage(prompt=1, completion=1, cached=1, reasoning=1))
+    for nano_usd in (1, None):
+        metrics.count_bill("openai", "gpt-4o", Usage(prompt=1, completion=1, cached=1, reasoning=1), nano_usd)
     metrics.count_error("openai", "upstream_500")
     metrics.count_retry("openai", "retry")
     metrics.count_breaker_failure("openai", "gpt-4o")
