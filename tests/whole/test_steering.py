@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -11,8 +13,11 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from gateway.admin.reload import Reloaded
+from gateway.face.openapi.admin_operations import ADMIN_OPERATIONS
 from tests.face.http_client import Reply
-from tests.whole.gateways import QUESTION, STREAMED, Running, running
+from tests.store.fake_redis import FakeServer
+from tests.whole.gateways import CHAT, QUESTION, STREAMED, Running, running
 from tests.whole.upstream import answers, streams
 
 OWN = {"x-gateway-admin": "1"}
@@ -317,14 +322,54 @@ async def test_an_actor_is_restarted_but_not_what_carries_the_request(autojump_c
         assert (await it.ask({**QUESTION, "model": "sandbox/echo"})).status == 200
 
 
-async def test_who_has_ordered_what_is_logged_also_where_it_was_refused(autojump_clock: MockClock) -> None:
-    async with running() as it:
-        headers = {**OWN, "x-gateway-operator": "ada"}
-        await it.request("POST", "/admin/providers/openai/pause", headers=headers)
+ORDERS: dict[str, Any] = {
+    "POST /admin/actors/{name}/restart": {},
+    "DELETE /admin/requests/{id}": {},
+    "POST /admin/providers/{name}/pause": {},
+    "POST /admin/providers/{name}/drain": {},
+    "POST /admin/providers/{name}/resume": {},
+    "POST /admin/providers/{name}/breaker": {"action": "open"},
+    "PATCH /admin/providers/{name}/limits": {"max_concurrent": 7},
+    "PATCH /admin/log-levels": {"level": "warning"},
+    "POST /admin/reload": {},
+    "POST /admin/keys": {"label": "team"},
+    "PATCH /admin/keys/{label}": {"max_concurrent": 7},
+    "POST /admin/keys/{label}/rotate": {},
+    "DELETE /admin/keys/{label}": {},
+}
+"""Whatever changes anything, in an order in which all of it can be done."""
+
+
+async def test_every_order_is_logged_with_who_gave_it_and_what_it_was(autojump_clock: MockClock) -> None:
+    """Those that are refused too."""
+    assert set(ORDERS) == {name for name in ADMIN_OPERATIONS if not name.startswith("GET ")}
+    headers = {**OWN, "x-gateway-operator": "ada"}
+    async with running(environ={"REDIS_URL": "redis://store.test"}, open_redis=FakeServer().open) as it:
+        it.gateway.console.reload_settings = nothing_changes
+        it.openai.plays(answers(after_s=100))
+        client = await it.connect()
+        await client.send("POST", CHAT, json_body=QUESTION)
+        await trio.sleep(1)
+        (waiting,) = (await it.request("GET", "/admin/requests")).json["requests"]
+        names = {"name": "deepseek", "id": waiting["id"], "label": "team"}
+        for order, body in ORDERS.items():
+            method, path = order.split(" ")
+            before = len(it.logged("operator's order"))
+            reply = await it.request(method, path.format(**names), json_body=body, headers=headers)
+            assert reply.status in (200, 201), (order, reply.body)
+            (line,) = it.logged("operator's order")[before:]
+            assert line["by"] == "ada@127.0.0.1"
+            assert line["what"]["order"], order
+            told = json.dumps(line["what"])
+            assert all(names[name] in told for name in re.findall(r"{(\w+)}", path)), (order, told)
+
         await it.request("POST", "/admin/actors/face/restart", headers=headers)
-        told = [(line["by"], line["what"]) for line in it.logged("operator's order")]
-        assert told[0] == ("ada@127.0.0.1", {"order": "intake", "provider": "openai", "intake": "paused"})
-        assert (told[1][0], told[1][1]["order"], "refused" in told[1][1]) == ("ada@127.0.0.1", "restart", True)
+        last = it.logged("operator's order")[-1]
+        assert (last["by"], last["what"]["order"], "refused" in last["what"]) == ("ada@127.0.0.1", "restart", True)
+
+
+async def nothing_changes() -> Reloaded:
+    return Reloaded()
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,22 @@ async def test_a_stored_key_has_no_more_calls_at_a_time_than_it_may(autojump_clo
         assert len(it.openai.asked) == 3
 
 
+async def test_the_other_terms_hold_for_stored_keys_too(autojump_clock: MockClock) -> None:
+    """The story begins at 22:13:20."""
+    async with running(ASKING, environ=SHARED, open_redis=FakeServer().open) as it:
+        soon_over = await make(it, "soon-over", expires="2023-11-14T22:13:30Z")
+        elsewhere = await make(it, "elsewhere", providers=["deepseek"])
+        few_words = await make(it, "few-words", tokens_per_minute=50)
+        assert await status(it, soon_over) == 200
+        assert [await status(it, elsewhere, model) for model in ("gpt-4o", "deepseek-chat")] == [403, 200]
+        wordy = {**QUESTION, "max_tokens": 30}  # some 50 tokens, the prompt among them
+        replies = [await it.ask(wordy, headers={"authorization": f"Bearer {few_words}"}) for _ in range(2)]
+        assert [reply.status for reply in replies] == [200, 429]
+        assert replies[1].header("x-ratelimit-limit-tokens") == "50"
+        await trio.sleep_until(10)
+        assert await status(it, soon_over) == 401
+
+
 async def test_while_the_store_is_away_known_keys_go_on_and_nobody_can_say_of_others(
     autojump_clock: MockClock,
 ) -> None:
