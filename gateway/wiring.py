@@ -6,7 +6,7 @@ run in one process.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -21,7 +21,7 @@ from gateway.assembly.accounting import Accounting
 from gateway.assembly.actor_settings import router_settings
 from gateway.assembly.console import Console
 from gateway.assembly.fresh_actors import FreshActors
-from gateway.assembly.front import Front, engine_of, tls_of
+from gateway.assembly.front import Door, Front, engine_of, tls_of
 from gateway.assembly.platform import tool_actors
 from gateway.assembly.provider_changes import provider_changes
 from gateway.assembly.settled import Ground, Settled
@@ -49,8 +49,6 @@ from gateway.config.settings import KILOBYTE, MEGABYTE
 from gateway.context.client import NAME as CMS
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.upstream_keeper import UpstreamKeeper
-from gateway.exchange import Handler
-from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses
 from gateway.face.flights import Flights
 from gateway.face.health import Phase
@@ -183,14 +181,6 @@ class Gateway:
     @property
     def catalog(self) -> Catalog:
         return self.settled.catalog
-
-    def app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """The ASGI app; each request is served by what is settled when it comes."""
-        return self.settled.app(scope, receive, send)
-
-    def handler_of(self, method: str, path: str) -> Handler | None:
-        """Who answers a hot request past ASGI, as it is settled when the request comes."""
-        return self.settled.app.handler_of(method, path)
 
     # Life.
 
@@ -363,7 +353,7 @@ class Gateway:
 
     def _front(self, listeners: Sequence[Listener]) -> Front:
         server = self.config.server
-        engine = engine_of(server, self.world, self.app, self.handler_of, self._tls, self._engine_crashed)
+        engine = engine_of(server, self.world, Door(lambda: self.settled.app), self._tls, self._engine_crashed)
         return Front(engine, [KeptListener(listener) for listener in listeners], grace_s=server.drain_grace_s)
 
     def _sibling_spec(self, place: Place, siblings: Siblings) -> ChildSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from gateway.config.settings import Server
-from gateway.edge.connection import HandlerOf
 from gateway.edge.kept_listener import KeptListener
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
-from gateway.face.asgi_exchange import AsgiApp
+from gateway.errors import GatewayError
+from gateway.exchange import Handler
+from gateway.face.app import App
+from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.world import World
 
 if TYPE_CHECKING:
@@ -22,6 +24,26 @@ if TYPE_CHECKING:
 
 OnCrash = Callable[[BaseException, Mapping[str, Any] | None], None]
 """Takes what an engine's own code raised, and the scope of the request that it served."""
+
+
+class Door:
+    """The app for an engine, which outlasts it: each request is for what is settled when it comes."""
+
+    __slots__ = ("_settled",)
+
+    def __init__(self, settled: Callable[[], App]) -> None:
+        self._settled = settled
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._settled()(scope, receive, send)
+
+    def handler_of(self, method: str, path: str) -> Handler | None:
+        """Who answers a hot request past ASGI."""
+        return self._settled().handler_of(method, path)
+
+    def turned_away(self, target: bytes, fields: Mapping[bytes, bytes], refusal: GatewayError) -> bytes:
+        """The id of a request that the engine itself refuses."""
+        return self._settled().turned_away(target, fields, refusal)
 
 
 class Front:
@@ -59,19 +81,14 @@ def tls_of(settings: Server) -> SSLContext | None:
 
 
 def engine_of(
-    settings: Server,
-    world: World,
-    app: AsgiApp,
-    handler_of: HandlerOf,
-    tls: SSLContext | None,
-    on_crash: OnCrash,
+    settings: Server, world: World, door: Door, tls: SSLContext | None, on_crash: OnCrash
 ) -> EdgeServer | HypercornServer:
-    """The engine that the configuration names; `handler_of` is for the one that can do without ASGI."""
+    """The engine that the configuration names."""
     if settings.engine == "hypercorn":
         from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
 
         return HypercornServer(
-            app,
+            door,
             settings=HypercornSettings(
                 header_limit_bytes=settings.header_bytes,
                 header_s=settings.header_s,
@@ -83,9 +100,10 @@ def engine_of(
             clock=world.clock,
             wall_clock=world.wall_clock,
             on_crash=on_crash,
+            on_refusal=door.turned_away,
         )
     return EdgeServer(
-        app,
+        door,
         limits=ServerLimits(
             header_bytes=settings.header_bytes,
             header_count=settings.header_count,
@@ -99,5 +117,6 @@ def engine_of(
         clock=world.clock,
         wall_clock=world.wall_clock,
         on_crash=on_crash,
-        handler_of=handler_of,
+        on_refusal=door.turned_away,
+        handler_of=door.handler_of,
     )

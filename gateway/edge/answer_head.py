@@ -173,12 +173,13 @@ def encode_chunk(piece: bytes) -> bytes:
     return b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
 
 
-def refusal_answer(refusal: GatewayError, target: bytes, lines: FieldLines) -> bytes:
-    """A whole answer of the server's own to a request for `target`, the connection's last."""
+def refusal_answer(refusal: GatewayError, target: bytes, request_id: bytes, lines: FieldLines) -> bytes:
+    """A whole answer of the server's own to a request for `target`, the connection's last; b"" is no id."""
     body = error_body(refusal, target)
-    return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
+    return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b%b\r\n%b" % (
         _STATUS_LINES[refusal.status],
         len(body),
+        lines.of((b"x-request-id", request_id)) if request_id else b"",
         lines.date(),
         _CLOSE,
         body,

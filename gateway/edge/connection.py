@@ -8,7 +8,7 @@ stops, and its going is seen when reading goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import trio
@@ -35,6 +35,11 @@ HandlerOf = Callable[[str, str], Handler | None]
 """Who answers requests of a method and path without ASGI; None: the app does."""
 
 
+OnRefusal = Callable[[bytes, Mapping[bytes, bytes], GatewayError], bytes]
+"""Told of a request that the server refuses before anybody answers it: its target and header fields, as far as they
+came. It returns the id that the request has; b"" for none."""
+
+
 class IncompleteAnswer(Exception):
     """An application returned before its answer was complete."""
 
@@ -49,6 +54,7 @@ class Service:
     clock: Callable[[], float]
     lines: FieldLines
     on_crash: OnCrash
+    on_refusal: OnRefusal
     idle: dict[Connection, None] = field(default_factory=dict)
     """Connections that wait for a request, the longest idle first."""
     crowded: bool = False
@@ -339,8 +345,9 @@ class Connection:
         refusal = self._refusal if exchange is None else self.refusal
         if refusal is not None and (exchange is None or not exchange.opened):
             asked = self._parser.target if self._active is None else self._active.head.raw_path
+            request_id = b"" if self._active is not None else self._service.on_refusal(*self._parser.so_far, refusal)
             try:
-                await self.write(refusal_answer(refusal, asked, self._service.lines))
+                await self.write(refusal_answer(refusal, asked, request_id, self._service.lines))
             except ClientGone:
                 return
         self._linger()

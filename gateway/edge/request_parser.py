@@ -7,7 +7,7 @@ stay valid. llhttp itself refuses bare LF, obs-fold, NUL, two lengths, a length 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httptools
 
@@ -61,6 +61,11 @@ class RequestParser:
         """The bytes being fed, as long as the first request that begins with them has no head."""
         self._usual: UsualHead | None = None
         self._parser = httptools.HttpRequestParser(self)
+
+    @property
+    def so_far(self) -> tuple[bytes, Mapping[bytes, bytes]]:
+        """Target and header fields of the latest request, as far as they have come."""
+        return self.target, dict(reversed(self._headers)) if self.arriving is None else self.arriving.head.fields
 
     def feed(self, data: bytes) -> None:
         """Reads on; never raises for what a client sends."""

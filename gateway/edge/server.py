@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +11,9 @@ import trio
 
 from gateway.edge.answer_head import FieldLines
 from gateway.edge.asgi import ASGIApp
-from gateway.edge.connection import Connection, HandlerOf, OnCrash, Service
+from gateway.edge.connection import Connection, HandlerOf, OnCrash, OnRefusal, Service
 from gateway.edge.limits import ServerLimits
+from gateway.errors import GatewayError
 from gateway.world import Listener, Stream
 
 
@@ -32,6 +33,11 @@ def nobody(_method: str, _path: str) -> None:
     """For a server of nothing but ASGI."""
 
 
+def untold(_target: bytes, _fields: Mapping[bytes, bytes], _refusal: GatewayError) -> bytes:
+    """For a server whose refusals are nobody's business."""
+    return b""
+
+
 _NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
@@ -39,7 +45,8 @@ class EdgeServer:
     """Serves `app`, and past it those requests that `handler_of` knows a handler for.
 
     A client that goes away cancels its call. `clock` is Trio's. `on_crash` gets every exception that escapes the app,
-    with the request's ASGI scope where there is one; such an exception ends that request alone.
+    with the request's ASGI scope where there is one; such an exception ends that request alone. `on_refusal` is told
+    what comes to neither the app nor a handler, for it is malformed, too large or too slow.
     """
 
     def __init__(
@@ -50,6 +57,7 @@ class EdgeServer:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         on_crash: OnCrash,
+        on_refusal: OnRefusal = untold,
         handler_of: HandlerOf = nobody,
     ) -> None:
         self._service = Service(
@@ -59,6 +67,7 @@ class EdgeServer:
             clock=clock,
             lines=FieldLines(wall_clock),
             on_crash=on_crash,
+            on_refusal=on_refusal,
         )
         self._connections: dict[Connection, None] = {}
         """In the order in which they came: a set's would change from process to process."""

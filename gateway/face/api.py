@@ -64,10 +64,15 @@ class ApiEndpoint:
         self._on_crash = reporting.on_crash
         self._traces = reporting.traces
 
+    @property
+    def name(self) -> str:
+        """The endpoint's, as records have it."""
+        return self._endpoint
+
     async def __call__(self, request: Request) -> Answer:
         own_id = self._new_id()
         clock = self._clock
-        request_id = request_id_of(request) or own_id
+        request_id = request_id_of(request.fields) or own_id
         record = RequestRecord(self._endpoint, own_id, request_id, clock(), self._on_finished)
         record.fate = request
         if self._traces is not None:

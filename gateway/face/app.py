@@ -9,19 +9,21 @@ from gateway.face.asgi_exchange import AsgiApp, HotRoutes, Receive, Scope, Send
 from gateway.face.cross_origin import CrossOrigin
 from gateway.face.routes import all_routes, hot_table
 from gateway.face.services import Services
+from gateway.face.turned_away import TurnedAway
 
 
 class App:
     """The whole API as an ASGI app; an engine of ours asks `handler_of` first, and spares the hot routes ASGI too.
 
-    It needs no lifespan: everything that lives is the wiring's.
+    It needs no lifespan: everything that lives is the wiring's. `turned_away` is told what an engine refuses by itself.
     """
 
-    __slots__ = ("_asgi", "_hot")
+    __slots__ = ("_asgi", "_hot", "turned_away")
 
-    def __init__(self, asgi: AsgiApp, hot: Mapping[tuple[str, str], Handler]) -> None:
+    def __init__(self, asgi: AsgiApp, hot: Mapping[tuple[str, str], Handler], turned_away: TurnedAway) -> None:
         self._asgi = asgi
         self._hot = hot
+        self.turned_away = turned_away
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self._asgi(scope, receive, send)
@@ -57,7 +59,8 @@ def create_app(services: Services) -> App:
 
     table = hot_table(routes) if services.hot_routes else {}
     whole = HotRoutes(_MadeWhenAsked(whole_api), table, body_progress_s=services.body_progress_s)
+    turned_away = TurnedAway(routes, services.models.reporting)
     if not services.cors_origins:
-        return App(whole, table)
+        return App(whole, table, turned_away)
     across = CrossOrigin(whole, services.cors_origins)
-    return App(across, {asked: across.over(handler) for asked, handler in table.items()})
+    return App(across, {asked: across.over(handler) for asked, handler in table.items()}, turned_away)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from gateway.dialects.envelope import RawHeaders
-from gateway.exchange import Request
 from gateway.telemetry.trace_context import TRACEPARENT, Trace, parent_of
 
 _NAMES = (b"x-request-id", b"x-correlation-id")
@@ -19,9 +19,8 @@ def told_to_services(request_id: str, trace: Trace | None, passed_on: RawHeaders
     return [(b"x-request-id", request_id.encode("ascii")), *(passed_on if trace is None else trace.headers(0))]
 
 
-def request_id_of(request: Request) -> str | None:
+def request_id_of(fields: Mapping[bytes, bytes]) -> str | None:
     """The id that the client chose: at most 128 visible ASCII characters, or its trace id; None where there is none."""
-    fields = request.fields
     for name in _NAMES:
         value = fields.get(name)
         if value is not None and _ACCEPTED(value):

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import h2.events
@@ -37,6 +38,7 @@ from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Connec
 from hypercorn.utils import parse_socket_addr
 
 from gateway.dialects.openai_errors import error_body
+from gateway.edge.connection import OnRefusal
 from gateway.edge.target import split_absolute
 from gateway.errors import InvalidRequest, describe
 from gateway.face.hypercorn_stream import RECEIVE_BYTES
@@ -65,11 +67,13 @@ class ContainedServer(TCPServer):
         header_s: float,
         write_stall_s: float,
         on_crash: OnCrash,
+        on_refusal: OnRefusal,
     ) -> None:
         super().__init__(app, config, context, {}, stream)
         self._header_s = header_s
         self._write_stall_s = write_stall_s
         self._on_crash = on_crash
+        self._on_refusal = on_refusal
         self._reading = trio.CancelScope()
         self._over = False
         """Nothing that is still read counts any more."""
@@ -111,7 +115,7 @@ class ContainedServer(TCPServer):
     async def _converse(self, alpn_protocol: str) -> None:
         secure = isinstance(self.stream, trio.SSLStream)
         socket = (self.stream.transport_stream if secure else self.stream).socket
-        protocol = PatientH2Protocol if alpn_protocol == "h2" else PlainH11Protocol
+        protocol = PatientH2Protocol if alpn_protocol == "h2" else partial(PlainH11Protocol, self._on_refusal)
         async with ClosingTaskGroup(self._on_crash) as self._task_group:
             self.protocol = protocol(  # type: ignore[assignment]  # ProtocolWrapper adds only the switch to h2c
                 self.app,
@@ -254,6 +258,10 @@ class PatientH2Protocol(H2Protocol):
 class PlainH11Protocol(H11Protocol):
     """HTTP/1.1 and nothing that one could switch to from it."""
 
+    def __init__(self, on_refusal: OnRefusal, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._on_refusal = on_refusal
+
     @property
     def is_amid_head(self) -> bool:
         """Some of a request's head has come, and not all of it."""
@@ -279,11 +287,14 @@ class PlainH11Protocol(H11Protocol):
         await super()._create_stream(plain)
 
     async def _send_error_response(self, status_code: int) -> None:
-        body = error_body(describe(InvalidRequest("The request is not valid HTTP.")))
+        refusal = InvalidRequest("The request is not valid HTTP.")
+        request_id = self._on_refusal(b"", {}, refusal)
+        body = error_body(describe(refusal))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
+            *([(b"x-request-id", request_id)] if request_id else []),
             *self.config.response_headers("h11"),
         ]
         await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))

@@ -18,6 +18,8 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
+from gateway.edge.connection import OnRefusal
+from gateway.edge.server import untold
 from gateway.face.asgi_exchange import AsgiApp
 from gateway.face.hypercorn_connection import ContainedServer, OnCrash
 from gateway.face.hypercorn_farewell import FarewellApp
@@ -58,7 +60,8 @@ def tls_context(certfile: str, keyfile: str) -> ssl.SSLContext:
 class HypercornServer:
     """Serves `app` as the edge's server does: the same constructor, the same life.
 
-    `on_crash` gets what escapes the app or a connection; it ends that request or connection alone.
+    `on_crash` gets what escapes the app or a connection; it ends that request or connection alone. `on_refusal` is told
+    of what is no HTTP.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class HypercornServer:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         on_crash: OnCrash,
+        on_refusal: OnRefusal = untold,
     ) -> None:
         framework: Any = FarewellApp(app)
         self._app = ASGIWrapper(framework)
@@ -76,6 +80,7 @@ class HypercornServer:
         self._clock = clock
         self._config = _Config(settings, wall_clock)
         self._on_crash = on_crash
+        self._on_refusal = on_refusal
         self._context = WorkerContext(None)
         self._draining = trio.Event()
         self._places = trio.Semaphore(settings.max_connections)
@@ -151,6 +156,7 @@ class HypercornServer:
                 header_s=self._settings.header_s,
                 write_stall_s=self._settings.write_stall_s,
                 on_crash=self._on_crash,
+                on_refusal=self._on_refusal,
             ).run()
         finally:
             self._places.release()

@@ -22,12 +22,9 @@ from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint, Serve
 from gateway.face.asgi_exchange import AsgiApp, Scope
 from gateway.face.quart_exchange import ClosingConnection, view_of
-from gateway.face.record import RequestRecord
+from gateway.face.record import OTHER_ENDPOINT, RequestRecord
 from gateway.face.routes import Route
 from gateway.face.services import Services
-
-OTHER_ENDPOINT = "other"
-"""What a request for no endpoint of ours counts as."""
 
 
 class _MatchedRule(QuartRule):

@@ -22,6 +22,9 @@ DISCONNECTED: Final = "disconnected"
 CLIENT_CLOSED_REQUEST: Final = 499
 """What nginx logs for a client that did not wait; never sent."""
 
+OTHER_ENDPOINT: Final = "other"
+"""What a request for no endpoint of ours counts as."""
+
 
 class RequestRecord(msgspec.Struct, eq=False):
     """What is known of one API request; all times on the actors' clock.

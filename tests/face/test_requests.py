@@ -40,7 +40,7 @@ TRACE = f"00-{TRACE_ID}-b7ad6b7169203331-01"
 def test_the_clients_own_id_is_taken_where_it_is_fit_for_logs_and_headers(
     fields: dict[str, str], request_id: str | None
 ) -> None:
-    assert request_id_of(HandmadeRequest(fields=fields)) == request_id
+    assert request_id_of(HandmadeRequest(fields=fields).fields) == request_id
 
 
 def test_trace_context_goes_upstream_whole_or_not_at_all() -> None:

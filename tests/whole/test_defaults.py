@@ -11,7 +11,7 @@ from actors.admission import ProviderSettings
 from actors.letters import DEFAULT_TIMEOUTS
 from actors.router import RouterSettings
 from gateway.assembly.actor_settings import provider_settings, router_settings
-from gateway.assembly.front import engine_of
+from gateway.assembly.front import Door, engine_of
 from gateway.config import Config, load
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
@@ -33,6 +33,6 @@ async def test_settings_and_parts_have_the_same_defaults(config: Config, autojum
         name="sandbox", keys=("none",)
     )
     assert gateway.catalog.resolve("sandbox/echo")[0].timeouts == DEFAULT_TIMEOUTS
-    engine = engine_of(config.server, gateway.world, gateway.app, gateway.handler_of, None, lambda _bug, _scope: None)
+    engine = engine_of(config.server, gateway.world, Door(lambda: gateway.settled.app), None, lambda _bug, _scope: None)
     assert isinstance(engine, EdgeServer)
     assert engine._service.limits == ServerLimits()
