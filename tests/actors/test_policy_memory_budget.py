@@ -65,8 +65,9 @@ class CountersAgainstLists(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.budget, self.places = MemoryBudget(1000), ConcurrencyLimit(4)
+        self.budget, self.places = MemoryBudget(1000), ConcurrencyLimit(4, kept=0.25)
         self.limit_bytes, self.limit_places = 1000, 4
+        self.paused = False
         self.held: list[int] = []
         self.taken = self.peak = 0
 
@@ -95,9 +96,14 @@ class CountersAgainstLists(RuleBasedStateMachine):
         self.budget.resize(limit)
         self.places.resize(places)
 
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:
+        self.paused = paused
+        self.places.pause(paused)
+
     @rule()
     def acquire(self) -> None:
-        fits = self.taken < self.limit_places
+        fits = self.taken < self.limit_places and not self.paused
         assert self.places.acquire() == fits
         self.taken += fits
 
@@ -113,6 +119,7 @@ class CountersAgainstLists(RuleBasedStateMachine):
         assert (self.budget.used, self.budget.limit) == (sum(self.held), self.limit_bytes)
         assert self.budget.peak == self.peak
         assert (self.places.used, self.places.limit) == (self.taken, self.limit_places)
+        assert self.places.ordinary == self.limit_places - self.limit_places // 4
 
 
 TestCountersAgainstLists = CountersAgainstLists.TestCase

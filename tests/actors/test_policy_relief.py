@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from actors.policy.relief import ATTEMPTS, EVERY_S, Relief
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.policy.relief import ATTEMPTS, EVERY_S, WORTH_BYTES, Relief
 
 MEGABYTE = 1024 * 1024
 SAMPLE_EVERY_S = 0.25
@@ -17,6 +22,7 @@ class Process:
         self.holes = 0
         self.now = 0.0
         self.attempts: list[float] = []
+        self.given_back: list[int] = []
         self._relief = Relief()
         self.goes_on(1)
 
@@ -32,6 +38,7 @@ class Process:
 
     def tries_to_give_back(self) -> None:
         before, self.holes = self.resident, 0
+        self.given_back.append(before - self.resident)
         self._relief.attempted(before - self.resident, self.resident, self.in_use * MEGABYTE, self.now)
 
     @property
@@ -104,3 +111,27 @@ def test_attempts_under_pressure_amid_a_flood_say_nothing_of_what_is_needed() ->
     process.in_use, process.needed, process.holes = 0, 66, 60
     assert process.goes_on(60) == [8.0]
     assert process.resident == 66 * MEGABYTE
+
+
+@settings(max_examples=50)
+@given(
+    floods=st.lists(
+        st.tuples(st.sampled_from([0, 90, 1000]), st.sampled_from([0, 31, 32, 200]), st.sampled_from([0.25, 1, 4, 20])),
+        max_size=12,
+    )
+)
+def test_of_whatever_floods_nothing_large_stays_and_nobody_is_stopped_for_little(
+    floods: list[tuple[int, int, float]],
+) -> None:
+    """As long as the process itself needs the same: what calls hold, the holes that they leave, and for how long."""
+    process = Process()
+    for in_use, left, for_s in floods:
+        process.in_use = in_use
+        process.holes += left
+        process.goes_on(for_s)
+    process.in_use = 0
+    process.goes_on(EVERY_S + SAMPLE_EVERY_S)
+
+    assert process.holes * MEGABYTE < WORTH_BYTES
+    assert all(back >= WORTH_BYTES for back in process.given_back)
+    assert all(later - earlier >= EVERY_S for earlier, later in pairwise(process.attempts))
