@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import Final
 
@@ -18,17 +17,18 @@ _YOUNG_S: Final = 1.0
 class Pace:
     """Counts moves over the last ten seconds of a line; times are monotonic seconds."""
 
-    __slots__ = ("_began_at", "_moves", "_slots")
+    __slots__ = ("_began_at", "_moved_at", "_moves", "_slots")
 
     def __init__(self, now: float) -> None:
         """The line begins at `now`."""
-        self._began_at = now
+        self._began_at = self._moved_at = now
         self._slots: deque[list[int]] = deque()
         """[number, moves] of each half second in which the line moved."""
         self._moves = 0
 
     def moved(self, now: float) -> None:
         """One of the line was served."""
+        self._moved_at = now
         slot = int(now / SLOT_S)
         if self._slots and self._slots[-1][0] == slot:
             self._slots[-1][1] += 1
@@ -39,7 +39,7 @@ class Pace:
     def wait_s(self, ahead: int, now: float) -> float:
         """Seconds until so many others and oneself have been served, as far as the pace is known.
 
-        0 where it is not known, infinity where nothing moves.
+        0 where it is not known. Where nothing moves any more, each of them is taken to need what has passed without.
         """
         age_s = now - self._began_at
         if not ahead or age_s < _YOUNG_S:
@@ -47,7 +47,9 @@ class Pace:
         self._forget(int(now / SLOT_S) - _SLOTS)
         if self._moves < _ENOUGH and age_s < WINDOW_S:
             return 0.0
-        return (ahead + 1) * min(age_s, WINDOW_S) / self._moves if self._moves else math.inf
+        if not self._moves:
+            return (ahead + 1) * (now - self._moved_at)
+        return (ahead + 1) * min(age_s, WINDOW_S) / self._moves
 
     def _forget(self, last: int) -> None:
         while self._slots and self._slots[0][0] <= last:

@@ -110,6 +110,22 @@ async def test_where_calls_differ_hardly_anybody_waits_in_vain(autojump_clock: M
     assert len(late) <= len(refused) / 100
 
 
+async def test_who_may_wait_for_a_minute_is_not_refused_as_nothing_moves_for_ten_seconds(
+    autojump_clock: MockClock,
+) -> None:
+    """One at a time, 20 s each, as long answers take: two that come later wait behind another, and are served."""
+    patient = Timeouts(queue_s=60)
+    settings = {"max_concurrent": 1}
+    noted: list[Any] = []
+    async with House({"a": [answers("x", after_s=20)]}, settings={"a": settings}, timeouts=patient).running() as house:
+        async with trio.open_nursery() as nursery:
+            for at in (0, 1, 12, 39):
+                await trio.sleep_until(at)
+                nursery.start_soon(ask_and_note, house, noted)
+        assert noted == [20, 40, 60, 80]
+        house.assert_at_rest()
+
+
 async def test_a_model_at_its_own_limit_makes_no_line_for_the_others(autojump_clock: MockClock) -> None:
     """Five wait for m, whose line has not moved for ten seconds; n is served at once."""
     settings = {"model_limits": {"m": RateLimits(requests_per_minute=1)}}
