@@ -71,12 +71,14 @@ class ChatRequest(msgspec.Struct):
 
     def pieces(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
         """As in `prompt_parts.Prompt`."""
-        contents = [message.content for message in self.messages]
+        messages = self.messages
         others = [*(self.tools or ()), self.functions, self.response_format]
-        for message in self.messages:
-            if not (message.tool_calls is message.function_call is message.reasoning_content):  # mostly all are absent
-                others += (message.tool_calls, message.function_call)
-                contents.append(message.reasoning_content)
+        contents = [
+            each.content for each in messages if each.tool_calls is each.function_call is each.reasoning_content
+        ]
+        if len(contents) < len(messages):  # of some not all three are absent, as they mostly are
+            contents = [raw for each in messages for raw in (each.reasoning_content, each.content) if raw != _NULL]
+            others += [raw for each in messages for raw in (each.tool_calls, each.function_call)]
         return contents, [raw for raw in others if raw != _NULL]
 
 
