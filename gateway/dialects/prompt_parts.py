@@ -37,10 +37,20 @@ class Part(msgspec.Struct, gc=False):
     file_id: msgspec.Raw = NULL
     input: msgspec.Raw = NULL
 
-    def media(self) -> list[msgspec.Raw]:
+    def media(self) -> Sequence[msgspec.Raw]:
         """But for what is a `source`."""
+        if self.image_url is self.input_audio is self.file is self.file_data is self.file_url is self.file_id:
+            return ()  # none is there
         given = (self.image_url, self.input_audio, self.file, self.file_data, self.file_url, self.file_id)
         return [raw for raw in given if raw is not NULL and raw != NULL]
+
+
+class TextPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A part that is a text and nothing else."""
+
+    text: str
+    type: str = ""
+    cache_control: msgspec.Raw = NULL
 
 
 class Source(msgspec.Struct, gc=False):
@@ -55,6 +65,16 @@ _read_content: Final = msgspec.json.Decoder(str | list[Part] | Part | None).deco
 read_text: Final = msgspec.json.Decoder(str).decode
 """Raises ValueError for what is no text."""
 _read_source: Final = msgspec.json.Decoder(Source).decode
+
+
+read_texts: Final = msgspec.json.Decoder(list[str | list[TextPart] | None]).decode
+"""Contents that are nothing but texts. Raises ValueError, RecursionError where one of them holds more."""
+
+
+def read_parts(content: msgspec.Raw) -> list[Part]:
+    """Those of a content that is no text. Raises ValueError, RecursionError as `read_content` does."""
+    said = read_content(content)
+    return said if isinstance(said, list) else []
 
 
 def read_content(content: msgspec.Raw) -> str | list[Part] | None:

@@ -18,7 +18,9 @@ from gateway.dialects.prompt_parts import (
     Prompt,
     is_structured,
     read_content,
+    read_parts,
     read_text,
+    read_texts,
     source_in,
     text_in,
 )
@@ -35,12 +37,12 @@ MOST_READ_BYTES: Final = 8 * 1024 * 1024
 """Of one request, some 10 ms: what comes after that weighs the characters that it is written with, never fewer."""
 PART_BYTES: Final = 800
 """What a part counts for beside its bytes: it takes as long to read as so much text."""
-_MANY_PARTS_BYTES: Final = 4096
-"""A content below this holds too few parts to count before they are read."""
+_AT_ONCE: Final = 256
+"""Contents that are read in one go."""
 _MARKS: Final = (b'"image_url"', b'"input_audio"', b'"file"', b'"source"', b'"file_data"', b'"file_url"', b'"file_id"')
 """Of media, in what is not read."""
 
-_UNREAD: Final = object()
+_encode: Final = msgspec.json.Encoder().encode
 
 Written = Callable[[msgspec.Raw], int]
 """How many characters something is written with."""
@@ -112,37 +114,71 @@ class _Parts(msgspec.Struct, gc=False):
             self._show(source.data, written)
 
 
+class _Scales(msgspec.Struct, gc=False):
+    """The contents of one request, weighed some at a time."""
+
+    written: Written
+    characters: int = 0
+    pieces: int = 0
+    large_pieces: int = 0
+    """Of those, in contents that are worth a look."""
+    media_bytes: int = 0
+    """Of large pieces."""
+
+    def read(self, contents: Sequence[msgspec.Raw], json: bytes) -> None:
+        """`json` is the list of all of them: mostly they are nothing but texts, and none is looked at by itself."""
+        characters = _texts_in(json)
+        if characters is not None:
+            self.characters += characters
+        elif len(contents) > 1:
+            for content in contents:
+                self.read([content], _encode([content]))
+        else:
+            self._read_parts(contents[0])
+
+    def leave(self, content: msgspec.Raw) -> None:
+        """One that is not read weighs what it is written with."""
+        self.characters += self.written(content)
+        if is_structured(content):
+            self.pieces += sum(map(bytes(content).count, _MARKS))
+
+    def _read_parts(self, content: msgspec.Raw) -> None:
+        parts = _Parts()
+        try:
+            parts.add(read_parts(content), self.written)
+        except (ValueError, RecursionError):
+            self.leave(content)
+            return
+        self.characters += self.written(content) - parts.fewer
+        self.pieces += parts.pieces
+        if len(content) > _MEDIA_WORTH_A_LOOK_BYTES:
+            self.media_bytes += parts.media_bytes
+            self.large_pieces += parts.pieces
+
+
 def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
     """How large a request's prompt is; `body` is the whole of it as it came."""
     contents, others = prompt.pieces()
-    size, large_pieces, pieces = len(body), 0, 0
+    size = len(body)
     plain = _plain(contents) if size <= MOST_READ_BYTES else None
     if plain is not None and not others:
         return PromptWeight(size // _BYTES_PER_TOKEN, plain, 0)
     written: Written = len if body.isascii() else _decoded
-    characters = sum(map(written, others))
+    structured = sum(map(written, others))
     if plain is not None:
-        return PromptWeight(size // _BYTES_PER_TOKEN, characters + plain, 0)
-    left = MOST_READ_BYTES
-    for content in contents:
-        length = len(content)
-        left -= length if length < _MANY_PARTS_BYTES else _effort(content)
-        said = _read(content) if left >= 0 else _UNREAD
-        if isinstance(said, str):
-            characters += len(said)
-        elif isinstance(said, list):
-            left -= PART_BYTES * len(said)
-            parts = _Parts()
-            parts.add(said, written)
-            characters += written(content) - parts.fewer
-            pieces += parts.pieces
-            if length > _MEDIA_WORTH_A_LOOK_BYTES:
-                size -= parts.media_bytes
-                large_pieces += parts.pieces
-        elif said is _UNREAD:
-            characters += written(content)
-            pieces += _pieces_at_most(content)
-    return PromptWeight(size // _BYTES_PER_TOKEN + large_pieces * MEDIA_TOKENS, characters, pieces)
+        return PromptWeight(size // _BYTES_PER_TOKEN, structured + plain, 0)
+    scales, left = _Scales(written), MOST_READ_BYTES
+    for place in range(0, len(contents), _AT_ONCE):
+        some = contents[place : place + _AT_ONCE]
+        json = _encode(some)
+        left -= len(json) + PART_BYTES * json.count(b"{")  # there are no more parts than braces
+        if left >= 0:
+            scales.read(some, json)
+        else:
+            for content in some:
+                scales.leave(content)
+    reserved = (size - scales.media_bytes) // _BYTES_PER_TOKEN + scales.large_pieces * MEDIA_TOKENS
+    return PromptWeight(reserved, structured + scales.characters, scales.pieces)
 
 
 def reserved_tokens(limit: int | None) -> int:
@@ -151,29 +187,22 @@ def reserved_tokens(limit: int | None) -> int:
 
 
 def _plain(contents: Sequence[msgspec.Raw]) -> int | None:
-    """Characters of contents that are nothing but texts: mostly they are, and then none is looked at by itself."""
+    """Characters of contents that are texts and no lists; None where one of them is something else."""
     try:
         return sum(map(len, map(read_text, contents)))  # one at a time: none is kept
     except ValueError:
         return None
 
 
-def _read(content: msgspec.Raw) -> object:
-    """A text, parts, None for nothing; _UNREAD for what is unusual."""
+def _texts_in(json: bytes) -> int | None:
+    """Characters of contents that are nothing but texts, in lists or not; None where one of them holds more."""
     try:
-        return read_content(content)
+        said = read_texts(json)
     except (ValueError, RecursionError):
-        return _UNREAD
-
-
-def _effort(content: msgspec.Raw) -> int:
-    """What reading a long content takes, in bytes of text; its parts are no more than its braces."""
-    return len(content) + (PART_BYTES * bytes(content).count(b"{") if is_structured(content) else 0)
-
-
-def _pieces_at_most(content: msgspec.Raw) -> int:
-    """In a content that is not read."""
-    return sum(map(bytes(content).count, _MARKS)) if is_structured(content) else 0
+        return None
+    return sum(
+        [len(each) if isinstance(each, str) else sum([len(part.text) for part in each]) for each in said if each]
+    )
 
 
 def _decoded(raw: msgspec.Raw) -> int:

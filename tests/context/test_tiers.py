@@ -83,11 +83,12 @@ def test_texts_are_counted_by_their_characters_however_they_are_written(
     first *= times
     count = len(first) + len(second)
     assert weighed(ChatCompletions(), chat(first, second), ascii_only=ascii_only).characters == count
-    parts = [{"text": first}, {"text": second}]
-    assert (
-        weighed(ChatCompletions(), chat(parts), ascii_only=ascii_only).characters
-        == count + len('[{"text": }, ]') * 2 - 4
-    )
+    parts = [{"type": "text", "text": first}, {"text": second, "cache_control": {"type": "ephemeral"}}]
+    assert weighed(ChatCompletions(), chat(parts, None), ascii_only=ascii_only).characters == count
+    written = json.dumps([*parts, {"refusal": "no"}], ensure_ascii=ascii_only)
+    more = weighed(ChatCompletions(), chat([*parts, {"refusal": "no"}]), ascii_only=ascii_only).characters
+    texts = [json.dumps(text, ensure_ascii=ascii_only) for text in (first, second)]
+    assert more == len(written) - sum(map(len, texts)) + count
 
 
 @settings(max_examples=40, deadline=None)

@@ -50,11 +50,13 @@ class ResponsesRequest(msgspec.Struct):
         """As in `prompt_parts.Prompt`."""
         contents, others = [self.instructions], [self.tools, self.text, self.prompt]
         for item in _items_of(self.input):
-            if isinstance(item, _Item):
+            if not isinstance(item, _Item):
+                contents.append(item)
+            elif item.is_message:
+                contents.append(item.content)
+            else:
                 contents += (item.content, item.output, item.arguments, item.input, item.summary)
                 others += (item.action, item.code, item.outputs, item.results, item.operation, item.tools)
-            else:
-                contents.append(item)
         return [raw for raw in contents if raw is not _NULL], [raw for raw in others if raw != _NULL]
 
 
@@ -72,6 +74,12 @@ class _Item(msgspec.Struct, gc=False):
     results: msgspec.Raw = _NULL
     operation: msgspec.Raw = _NULL
     tools: msgspec.Raw = _NULL
+
+    @property
+    def is_message(self) -> bool:
+        """Whether it has a content and nothing else."""
+        given = self.output is self.arguments is self.input is self.summary is self.action is self.code
+        return given and self.outputs is self.results is self.operation is self.tools is self.output
 
 
 _request_decoder = msgspec.json.Decoder(ResponsesRequest)
