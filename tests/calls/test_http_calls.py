@@ -12,7 +12,7 @@ from actors.letters import Timeouts
 from gateway.dialects.envelope import Usage
 from gateway.dialects.openai_chat import decode_request
 from gateway.dialects.prompt_weight import weigh
-from gateway.errors import UpstreamBroken, UpstreamError, UpstreamReset, UpstreamUnreachable
+from gateway.errors import UpstreamBroken, UpstreamError, UpstreamRedirects, UpstreamReset, UpstreamUnreachable
 from gateway.providers.profile import Origin
 from tests.calls.asking import KEY, USER_AGENT, ask, http_calls, upstream
 from tests.shared_material import Recording, recordings
@@ -187,7 +187,7 @@ async def test_a_401_of_our_key_may_be_asked_elsewhere_one_of_the_clients_own_ke
 
 async def test_a_redirect_is_no_answer() -> None:
     told = await ask(http_calls(upstream(status=301)), BODY)
-    assert isinstance(told.failure, UpstreamBroken)
+    assert isinstance(told.failure, UpstreamRedirects)
 
 
 PROVIDERS = ("openai", "deepseek", "openrouter", "azure")
