@@ -215,11 +215,12 @@ class Attempt:
     def commit(self, head: Any) -> None:
         """The first content is here: this attempt answers the call. Streamed calls only; before the first write.
 
-        Raises Left where another was first, the asker has gone, or the death of its actor has ended it already.
+        Raises Left where another was first, the asker has gone, it has just been given up, or its actor's death has
+        ended it.
         """
         relay = self.call.relay
         assert relay is not None, "a unary call is answered by the work's return value"
-        if self.dismissed or self.outcome is not None or not relay.claim(self.epoch):
+        if self.stopped or self.dismissed or self.outcome is not None or not relay.claim(self.epoch):
             raise Left
         self.content_at = self.clock()
         if self.keeper is not None:

@@ -194,7 +194,8 @@ class ProviderActor(Actor[Attempt]):
         except Failure as known:
             failure = known
         except Left:
-            left = True
+            failure = self._why_stopped(attempt) if attempt.stopped else None
+            left = failure is None
         except Exception as bug:  # a call's crash is its own: the actor and its siblings live on
             failure = self._crashed(attempt, bug)
         except BaseException:

@@ -90,6 +90,7 @@ class StreamedAnswer:
                 self._unwritten = piece
                 return False
         if stream.settled:
+            attempt.enter(Stage.STREAMING)  # no silence is timed any more, also not one that would end right now
             return False
         if attempt.content_at is not None:
             attempt.enter(Stage.STREAMING, self._idle_s)

@@ -104,13 +104,11 @@ def streams_are_given_up_for_silence_alone(evidence: Evidence) -> Iterator[str]:
         for attempt in life.attempts:
             if not (isinstance(attempt.failure, TimedOut) and attempt.failure.stage is Stage.STREAMING):
                 continue
-            said = [
-                exchange.heard_at
-                for exchange in evidence.by_request.get(request_id(attempt), [])
-                if exchange.provider == attempt.candidate.provider and exchange.said
-            ]
-            if said and not any(abs(_end(attempt) - at - idle_s) < EXACT for at in said):
-                yield f"{request_id(attempt)} was given up at {_end(attempt):g}, the last word came at {said}"
+            exchange, ended_at = evidence.exchange_of(attempt), _end(attempt)
+            # What comes in the very moment comes too late.
+            spoke_at = [] if exchange is None else [at for at in exchange.spoke_at if at < ended_at - EXACT]
+            if spoke_at and abs(ended_at - spoke_at[-1] - idle_s) > EXACT:
+                yield f"{request_id(attempt)} was given up at {ended_at:g}, the last word came at {spoke_at[-1]:g}"
 
 
 def content_commits(evidence: Evidence) -> Iterator[str]:

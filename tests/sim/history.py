@@ -79,8 +79,8 @@ class Exchange:
     """What it means to say."""
     said: int = 0
     """How many characters of it have been sent."""
-    heard_at: float = 0.0
-    """When the last of it was."""
+    spoke_at: list[float] = field(default_factory=list)
+    """When an event of it was."""
     whole: bool = False
     """All was sent, the end too."""
     over_at: float | None = None

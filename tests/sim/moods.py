@@ -125,7 +125,7 @@ class Turn:
                 await trio.sleep(think_s + self._every_s)
                 think_s = 0.0
                 exchange.said += characters
-                exchange.heard_at = trio.current_time()
+            exchange.spoke_at.append(trio.current_time())
             await self._asked.send_chunk(wire)
 
     def _sizes(self) -> Iterator[int]:
