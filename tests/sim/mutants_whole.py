@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 import trio
 
+from actors.attempt import Outcome
 from actors.policy.memory_budget import MemoryBudget
 from gateway.assembly.degradation import PressedBudget
 from gateway.calls.course import Course
+from gateway.dialects.chat import client_answer
+from gateway.dialects.chat.detail_stream import DetailStream
+from gateway.dialects.conversation import ToolCall
+from gateway.dialects.messages.answer_stream import MessageAnswerStream
 from gateway.dialects.passed_stream import PassedStream
 from gateway.dialects.splice import Splice
 from gateway.edge.connection import Connection
@@ -19,7 +25,13 @@ from gateway.edge.upstream_exchange import Exchange
 from gateway.face.deadline import Patience
 from gateway.face.record import DISCONNECTED, RequestRecord
 from gateway.face.relayed_body import RelayedBody
+from gateway.keys.budget_rule import Standing
+from gateway.keys.ledger import Ledger
+from gateway.keys.shared_book import SharedBook
+from gateway.keys.spend import SpendDesk
+from gateway.providers.prices import PriceList
 from gateway.store.leases import LeaseDesk
+from tests.sim.answers import TOOLS
 from tests.sim.mutants import Mutant, mutant, nothing
 
 
@@ -106,6 +118,68 @@ def _error_looks_like_an_end(_: Any) -> Callable[..., bytes]:
     return end
 
 
+def _arguments_lose_a_character(add: Any) -> Any:
+    def lose(stream: MessageAnswerStream, text: str) -> bytes:
+        return bytes(add(stream, text[1:] if isinstance(stream._part, ToolCall) and len(text) > 1 else text))
+
+    return lose
+
+
+def _nothing_signed(sign: Any) -> Any:
+    return lambda stream, signature: None
+
+
+def _every_call_by_one_id(begun: Any) -> Any:
+    def named(call: ToolCall) -> Any:
+        written = begun(call)
+        return {**written, "function": {**written["function"], "name": TOOLS[0]}}
+
+    return named
+
+
+def _cut_answers_are_free(bill: Any) -> Any:
+    return lambda ledger, attempt: bill(ledger, attempt) if attempt.outcome is Outcome.OK else None
+
+
+def _rounded_up(price: Any) -> Any:
+    return lambda prices, usage: price(prices, usage) + 1
+
+
+def _thoughts_at_the_plain_rate(price: Any) -> Any:
+    return lambda prices, usage: price(prices, msgspec.structs.replace(usage, reasoning=0))
+
+
+async def _always_granted(
+    desk: SpendDesk, client: str, id: str, amount: int, terms: Any, hold_s: float
+) -> tuple[bool, Standing]:
+    return True, desk.standing(client)
+
+
+def _grants_all(_: Any) -> Any:
+    return _always_granted
+
+
+def _told_twice(posted: Any) -> Any:
+    def twice(book: SharedBook, client: str, account: Any, serial: int, reply: object) -> None:
+        if not isinstance(reply, list):
+            account.serial += 1  # nobody knows what became of it, and it is sent as another one
+        posted(book, client, account, account.serial, reply)
+
+    return twice
+
+
+def _orphans_are_forgotten(_: Any) -> Any:
+    return lambda desk, account: desk._return(account)
+
+
+def _fate_is_not_asked(finish: Any) -> Any:
+    def gone(record: RequestRecord, status: int, outcome: str, now: float) -> None:
+        record.fate = None
+        finish(record, status, outcome, now)
+
+    return gone
+
+
 WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("a client's hanging up is seen three seconds late", Connection, "_read", _deaf_to_hanging_up),
     mutant("connections to providers are dropped, not closed", Exchange, "_break_off", _break_off_nothing),
@@ -122,4 +196,15 @@ WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("a drain never ends", EdgeServer, "drain", _endless_grace),
     mutant("leases are kept when a worker ends", LeaseDesk, "_give_all_back", nothing),
     mutant("a budget gives back half", MemoryBudget, "release", _half_of_it),
+    mutant("a call's arguments lose a character", MessageAnswerStream, "_add", _arguments_lose_a_character),
+    mutant("a streamed signature is left out", DetailStream, "sign", _nothing_signed),
+    mutant("calls of several functions are of one", client_answer, "written_call", _every_call_by_one_id),
+    mutant("answers that are cut cost nothing", Ledger, "bill", _cut_answers_are_free),
+    mutant("an answer costs a nano-USD too much", PriceList, "nano_usd", _rounded_up),
+    mutant("thoughts are charged like all else", PriceList, "nano_usd", _thoughts_at_the_plain_rate),
+    mutant("a hard budget lets everybody in", SpendDesk, "reserve", _grants_all),
+    mutant("a parcel of unknown fate is told twice", SharedBook, "_posted", _told_twice),
+    mutant("what waits behind a parcel is lost at the end", SharedBook, "end", nothing),
+    mutant("a dead bucket's lease is forgotten", LeaseDesk, "_orphan", _orphans_are_forgotten),
+    mutant("who is cut by a drain is logged as gone", RequestRecord, "finish", _fate_is_not_asked),
 )
