@@ -15,6 +15,7 @@ import pytest
 from bench import machine
 from bench.client import Client, request
 from bench.load import Load, parse
+from bench.profile import shares
 from bench.table import render
 from bench.upstream import EVENTS, FIRST, LAST, WORDS, event, is_whole
 
@@ -154,3 +155,19 @@ def test_the_table_has_medians_and_the_ratios_of_each_round() -> None:
     assert "Gateway / floor per request: 2.00 (at most 2.4)." in lines
     assert "Gateway / floor per event: 1.00 / - (at most 1.2)." in lines
     assert lines[-1] == "LiteLLM proxy: not installed"
+
+
+def test_a_sample_counts_for_the_part_whose_code_it_is_in() -> None:
+    """Not for those who called it, and not at all where nothing was done."""
+    stacks = [
+        "run (trio/_core/_run.py:3);Router._begin (actors/router.py:9) 3",
+        "run (trio/_core/_run.py:3);SocketStream.send_nowait (gateway/edge/sockets.py:59) 4",
+        "run (trio/_core/_run.py:3) 1",
+        "ask (/srv/llm/gateway/serve.py:1);loads (json/__init__.py:299) 1",
+        "ask (/srv/llm/gateway/serve.py:1) 1",
+        "run (trio/_core/_run.py:3);EpollIOManager.get_events (trio/_core/_io_epoll.py:246) 90",
+        "WorkerThread._work (trio/_core/_thread_cache.py:160) 200",
+    ]
+    found = shares(stacks)
+    assert list(found) == ["gateway/edge", "actors", "trio", "the rest", "gateway"]
+    assert list(found.values()) == [0.4, 0.3, 0.1, 0.1, 0.1]
