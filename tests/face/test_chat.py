@@ -277,7 +277,9 @@ async def test_a_failure_is_an_openai_error_with_what_the_client_needs(
     reply = await face.ask(QUESTION)
 
     assert reply.status == status
-    assert reply.error == {"message": failure.message, "type": reply.error["type"], "param": None, "code": code}
+    told = describe(failure).message
+    assert told.startswith(failure.message)
+    assert reply.error == {"message": told, "type": reply.error["type"], "param": None, "code": code}
     assert reply.header("retry-after") == retry_after
     assert reply.header("x-should-retry") == should_retry
     assert reply.header("x-gateway-attempts") == (str(attempts) if attempts else None)
