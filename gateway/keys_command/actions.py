@@ -177,6 +177,8 @@ def _check_label(label: str) -> None:
 
 def _print_rows(keys: list[dict[str, Any]]) -> None:
     """One line a key: what there is of it, and then what it may do."""
+    if not keys:
+        _say("There are no client keys.")
     for key in keys:
         state, source = key.pop("state"), key.pop("source")
         hints = ", ".join(secret["hint"] for secret in key.pop("hints", ()))

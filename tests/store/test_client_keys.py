@@ -122,6 +122,8 @@ def test_without_a_store_the_command_says_what_to_paste(
     """And pasted, it is the key that was shown."""
     monkeypatch.chdir(tmp_path)
     environ = {"REDIS_URL": "memory://"}
+    assert main(["keys", "list"], environ) == 0
+    assert capsys.readouterr() == ("", "There are no client keys.\n")
     terms = ["--models", "gpt-*", "--tags", 'owner="ann"', "--expires", "2999-01-01T00:00:00Z"]
     assert main(["keys", "create", "team-a", *terms, "--max-concurrent", "3"], environ) == 0
     key, told = capsys.readouterr()
@@ -132,6 +134,8 @@ def test_without_a_store_the_command_says_what_to_paste(
     assert known.sha256 == sha256(key.strip().encode()).digest()
     assert (known.label, known.models, known.tags) == ("team-a", ("gpt-*",), {"owner": '"ann"'})
     assert (known.max_concurrent, str(known.expires)) == (3, "2999-01-01 00:00:00+00:00")
+    assert main(["keys", "list"], environ) == 0
+    assert capsys.readouterr().out.startswith("team-a ")
     for words, said in ((["revoke", "team-a"], "delete its table"), (["rotate", "team-a"], "make another key")):
         assert main(["keys", *words], environ) == 1
         assert said in capsys.readouterr().err
