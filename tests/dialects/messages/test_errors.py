@@ -45,7 +45,7 @@ def test_the_official_client_raises_what_it_has_for_the_failure(
         client.messages.create(model="m", max_tokens=1, messages=HELLO)
     assert caught.value.body == {
         "type": "error",
-        "error": {"type": word, "message": failure.message},
+        "error": {"type": word, "message": description.message},
         "request_id": "req_1",
     }
 
