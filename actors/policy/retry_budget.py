@@ -26,8 +26,11 @@ class RetryBudget:
             self._balance = min(self._balance + self._deposit, self._cap)
 
     def never_sent(self) -> None:
-        """What was counted as a first attempt did not reach the provider: it pays for nothing."""
-        self._balance = max(self._balance - self._deposit, 0)
+        """What was counted as a first attempt did not reach the provider: it pays for nothing.
+
+        Where its deposit has been spent meanwhile, others make up for it.
+        """
+        self._balance -= self._deposit
 
     def spend(self) -> bool:
         """Pays for one retry or hedge; False where the budget is used up, and nothing is spent."""
@@ -43,4 +46,4 @@ class RetryBudget:
     @property
     def balance(self) -> float:
         """How many retries are paid for."""
-        return self._balance / WHOLE
+        return max(self._balance, 0) / WHOLE

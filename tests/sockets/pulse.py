@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,8 +63,9 @@ class Pulse:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
+        self._beats: list[float] = []
         self._kept: list[Span] = []
-        """Up to each beat: that time in which one of the two was kept from working, the longer of both."""
+        """When one of the two was kept from working, in order, none of them overlapping."""
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[Pulse]:
@@ -78,14 +79,24 @@ class Pulse:
         while True:
             await trio.sleep(BEAT_S)
             now, waited_by_now_s = time.monotonic(), kept_waiting_s(self._pid)
-            missed_s = now - began_at - BEAT_S
-            kept_s = min(now - began_at, max(missed_s, waited_by_now_s - waited_s))
-            self._kept.append(Span(now - kept_s, now))
+            # A wait counts once it is over: it may have begun many beats ago.
+            self._note(now - max(now - began_at - BEAT_S, waited_by_now_s - waited_s), now)
+            self._beats.append(now)
             began_at, waited_s = now, waited_by_now_s
 
+    def _note(self, begins_at: float, ends_at: float) -> None:
+        while self._kept and self._kept[-1].ends_at > begins_at:
+            begins_at = min(begins_at, self._kept.pop().begins_at)
+        self._kept.append(Span(begins_at, ends_at))
+
     def beats(self, span: Span) -> list[float]:
-        """When in this time the process has got on."""
-        return [each.ends_at for each in self._kept if span.begins_at <= each.ends_at < span.ends_at]
+        """When in this time the process has got on, and the other one was not kept from it."""
+        return [beat for beat in self._beats if span.begins_at <= beat < span.ends_at and not self._is_amid_wait(beat)]
+
+    def _is_amid_wait(self, beat: float) -> bool:
+        """What kept this process itself ends with the beat."""
+        next_one = bisect_right(self._kept, beat, key=lambda each: each.ends_at)
+        return next_one < len(self._kept) and self._kept[next_one].begins_at <= beat
 
     def machine_s(self, span: Span) -> float:
         """How much of this time the machine kept one of the two from working."""

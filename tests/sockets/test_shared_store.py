@@ -110,6 +110,7 @@ def test_whatever_becomes_of_the_store_only_stored_responses_notice(
     environ = {"REDIS_URL": server.url, "TEAM_KEY": "sk-team"}
     limited = LIMITED.replace("60", "60000")
     with running(tmp_path, environ=environ, settings=limited) as gateway, Asker(gateway, "sk-team") as asker:
+        gateway.warm_up()
         for fault, (begin, end) in faults.items():
             status, made = asker.ask("POST", "/v1/responses", RESPONSE)
             assert status == 200
