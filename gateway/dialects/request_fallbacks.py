@@ -15,6 +15,8 @@ from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
 from gateway.errors import InvalidRequest
 
 MOST: Final = 8
+MARK: Final = b'"fallbacks"'
+"""A body without this has none: most need no more than this look."""
 
 _NULL: Final = msgspec.Raw(b"null")
 _members_of: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -28,8 +30,6 @@ def take_fallbacks(dialect: str, body: bytes, *, allowed: bool) -> tuple[bytes, 
     Where the operator has not `allowed` them they are refused: who names some and gets none should know. A body that
     cannot be read comes back as it is: its dialect says what is wrong with it. Raises InvalidRequest.
     """
-    if b'"fallbacks"' not in body:
-        return body, None
     try:
         members = _members_of(body)
     except (ValueError, RecursionError):

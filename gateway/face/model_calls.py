@@ -17,7 +17,7 @@ from actors.relay import Relay
 from gateway.dialects.codec import Steps
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.prompt_weight import PromptWeight
-from gateway.dialects.request_fallbacks import take_fallbacks
+from gateway.dialects.request_fallbacks import MARK, take_fallbacks
 from gateway.errors import Description, InvalidRequest, MemoryPressure, ModelNotFound
 from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
@@ -289,7 +289,7 @@ class ModelCalls:
 
         `fallbacks` are those to ask in place of the model's own; None: its own, or those that the body names.
         """
-        if fallbacks is None:
+        if fallbacks is None and MARK in body:
             body, fallbacks = take_fallbacks(self._dialect.name, body, allowed=self._takes_fallbacks)
         asked = self._dialect.read(body)
         record.model = asked.model
