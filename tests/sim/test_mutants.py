@@ -21,7 +21,12 @@ QUICK = (
     "an open breaker lets everybody in",
     "the breakers of a dead actor are heard of",
 )
-QUICK_WHOLE = ("connections to providers are dropped, not closed", "leases are kept when a worker ends")
+QUICK_WHOLE = (
+    "connections to providers are dropped, not closed",
+    "leases are kept when a worker ends",
+    "an answer costs a nano-USD too much",
+    "a streamed signature is left out",
+)
 
 
 def test_there_are_enough_of_them() -> None:
