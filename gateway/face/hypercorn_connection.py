@@ -138,19 +138,19 @@ class ContainedServer(TCPServer):
         with self._reading, suppress(*_THE_CLIENTS_DOING):
             while data := await self.stream.receive_some(RECEIVE_BYTES):
                 if not self._over:
-                    await self.protocol.handle(RawData(bytes(data)))
-                    self._bound_head()
+                    due, self._reading.deadline = self._reading.deadline, math.inf
+                    await self.protocol.handle(RawData(bytes(data)))  # behind pipelined requests this waits for answers
+                    self._bound_head(due)
         self._over = True
         await self.protocol.handle(Closed())
 
-    def _bound_head(self) -> None:
+    def _bound_head(self, due: float) -> None:
         """The rest of a head that has begun has so long to come; what else is waited for has limits of its own."""
         if self._over:
             return
-        if not (isinstance(self.protocol, PlainH11Protocol) and self.protocol.is_amid_head):
-            self._reading.deadline = math.inf
-        elif self._reading.deadline == math.inf:
-            self._reading.deadline = trio.current_time() + self._header_s
+        if isinstance(self.protocol, PlainH11Protocol) and self.protocol.is_amid_head:
+            now = trio.current_time()
+            self._reading.deadline = due if now < due < math.inf else now + self._header_s
 
     async def _finish(self) -> None:
         """Says that nothing follows; TLS cannot be ended in one direction, and is closed."""

@@ -175,7 +175,7 @@ class VirtualClient:
                 elif isinstance(event, h11.Data):
                     heard.content_at = heard.content_at or trio.current_time()
                     heard.body += event.data
-        except (OSError, h11.RemoteProtocolError):
+        except (OSError, trio.ClosedResourceError, h11.RemoteProtocolError):  # closed: its sender has lost it
             self._lost(heard)
             raise _Gone from None
         self._left_over = http.trailing_data[0]

@@ -13,6 +13,7 @@ WHOLE: Final[dict[int, str]] = {
     284: "the same while memory is short",
     73: "what was spent behind a parcel under way was lost when a worker ended",
     75: "a stream whose provider's actor died was billed once, and told the log another sum afterwards",
+    69: "Hypercorn ended a connection that pipelined more than it read at once, when a head's time was over",
     389: "an answer that came whole in the very moment in which it was given up ended with an error",
     590: "on Hypercorn who outlasted a drain's grace got an empty 500, which no client could read",
     926: "a response whose deadline had passed waited for a mute store to keep it",
