@@ -248,6 +248,9 @@ def drains_end_in_time(evidence: Evidence) -> Iterator[str]:
             ended_at = life.running.ended_at
             if ended_at is None or ended_at > life.drained_at + limit_s + 1e-6:
                 yield f"worker {life.worker} was told at {life.drained_at:g} and ended at {ended_at}"
+            for attempt in life.attempts:
+                if _end(attempt) > life.drained_at + scenario.drain_grace_s + EXACT:
+                    yield f"{request_id(attempt)} outlasts the grace of worker {life.worker} until {_end(attempt):g}"
 
 
 def numbers_add_up(evidence: Evidence) -> Iterator[str]:
