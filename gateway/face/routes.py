@@ -145,8 +145,9 @@ def operator_routes(services: Services) -> list[Route]:
     health = Health(services.vitals, services.neighbours)
     metrics = MetricsPage(services.scrape, services.metrics_door)
     return [
-        Route("GET", "/health", ApiEndpoint("health", health.show, reporting)),
-        Route("GET", "/health/ready", ApiEndpoint("health", health.show_ready, reporting)),
+        # Hot not for their number: load balancers ask them of a gateway that has just started, ahead of Quart.
+        Route("GET", "/health", ApiEndpoint("health", health.show, reporting), hot=True),
+        Route("GET", "/health/ready", ApiEndpoint("health", health.show_ready, reporting), hot=True),
         Route("GET", "/health/detailed", ApiEndpoint("health", health.show_detailed, reporting)),
         Route("GET", "/metrics", ApiEndpoint("metrics", metrics.show, reporting)),
     ]
