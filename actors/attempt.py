@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import trio
 
-from actors.errors import DeadlineExceeded, Failure, Left, Stage
+from actors.errors import Blame, DeadlineExceeded, Failure, Left, Stage
 from actors.letters import Answered, Call, Candidate, Clock
 from actors.timers import Timer, Timers
 
@@ -182,6 +182,17 @@ class Attempt:
         return DeadlineExceeded(
             f"The {allowed_s:.3g} s for this request were over before {self.stage.not_yet(provider)}."
         )
+
+    def blame(self, failure: Failure, now: float) -> Blame | None:
+        """What this attempt's `failure` says about its provider; None: nothing."""
+        if isinstance(failure, DeadlineExceeded):
+            # A short deadline is the asker's own; one that left the provider its usual time is the provider's.
+            silent = self.stage is Stage.AWAITING and self.sent_at is not None
+            patience_s = self.candidate.timeouts.first_token_s
+            return Blame.MODEL if silent and now - (self.sent_at or now) >= patience_s else None
+        if failure.blame is Blame.NOBODY and self.accepted_at is None:
+            return None
+        return failure.blame
 
     def _stop(self) -> None:
         if self.scope is not None:

@@ -25,7 +25,6 @@ from actors.errors import (
     DeadlineExceeded,
     Failure,
     Left,
-    Stage,
     TimedOut,
     Unavailable,
 )
@@ -224,7 +223,7 @@ class ProviderActor(Actor[Attempt]):
         now = self._clock()
         blame: Blame | None = None
         if failure is not None:
-            blame = self._blame(attempt, failure, now)
+            blame = attempt.blame(failure, now)
             throttled = failure.throttled and failure.concerns_key
             if throttled or (blame is Blame.MODEL and isinstance(failure, TimedOut | DeadlineExceeded)):
                 self.admission.asked_for_less()
@@ -243,16 +242,6 @@ class ProviderActor(Actor[Attempt]):
             self._observe(CoolingDown(self.name, model, hold.key, seconds, now))
         for move in keys.settle(attempt, hold.key_tried, failure, now):
             self._observe(KeyMoved(self.name, move.key, move.model, move.revoked, now))
-
-    def _blame(self, attempt: Attempt, failure: Failure, now: float) -> Blame | None:
-        if isinstance(failure, DeadlineExceeded):
-            # A short deadline is the asker's own; one that left the provider its usual time is the provider's.
-            patience_s = attempt.candidate.timeouts.first_token_s
-            silent = attempt.stage is Stage.AWAITING and attempt.sent_at is not None
-            return Blame.MODEL if silent and now - (attempt.sent_at or now) >= patience_s else None
-        if failure.blame is Blame.NOBODY and attempt.accepted_at is None:
-            return None
-        return failure.blame
 
     def _answer(self, attempt: Attempt, value: Any, failure: Failure | None, left: bool) -> None:
         if attempt.outcome is not None:

@@ -13,7 +13,7 @@ from gateway.dialects.embeddings.request import (
     estimate_tokens,
 )
 from gateway.errors import Description
-from gateway.face.model_calls import Asked
+from gateway.face.client_dialect import Asked
 
 
 class Embeddings:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from gateway.dialects.tool_turns import Definition, ToolTurns, gateway_tools
 from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint
-from gateway.face.model_calls import ClientDialect, ModelCalls, ModelServices
+from gateway.face.client_dialect import ClientDialect
+from gateway.face.model_calls import ModelCalls, ModelServices
 from gateway.face.record import RequestRecord
 from gateway.face.tool_loop import Asking, ToolLoop
 from gateway.face.tool_services import ToolServices

@@ -10,7 +10,7 @@ from gateway.dialects.prompt_text import text_of
 from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.structure import MOST_VALUES
 from gateway.errors import Description
-from gateway.face.model_calls import Asked
+from gateway.face.client_dialect import Asked
 
 BETA_HEADER = b"anthropic-beta"
 

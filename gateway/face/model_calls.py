@@ -1,6 +1,6 @@
 """One question to a model, whatever the endpoint: from the client's bytes to the router and back.
 
-An endpoint of this kind is a ClientDialect (see chat.py); everything else is here.
+An endpoint of this kind is a ClientDialect (client_dialect.py; see chat.py); everything else is here.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
-import msgspec
-
 from actors.letters import Call, Candidate, Priority
 from actors.relay import Relay
-from gateway.dialects.codec import Steps
 from gateway.dialects.envelope import ModelRequest
-from gateway.dialects.prompt_weight import PromptWeight
 from gateway.dialects.request_fallbacks import MARK, take_fallbacks
-from gateway.errors import Description, InvalidRequest, MemoryPressure, ModelNotFound
+from gateway.errors import InvalidRequest, MemoryPressure, ModelNotFound
 from gateway.exchange import Answer, Headers, Request
 from gateway.face import provenance
 from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.auth import ClientKeys
 from gateway.face.caching import Caching
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.correlation import told_to_services
 from gateway.face.deadline import Patience, patience_of
 from gateway.face.errors import RenderError
@@ -44,23 +41,6 @@ PRIORITY_HEADER: Final = b"x-gateway-priority"
 _PRIORITIES: Final = {b"low": Priority.LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
 
 
-class Asked(msgspec.Struct):
-    """What a client's body says, as far as the face needs it."""
-
-    model: str
-    stream: bool
-    prompt_tokens: int
-    """By estimate."""
-    output_tokens: int
-    """The most that may be answered."""
-    decoded: Any
-    """The dialect's own struct of the body."""
-    decoded_bytes: int = 0
-    """What that takes in memory, where it is much: a body of many small pieces takes more in pieces than as it came."""
-    weight: PromptWeight | None = None
-    """What the prompt takes of a context window; None for what is no conversation."""
-
-
 class Wishes(NamedTuple):
     """What a request's header fields ask for, read once for all requests that have the same."""
 
@@ -71,44 +51,6 @@ class Wishes(NamedTuple):
     own_headers: Headers
     warning: bytes | None
     """What in them is passed over."""
-
-
-class ClientDialect(Protocol):
-    """The wire format that clients of one endpoint speak."""
-
-    @property
-    def endpoint(self) -> str:
-        """The path without its prefix: "chat/completions"."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """As in ModelRequest.dialect."""
-        ...
-
-    @property
-    def own_headers(self) -> Sequence[bytes]:
-        """Names of a request's headers that only a provider of the same dialect is sent."""
-        ...
-
-    @property
-    def most_values(self) -> int:
-        """How many values a body may hold."""
-        ...
-
-    def read(self, body: bytes) -> Asked:
-        """Decodes and checks. Raises InvalidRequest whose `param` names the field."""
-        ...
-
-    def text_of(self, decoded: Any, /) -> Steps[str]:
-        """The prompt as one text, of the dialect's own struct."""
-        ...
-
-    def error_body(self, description: Description) -> bytes: ...
-
-    def error_event(self, description: Description) -> bytes:
-        """The end of a stream that broke; nothing in it may look like a clean one."""
-        ...
 
 
 class Terms(Protocol):

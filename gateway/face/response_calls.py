@@ -29,9 +29,10 @@ from gateway.errors import Description, GatewayError, UpstreamBroken, describe
 from gateway.exchange import Answer, BodyStream, Request
 from gateway.face.api import ApiEndpoint
 from gateway.face.background import BackgroundResponses
+from gateway.face.client_dialect import Asked
 from gateway.face.errors import EVENT_STREAM, JSON, RenderError
 from gateway.face.followed_events import EventsBody, FollowedLog
-from gateway.face.model_calls import Asked, ModelCalls, ModelServices
+from gateway.face.model_calls import ModelCalls, ModelServices
 from gateway.face.record import ERROR, OK, RequestRecord
 from gateway.face.response_life import Prepared, ResponseLife, owner_of
 from gateway.face.tool_loop import Asking, Led, ToolLoop

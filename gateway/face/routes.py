@@ -15,6 +15,7 @@ from gateway.dialects.messages.tool_turns import MessagesToolTurns
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.api import ApiEndpoint, Reporting, Serve
 from gateway.face.chat import ChatCompletions
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.context_calls import OPERATIONS, ContextCalls
 from gateway.face.embeddings import Embeddings
 from gateway.face.health import Health
@@ -22,7 +23,7 @@ from gateway.face.intake import Intake
 from gateway.face.led_calls import LedCalls, NewTurns
 from gateway.face.messages import Messages
 from gateway.face.metrics_route import MetricsPage
-from gateway.face.model_calls import ClientDialect, ModelServices, model_endpoint
+from gateway.face.model_calls import ModelServices, model_endpoint
 from gateway.face.models import MODELS_PATH, Models
 from gateway.face.openapi.page import OpenApiPage
 from gateway.face.record import RequestRecord

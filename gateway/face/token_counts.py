@@ -22,10 +22,11 @@ from gateway.dialects.tool_turns import gateway_tools
 from gateway.errors import UpstreamError
 from gateway.exchange import Answer, Request
 from gateway.face.api import ApiEndpoint
+from gateway.face.client_dialect import Asked, ClientDialect
 from gateway.face.errors import JSON
 from gateway.face.led_calls import NewTurns
 from gateway.face.messages import Messages
-from gateway.face.model_calls import Asked, ClientDialect, ModelCalls, ModelServices
+from gateway.face.model_calls import ModelCalls, ModelServices
 from gateway.face.record import RequestRecord
 from gateway.face.response_calls import ResponsesDialect
 from gateway.face.response_life import ResponseLife, owner_of

@@ -1,4 +1,4 @@
-"""The parent of several workers: it owns the sockets and the settings, and serves nothing itself.
+"""The parent of several workers: it owns the sockets, and serves nothing itself.
 
 root  (one_for_one, 3 restarts in 60 s)
 ├── stores   (one_for_one, never gives up)
@@ -21,42 +21,32 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
 from urllib.parse import quote
 
-import msgspec
 import trio
 
 from actors.errors import ActorDied
 from actors.life import describe
-from actors.supervisor import (
-    ChildSpec,
-    ChildStarted,
-    ChildStopped,
-    Escalated,
-    Escalating,
-    OrderRefused,
-    Restarted,
-    Supervisor,
-)
-from gateway.admin.reload import Reloaded
+from actors.supervisor import ChildSpec, Escalated, OrderRefused, Supervisor
 from gateway.config import Config, ConfigError, Origin
 from gateway.config.announcement import announcement, unasked_keys
-from gateway.config.changes import fixed_changes
 from gateway.edge.sockets import connect
 from gateway.store.search import StoreSearch
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.sink import BufferedLog
 from gateway.workers.embedded_store import EmbeddedStore, embedded_server, socket_of
 from gateway.workers.kept_figures import fold, life_of
-from gateway.workers.line import RELOADED, Line
+from gateway.workers.line import Line
 from gateway.workers.listening import bind_slots
+from gateway.workers.parent_log import told_in
 from gateway.workers.process import Spawned, WorkerDied, WorkerProcess, spawn
-from gateway.workers.station import Station, write_settings
+from gateway.workers.reloads import Reloads
+from gateway.workers.settings import SettingsInForce
+from gateway.workers.station import Station
 
 ROOT: Final = "parent"
 STORES: Final = "stores"
@@ -67,19 +57,10 @@ UNLIMITED: Final = 1_000_000
 SERVED: Final = 0
 GAVE_UP: Final = 1
 STDOUT: Final = 1
-OURS: Final = ("host", "port", "workers")
-"""Settings of [server] that are the parent's own."""
 START_S: Final = 600.0
 """What all workers together may take to be ready."""
 HASTE_S: Final = 2.0
 """What workers get to end once they have been told a second time."""
-MAX_WISHES: Final = 16
-FIRST_S: Final = 5.0
-"""How long an operator waits to be told whether a first worker serves with new settings; see FarParent."""
-MAX_MISTAKES: Final = 50
-"""That an operator is told of at once; the log has all of them."""
-MARGIN_S: Final = 2.0
-"""What a worker gets beyond its own grace before it is killed."""
 
 
 def run(config: Config, origin: Origin) -> int:
@@ -105,22 +86,25 @@ class Parent:
     """One gateway of several processes."""
 
     def __init__(self, config: Config, origin: Origin, folder: Path, write_log: Callable[[str], None]) -> None:
-        self.config = config
         self._origin = origin
         self._folder = folder
         self._log = Logs(write_log, time.time, level=config.log.level, levels=config.log.levels).get(__name__)
+        self._settings = SettingsInForce(config, origin, folder, self._log)
+        self._reloads = Reloads(self._settings, self, self._log)
         self._slots: list[socket.socket] = []
         self._embedded: Path | None = None
         """The embedded store's binary, where it is used."""
-        self._reloading = trio.Lock()
         self._ahead: dict[int, Spawned] = {}
         """Processes that have been started before the supervisor asks for them."""
         self._random = Random(secrets.randbits(128))  # noqa: S311  # jitter
+        self._observe = told_in(self._log, folder)
         self._root = Supervisor(
             ROOT,
             [
                 ChildSpec(STORES, self._stores, kind="supervisor"),
-                ChildSpec(WORKERS, self._workers, kind="supervisor", grace_s=self._patience_s, start_s=START_S),
+                ChildSpec(
+                    WORKERS, self._workers, kind="supervisor", grace_s=self._settings.patience_s, start_s=START_S
+                ),
             ],
             intensity=3,
             period_s=60.0,
@@ -130,18 +114,11 @@ class Parent:
         self._scope = trio.CancelScope()
         """Around all of it; its deadline is the end of the drain."""
         self._draining = False
-        self._edition = 0
-        """Of the settings that workers find."""
-        self._text = ""
-        """The settings that workers find."""
-        self._wanting, self._wishes = trio.open_memory_channel[Line](MAX_WISHES)
-        """Lines to workers whose operators want the settings read again."""
 
     async def run(self) -> int:
-        server = self.config.server
+        server = self._settings.config.server
         try:
-            self._text = self._origin.read().text
-            write_settings(self._folder, self._text)
+            self._settings.begin()
             self._slots = await bind_slots(server.host, server.port, server.workers)
         except (OSError, ConfigError) as problem:
             reason = (problem.strerror if isinstance(problem, OSError) else None) or problem
@@ -158,8 +135,8 @@ class Parent:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._heed_signals)
-                    nursery.start_soon(self._heed_reloads)
-                    nursery.start_soon(self._heed_wishes)
+                    nursery.start_soon(self._reloads.heed_signals)
+                    nursery.start_soon(self._reloads.heed_wishes)
                     await self._live()
                     nursery.cancel_scope.cancel()
         except* Escalated as gave_up:
@@ -180,8 +157,8 @@ class Parent:
             async with trio.open_nursery() as life:
                 await life.start(self._root.run)
                 if not self._draining:
-                    self._log.info("gateway ready", **announcement(self.config, self._address))
-                    if (idle := unasked_keys(self.config)) is not None:
+                    self._log.info("gateway ready", **announcement(self._settings.config, self._address))
+                    if (idle := unasked_keys(self._settings.config)) is not None:
                         self._log.warning("client keys are not asked for", **idle)
         finally:
             for spawned in self._ahead.values():
@@ -192,7 +169,7 @@ class Parent:
 
     async def _needed_store(self) -> Path | None:
         """The embedded store's binary, unless somebody runs a store, or wants none."""
-        config = self.config
+        config = self._settings.config
         place = await StoreSearch(config.store_address, connect, variable=config.store.url_env)()
         if place.address is not None or config.store_address is not None:
             return None
@@ -230,11 +207,11 @@ class Parent:
             str(number),
             lambda: WorkerProcess(
                 partial(self._spawn, number),
-                lambda: self._edition,
-                self._wants_reload,
+                lambda: self._settings.edition,
+                self._reloads.wish,
                 partial(self._has_ended, number),
             ),
-            grace_s=self._patience_s,
+            grace_s=self._settings.patience_s,
             kind="worker",
         )
 
@@ -265,7 +242,28 @@ class Parent:
         """How workers find the embedded store: as they would find any."""
         if self._embedded is None:
             return {}
-        return {self.config.store.url_env: f"unix://{quote(str(socket_of(self._folder)))}"}
+        return {self._settings.config.store.url_env: f"unix://{quote(str(socket_of(self._folder)))}"}
+
+    @property
+    def count(self) -> int:
+        """How many workers there are."""
+        return len(self._slots)
+
+    def processes(self) -> list[WorkerProcess]:
+        """Those that run now."""
+        return [view.child for view in self._root.tree() if isinstance(view.child, WorkerProcess)]
+
+    async def replace(self, number: int) -> Exception | None:
+        """The worker's successor serves before it drains; why there is none, which the log has then."""
+        workers = self._root.current(WORKERS)
+        if not isinstance(workers, Supervisor):
+            return None  # it is being restarted, and its children with the new settings
+        try:
+            await workers.replace(self._worker(number), grace_s=self._settings.patience_s)
+        except (ActorDied, OrderRefused) as problem:
+            self._log.error("workers not replaced", worker=str(number), because=describe(problem))
+            return problem
+        return None
 
     # Signals.
 
@@ -282,23 +280,15 @@ class Parent:
         """No new connections; all workers drain at once, and the tree follows as they end."""
         self._draining = True
         self._close_slots()
-        self._scope.deadline = trio.current_time() + self._patience_s
-        for worker in self._processes():
+        self._scope.deadline = trio.current_time() + self._settings.patience_s
+        for worker in self.processes():
             worker.stop()
         self._root.stop()
 
     def _hurry(self) -> None:
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + HASTE_S)
-        for worker in self._processes():
+        for worker in self.processes():
             worker.send(signal.SIGTERM)
-
-    def _processes(self) -> list[WorkerProcess]:
-        return [view.child for view in self._root.tree() if isinstance(view.child, WorkerProcess)]
-
-    @property
-    def _patience_s(self) -> float:
-        server = self.config.server
-        return server.drain_delay_s + server.drain_grace_s + server.write_stall_s + 1.0 + MARGIN_S
 
     @property
     def _address(self) -> tuple[str, int]:
@@ -308,146 +298,6 @@ class Parent:
     def _close_slots(self) -> None:
         for slot in self._slots:
             slot.close()
-
-    # New settings.
-
-    async def _heed_reloads(self) -> None:
-        with trio.open_signal_receiver(signal.SIGHUP) as signals:
-            async for _ in signals:
-                await self._reload(None)
-
-    def _wants_reload(self, line: Line) -> None:
-        with suppress(trio.WouldBlock):  # else it asks in vain, and tells its operator so
-            self._wanting.send_nowait(line)
-
-    async def _heed_wishes(self) -> None:
-        async for line in self._wishes:
-            await self._reload(line)
-
-    async def _reload(self, asker: Line | None) -> None:
-        """Has the workers take over new settings: each within itself, or in turn by successors where that must be."""
-        async with self._reloading:
-            before = self.config, self._text
-            outcome = self._take_settings()
-            if outcome.rolled_for:
-                await self._roll(outcome, before, asker)
-                return
-            await _tell(asker, outcome)
-            if not outcome.refused:
-                for worker in self._processes():
-                    worker.send(signal.SIGHUP)
-
-    def _take_settings(self) -> Reloaded:
-        try:
-            source = self._origin.read()
-            config = self._origin.understand(source)
-        except ConfigError as wrong:
-            mistakes = [str(mistake) for mistake in wrong.mistakes]
-            self._log.error("configuration refused", mistakes=mistakes)
-            return Reloaded(refused=mistakes[:MAX_MISTAKES])
-        waiting = [name for name in OURS if getattr(self.config.server, name) != getattr(config.server, name)]
-        kept = {name: getattr(self.config.server, name) for name in OURS}
-        config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **kept))
-        before = self.config
-        try:
-            self._put_in_force(config, source.text)
-        except OSError as problem:
-            self._log.error("configuration not reloaded", because=describe(problem))
-            return Reloaded(refused=[describe(problem)])
-        changed = fixed_changes(before, config)
-        self._log.info("configuration reloaded", rolled_for=changed, waiting_for_restart=waiting)
-        return Reloaded(rolled_for=changed, waiting_for_restart=waiting)
-
-    def _put_in_force(self, config: Config, text: str) -> None:
-        """For workers that start from now on. Raises OSError: then nothing has changed."""
-        write_settings(self._folder, text)
-        self.config, self._text = config, text
-        self._edition += 1
-
-    async def _roll(self, outcome: Reloaded, before: tuple[Config, str], asker: Line | None) -> None:
-        """Replaces the workers; the asker is told once the first successor serves or does not, or in FIRST_S."""
-        tried = trio.Event()
-        failures: list[str] = []
-
-        async def roll() -> None:
-            failures.extend(await self._replace_first(before))
-            tried.set()
-            if not failures:
-                await self._replace_others(before)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(roll)
-            with trio.move_on_after(FIRST_S):
-                await tried.wait()
-            await _tell(asker, Reloaded(refused=failures) if failures else outcome)
-
-    async def _replace_first(self, before: tuple[Config, str]) -> list[str]:
-        """Where no worker gets ready with the new settings those `before` stay in force; why that is so, else nothing.
-
-        What cannot be served shows here, and must not meet a worker that is restarted later.
-        """
-        problem = await self._replace(0)
-        if problem is None:
-            return []
-        if self._put_back(before):
-            self._log.error("former settings stay in force")
-        return [f"No worker gets ready with these settings: {describe(problem.__cause__ or problem)}"]
-
-    async def _replace_others(self, before: tuple[Config, str]) -> None:
-        """Where one of them does not get ready, all go back to the settings `before`: none goes on with others."""
-        for number in range(1, len(self._slots)):
-            if await self._replace(number) is None:
-                continue
-            if self._put_back(before):
-                for replaced in range(number):
-                    await self._replace(replaced)
-                self._log.error("former settings are back in force")
-            return
-        self._log.info("workers replaced")
-
-    def _put_back(self, before: tuple[Config, str]) -> bool:
-        try:
-            self._put_in_force(*before)
-        except OSError as trouble:
-            self._log.critical("former settings not put back", because=describe(trouble))
-            return False
-        return True
-
-    async def _replace(self, number: int) -> Exception | None:
-        """The worker's successor serves before it drains; why there is none, which the log has then."""
-        workers = self._root.current(WORKERS)
-        if not isinstance(workers, Supervisor):
-            return None  # it is being restarted, and its children with the new settings
-        try:
-            await workers.replace(self._worker(number), grace_s=self._patience_s)
-        except (ActorDied, OrderRefused) as problem:
-            self._log.error("workers not replaced", worker=str(number), because=describe(problem))
-            return problem
-        return None
-
-    # The log.
-
-    def _observe(self, event: object) -> None:
-        match event:
-            case ChildStarted(child=name, kind="worker", restarts=restarts):
-                self._log.info("worker started", worker=name, restarts=restarts)
-            case ChildStopped(child=name, kind="worker", crash=None):
-                self._log.info("worker stopped", worker=name)
-            case ChildStopped(child=name, kind="worker", crash=crash) if crash is not None:
-                self._log.error("worker died", worker=name, because=describe(crash))
-            case Restarted(child=name, kind="worker", restarts=restarts, backoff_s=backoff_s):
-                self._log.warning("worker restarts", worker=name, restarts=restarts, backoff_s=round(backoff_s, 3))
-            case ChildStarted(child=name, kind="store", restarts=restarts):
-                self._log.info("store started", path=str(socket_of(self._folder)), restarts=restarts)
-            case ChildStopped(child=name, kind="store", crash=crash) if crash is not None:
-                self._log.error("store died", because=describe(crash))
-            case Escalating(supervisor=supervisor, child=name, restarts=restarts):
-                self._log.critical("supervisor gives up", supervisor=supervisor, actor=name, restarts=restarts)
-
-
-async def _tell(asker: Line | None, outcome: Reloaded) -> None:
-    if asker is not None:
-        await asker.say(RELOADED + msgspec.json.encode(outcome))
 
 
 def _code_of(crash: BaseException) -> int:

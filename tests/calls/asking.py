@@ -20,7 +20,7 @@ from gateway.calls.upstream import Progress
 from gateway.calls.ways import ways_of
 from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHeaders
 from gateway.face.chat import ChatCompletions
-from gateway.face.model_calls import ClientDialect
+from gateway.face.client_dialect import ClientDialect
 from gateway.providers.directory import profile_of
 from gateway.providers.profile import Origin, RawHeader
 from gateway.providers.sandbox import profile as sandbox_profile

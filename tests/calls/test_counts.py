@@ -12,7 +12,7 @@ from openai.types.responses.input_token_count_response import InputTokenCountRes
 from pydantic import TypeAdapter
 
 from gateway.errors import UpstreamBroken, UpstreamError
-from gateway.face.model_calls import ClientDialect
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.token_counts import InputTokens, TokenCounts
 from tests.calls.asking import Told, ask, http_calls, upstream
 

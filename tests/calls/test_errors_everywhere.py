@@ -9,8 +9,8 @@ import pytest
 
 from gateway.errors import UpstreamBroken, UpstreamError
 from gateway.face.chat import ChatCompletions
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.messages import Messages
-from gateway.face.model_calls import ClientDialect
 from gateway.face.response_calls import ResponsesDialect
 from tests.calls.asking import Told, ask, http_calls, upstream
 

@@ -12,8 +12,8 @@ from gateway.calls.http_calls import HttpCalls
 from gateway.calls.ways import ways_of
 from gateway.errors import InvalidRequest
 from gateway.face.chat import ChatCompletions
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.messages import Messages
-from gateway.face.model_calls import ClientDialect
 from gateway.face.response_calls import ResponsesDialect
 from gateway.providers.directory import profile_of
 from tests.calls.asking import KEY, USER_AGENT, WALL_CLOCK_S, FakeClient, ask, upstream

@@ -12,9 +12,9 @@ import pytest
 from gateway.calls.sandbox import Fail
 from gateway.errors import InvalidRequest, UpstreamBroken, UpstreamError, UpstreamReset
 from gateway.face.chat import ChatCompletions
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.embeddings import Embeddings
 from gateway.face.messages import Messages
-from gateway.face.model_calls import ClientDialect
 from gateway.face.response_calls import ResponsesDialect
 from gateway.providers.sandbox import LOREM, THOUGHT
 from gateway.providers.sandbox_embeddings import embed

@@ -19,9 +19,9 @@ from gateway.calls.ways import ways_of
 from gateway.dialects.envelope import ModelRequest
 from gateway.errors import InvalidRequest
 from gateway.face.chat import ChatCompletions
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.ingress import Ingress
 from gateway.face.messages import Messages
-from gateway.face.model_calls import ClientDialect
 from gateway.face.response_calls import ResponsesDialect
 from gateway.providers.directory import profile_of
 
