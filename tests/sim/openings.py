@@ -118,7 +118,7 @@ def streamed(voice: Voice) -> bytes:
 
 GET: Final = b"GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n"
 POST: Final = b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+HTTP_ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 VOICES: Final[Mapping[str, Voice]] = {
     "openai_chat": ChatVoice(),
     "openai_responses": ResponsesVoice(),
@@ -137,7 +137,7 @@ def _openings() -> dict[str, Opening]:
     found = {
         "sse": Opening(_sse, streams),
         "requests": Opening(_request, (GET, POST, GET + POST)),
-        "responses": Opening(_response, (ANSWER, POST.replace(b"POST /v1/messages HTTP/1.1", b"HTTP/1.1 200 OK"))),
+        "responses": Opening(_response, (HTTP_ANSWER, POST.replace(b"POST /v1/messages HTTP/1.1", b"HTTP/1.1 200 OK"))),
         "configuration": Opening(_configuration, ((Path(__file__).parents[2] / "gateway.toml").read_bytes(),)),
         "retry-after": Opening(_retry_after, (b"5", b"1e3", b"Fri, 31 Dec 2027 23:59:59 GMT")),
     }
