@@ -1,6 +1,7 @@
 """Requests that an engine refuses before any handler has them: malformed, too large or too slow.
 
-They are requests all the same: each has an id, which its client may have chosen, one line in the log and its numbers.
+They are requests all the same: each has an id, which its client may have chosen, one line in the log, its numbers and
+a span.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from gateway.face.api import ApiEndpoint, Reporting
 from gateway.face.correlation import request_id_of
 from gateway.face.record import ERROR, OTHER_ENDPOINT, RequestRecord
 from gateway.face.routes import Route
+from gateway.telemetry.trace_context import METHOD_UNKNOWN
 
 _TAKES_BODIES: Final = "POST"
 
@@ -37,6 +39,8 @@ class TurnedAway:
         request_id = request_id_of(fields) or own_id
         endpoint = self._endpoints.get(target.partition(b"?")[0], OTHER_ENDPOINT)
         record = RequestRecord(endpoint, own_id, request_id, now, reporting.on_finished)
+        if reporting.traces is not None:
+            record.trace = reporting.traces.begin(METHOD_UNKNOWN, fields)
         record.failure = refusal
         record.finish(refusal.status, ERROR, now)
         return request_id.encode("ascii")

@@ -27,7 +27,7 @@ from gateway.money import NANO
 from gateway.neighbour import ToolRan
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, upstream_since
-from gateway.telemetry.trace_context import Trace
+from gateway.telemetry.trace_context import METHOD_UNKNOWN, Trace
 
 Attributes = dict[str, Any]
 Value = str | int | float | bool
@@ -190,7 +190,9 @@ class _Tree:
         if record.failure is not None or failed:
             attributes["error.type"] = str(record.status) if record.failure is None else kind_of(record.failure)
         return self._maker.span(
-            name=f"{trace.method} {route}" if asked_by_client else f"background {route}",
+            name=f"{'HTTP' if trace.method == METHOD_UNKNOWN else trace.method} {route}"
+            if asked_by_client
+            else f"background {route}",
             context=self._context(trace.span_id),
             parent=self._context(trace.parent_id, remote=asked_by_client) if trace.parent_id else None,
             kind=SpanKind.SERVER if asked_by_client else SpanKind.INTERNAL,

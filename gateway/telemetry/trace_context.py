@@ -17,6 +17,8 @@ import msgspec
 TRACEPARENT: Final = b"traceparent"
 TRACESTATE: Final = b"tracestate"
 SAMPLED: Final = 1
+METHOD_UNKNOWN: Final = "_OTHER"
+"""https://opentelemetry.io/docs/specs/semconv/http/http-spans/; a span's name has "HTTP" in its place."""
 _PARENT = re.compile(
     rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 ).fullmatch
