@@ -118,6 +118,10 @@ class MemoryMonitor:
             self._observe(moved)
         return after
 
+    def has_room(self, more_bytes: int) -> bool:
+        """Whether so much more would stay within the threshold, by the last sample."""
+        return self.used_bytes + more_bytes <= self._threshold_bytes
+
     def view(self) -> dict[str, Any]:
         """This actor's detail in /admin/actors."""
         return {

@@ -15,6 +15,10 @@ MOST_INPUTS: Final = 2048
 """OpenAI takes no more embeddings' inputs at once."""
 MOST_INPUTS_OF_GEMINI: Final = 100
 FEW_INPUTS: Final = 32
+LARGE_BYTES: Final = 1024 * 1024
+"""Larger bodies may be more than what lies between refusing new work and the threshold."""
+COPIES: Final = 3
+"""What a large body takes at most: as it comes in pieces, joined, and behind the head that a provider is sent."""
 
 
 class Degradation:
@@ -45,7 +49,7 @@ class Degradation:
 
 
 class PressedBudget:
-    """The ingress budget, shut while the memory monitor says that there is no room at all."""
+    """The ingress budget, shut while the memory monitor says that there is no room at all, or none for a large body."""
 
     def __init__(self, budget: MemoryBudget, tree: ActorTree) -> None:
         self._budget = budget
@@ -54,8 +58,14 @@ class PressedBudget:
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether `reserve` would take `size_bytes`."""
-        return self._tree.pressure() is not Pressure.REFUSE and self._budget.has_room(size_bytes)
+        return self._is_open_to(size_bytes) and self._budget.has_room(size_bytes)
 
     def reserve(self, size_bytes: int) -> bool:
         """Takes `size_bytes` if they fit, and if the process has room."""
-        return self._tree.pressure() is not Pressure.REFUSE and self._budget.reserve(size_bytes)
+        return self._is_open_to(size_bytes) and self._budget.reserve(size_bytes)
+
+    def _is_open_to(self, size_bytes: int) -> bool:
+        if self._tree.pressure() is Pressure.REFUSE:
+            return False
+        # What is being read now came after the last sample, or is in it; then it counts twice, on the safe side.
+        return size_bytes < LARGE_BYTES or self._tree.has_room(COPIES * (self._budget.used + size_bytes))

@@ -123,6 +123,11 @@ class ActorTree:
         monitor = self._memory()
         return Pressure.NONE if monitor is None else monitor.pressure
 
+    def has_room(self, more_bytes: int) -> bool:
+        """Whether the process would stay within its memory with so much more, as last sampled."""
+        monitor = self._memory()
+        return monitor is None or monitor.has_room(more_bytes)
+
     def used_bytes(self) -> int | None:
         """What the process holds, as last sampled; None while the monitor restarts."""
         monitor = self._memory()

@@ -80,6 +80,12 @@ def post_large(gateway: GatewayProcess, model: str, statuses: list[int], size_by
             statuses.append(503)
 
 
+def post_now(gateway: GatewayProcess, model: str, size_bytes: int) -> int:
+    statuses: list[int] = []
+    post_large(gateway, model, statuses, size_bytes)
+    return statuses[0]
+
+
 def begin_reading(gateway: GatewayProcess, model: str) -> socket.socket:
     """Asks for a stream and reads nothing of it."""
     body = json.dumps({"model": model, "stream": True, "messages": [{"role": "user", "content": "go"}]}).encode()
@@ -129,8 +135,9 @@ def ask(gateway: GatewayProcess, model: str, priority: str) -> tuple[int, str | 
 
 
 def test_a_process_that_fills_up_does_less_then_refuses_then_recovers(upstream: Upstream, tmp_path: Path) -> None:
-    """8 MB at a time, held by a provider that thinks, beside readers that stall: low priority is refused from 80 % of a
-    real threshold, everybody from 95 %; once the provider answers, all is as before, what the process holds too.
+    """8 MB at a time, then 2, held by a provider that thinks, beside readers that stall: low priority is refused from
+    80 % of a real threshold, and what would go beyond it; everybody from 95 %. Once the provider answers, all is as
+    before, what the process holds too.
     """
     thought = threading.Event()
 
@@ -151,10 +158,10 @@ def test_a_process_that_fills_up_does_less_then_refuses_then_recovers(upstream: 
         def levels() -> list[str]:
             return [line["pressure"] for line in gateway.logged("memory pressure")]
 
-        def fill_until(level: str) -> None:
+        def fill_until(level: str, size_bytes: int) -> None:
             while pressure() != level:
                 assert len(clients) < 40, f"{resident_mb(gateway)} MB and still no {level}"
-                clients.append(threading.Thread(target=post_large, args=(gateway, slow, statuses, 8 * MEGABYTE)))
+                clients.append(threading.Thread(target=post_large, args=(gateway, slow, statuses, size_bytes)))
                 clients[-1].start()
                 gateway.wait_for(lambda: len(upstream.asked(slow)) + len(statuses) == len(clients), 10)
                 time.sleep(1.5 * SAMPLE_EVERY_S)
@@ -164,10 +171,11 @@ def test_a_process_that_fills_up_does_less_then_refuses_then_recovers(upstream: 
         rest = resident_mb(gateway)
         readers = [begin_reading(gateway, endless) for _ in range(READERS // 5)]
         try:
-            fill_until("degrade")
+            fill_until("degrade", 8 * MEGABYTE)
             assert ask(gateway, quick, "low") == (503, "1")
             assert ask(gateway, quick, "normal") == (200, None)
-            fill_until("refuse")
+            assert post_now(gateway, quick, BODY_BYTES) == 503  # it would take three times that
+            fill_until("refuse", 2 * MEGABYTE)
             assert ask(gateway, quick, "high") == (503, "1")
             assert resident_mb(gateway) <= SMALL_THRESHOLD_MB
         finally:
