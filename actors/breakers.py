@@ -112,12 +112,16 @@ class Breakers:
         breaker = self._host if model == HOST else self._models.get(model)
         return 0.0 if breaker is None else breaker.opens_in_s(now)
 
-    @property
-    def condition(self) -> str:
-        """up; degraded where a model's breaker is open or probing, down where the host's is."""
-        if self._host.phase is not Phase.CLOSED:
+    def condition(self, now: float) -> str:
+        """up; down while the host's breaker keeps everybody out; degraded where one waits for a probe, or a model's is.
+
+        Whose time is over may well be there again, and nobody would find out where a gateway that is not ready is sent
+        no request.
+        """
+        if self._host.opens_in_s(now) > 0:
             return "down"
-        return "up" if all(breaker.phase is Phase.CLOSED for breaker in self._models.values()) else "degraded"
+        closed = all(breaker.phase is Phase.CLOSED for breaker in (self._host, *self._models.values()))
+        return "up" if closed else "degraded"
 
     @property
     def names(self) -> list[str]:

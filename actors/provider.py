@@ -101,7 +101,7 @@ class ProviderActor(Actor[Attempt]):
 
     def standing(self) -> Standing:
         """How the provider is, as far as its last call and its breakers tell."""
-        condition = self.admission.breakers.condition
+        condition = self.admission.breakers.condition(self._clock())
         if self._last_word is None:
             return Standing(condition if condition == "down" else "unknown")
         told_at, sent_at, accepted_at = self._last_word

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -25,8 +25,8 @@ TITLE: Final = "The Context Management Service"
 class Count(msgspec.Struct, frozen=True):
     """What `validate` says, in tokens; `utilization` is their ratio."""
 
-    token_count: int
-    context_limit: int
+    token_count: Annotated[int, msgspec.Meta(ge=0)]
+    context_limit: Annotated[int, msgspec.Meta(ge=1)]
     utilization: float = 0.0
 
 

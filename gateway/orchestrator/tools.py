@@ -82,8 +82,9 @@ class ToolBox:
 
 def _checker(schema: Mapping[str, Any]) -> Callable[[object], Mistake | None]:
     from jsonschema import Draft202012Validator  # 60 ms, and only for those who use tools
+    from referencing import Registry
 
-    validator = Draft202012Validator(schema)
+    validator = Draft202012Validator(schema, registry=Registry())  # or it would fetch what a $ref names
     # The first is enough: looking for the best one would look at every item of a long list.
     return lambda arguments: next(validator.iter_errors(arguments), None)
 

@@ -46,6 +46,8 @@ def test_a_tool_of_the_operators_own(tmp_path: Path) -> None:
         (TOOL + 'schema = {type = "string"}', "tools.weather.schema"),
         (TOOL + 'schema = {type = "object", properties = 3}', "tools.weather.schema"),
         (TOOL + "schema = 3", "tools.weather.schema"),
+        (TOOL + 'schema = {type = "object", "$ref" = "http://a.test/schema.json"}', "tools.weather.schema"),
+        (TOOL + 'schema = {type = "object", properties = {a = {"$ref" = "#/$defs/b"}}}', "tools.weather.schema"),
     ],
 )
 def test_a_mistake_is_told_at_its_place(settings: str, key: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from gateway.neighbour import Behalf
 from tests.whole.gateways import QUESTION, running
 from tests.whole.neighbours import CMS, beside
 from tests.whole.test_windows import HALF, told
-from tests.whole.upstream import answers, babbles, fails, resets, stalls, streams
+from tests.whole.upstream import answers, babbles, fails, resets, sends, stalls, streams
 
 AT_CMS = {"CMS_URL": f"http://{CMS}"}
 VALIDATE = "/v1/context/validate"
@@ -97,8 +97,16 @@ async def test_without_an_address_only_clients_wishes_reach_the_service_and_none
 
 @pytest.mark.parametrize(
     ("script", "after_s"),
-    [(stalls, 1), (fails(500), 0), (fails(422), 0), (resets(after_s=0.5), 0.5), (answers("no count"), 0)],
-    ids=["silent", "500", "422", "reset", "garbage"],
+    [
+        (stalls, 1),
+        (fails(500), 0),
+        (fails(422), 0),
+        (resets(after_s=0.5), 0.5),
+        (answers("no count"), 0),
+        (sends({**COUNT, "token_count": -1}), 0),
+        (sends({**COUNT, "context_limit": 0}), 0),
+    ],
+    ids=["silent", "500", "422", "reset", "garbage", "negative", "no window"],
 )
 async def test_when_it_cannot_count_the_estimate_holds_and_the_headers_say_so(
     autojump_clock: MockClock, script: Any, after_s: float

@@ -25,6 +25,15 @@ _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL: Final = msgspec.Raw(b"null")
 _NESTED: Final = ("text", "reasoning")
 """Properties whose members have rows of their own in the table."""
+_SPELLING: Final = {
+    "output_format": "text.format",
+    "verbosity": "text.verbosity",
+    "reasoning": "reasoning.effort",
+    "max_tokens": "max_output_tokens",
+    "logprobs": "top_logprobs",
+    "cache_key": "prompt_cache_key",
+}
+"""What this dialect calls members of a conversation."""
 
 
 def decode(body: bytes, target: str) -> Steps[Conversation]:
@@ -64,6 +73,7 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
         service_tier=request.service_tier,
         cache_key=request.prompt_cache_key,
         echo=echo_of(members),
+        spelling=dict(_SPELLING),
     )
 
 

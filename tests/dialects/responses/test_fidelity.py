@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.dialects.chat.flavour import DEEPSEEK
 from gateway.dialects.codec import finish_steps
 from gateway.dialects.conversation import Conversation
-from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, OPENAI_RESPONSES, TARGET_NAMES, Mapped, Refused
+from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES, TARGET_NAMES, Mapped, Refused
 from gateway.dialects.responses.codec import ResponsesClient
 from gateway.dialects.responses.fidelity import TABLE
 from gateway.dialects.responses.shapes import CreateResponse, ReasoningSettings, TextSettings
 from gateway.errors import InvalidRequest
+from tests.dialects.chat.wire import written_request
 from tests.shared_material import openapi
 
 TARGETS = [target for target in TARGET_NAMES if target != OPENAI_RESPONSES]
@@ -134,3 +136,17 @@ def test_what_is_mapped_reaches_the_provider_and_what_is_dropped_does_not(name: 
     changed = seen(name, _CHANGED[name], target) != asked_for_nothing
     dropped_by_the_encoder = name in ("prompt_cache_key", "safety_identifier", "user")
     assert changed == (isinstance(fate, Mapped) or dropped_by_the_encoder)
+
+
+@pytest.mark.parametrize(
+    ("text", "param"),
+    [
+        ({"format": {"type": "json_schema", "name": "a", "schema": {"type": "object"}}}, "text.format"),
+        ({"verbosity": "low"}, "text.verbosity"),
+    ],
+)
+def test_what_a_single_provider_does_not_take_is_named_as_the_client_calls_it(text: Any, param: str) -> None:
+    body = json.dumps({"model": "deepseek-chat", "input": "Hi.", "text": text}).encode()
+    with pytest.raises(InvalidRequest) as caught:
+        written_request(finish_steps(ResponsesClient().decode(body, OPENAI_CHAT)), DEEPSEEK)
+    assert caught.value.param == param
