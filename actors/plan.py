@@ -26,6 +26,7 @@ class Plan:
         "hedge",
         "hedged",
         "tries",
+        "unpaid",
         "worst",
     )
 
@@ -35,6 +36,8 @@ class Plan:
         self.account = account
         self.tries = 0
         """Attempts on the current candidate."""
+        self.unpaid: Attempt | None = None
+        """The candidate's first attempt, until it has paid for retries."""
         self.hedged = False
         self.backoff: Timer | None = None
         self.hedge: Timer | None = None

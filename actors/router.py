@@ -139,7 +139,9 @@ class RouterActor(Actor[Call | Report]):
         if plan is None or attempt.call.left:
             self.late += 1
             self._observe(LateSettlement(attempt))
-        elif isinstance(letter, Broken):
+            return
+        self._pay(plan)
+        if isinstance(letter, Broken):
             self._broken(plan, attempt, failure)
         elif isinstance(letter, Rotated):
             self._rotated(plan, attempt, failure)
@@ -203,7 +205,7 @@ class RouterActor(Actor[Call | Report]):
         if operation != ROTATE:
             plan.tries += 1
             if plan.tries == 1 and operation != "hedge":
-                self._budget(candidate.provider).first_attempt()
+                plan.unpaid = attempt
         provider = self._provider(candidate.provider)
         try:
             if provider is None:
@@ -240,12 +242,16 @@ class RouterActor(Actor[Call | Report]):
         self._follow(plan, failure)
 
     def _take_back(self, plan: Plan, attempt: Attempt) -> None:
-        """A breaker or a limit refused it: the provider never saw it, so it neither pays for retries nor costs one."""
-        budget = self._budget(attempt.candidate.provider)
+        """A breaker or a limit refused it: the provider never saw it, so that it costs no retry."""
         if attempt.operation in ("retry", "hedge") or (attempt.operation == "resume" and plan.tries > 1):
-            budget.refund()
-        elif attempt.operation != ROTATE:
-            budget.never_sent()
+            self._budget(attempt.candidate.provider).refund()
+
+    def _pay(self, plan: Plan) -> None:
+        """A candidate's first attempt pays for retries once it has begun: what is never sent pays for none."""
+        attempt = plan.unpaid
+        if attempt is not None and attempt.scope is not None:
+            plan.unpaid = None
+            self._budget(attempt.candidate.provider).first_attempt()
 
     def _follow(self, plan: Plan, failure: Failure) -> None:
         decision = decide(
@@ -312,6 +318,7 @@ class RouterActor(Actor[Call | Report]):
         if due > now:
             plan.hedge = self._timers.at(due, lambda: self._consider_hedge(plan, attempt))
             return
+        self._pay(plan)
         following = plan.following(None)
         if following is not None and self._budget(plan.candidates[following].provider).spend():
             plan.hedged = True
@@ -344,6 +351,7 @@ class RouterActor(Actor[Call | Report]):
     def _forget(self, call: Call) -> None:
         plan = self._calls.pop(call, None)
         if plan is not None:
+            self._pay(plan)
             plan.cancel_timers()
             if plan.account is not None:
                 plan.account.settle(call, self._clock())

@@ -25,13 +25,6 @@ class RetryBudget:
         if self._balance < self._cap:  # asked with every call, and mostly there
             self._balance = min(self._balance + self._deposit, self._cap)
 
-    def never_sent(self) -> None:
-        """What was counted as a first attempt did not reach the provider: it pays for nothing.
-
-        Where its deposit has been spent meanwhile, others make up for it.
-        """
-        self._balance -= self._deposit
-
     def spend(self) -> bool:
         """Pays for one retry or hedge; False where the budget is used up, and nothing is spent."""
         if self._balance < WHOLE:
@@ -46,4 +39,4 @@ class RetryBudget:
     @property
     def balance(self) -> float:
         """How many retries are paid for."""
-        return max(self._balance, 0) / WHOLE
+        return self._balance / WHOLE

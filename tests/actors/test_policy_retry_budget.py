@@ -41,23 +41,6 @@ def test_ten_deposits_of_a_tenth_pay_for_exactly_one() -> None:
     assert budget.balance == 0.0
 
 
-def test_what_was_never_sent_pays_for_nothing_also_where_its_deposit_is_spent() -> None:
-    """Five are counted and pay for a retry; then none of them has been sent, and the next five pay for no other."""
-    budget = RetryBudget(start=0.0)
-    for _ in range(5):
-        budget.first_attempt()
-    assert budget.spend()
-    for _ in range(5):
-        budget.never_sent()
-    for _ in range(5):
-        budget.first_attempt()
-    assert not budget.spend()
-    assert budget.balance == 0.0
-    for _ in range(5):
-        budget.first_attempt()
-    assert budget.spend()
-
-
 @given(
     deposit=st.integers(0, 20),
     start=st.integers(0, 50),
