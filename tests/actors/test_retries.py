@@ -97,6 +97,19 @@ async def test_a_retry_that_waits_in_vain_costs_nothing_and_is_none(autojump_clo
         house.assert_at_rest()
 
 
+async def test_who_leaves_the_queue_has_paid_for_no_retries(autojump_clock: MockClock) -> None:
+    """Of one at work and one that waits and goes only the first has been sent."""
+    async with House({"a": [answers("slow", after_s=5)]}, settings={"a": {"max_concurrent": 1}}).running() as house:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(house.ask)
+            await trio.testing.wait_all_tasks_blocked()
+            with trio.move_on_after(1):
+                await house.ask()
+        assert trio.current_time() == 5
+        assert house.router.view()["retry_budgets"]["a"] == 3.2, "3 + 0.2"
+        house.assert_at_rest()
+
+
 async def ask_soon(house: House) -> None:
     await trio.testing.wait_all_tasks_blocked()
     assert await house.ask() == "slow"
