@@ -28,7 +28,6 @@ _NESTED: Final = ("text", "reasoning")
 _SPELLING: Final = {
     "output_format": "text.format",
     "verbosity": "text.verbosity",
-    "reasoning": "reasoning.effort",
     "max_tokens": "max_output_tokens",
     "logprobs": "top_logprobs",
     "cache_key": "prompt_cache_key",
