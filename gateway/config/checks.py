@@ -84,6 +84,8 @@ def check_required(
 ) -> None:
     """Only what is there can be waited for, and what nobody looks at is never known to be there."""
     services: dict[str, Service] = {CMS: cms, CODE_ORCHESTRATOR: orchestrator}
+    if cms.enabled == "off" and cms.require_tier:
+        reader.note(("cms", "require_tier"), '0, as cms.enabled is "off"', cms.require_tier)
     for position, name in enumerate(health.required):
         if name not in (known := [REDIS, *services, *providers]):
             expected = "redis, cms, code_orchestrator or a provider's name"

@@ -6,7 +6,7 @@ Only what is part of the prompt is read; the rest of a part is whatever the clie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -45,12 +45,39 @@ class Part(msgspec.Struct, gc=False):
         return [raw for raw in given if raw is not NULL and raw != NULL]
 
 
-class TextPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A part that is a text and nothing else."""
+class PictureSource(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """Of one of Anthropic's images and documents that are no text."""
 
-    text: str
+    type: Literal["base64", "url", "file"]
+    media_type: str = ""
+    data: msgspec.Raw = NULL
+    url: msgspec.Raw = NULL
+    file_id: msgspec.Raw = NULL
+
+
+class PlainPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A part of a usual kind, all of which is known: a text, a picture, a tool's call or what it returned."""
+
     type: str = ""
+    text: str = ""
+    image_url: msgspec.Raw = NULL
+    source: PictureSource | None = None
+    content: str | list[PlainPart] | None = None
+    input: msgspec.Raw = NULL
+    tool_use_id: str = ""
+    is_error: bool | None = None
+    id: str = ""
+    name: str = ""
     cache_control: msgspec.Raw = NULL
+    detail: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        return self.source is not None or (self.image_url is not NULL and self.image_url != NULL)
+
+
+Said = str | list[PlainPart] | None
+"""A content of usual parts."""
 
 
 class Source(msgspec.Struct, gc=False):
@@ -67,8 +94,10 @@ read_text: Final = msgspec.json.Decoder(str).decode
 _read_source: Final = msgspec.json.Decoder(Source).decode
 
 
-read_texts: Final = msgspec.json.Decoder(list[str | list[TextPart] | None]).decode
-"""Contents that are nothing but texts. Raises ValueError, RecursionError where one of them holds more."""
+read_texts: Final = msgspec.json.Decoder(list[str]).decode
+"""Contents of which each is a text. Raises ValueError, RecursionError where one is not."""
+read_plain: Final = msgspec.json.Decoder(list[Said]).decode
+"""Contents of nothing but usual parts. Raises ValueError, RecursionError where one of them holds more."""
 
 
 def read_parts(content: msgspec.Raw) -> list[Part]:

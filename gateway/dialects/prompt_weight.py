@@ -15,10 +15,13 @@ from gateway.dialects.prompt_parts import (
     DEEPEST,
     NULL,
     Part,
+    PlainPart,
     Prompt,
+    Said,
     is_structured,
     read_content,
     read_parts,
+    read_plain,
     read_text,
     read_texts,
     source_in,
@@ -39,6 +42,8 @@ PART_BYTES: Final = 800
 """What a part counts for beside its bytes: it takes as long to read as so much text."""
 _AT_ONCE: Final = 256
 """Contents that are read in one go."""
+_FEW: Final = 32
+"""Contents that are sooner read one by one than written into one list first."""
 _MARKS: Final = (b'"image_url"', b'"input_audio"', b'"file"', b'"source"', b'"file_data"', b'"file_url"', b'"file_id"')
 """Of media, in what is not read."""
 
@@ -126,21 +131,51 @@ class _Scales(msgspec.Struct, gc=False):
     """Of large pieces."""
 
     def read(self, contents: Sequence[msgspec.Raw], json: bytes) -> None:
-        """`json` is the list of all of them: mostly they are nothing but texts, and none is looked at by itself."""
-        characters = _texts_in(json)
-        if characters is not None:
-            self.characters += characters
-        elif len(contents) > 1:
-            for content in contents:
-                self.read([content], _encode([content]))
-        else:
-            self._read_parts(contents[0])
+        """`json` is the list of all of them: mostly they are of usual parts, and none is looked at by itself."""
+        try:
+            said = read_plain(json)
+        except (ValueError, RecursionError):
+            if len(contents) > 1:
+                for content in contents:
+                    self.read([content], _encode([content]))
+            else:
+                self._read_parts(contents[0])
+            return
+        before = self.pieces
+        self._take(said)
+        if self.pieces > before:
+            for content, each in zip(contents, said, strict=True):
+                if len(content) > _MEDIA_WORTH_A_LOOK_BYTES and isinstance(each, list):
+                    self._look(each)
+
+    def _take(self, said: Sequence[Said]) -> None:
+        """Usual contents, some hundreds in a few looks at all of them."""
+        self.characters += sum([len(each) for each in said if each.__class__ is str])
+        parts = [part for each in said if each.__class__ is list for part in each]
+        self.characters += sum([len(part.text) for part in parts])
+        # A part with neither a picture nor an input has the same constant in both places.
+        more = [each for each in parts if each.image_url is not each.input or each.source or each.content]
+        if more:
+            self.characters += sum(
+                [len(part.name) + self.written(part.input) for part in more if part.input is not NULL]
+            )
+            self.pieces += sum([part.is_picture for part in more])
+            self._take([part.content for part in more if part.content])
 
     def leave(self, content: msgspec.Raw) -> None:
         """One that is not read weighs what it is written with."""
         self.characters += self.written(content)
         if is_structured(content):
             self.pieces += sum(map(bytes(content).count, _MARKS))
+
+    def _look(self, parts: Sequence[PlainPart]) -> None:
+        """At the pictures of one content."""
+        for part in parts:
+            if part.is_picture:
+                self.media_bytes += len(part.image_url if part.source is None else part.source.data)
+                self.large_pieces += 1
+            elif isinstance(part.content, list):
+                self._look(part.content)
 
     def _read_parts(self, content: msgspec.Raw) -> None:
         parts = _Parts()
@@ -189,20 +224,12 @@ def reserved_tokens(limit: int | None) -> int:
 def _plain(contents: Sequence[msgspec.Raw]) -> int | None:
     """Characters of contents that are texts and no lists; None where one of them is something else."""
     try:
-        return sum(map(len, map(read_text, contents)))  # one at a time: none is kept
-    except ValueError:
-        return None
-
-
-def _texts_in(json: bytes) -> int | None:
-    """Characters of contents that are nothing but texts, in lists or not; None where one of them holds more."""
-    try:
-        said = read_texts(json)
+        if len(contents) < _FEW:
+            return sum(map(len, map(read_text, contents)))  # one at a time: none is kept
+        starts = range(0, len(contents), _AT_ONCE)
+        return sum([sum(map(len, read_texts(_encode(contents[start : start + _AT_ONCE])))) for start in starts])
     except (ValueError, RecursionError):
         return None
-    return sum(
-        [len(each) if isinstance(each, str) else sum([len(part.text) for part in each]) for each in said if each]
-    )
 
 
 def _decoded(raw: msgspec.Raw) -> int:

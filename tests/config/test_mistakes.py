@@ -262,3 +262,8 @@ def test_a_limit_that_adapts_has_room_to_do_so(tmp_path: Path) -> None:
     text = "[providers.openai]\nadaptive_concurrency = true\nmax_concurrent = 3\n"
     assert keys_of(refused(text, tmp_path)) == ["providers.openai.min_concurrent"]
     assert load(written(text + "min_concurrent = 3\n", tmp_path), {}).providers["openai"].min_concurrent == 3
+
+
+def test_a_tier_cannot_need_a_service_that_is_off(tmp_path: Path) -> None:
+    assert keys_of(refused('[cms]\nenabled = "off"\nrequire_tier = 3\n', tmp_path)) == ["cms.require_tier"]
+    assert load(written('[cms]\nenabled = "on"\nrequire_tier = 3\n', tmp_path), {}).cms.require_tier == 3

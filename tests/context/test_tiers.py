@@ -250,3 +250,21 @@ def test_the_text_for_the_service_that_counts_is_what_is_weighed() -> None:
     _, document = in_messages(["one", "two", "three", "four", "five", "six"], IMAGE)
     text = finish_steps(text_of(Messages().read(json.dumps(document).encode()).decoded))
     assert [word for word in ("one", "two", "three", "four", "five", "six") if word not in text] == []
+
+
+def test_usual_parts_weigh_what_they_say_and_what_tools_are_given() -> None:
+    """Texts by their characters, what a tool is given as it is written; what frames them weighs nothing."""
+    call = {"type": "tool_use", "id": "t1", "name": "look", "input": {"at": "it"}}
+    source = {"type": "base64", "media_type": "image/png", "data": "A" * 4000}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "image", "source": source}, text("é\n")]}
+    plain = {"type": "tool_result", "tool_use_id": "t1", "content": "seen", "is_error": False}
+    document = {**chat("q", [call], [result], [plain, text("ab")]), "max_tokens": 1}
+    for ascii_only in (False, True):
+        weight = weighed(Messages(), document, ascii_only=ascii_only)
+        written = len("q") + len("look") + len('{"at": "it"}') + len("é\n") + len("seen") + len("ab")
+        assert (weight.characters, weight.media) == (written, 1)
+        assert weight.reserved == pytest.approx((len(json.dumps(document)) - 4002) // 4 + MEDIA_TOKENS, abs=10)
+
+
+def text(said: str) -> dict[str, Any]:
+    return {"type": "text", "text": said}
