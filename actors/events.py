@@ -6,7 +6,7 @@ Facts are frozen and carry what happened, to whom, and when on the actors' clock
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from actors.attempt import Attempt
 from actors.errors import Failure
@@ -115,6 +115,13 @@ class ErrandEnded(NamedTuple):
     at: float
 
 
+class ErrandLeft(NamedTuple):
+    """Nobody waits for an errand any more, and the work for it has ended; `asker` is whoever said that it asks."""
+
+    asker: Any
+    at: float
+
+
 class ErrandCrashed(NamedTuple):
     """The code of one errand raised what nobody expected."""
 
@@ -135,6 +142,7 @@ Event = (
     | Drained
     | ActorBuried
     | ErrandEnded
+    | ErrandLeft
     | ErrandCrashed
 )
 Observe = Callable[[object], None]

@@ -17,7 +17,7 @@ import trio
 
 from actors.actor import Actor, Told
 from actors.errors import CallCrashed, DeadlineExceeded, Failure, Overloaded, Stage, TimedOut, Unavailable
-from actors.events import BreakerMoved, ErrandCrashed, ErrandEnded, Observe
+from actors.events import BreakerMoved, ErrandCrashed, ErrandEnded, ErrandLeft, Observe
 from actors.letters import Clock
 from actors.mailbox import Mailbox
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
@@ -47,11 +47,15 @@ class ServiceSettings:
 class Errand(Generic[T]):
     """One wish of one asker: `work` is done within the actor, and its value is the reply."""
 
-    __slots__ = ("left", "operation", "reply", "scope", "timeout_s", "work")
+    __slots__ = ("asker", "left", "operation", "reply", "scope", "timeout_s", "work")
 
-    def __init__(self, operation: str, work: Callable[[], Awaitable[T]], timeout_s: float) -> None:
+    def __init__(
+        self, operation: str, work: Callable[[], Awaitable[T]], timeout_s: float, asker: object = None
+    ) -> None:
         self.operation = operation
         self.work = work
+        self.asker = asker
+        """Who is named where it leaves before it has its reply."""
         self.timeout_s = timeout_s
         """A service that takes longer has failed."""
         self.reply: Reply[T] = Reply()
@@ -98,15 +102,16 @@ class ServiceActor(Actor[Errand[Any]]):
         work: Callable[[], Awaitable[T]],
         deadline: float,
         timeout_s: float | None = None,
+        asker: object = None,
     ) -> T:
         """Has `work` done by `deadline`, within less than the usual time where `timeout_s` says so; runs in the
-        asker's task.
+        asker's task. `asker` is told with ErrandLeft.
 
         Raises Overloaded, Unavailable, TimedOut, DeadlineExceeded, ActorDied, CallCrashed, and what the work raises of
         Failure.
         """
         usual_s = self.settings.timeout_s
-        errand = Errand(operation, work, usual_s if timeout_s is None else min(timeout_s, usual_s))
+        errand = Errand(operation, work, usual_s if timeout_s is None else min(timeout_s, usual_s), asker)
         self.mailbox.post(errand)
         try:
             with trio.CancelScope(deadline=deadline):
@@ -211,6 +216,8 @@ class ServiceActor(Actor[Errand[Any]]):
     ) -> None:
         if errand.left or isinstance(failure, CallCrashed):
             move = self._breaker.abandoned(permit, now)
+            if errand.left:
+                self._observe(ErrandLeft(errand.asker, now))
         elif failure is not None and failure.blames_provider:
             self._told = _Told(False, now, latency_s)
             failures = self._breaker.failures + 1

@@ -61,6 +61,8 @@ class Behalf(NamedTuple):
     """On the actors' clock."""
     headers: Sequence[RawHeader] = ()
     """What it is told of the request: its id, and its place in the trace."""
+    asker: object = None
+    """The request's record, for telemetry."""
 
 
 class ToolRan(NamedTuple):

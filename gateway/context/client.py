@@ -92,7 +92,7 @@ class ContextClient:
         if actor is None:
             raise ActorDied(f"{TITLE} cannot be asked at the moment.")
         work = partial(self._exchange, operation, body, behalf.headers)
-        return await actor.ask(operation, work, behalf.deadline, wait_s)
+        return await actor.ask(operation, work, behalf.deadline, wait_s, behalf.asker)
 
     async def _exchange(self, operation: str, body: bytes, headers: Sequence[RawHeader]) -> tuple[object, bytes]:
         """The work of the errand: what is no answer counts against the service."""

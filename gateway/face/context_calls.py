@@ -65,7 +65,7 @@ class ContextCalls:
         if self._client is None:
             raise NotFound("The Context Management Service is switched off here.")
         told = told_to_services(record.request_id, record.trace, passed_on(request.fields))
-        behalf = Behalf(record.started_at + own_limit_s(request), told)
+        behalf = Behalf(record.started_at + own_limit_s(request), told, record)
         held = self._intake.ingress.hold(len(body), 0)
         try:
             return Answer(200, [JSON, *limits], await self._client.pass_on(operation, body, behalf))

@@ -178,7 +178,8 @@ class ModelCalls:
             candidate = (call.candidates or self._terms(call.model, payload.fallbacks).candidates)[0]
             text = self._dialect.text_of(payload.decoded)
             told = told_to_services(payload.request_id, record.trace, payload.headers)
-            reading = record.reading = await windows.count(candidate, estimate, text, Behalf(call.deadline, told))
+            behalf = Behalf(call.deadline, told, record)
+            reading = record.reading = await windows.count(candidate, estimate, text, behalf)
         finally:
             self._ingress.let_go(held)
         record.context[:] = reading.headers()

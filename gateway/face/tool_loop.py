@@ -202,12 +202,16 @@ class Led:
         most, first = self._services.max_result_bytes, self.asking.first
         told = told_to_services(self._record.request_id, trace, first.payload.headers)
         try:
-            said = await self._services.tools.run(call.name, _arguments(call), Behalf(first.deadline, told))
+            behalf = Behalf(first.deadline, told, self._record)
+            said = await self._services.tools.run(call.name, _arguments(call), behalf)
         except Failure as failure:
             return "", failure
         except Exception as bug:  # one tool's crash is its own; the model learns nothing of our insides
             self._reporting.on_crash(bug, self._record.request_id)
             return "", CallCrashed("The tool failed.")
+        except BaseException:  # cancelled: the client has gone, which is noted before the tool's end is told
+            self._record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, self._reporting.clock())
+            raise
         if len(said) > most:
             return "", ToolResultTooLarge(f"The result is longer than {most} bytes.")
         return _plain(said), None

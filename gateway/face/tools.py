@@ -71,7 +71,7 @@ class ToolCalls:
         told = told_to_services(record.request_id, trace, passed_on(request.fields))
         held = self._intake.ingress.hold(len(body), 0)
         try:
-            behalf = Behalf(record.started_at + own_limit_s(request), told)
+            behalf = Behalf(record.started_at + own_limit_s(request), told, record)
             said = await self._tools.run(asked.name, asked.arguments, behalf)
         except Failure as known:
             failure = known

@@ -90,7 +90,7 @@ class Orchestrator:
         if actor is None:
             raise ActorDied(f"{TITLE} cannot be asked at the moment.")
         work = partial(self._exchange, operation, self._encode(question), decoder, behalf.headers)
-        return await actor.ask(operation, work, behalf.deadline)
+        return await actor.ask(operation, work, behalf.deadline, asker=behalf.asker)
 
     async def _exchange(
         self, operation: str, body: bytes, decoder: msgspec.json.Decoder[T], headers: Sequence[RawHeader]

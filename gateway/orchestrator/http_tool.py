@@ -55,7 +55,7 @@ class HttpTool:
         if actor is None:
             raise ActorDied(f"The tool {self._name} cannot be run at the moment.")
         work = partial(self._ask, *self._request(arguments), behalf.headers)
-        return await actor.ask(self._name, work, behalf.deadline)
+        return await actor.ask(self._name, work, behalf.deadline, asker=behalf.asker)
 
     def _request(self, arguments: dict[str, Any]) -> tuple[str, bytes]:
         if self._method != "GET":

@@ -18,6 +18,7 @@ from actors.events import (
     CoolingDown,
     ErrandCrashed,
     ErrandEnded,
+    ErrandLeft,
     KeyMoved,
     LateSettlement,
     Refused,
@@ -134,6 +135,8 @@ class Observer:
                 self._providers.list_moved(event)
             case ErrandEnded():
                 self.services.errand_ended(event)
+            case ErrandLeft():
+                self._requests.errand_left(event)
             case ErrandCrashed():
                 self.services.errand_crashed(event)
             case ActorBuried():

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from actors.attempt import Attempt
 from actors.errors import Blame, Failure
-from actors.events import CallCrash, LateSettlement, Refused, Retried
+from actors.events import CallCrash, ErrandLeft, LateSettlement, Refused, Retried
 from actors.letters import Call
 from actors.shortage import HOST
 from gateway.dialects.envelope import ModelRequest, Usage, cost_of
@@ -103,6 +103,12 @@ class RequestFacts:
             self._attempt_failed(attempt, attempt.failure)
         if self._held and (held := self._held.pop(attempt, None)) is not None:
             self._end_held(attempt, held)
+
+    def errand_left(self, event: ErrandLeft) -> None:
+        """A service's work has ended for whom nobody waits: a client that has gone, or one that was told something."""
+        record: RequestRecord | None = event.asker
+        if record is not None and record.outcome == DISCONNECTED:
+            self._metrics.observe_disconnect(record.endpoint, event.at - record.ended_at)
 
     def retried(self, retried: Retried) -> None:
         attempt = retried.attempt

@@ -58,8 +58,10 @@ def at_rest(gateway: GatewayProcess) -> bool:
     actors = gateway.actors()
     providers = [actor["detail"] for actor in actors.values() if actor["kind"] == "provider"]
     pools = actors["upstream"]["detail"].values()
+    services = [actor["detail"] for actor in actors.values() if actor["kind"] == "service"]
     return (
-        all((each["in_flight"], each["waiting"], each["memory"]["used"]) == ([], 0, 0) for each in providers)
+        all((each["in_flight"], each["waiting"]) == (0, 0) for each in services)
+        and all((each["in_flight"], each["waiting"], each["memory"]["used"]) == ([], 0, 0) for each in providers)
         and all((pool["busy"], pool["connecting"]) == (0, 0) for pool in pools)
         and actors["face"]["detail"]["busy"] == 1  # who asks this
         and (actors["router"]["detail"]["in_flight"], actors["router"]["detail"]["timers"]) == (0, 0)

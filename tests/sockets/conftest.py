@@ -17,6 +17,13 @@ SETTINGS = """
 budget_start = 100            # no test's retries are at the cost of another's
 [memory]
 ingress_mb = 8
+[cms]
+url = "{beside}"
+default_window = 1000000000   # nobody's prompt is counted without being told to
+check_s = 0
+[code_orchestrator]
+url = "{beside}"
+check_s = 0
 [providers.openai]
 requests_per_minute = 0       # some tests are floods
 tokens_per_minute = 0
@@ -48,9 +55,8 @@ def upstream() -> Iterator[Upstream]:
 def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """As it comes, with the upstream for its five providers. What it has said by the end must be good."""
     folder = tmp_path_factory.mktemp("gateway")
-    with running(
-        folder, settings=SETTINGS.format(azure=upstream.url("/azure/openai/v1")), environ=upstream.environ
-    ) as gateway:
+    settings = SETTINGS.format(azure=upstream.url("/azure/openai/v1"), beside=upstream.url("/beside"))
+    with running(folder, settings=settings, environ=upstream.environ) as gateway:
         gateway.warm_up()
         yield gateway
 

@@ -21,7 +21,7 @@ from tests.sockets.callers import AT_REST_S, MEGABYTE, at_rest, call, in_time, t
 from tests.sockets.exposition import samples
 from tests.sockets.moves import FAMILIES
 from tests.sockets.processes import GatewayProcess, running
-from tests.sockets.test_leaving_everywhere import ENDPOINTS, PROVIDERS, UNSERVED, pauses, talks_on
+from tests.sockets.test_leaving_everywhere import BESIDE, ENDPOINTS, PROVIDERS, pauses, talks_on
 from tests.sockets.upstream import Upstream
 
 DEPARTURES = 500
@@ -32,7 +32,17 @@ MAY_GROW_BYTES = 16 * MEGABYTE
 """What the resident set may have more of afterwards, however many they were."""
 LIMITS = "requests_per_minute = 1000000000\ntokens_per_minute = 1000000000\n"
 """Out of anybody's reach, but counted."""
-SETTINGS = f"""
+BESIDE_US = """
+[cms]
+url = "{beside}"
+check_s = 0
+max_concurrent = 64
+[code_orchestrator]
+url = "{beside}"
+check_s = 0
+max_concurrent = 64
+"""
+SETTINGS = f"""{BESIDE_US}
 [responses]
 max_count = 100
 [providers.openai]
@@ -52,7 +62,8 @@ SANDBOX = {"embeddings": "sandbox/embedding"}
 @pytest.fixture
 def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[GatewayProcess]:
     """One of its own: what it holds is what these clients have left."""
-    with running(tmp_path, settings=SETTINGS, environ=upstream.environ) as gateway:
+    settings = SETTINGS.format(beside=upstream.url("/beside"))
+    with running(tmp_path, settings=settings, environ=upstream.environ) as gateway:
         yield gateway
 
 
@@ -64,9 +75,10 @@ class Crowd:
         self._chance = chance
         self._models = {
             provider: [
-                upstream.plays(script, family=FAMILIES[provider]) for script in (scripts.silent, pauses, talks_on)
+                upstream.plays(script, family=FAMILIES.get(provider, "nobody"))
+                for script in (scripts.silent, pauses, talks_on)
             ]
-            for provider in PROVIDERS
+            for provider in (*PROVIDERS, *BESIDE)
         }
         self.ends: Counter[str] = Counter()
 
@@ -100,14 +112,15 @@ class Crowd:
         """One, and whether its answer begins while the client waits."""
         chance = self._chance
         name = chance.choice(list(ENDPOINTS))
-        provider = chance.choice([each for each in (*PROVIDERS, "sandbox") if (name, each) not in UNSERVED])
         endpoint = ENDPOINTS[name]
+        own = () if endpoint.providers is BESIDE else ("sandbox",)
+        provider = chance.choice([*endpoint.providers, *own])
         stream = endpoint.streams and chance.random() < 0.6
         if provider == "sandbox":
             model = SANDBOX.get(name, "sandbox/lorem")
         else:
             model = chance.choice(self._models[provider][1:]) if stream else self._models[provider][0]
-        body: dict[str, Any] = {"model": model, **endpoint.body, **({"stream": True} if stream else {})}
+        body: dict[str, Any] = {**endpoint.asking(model), **({"stream": True} if stream else {})}
         return post(endpoint.path, json.dumps(body).encode(), "Content-Type: application/json"), stream
 
     async def _leave(self, client: Client) -> None:

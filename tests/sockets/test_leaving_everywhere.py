@@ -28,6 +28,9 @@ LEFT_SOON_S = 0.5
 TIMES = 6
 QUESTION = [{"role": "user", "content": "Hello?"}]
 WORD = "Salve"
+EXECUTE = "/v1/tools/execute"
+PROVIDERS = ("openai", "anthropic", "google")
+BESIDE = ("services beside the gateway",)
 
 
 class Endpoint(NamedTuple):
@@ -35,20 +38,29 @@ class Endpoint(NamedTuple):
     body: dict[str, Any]
     streams: bool = True
     """Whether answers can be streamed."""
+    providers: tuple[str, ...] = PROVIDERS
+
+    def asking(self, model: str) -> dict[str, Any]:
+        """The body of a request that the script of `model` answers."""
+        if self.path == EXECUTE:
+            return {"name": "extract_keywords", "arguments": {"corpus": model}}
+        return {"model": model, **self.body}
 
 
 ENDPOINTS = {
+    "tool": Endpoint(EXECUTE, {}, streams=False, providers=BESIDE),
+    **{
+        operation: Endpoint(f"/v1/context/{operation}", {"text": "Salve"}, streams=False, providers=BESIDE)
+        for operation in ("validate", "process", "chunk")
+    },
     "chat": Endpoint("/v1/chat/completions", {"messages": QUESTION}),
     "responses": Endpoint("/v1/responses", {"input": "Hello?", "store": False}),
     "kept responses": Endpoint("/v1/responses", {"input": "Hello?"}),
     "messages": Endpoint("/v1/messages", {"messages": QUESTION, "max_tokens": 9}),
     "count_tokens": Endpoint("/v1/messages/count_tokens", {"messages": QUESTION}, streams=False),
     "input_tokens": Endpoint("/v1/responses/input_tokens", {"input": "Hello?"}, streams=False),
-    "embeddings": Endpoint("/v1/embeddings", {"input": "Hello?"}, streams=False),
+    "embeddings": Endpoint("/v1/embeddings", {"input": "Hello?"}, streams=False, providers=("openai", "google")),
 }
-PROVIDERS = ("openai", "anthropic", "google")
-UNSERVED = {("embeddings", "anthropic")}
-"""What a provider has nothing for."""
 
 CHAT_WORD = scripts.event({"content": WORD})
 CLAUDE_OPENING = b"""event: message_start
@@ -151,9 +163,9 @@ def took_s(measured: Figures) -> Iterator[list[float]]:
     [
         pytest.param(endpoint, provider, moment, id=f"{endpoint}-{provider}-{moment}")
         for endpoint in ENDPOINTS
-        for provider in PROVIDERS
+        for provider in ENDPOINTS[endpoint].providers
         for moment, (_, stream) in MOMENTS.items()
-        if (endpoint, provider) not in UNSERVED and (ENDPOINTS[endpoint].streams or not stream)
+        if ENDPOINTS[endpoint].streams or not stream
     ],
 )
 async def test_whoever_leaves_frees_the_provider(
@@ -165,13 +177,13 @@ async def test_whoever_leaves_frees_the_provider(
     moment: str,
 ) -> None:
     script, stream = MOMENTS[moment]
-    path, body, _ = ENDPOINTS[endpoint]
+    path = ENDPOINTS[endpoint].path
     stays: list[Span] = []
 
     async def leave(number: int) -> None:
-        model = upstream.plays(script, family=FAMILIES[provider])
+        model = upstream.plays(script, family=FAMILIES.get(provider, "nobody"))
         client = await call(gateway)
-        question = json.dumps({"model": model, **body, **({"stream": True} if stream else {})}).encode()
+        question = json.dumps({**ENDPOINTS[endpoint].asking(model), **({"stream": True} if stream else {})}).encode()
         await client.send(post(path, question, "Content-Type: application/json"))
         (asked,) = await trio.to_thread.run_sync(upstream.wait_for, model, 1)
         if script is not scripts.silent:

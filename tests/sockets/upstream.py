@@ -45,9 +45,11 @@ class Asked:
 
     @property
     def model(self) -> str:
-        """Who is asked for: Gemini's API names the model in the path, the others in the body."""
+        """Who is asked for: Gemini's API names the model in the path, the others in the body; a tool its corpus."""
         in_path = _MODEL_IN_PATH.search(self.path)
-        return unquote(in_path[1]) if in_path else self.json["model"]
+        if in_path:
+            return unquote(in_path[1])
+        return self.json["model"] if "model" in self.json else self.json["corpus"]
 
     @property
     def streamed(self) -> bool:

@@ -233,6 +233,9 @@ async def test_a_client_that_leaves_ends_the_tool_too(autojump_clock: MockClock,
         it.assert_at_rest()
         outcomes = [(line["provider"], line["outcome"]) for line in it.logged("request")]
         assert outcomes == [("openai", "ok"), (None, "disconnected")]
+        figures = await it.figures()
+        assert figures("gateway_disconnect_to_upstream_closed_seconds_count") == 1
+        assert figures("gateway_disconnect_to_upstream_closed_seconds_sum") == 0
 
 
 async def test_a_provider_that_fails_in_a_later_turn_is_retried_like_any_other(autojump_clock: MockClock) -> None:
