@@ -62,6 +62,7 @@ async def test_what_is_nothing_but_depth_and_digits_is_refused_everywhere(autoju
 async def test_a_body_that_is_too_large_is_a_413_everywhere(autojump_clock: MockClock, engine: str) -> None:
     """Before it is read, where its length is said; where it is not, as soon as it has passed the limit."""
     async with running(SMALL, engine=engine) as it:
+        assert (await it.request("GET", "/v1/models")).status == 200  # the first one imports what answers it
         body = b'{"model":"gpt-4o","messages":"' + b"x" * BODY_BYTES + b'"}'
         for endpoint in ENDPOINTS:
             assert await answer(it, endpoint, body=body) == 413, endpoint
