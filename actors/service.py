@@ -105,7 +105,7 @@ class ServiceActor(Actor[Errand[Any]]):
         asker: object = None,
     ) -> T:
         """Has `work` done by `deadline`, within less than the usual time where `timeout_s` says so; runs in the
-        asker's task. `asker` is told with ErrandLeft.
+        asker's task. ErrandLeft names `asker`.
 
         Raises Overloaded, Unavailable, TimedOut, DeadlineExceeded, ActorDied, CallCrashed, and what the work raises of
         Failure.

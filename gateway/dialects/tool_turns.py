@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.errors import InvalidRequest
 
-_LONGEST_BYTES: Final = 256
+_LONGEST_BYTES: Final = 4096
 """Such a tool is its type and its name: nothing longer is looked at."""
 _TYPE: Final = b'"gateway"'
 DEFERRED: Final = (
@@ -74,25 +74,34 @@ class ToolTurns(Protocol):
 
 class _GatewayTool(msgspec.Struct):
     type: Literal["gateway"]  # no tag: a struct of a tag is also read where there is none, as in Anthropic's own tools
-    name: str
+    name: msgspec.Raw = msgspec.Raw(b"")
 
 
 _decoder = msgspec.json.Decoder(_GatewayTool)
+_name_decoder = msgspec.json.Decoder(str)
 
 
 def gateway_tools(tools: Iterable[msgspec.Raw]) -> list[str]:
-    """The names of those that the gateway is to run."""
-    return [name for tool in tools if (name := gateway_tool(tool)) is not None]
+    """The names of those that the gateway is to run. Raises InvalidRequest for one of them without a name."""
+    return [name for place, tool in enumerate(tools) if (name := gateway_tool(tool, f"tools[{place}]")) is not None]
 
 
-def gateway_tool(tool: msgspec.Raw) -> str | None:
-    """The name of a tool that the gateway is to run; None for any other."""
+def gateway_tool(tool: msgspec.Raw, field: str = "tool_choice") -> str | None:
+    """The name of a tool that the gateway is to run; None for any other.
+
+    `field` is where in the request it stands. Raises InvalidRequest where it has no name.
+    """
     if len(tool) > _LONGEST_BYTES or _TYPE not in bytes(tool):
         return None
     try:
-        return _decoder.decode(tool).name
+        name = _decoder.decode(tool).name
     except (ValueError, RecursionError):
         return None
+    try:
+        return _name_decoder.decode(name)
+    except ValueError:
+        param = f"{field}.name"
+        raise InvalidRequest(f"Invalid '{param}': expected the name of a tool of the gateway.", param=param) from None
 
 
 def check_names(wanted: Iterable[str], others: Iterable[str]) -> None:

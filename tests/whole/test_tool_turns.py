@@ -251,9 +251,12 @@ async def test_a_provider_that_fails_in_a_later_turn_is_retried_like_any_other(a
     [
         ({"tools": [{"type": "gateway", "name": "guess"}]}, "tools"),
         ({"tools": [GATEWAY_TOOL, {**OWN_FUNCTION, "function": {"name": "extract_keywords"}}]}, "tools"),
+        ({"tools": [OWN_FUNCTION, {"type": "gateway"}]}, "tools[1].name"),
+        ({"tools": [{"type": "gateway", "name": 7}]}, "tools[0].name"),
+        ({"tools": [GATEWAY_TOOL], "tool_choice": {"type": "gateway"}}, "tool_choice.name"),
         ({"n": 2}, "n"),
     ],
-    ids=["unknown", "twice", "several answers"],
+    ids=["unknown", "twice", "no name", "no string", "no name chosen", "several answers"],
 )
 async def test_what_cannot_be_is_a_mistake_that_names_the_field(
     autojump_clock: MockClock, changes: Any, param: str
