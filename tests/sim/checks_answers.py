@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.sim.answers import HEAD, TAIL, Answer, Call, same_arguments, words_of
 from tests.sim.counting import is_begun, is_whole
@@ -34,7 +34,7 @@ def nothing_is_answered_that_nobody_said(evidence: Evidence) -> Iterator[str]:
     for heard in _conversations(evidence):
         said = evidence.by_request.get(heard.id, [])
         if heard.end is End.OK:
-            if not any(_is_all(heard, exchange) for exchange in said if exchange.whole):
+            if not any(_is_all(heard, exchange, said) for exchange in said if exchange.whole):
                 yield f"{heard.id} has {_told(heard)}, nobody has said all of that"
         elif _has_anything(heard) and not any(_is_part(heard, exchange) for exchange in said):
             yield f"{heard.id} has {_told(heard)}, nobody has said that"
@@ -62,7 +62,8 @@ def signatures_come_back_whole(evidence: Evidence) -> Iterator[str]:
             if not signature.endswith((*signed, ":")):
                 yield f"{heard.id} got the signature {signature!r}, there were {signed}"
         answered_by = [exchange for exchange in evidence.by_request.get(heard.id, []) if exchange.whole]
-        if heard.end is End.OK and any(_is_all(heard, each) and each.answer.signature for each in answered_by):
+        said = evidence.by_request.get(heard.id, [])
+        if heard.end is End.OK and any(_is_all(heard, each, said) and each.answer.signature for each in answered_by):
             shows = any(exchange.provider != "deepseek" for exchange in answered_by)
             if shows and not any(signature.endswith(tuple(signed)) for signature in heard.signatures):
                 yield f"{heard.id} got no signature, there were {signed}"
@@ -80,11 +81,13 @@ def _has_anything(heard: Heard) -> bool:
     return bool(heard.thought or heard.text or heard.calls)
 
 
-def _is_all(heard: Heard, exchange: Exchange) -> bool:
+def _is_all(heard: Heard, exchange: Exchange, said: Sequence[Exchange]) -> bool:
+    """Who goes on with an answer may think anew: what its client has of thoughts is from whoever began it."""
     answer = exchange.answer
+    begun = [each.answer.until(each.said).thought for each in said if each.said and not each.whole]
     return (
         heard.text == exchange.prefix + answer.text
-        and heard.thought in (answer.thought, *([heard.thought] if exchange.prefix else []))
+        and heard.thought in (answer.thought, *begun)
         and len(heard.calls) == len(answer.calls)
         and all(map(_is_same, heard.calls, answer.calls))
     )

@@ -17,6 +17,8 @@ WHOLE: Final[dict[int, str]] = {
     389: "an answer that came whole in the very moment in which it was given up ended with an error",
     590: "on Hypercorn who outlasted a drain's grace got an empty 500, which no client could read",
     926: "a response whose deadline had passed waited for a mute store to keep it",
+    4952: "a check held it against who went on with an answer that the client did not see it think anew",
+    6450: "a check took it for an answer that a body which is no JSON is refused for want of memory",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
 }
 """Of whole gateways."""
