@@ -2,26 +2,27 @@
 
 Whoever wants something of the service sends an errand and waits for its reply; its work runs in a task of the actor's.
 An asker that leaves ends the work at once. What the work raises is the asker's; a failure that blames the service
-counts for the breaker, and a deadline of the asker's own blames nobody.
+counts for the breaker. A deadline of the asker's own blames nobody, and neither does time that went by in the line.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import trio
 
 from actors.actor import Actor, Told
-from actors.errors import CallCrashed, DeadlineExceeded, Failure, Overloaded, Stage, TimedOut, Unavailable
+from actors.errand import Errand
+from actors.errors import CallCrashed, DeadlineExceeded, Failure, Overloaded, Unavailable
 from actors.events import BreakerMoved, ErrandCrashed, ErrandEnded, ErrandLeft, Observe
 from actors.letters import Clock
 from actors.mailbox import Mailbox
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
-from actors.reply import Reply
 from actors.standing import UNKNOWN, Standing
 
 T = TypeVar("T")
@@ -36,33 +37,12 @@ class ServiceSettings:
 
     name: str
     timeout_s: float = 5.0
-    """For one errand, once it has its turn."""
+    """For one errand, once it has its turn; who waits less long says so."""
     max_concurrent: int = 16
     max_waiting: int = 256
     check_every_s: float | None = None
     """Between two health checks; None: nobody looks but those who have errands."""
     breaker: BreakerSettings = BreakerSettings()
-
-
-class Errand(Generic[T]):
-    """One wish of one asker: `work` is done within the actor, and its value is the reply."""
-
-    __slots__ = ("asker", "left", "operation", "reply", "scope", "timeout_s", "work")
-
-    def __init__(
-        self, operation: str, work: Callable[[], Awaitable[T]], timeout_s: float, asker: object = None
-    ) -> None:
-        self.operation = operation
-        self.work = work
-        self.asker = asker
-        """Who is named where it leaves before it has its reply."""
-        self.timeout_s = timeout_s
-        """A service that takes longer has failed."""
-        self.reply: Reply[T] = Reply()
-        self.scope: trio.CancelScope | None = None
-        """Where the work runs; none while it waits."""
-        self.left = False
-        """Nobody wants its reply any more."""
 
 
 class _Told(NamedTuple):
@@ -101,21 +81,25 @@ class ServiceActor(Actor[Errand[Any]]):
         operation: str,
         work: Callable[[], Awaitable[T]],
         deadline: float,
-        timeout_s: float | None = None,
+        wait_s: float | None = None,
         asker: object = None,
     ) -> T:
-        """Has `work` done by `deadline`, within less than the usual time where `timeout_s` says so; runs in the
-        asker's task. ErrandLeft names `asker`.
+        """Has `work` done by `deadline`; `wait_s` bounds the whole wait, in the line too. Runs in the asker's task.
+        ErrandLeft names `asker`.
 
         Raises Overloaded, Unavailable, TimedOut, DeadlineExceeded, ActorDied, CallCrashed, and what the work raises of
         Failure.
         """
-        usual_s = self.settings.timeout_s
-        errand = Errand(operation, work, usual_s if timeout_s is None else min(timeout_s, usual_s), asker)
+        timeout_s, gives_up_at = self.settings.timeout_s, math.inf
+        if wait_s is not None:
+            timeout_s, gives_up_at = min(wait_s, timeout_s), self._clock() + wait_s
+        errand = Errand(operation, work, timeout_s, deadline=deadline, gives_up_at=gives_up_at, asker=asker)
         self.mailbox.post(errand)
         try:
-            with trio.CancelScope(deadline=deadline):
+            with errand.patience:
                 return await errand.reply.wait()
+            if errand.patience.deadline < deadline:
+                raise errand.no_turn(self.name)
             raise DeadlineExceeded(f"The deadline passed before {self.name} had answered.")
         finally:
             self._leave_errand(errand)
@@ -156,6 +140,7 @@ class ServiceActor(Actor[Errand[Any]]):
         if not self._accepting:
             letter.reply.fail(Unavailable(f"{self.name} is draining"))
         elif len(self._under_way) < self.settings.max_concurrent:
+            letter.has_turn_at_once()
             self._begin(letter)
         elif len(self._line) < self.settings.max_waiting:
             self._line.append(letter)
@@ -173,12 +158,18 @@ class ServiceActor(Actor[Errand[Any]]):
         self._under_way.add(errand)
         self._nursery.start_soon(self._serve, errand, permit, name=f"{self.name}/{errand.operation}")
 
+    def _take_turn(self, errand: Errand[Any], now: float) -> None:
+        if errand.is_given_up(now):
+            errand.reply.fail(errand.no_turn(self.name))
+        else:
+            self._begin(errand)
+
     async def _serve(self, errand: Errand[Any], permit: Permit) -> None:
         """One errand: does the work, answers the asker, gives back what it held."""
         began, value = self._clock(), None
-        failure: Failure | None = TimedOut(Stage.AWAITING, f"{self.name} took longer than {errand.timeout_s:g} s.")
+        failure: Failure | None = errand.too_late(self.name, began)
         try:
-            with trio.CancelScope(deadline=began + errand.timeout_s) as errand.scope:
+            with trio.CancelScope(deadline=errand.begin(began)) as errand.scope:
                 if errand.left:
                     errand.scope.cancel()
                 value, failure = await errand.work(), None
@@ -205,7 +196,7 @@ class ServiceActor(Actor[Errand[Any]]):
         else:
             errand.reply.fail(failure)
         while self._line and not self.buried and len(self._under_way) < self.settings.max_concurrent:
-            self._begin(self._line.popleft())
+            self._take_turn(self._line.popleft(), now)
         if self._draining:
             self._tell_drained()
         if self._leaving:
@@ -214,10 +205,12 @@ class ServiceActor(Actor[Errand[Any]]):
     def _judge(
         self, errand: Errand[Any], permit: Permit, failure: Failure | None, now: float, latency_s: float
     ) -> None:
-        if errand.left or isinstance(failure, CallCrashed):
+        if errand.left or isinstance(failure, CallCrashed | DeadlineExceeded):
             move = self._breaker.abandoned(permit, now)
             if errand.left:
                 self._observe(ErrandLeft(errand.asker, now))
+            elif isinstance(failure, DeadlineExceeded):
+                self._observe(ErrandEnded(self.name, errand.operation, latency_s, failure, now))
         elif failure is not None and failure.blames_provider:
             self._told = _Told(False, now, latency_s)
             failures = self._breaker.failures + 1

@@ -88,8 +88,8 @@ class WindowReader:
         except Failure as failure:
             if rules.require_tier and estimate.tier >= rules.require_tier:
                 raise ContextUnavailable(
-                    f"A conversation of tier {estimate.tier} is not answered without the Context Management Service, "
-                    "which does not count at the moment.",
+                    f"A conversation of tier {estimate.tier} is not answered unless the Context Management Service has "
+                    f"counted it: {failure.message}",
                     retry_after=failure.retry_after,
                 ) from failure
             return estimate

@@ -149,6 +149,48 @@ async def test_no_more_than_the_bound_are_at_work_and_in_line(autojump_clock: Mo
         it.assert_at_rest()
 
 
+async def test_a_wait_is_bounded_in_the_line_too_and_the_line_is_not_the_services_fault(
+    autojump_clock: MockClock,
+) -> None:
+    """One at a time, each for 0.6 s, nobody waits longer than one: the second is cut at its work, all others in line;
+    who had its turn at once and all of the time blames the service.
+    """
+    ends: list[tuple[float, str]] = []
+
+    async def takes_its_time() -> None:
+        await trio.sleep(0.6)
+
+    async def ask(it: House, work: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            await it.actor.ask("look", work, NEVER, 1.0)
+        except Failure as failure:
+            ends.append((trio.current_time(), type(failure).__name__))
+        else:
+            ends.append((trio.current_time(), "done"))
+
+    async with running(max_concurrent=1, timeout_s=5.0) as it:
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(ask, it, takes_its_time)
+        assert sorted(ends) == [(0.6, "done"), (1.0, "DeadlineExceeded"), (1.0, "Overloaded"), (1.0, "Overloaded")]
+        assert (it.actor.standing().state, it.actor.view()["breaker"]["failures"]) == ("up", 0)
+        it.assert_at_rest()
+
+        ends.clear()
+        await ask(it, hangs)
+        assert ends == [(2.0, "TimedOut")]
+        assert it.actor.view()["breaker"]["failures"] == 1
+
+        ends.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.ask, works)
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(TimedOut):
+                await it.ask(hangs)  # without a bound of its own it has all of the time once it has its turn
+        assert trio.current_time() == 8
+        assert it.actor.view()["breaker"]["failures"] == 1
+
+
 async def test_who_leaves_the_line_or_the_work_leaves_nothing_behind(autojump_clock: MockClock) -> None:
     async with running(max_concurrent=1) as it:
         async with trio.open_nursery() as nursery:

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from gateway.context.client import Chunks, Processed
 from gateway.neighbour import Behalf
-from tests.whole.gateways import QUESTION, running
+from tests.whole.gateways import CHAT, QUESTION, running
 from tests.whole.neighbours import CMS, beside
 from tests.whole.test_windows import HALF, told
 from tests.whole.upstream import answers, babbles, fails, resets, sends, stalls, streams
@@ -150,8 +150,14 @@ async def test_a_tier_that_needs_the_service_is_refused_without_it(autojump_cloc
         cms.by_path[VALIDATE] = fails(500)
         refused = await it.ask(HALF, headers={"x-cms-mode": "none"})
         assert (refused.status, refused.json["error"]["code"]) == (503, "context_service_unavailable")
-        assert "tier 3" in refused.json["error"]["message"]
+        why = "A conversation of tier 3 is not answered unless the Context Management Service has counted it: "
+        assert refused.json["error"]["message"] == f"{why}The Context Management Service answered with the status 500."
         assert told(refused) == BY_ESTIMATE
+        cms.says(VALIDATE, {"detail": "no such model"}, status=422)
+        uncounted = await it.ask(HALF)
+        assert (uncounted.status, uncounted.json["error"]["code"]) == (503, "context_service_unavailable")
+        said = "The Context Management Service refused the request: no such model"
+        assert uncounted.json["error"]["message"] == why + said
         assert (await it.ask()).status == 200
         cms.says(VALIDATE, COUNT)
         assert told(await it.ask(HALF)) == COUNTED
@@ -262,6 +268,49 @@ async def test_no_more_questions_are_asked_at_a_time_than_the_operator_wants(aut
             for _ in range(5):
                 nursery.start_soon(ask)
         assert answered == [1, 1, 2, 2, 3]
+
+
+async def test_a_count_is_waited_for_no_longer_in_the_services_line(autojump_clock: MockClock) -> None:
+    """One at a time, 0.6 s each: of four at once the first is counted; the others have waited a second in all."""
+    async with beside(CMS, QUIET + "max_concurrent = 1", environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT, after_s=0.6)
+        answered: list[tuple[float, str | None]] = []
+
+        async def ask() -> None:
+            reply = await it.ask(HALF)
+            assert reply.status == 200
+            answered.append((trio.current_time(), reply.header("x-cms-routed")))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(ask)
+        assert answered == [(0.6, "true"), *[(1.0, "false")] * 3]
+        breaker = (await it.actors())["cms"]["detail"]["breaker"]
+        assert (breaker["state"], breaker["failures"]) == ("closed", 0)
+        it.assert_at_rest()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_leaves_while_its_prompt_is_counted_ends_the_question_and_is_counted(
+    autojump_clock: MockClock, stream: bool
+) -> None:
+    """After half a second; no provider has heard of it."""
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.by_path[VALIDATE] = stalls
+        client = await it.connect()
+        await client.send("POST", CHAT, json_body={**HALF, "stream": stream})
+        await trio.sleep(0.5)
+        client.leave()
+        await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (cms.asked[0].closed_at, it.openai.asked) == (0.5, [])
+        assert (await it.actors())["cms"]["detail"]["in_flight"] == 0
+        assert [line["outcome"] for line in it.logged("request")] == ["disconnected"]
+        figures = await it.figures()
+        left = "gateway_disconnect_to_upstream_closed_seconds"
+        assert figures(f"{left}_count", endpoint="chat/completions") == 1
+        assert figures(f"{left}_sum", endpoint="chat/completions") == 0
+        it.assert_at_rest()
 
 
 async def test_a_client_that_leaves_ends_the_question(autojump_clock: MockClock) -> None:
