@@ -17,3 +17,4 @@ class Standing(NamedTuple):
 
 
 UNKNOWN: Final = Standing("unknown")
+OFF: Final = Standing("off")

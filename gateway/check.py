@@ -88,7 +88,9 @@ def _providers(config: Config) -> Iterator[tuple[str, str]]:
 def _neighbours(config: Config) -> Iterator[tuple[str, str]]:
     """The services that somebody said where they are, and tools of the operator's own."""
     for name, service in ((CMS, config.cms), (CODE_ORCHESTRATOR, config.code_orchestrator)):
-        if service.url or name in config.health.required:
+        if config.is_off(name):
+            yield name, "switched off"
+        elif service.url or name in config.health.required:
             yield name, service.address + (", required" if name in config.health.required else "")
     for name, tool in config.http_tools.items():
         yield f"tool {name}", f"{tool.method} {tool.url}"

@@ -24,6 +24,9 @@ from gateway.providers.profile import Origin, RawHeader, parse_base_url
 
 T = TypeVar("T")
 
+_ILL: Final = frozenset({"unhealthy", "fail", "failed", "down", "error", "critical", "unavailable"})
+"""As a service calls itself that is not well, in a 200 too (health+json, Spring and FastAPI's checks)."""
+
 ANSWER_LIMIT_BYTES: Final = 32 * 1024 * 1024
 _MOST_SAID: Final = 500
 """Characters of what a service says of a request that it refuses."""
@@ -107,6 +110,12 @@ class _Complaint(msgspec.Struct):
     message: Any = None
 
 
+class _Health(msgspec.Struct):
+    """What services say of themselves, as far as they agree."""
+
+    status: Any = None
+
+
 class Neighbour:
     """One service; `title` is what people call it."""
 
@@ -121,6 +130,7 @@ class Neighbour:
             (b"user-agent", user_agent.encode()),
         )
         self._complaints = msgspec.json.Decoder(_Complaint)
+        self._health = msgspec.json.Decoder(_Health)
 
     async def ask(self, method: str, path: str, body: bytes = b"", headers: Sequence[RawHeader] = ()) -> bytes:
         """The body of a 2xx answer; redirects are not followed. Raises ServiceRefused for a 4xx, ServiceFailed for all
@@ -150,6 +160,18 @@ class Neighbour:
         # Who follows a redirect goes wherever a service says, past the operator's word.
         why = ": it redirects, and redirects are not followed" if 300 <= status < 400 else ""
         raise ServiceFailed(f"{self.title} answered with the status {status}{why}.")
+
+    async def look(self) -> None:
+        """GET /health. Raises ServiceFailed unless the answer is a 2xx with a JSON object that does not say otherwise:
+        who answers with a page, or has no such path, is somebody else.
+        """
+        try:
+            said = await self.ask("GET", "/health")
+        except ServiceRefused as refusal:
+            raise ServiceFailed(f"{self.title} does not say how it is: the status {refusal.status}.") from refusal
+        status = self.understand(said, self._health).status
+        if isinstance(status, str) and status.lower() in _ILL:
+            raise ServiceFailed(f"{self.title} says that it is {status}.")
 
     def understand(self, said: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         """What an answer says. Raises ServiceFailed where it is none of the kind."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from actors.events import Observe
 from actors.service import ServiceActor, ServiceSettings
+from actors.standing import OFF
 from actors.supervisor import ChildSpec, Supervisor
 from gateway.assembly.degradation import Degradation
 from gateway.assembly.sharing import STORE
@@ -79,12 +80,12 @@ class Platform:
     @property
     def offered_context(self) -> ContextClient | None:
         """None where it is switched off."""
-        return None if self._config.cms.enabled == "off" else self.context
+        return None if self._config.is_off(CMS) else self.context
 
     def windows(self, warn: Callable[[str], None]) -> WindowReader | None:
         """Tells how full context windows are; `warn` hears of modes that are none. None where it is switched off."""
         cms = self._config.cms
-        if cms.enabled == "off":
+        if self._config.is_off(CMS):
             return None
         rules = WindowRules(
             default_window=cms.default_window,
@@ -102,11 +103,16 @@ class Platform:
     def neighbours(self) -> list[NeighbourHealth]:
         """How everybody is whom the gateway asks, the store first."""
         config, tree = self._config, self._actors
-        actors = {REDIS: STORE, CMS: CMS, ORCHESTRATOR: ORCHESTRATOR, **{name: name for name in config.providers}}
-        return [
-            NeighbourHealth(name, tree.standing(actor), name in config.health.required)
-            for name, actor in actors.items()
+        services = [
+            NeighbourHealth(name, OFF if config.is_off(name) else tree.standing(actor), name in config.health.required)
+            for name, actor in ((REDIS, STORE), (CMS, CMS), (ORCHESTRATOR, ORCHESTRATOR))
         ]
+        providers = [
+            NeighbourHealth(name, OFF if lacking else tree.standing(name), name in config.health.required, lacking)
+            for name in config.providers
+            for lacking in [config.missing_keys(name)]
+        ]
+        return [*services, *providers]
 
     def tools_supervisor(self, observe: Observe) -> Supervisor:
         """The Code Orchestrator Service, and each tool of the operator's, with a breaker of its own."""

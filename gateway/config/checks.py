@@ -86,6 +86,8 @@ def check_required(
     services: dict[str, Service] = {CMS: cms, CODE_ORCHESTRATOR: orchestrator}
     if cms.enabled == "off" and cms.require_tier:
         reader.note(("cms", "require_tier"), '0, as cms.enabled is "off"', cms.require_tier)
+    if cms.enabled == "off" and CMS in health.required:
+        reader.note((CMS, "enabled"), f'"auto" or "on", as health.required names {CMS}', cms.enabled)
     for position, name in enumerate(health.required):
         if name not in (known := [REDIS, *services, *providers]):
             expected = "redis, cms, code_orchestrator or a provider's name"

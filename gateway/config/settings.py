@@ -344,10 +344,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """None: nobody said; one at the usual place on this machine is looked for."""
 
     def check_every_s(self, name: str) -> float | None:
-        """How often the health of a service is looked at; None where nobody said where it is, or needs it."""
+        """How often the health of a service is looked at; None where nobody said where it is, or needs it, and where
+        it is switched off.
+        """
         service: Service = {CMS: self.cms, CODE_ORCHESTRATOR: self.code_orchestrator}[name]
-        watched = bool(service.url) or name in self.health.required
+        watched = not self.is_off(name) and (bool(service.url) or name in self.health.required)
         return service.check_s if watched and service.check_s > 0 else None
+
+    def is_off(self, name: str) -> bool:
+        """Whether a service is never asked, whoever wants something of it."""
+        return name == CMS and self.cms.enabled == "off"
 
     def provider_keys(self, name: str) -> tuple[ProviderKey, ...]:
         """The keys that the environment has for a provider."""

@@ -60,7 +60,7 @@ class ContextClient:
 
     async def check(self) -> None:
         """Raises Failure where the service is not well; runs in the actor."""
-        await self._neighbour.ask("GET", "/health")
+        await self._neighbour.look()
 
     async def validate(self, text: str, model: str, behalf: Behalf, wait_s: float | None = None) -> Count:
         """The exact size of a text; who takes longer than `wait_s` has failed. Raises Failure."""

@@ -56,20 +56,25 @@ class NeighbourHealth(NamedTuple):
     standing: Standing
     required: bool
     """Without it the gateway is not ready."""
+    needs: Sequence[str] = ()
+    """Variables of which one has to be set before it can be asked."""
 
     @property
     def is_missing(self) -> bool:
-        """Providers are asked by those who want something of them: one that nobody has asked yet is not missing."""
+        """Providers are asked by those who want something of them: one that nobody has asked yet is not missing, but
+        one that cannot be asked is.
+        """
         return self.required and self.standing.state in self._absent
 
     @property
     def _absent(self) -> tuple[str, ...]:
-        return ("down", "off", "unknown") if self.name in SERVICES else ("down",)
+        return ("down", "off", "unknown") if self.name in SERVICES else ("down", "off")
 
     def told(self) -> dict[str, object]:
         """As it is shown."""
         state, checked_s, latency_s = self.standing
-        return {"state": state, "last_check_s": checked_s, "latency_s": latency_s, "required": self.required}
+        needs = {"needs": self.needs} if self.needs else {}
+        return {"state": state, "last_check_s": checked_s, "latency_s": latency_s, "required": self.required, **needs}
 
 
 class Health:
@@ -93,12 +98,12 @@ class Health:
         phase = self._vitals.phase
         if phase != "ready":
             return self._json(503, {"status": phase})
-        missing = [neighbour.name for neighbour in self._neighbours() if neighbour.is_missing]
-        return (
-            self._json(503, {"status": "missing", "missing": missing})
-            if missing
-            else self._json(200, {"status": phase})
-        )
+        missing = [neighbour for neighbour in self._neighbours() if neighbour.is_missing]
+        if not missing:
+            return self._json(200, {"status": phase})
+        told = {"status": "missing", "missing": [neighbour.name for neighbour in missing]}
+        needs = {neighbour.name: neighbour.needs for neighbour in missing if neighbour.needs}
+        return self._json(503, {**told, "needs": needs} if needs else told)
 
     async def show_detailed(self, _request: Request, _record: RequestRecord) -> Answer:
         """Every actor's state, and that of everybody whom the gateway asks."""

@@ -58,7 +58,7 @@ class Orchestrator:
 
     async def check(self) -> None:
         """Raises Failure where the service is not well; runs in the actor."""
-        await self._neighbour.ask("GET", "/health")
+        await self._neighbour.look()
 
     async def similarity(self, text1: str, text2: str, behalf: Behalf) -> Similarity:
         """Raises Failure."""

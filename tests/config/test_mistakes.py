@@ -267,3 +267,5 @@ def test_a_limit_that_adapts_has_room_to_do_so(tmp_path: Path) -> None:
 def test_a_tier_cannot_need_a_service_that_is_off(tmp_path: Path) -> None:
     assert keys_of(refused('[cms]\nenabled = "off"\nrequire_tier = 3\n', tmp_path)) == ["cms.require_tier"]
     assert load(written('[cms]\nenabled = "on"\nrequire_tier = 3\n', tmp_path), {}).cms.require_tier == 3
+    needed = '[health]\nrequired = ["cms"]\n[cms]\nenabled = "off"\n'
+    assert keys_of(refused(needed, tmp_path)) == ["cms.enabled"]

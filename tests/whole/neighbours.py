@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,10 +43,32 @@ async def beside(
     host: str, settings: str = "", *, environ: dict[str, str] | None = None, **options: Any
 ) -> AsyncIterator[tuple[Running, Neighbour]]:
     """A gateway that runs beside a service at `host`."""
+    async with _beside((host,), settings, environ=environ, **options) as (it, (neighbour,)):
+        yield it, neighbour
+
+
+BOTH = {"CMS_URL": f"http://{CMS}", "CODE_ORCHESTRATOR_URL": f"http://{ORCHESTRATOR}"}
+
+
+@asynccontextmanager
+async def beside_both(
+    settings: str = "", *, environ: dict[str, str] | None = None, **options: Any
+) -> AsyncIterator[tuple[Running, Neighbour, Neighbour]]:
+    """A gateway that runs beside the Context Management Service and the Code Orchestrator Service."""
+    environ = {**BOTH, **(environ or {})}
+    async with _beside((CMS, ORCHESTRATOR), settings, environ=environ, **options) as (it, (cms, orchestrator)):
+        yield it, cms, orchestrator
+
+
+@asynccontextmanager
+async def _beside(
+    hosts: Sequence[str], settings: str, **options: Any
+) -> AsyncIterator[tuple[Running, list[Neighbour]]]:
     network = MemoryNetwork()
-    neighbour = Neighbour(network, host)
+    neighbours = [Neighbour(network, host) for host in hosts]
     async with trio.open_nursery() as nursery:
-        await nursery.start(neighbour.run)
-        async with running(settings, network=network, environ=environ, **options) as it:
-            yield it, neighbour
+        for neighbour in neighbours:
+            await nursery.start(neighbour.run)
+        async with running(settings, network=network, **options) as it:
+            yield it, neighbours
         nursery.cancel_scope.cancel()

@@ -13,13 +13,12 @@ from gateway.context.tiers import gauge_of, read
 from gateway.face.chat import ChatCompletions
 from tests.face.http_client import Reply
 from tests.whole.gateways import Running
-from tests.whole.neighbours import CMS, Neighbour, beside
+from tests.whole.neighbours import Neighbour, beside_both
 from tests.whole.test_context_service import BY_ESTIMATE, COUNT, COUNTED, QUIET, VALIDATE, VALIDATED
 from tests.whole.test_tool_turns import GATEWAY_TOOL, QUESTION, call, keywords, says
 from tests.whole.test_windows import NAMES, told
 from tests.whole.upstream import Asked, answers, fails, sends
 
-BOTH = {"CMS_URL": f"http://{CMS}", "CODE_ORCHESTRATOR_URL": f"http://{CMS}"}
 SETTINGS = QUIET + "[code_orchestrator]\ncheck_s = 0\n"
 BEHIND: dict[str, Any] = {"model": "deepseek-chat", "input": "a" * 4 * 64_000, "background": True}
 """Chat models answer Responses too; the window of this one is 128,000 tokens in the settings below."""
@@ -53,16 +52,16 @@ async def test_each_turn_of_a_loop_is_counted_and_provider_and_client_hear_the_s
     autojump_clock: MockClock,
 ) -> None:
     """In the first one the prompt has the tool's definition, in the second its result too."""
-    async with beside(CMS, SETTINGS, environ=BOTH) as (it, service):
-        keywords(service)
-        counts(service, 40_000, 70_000)
+    async with beside_both(SETTINGS) as (it, cms, orchestrator):
+        keywords(orchestrator)
+        counts(cms, 40_000, 70_000)
         it.openai.plays(says(None, call()), says("Tea."))
         reply = await it.ask(QUESTION, headers=VALIDATED)
         assert (reply.status, told(reply)) == (200, COUNTED)
         first, second = it.openai.asked
         assert told_upstream(first) == COUNTED
         assert told_upstream(second) == ["true", "3", "70000", "128000", "45.3"]
-        counted = texts_counted(service)
+        counted = texts_counted(cms)
         assert [json.dumps("tea") in text for text in counted] == [False, True]
         assert json.loads(counted[0].split("\n")[1])["function"]["parameters"]["required"] == ["corpus"]
         it.assert_at_rest()
@@ -70,8 +69,8 @@ async def test_each_turn_of_a_loop_is_counted_and_provider_and_client_hear_the_s
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_without_a_count_the_tools_definition_is_in_the_estimate(autojump_clock: MockClock, stream: bool) -> None:
-    async with beside(CMS, SETTINGS, environ=BOTH) as (it, service):
-        keywords(service)
+    async with beside_both(SETTINGS) as (it, _, orchestrator):
+        keywords(orchestrator)
         it.openai.plays(says(None, call()), says("Tea."))
         reply = await it.ask({**QUESTION, "stream": stream})
         for asked, answered in ((it.openai.asked[0], reply), (it.openai.asked[1], None)):
@@ -89,7 +88,7 @@ async def test_without_a_count_the_tools_definition_is_in_the_estimate(autojump_
 )
 async def test_who_counts_tokens_sees_the_tools_as_models_do(autojump_clock: MockClock, path: str, model: str) -> None:
     """By estimate and by the provider; a tool that is not there is a mistake here too."""
-    async with beside(CMS, SETTINGS, environ=BOTH) as (it, _):
+    async with beside_both(SETTINGS) as (it, _, _):
         it.openai.plays(sends({"object": "response.input_tokens", "input_tokens": 77}))
         question = {"model": model, "messages": QUESTION["messages"], "input": "Find keywords."}
         with_tool = {**question, "tools": [GATEWAY_TOOL]}
@@ -115,16 +114,16 @@ async def test_who_counts_tokens_sees_the_tools_as_models_do(autojump_clock: Moc
 async def test_a_turn_that_grows_into_a_tier_that_needs_the_service_is_not_asked_without_it(
     autojump_clock: MockClock, stream: bool
 ) -> None:
-    async with beside(CMS, SETTINGS + "[tools]\nmax_result_bytes = 400000\n", environ=BOTH) as (it, service):
-        service.says("/v1/keywords", {"keywords": ["a" * 300_000]})
-        service.by_path[VALIDATE] = fails(500)
+    async with beside_both(SETTINGS + "[tools]\nmax_result_bytes = 400000\n") as (it, cms, orchestrator):
+        orchestrator.says("/v1/keywords", {"keywords": ["a" * 300_000]})
+        cms.by_path[VALIDATE] = fails(500)
         it.openai.plays(says("So.", call()), says("Tea."))
         assert (await it.ask(QUESTION)).status == 200
         assert told_upstream(it.openai.asked[1])[:2] == ["false", "3"]
     needed = SETTINGS.replace("[cms]", "[cms]\nrequire_tier = 3")
-    async with beside(CMS, needed + "[tools]\nmax_result_bytes = 400000\n", environ=BOTH) as (it, service):
-        service.says("/v1/keywords", {"keywords": ["a" * 300_000]})
-        service.by_path[VALIDATE] = fails(500)
+    async with beside_both(needed + "[tools]\nmax_result_bytes = 400000\n") as (it, cms, orchestrator):
+        orchestrator.says("/v1/keywords", {"keywords": ["a" * 300_000]})
+        cms.by_path[VALIDATE] = fails(500)
         it.openai.plays(says("So.", call()), says("Tea."))
         reply = await it.ask({**QUESTION, "stream": stream})
         assert "context_service_unavailable" in reply.body.decode()
@@ -138,23 +137,23 @@ KINDS: tuple[dict[str, Any], ...] = ({}, {"stream": True}, {"tools": [GATEWAY_TO
 
 
 async def test_what_runs_in_the_background_is_counted_before_it_begins(autojump_clock: MockClock) -> None:
-    async with beside(CMS, WINDOW, environ=BOTH) as (it, service):
-        counts(service, 40_000)
+    async with beside_both(WINDOW) as (it, cms, _):
+        counts(cms, 40_000)
         it.deepseek.plays(says("Tea."))
         for members in KINDS:
             begun = await begin(it, {**BEHIND, **members}, headers=VALIDATED)
             assert (begun.status, told(begun)) == (200, COUNTED)
             await trio.sleep(1)
         assert [told_upstream(asked) for asked in it.deepseek.asked] == [COUNTED] * 3
-        assert len(texts_counted(service)) == 3
+        assert len(texts_counted(cms)) == 3
         it.assert_at_rest()
 
 
 async def test_nothing_begins_in_the_background_that_needs_the_service_while_it_is_away(
     autojump_clock: MockClock,
 ) -> None:
-    async with beside(CMS, WINDOW.replace("[cms]", "[cms]\nrequire_tier = 3"), environ=BOTH) as (it, service):
-        service.by_path[VALIDATE] = fails(500)
+    async with beside_both(WINDOW.replace("[cms]", "[cms]\nrequire_tier = 3")) as (it, cms, _):
+        cms.by_path[VALIDATE] = fails(500)
         it.deepseek.plays(answers())
         for members in KINDS:
             refused = await begin(it, {**BEHIND, **members})

@@ -11,9 +11,9 @@ import trio.testing
 from trio.testing import MockClock
 
 from tests.store.fake_redis import FakeServer
-from tests.whole.gateways import QUESTION, Running, running
-from tests.whole.neighbours import CMS, beside
-from tests.whole.upstream import Upstream, answers, babbles, fails, resets, sends, stalls
+from tests.whole.gateways import QUESTION, Running, configured, running
+from tests.whole.neighbours import CMS, beside, beside_both
+from tests.whole.upstream import Upstream, answers, babbles, fails, resets, sends, stalls, writes
 
 AT_CMS = {"CMS_URL": f"http://{CMS}"}
 EVERY_10_S = "[cms]\ncheck_s = 10\n"
@@ -54,7 +54,7 @@ async def test_a_provider_is_degraded_by_one_model_and_down_by_its_host(autojump
         assert (await neighbours(it))["openai"]["state"] == "degraded"
         for _ in range(5):
             await it.ask({**QUESTION, "model": "openrouter/anthropic/claude"})
-        assert (await neighbours(it))["openrouter"]["state"] == "unknown", "it has no key"
+        assert (await neighbours(it))["openrouter"]["state"] == "off", "it has no key"
 
 
 @pytest.mark.parametrize("is_required", [False, True])
@@ -86,28 +86,65 @@ async def test_who_is_required_is_looked_at_where_nobody_said_where_it_is(autoju
 
 @pytest.mark.parametrize(
     ("script", "took_s"),
-    [(stalls, 5), (fails(500), 0), (resets(after_s=0.5), 1), (babbles, 0)],
-    ids=["silent", "500", "reset", "no HTTP"],
+    [
+        (stalls, 5),
+        (fails(500), 0),
+        (fails(404), 0),
+        (resets(after_s=0.5), 1),
+        (babbles, 0),
+        (writes("<html>Welcome!</html>"), 0),
+        (sends(["ok"]), 0),
+        (sends({"status": "Unhealthy"}), 0),
+    ],
+    ids=["silent", "500", "404", "reset", "no HTTP", "a page", "no object", "ill by its own word"],
 )
 async def test_a_service_that_is_ill_is_down_after_one_look_and_up_after_another(
     autojump_clock: MockClock, script: Any, took_s: float
 ) -> None:
     """Looks come every ten seconds; what is lost on a kept connection is asked once more on another."""
-    environ = {**AT_CMS, "CODE_ORCHESTRATOR_URL": f"http://{CMS}"}
-    async with beside(CMS, EVERY_10_S + "[code_orchestrator]\ncheck_s = 10\n", environ=environ) as (it, services):
+    async with beside_both(EVERY_10_S + "[code_orchestrator]\ncheck_s = 10\n") as (it, cms, orchestrator):
         await trio.sleep(1)
-        services.health = script
+        cms.health = orchestrator.health = script
         await trio.sleep(9 + took_s)
         await trio.testing.wait_all_tasks_blocked()
         told = await neighbours(it)
         for name in ("cms", "code_orchestrator"):
             assert told[name] == {"state": "down", "last_check_s": 0, "latency_s": took_s, "required": False}
-        services.health = sends({"status": "ok"})
+        cms.health, orchestrator.health = sends({"status": "ok"}), sends({})
         await trio.sleep(11)
         told = await neighbours(it)
         assert [told[name]["state"] for name in ("cms", "code_orchestrator")] == ["up", "up"]
 
 
+async def test_a_provider_without_a_key_is_off_and_what_it_needs_is_told(autojump_clock: MockClock) -> None:
+    """Nobody is asked for it, so that nobody will ever find it down; it matters where it is required alone."""
+    needed = {"openrouter": ["OPENROUTER_API_KEY"]}
+    async with running() as it:
+        assert await ready(it) == (200, None)
+        told = await neighbours(it)
+        assert told["openrouter"] == {**NOT_ASKED, "state": "off", "needs": needed["openrouter"]}
+        assert told["deepseek"] == {**NOT_ASKED, "state": "unknown"}
+    required = '[health]\nrequired = ["openai", "openrouter", "sandbox"]\n'
+    async with running(required) as it:
+        reply = await it.request("GET", "/health/ready")
+        assert (reply.status, reply.json) == (503, {"status": "missing", "missing": [*needed], "needs": needed})
+    async with running(required, environ={"OPENROUTER_API_KEY": "sk-openrouter"}) as it:
+        assert await ready(it) == (200, None)
+
+
+async def test_a_service_that_is_switched_off_is_asked_nothing_at_all(autojump_clock: MockClock) -> None:
+    """Not how it is, nor by a client's wish; and a reload that switches it on has it looked at."""
+    async with beside(CMS, '[cms]\nenabled = "off"\ncheck_s = 10', environ=AT_CMS) as (it, cms):
+        await trio.sleep(30)
+        assert (await it.ask(headers={"x-cms-mode": "validate"})).status == 200
+        assert (await neighbours(it))["cms"] == {**NOT_ASKED, "state": "off"}
+        assert (cms.asked, cms.looked_at) == ([], [])
+        await it.gateway.reload(configured("edge", EVERY_10_S, AT_CMS))
+        await trio.sleep(5)
+        assert (cms.looked_at, (await neighbours(it))["cms"]["state"]) == ([30], "up")
+
+
+NOT_ASKED = {"last_check_s": None, "latency_s": None, "required": False}
 OPENROUTER = {"OPENROUTER_API_KEY": "sk-openrouter", "OPENROUTER_BASE_URL": "http://openrouter.test/api/v1"}
 ASKED_THERE = {**QUESTION, "model": "openrouter/anthropic/claude"}
 KINDS = ("redis", "cms", "code_orchestrator", "openrouter")
@@ -120,7 +157,7 @@ async def test_each_kind_that_is_down_is_told_and_counts_where_it_is_required(
     """A store, both services and a provider's host, all of them gone and back; the router goes on beside them."""
     server = FakeServer()
     server.latency_s = 0.05
-    environ = {**AT_CMS, "CODE_ORCHESTRATOR_URL": f"http://{CMS}", "REDIS_URL": "redis://store.test", **OPENROUTER}
+    environ = {"REDIS_URL": "redis://store.test", **OPENROUTER}
     settings = f"""
 [health]
 required = {json.dumps(required)}
@@ -132,7 +169,7 @@ check_s = 10
 attempts = 1
 """
     async with (
-        beside(CMS, settings, environ=environ, open_redis=server.open) as (it, services),
+        beside_both(settings, environ=environ, open_redis=server.open) as (it, cms, orchestrator),
         trio.open_nursery() as nursery,
     ):
         openrouter = Upstream(it.network, "openrouter.test")
@@ -144,7 +181,8 @@ attempts = 1
         assert told["redis"]["latency_s"] == pytest.approx(0.05)
         assert await ready(it) == (200, None)
 
-        server.fault, services.health = "no connection", fails(503)
+        server.fault = "no connection"
+        cms.health = orchestrator.health = fails(503)
         openrouter.plays(resets())
         it.network.fail(openrouter.host, 80, ConnectionRefusedError())
         for _ in range(6):
@@ -156,7 +194,8 @@ attempts = 1
         assert await ready(it) == ((503, [*KINDS]) if required else (200, None))
         assert (await it.ask()).status == 200
 
-        server.fault, services.health = "", sends({"status": "ok"})
+        server.fault = ""
+        cms.health = orchestrator.health = sends({"status": "ok"})
         openrouter.plays(answers())
         it.network.fail(openrouter.host, 80, None)
         await trio.sleep(30)

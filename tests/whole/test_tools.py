@@ -10,8 +10,8 @@ from trio.testing import MockClock
 
 from tests.face.http_client import Reply
 from tests.whole.gateways import MEGABYTE, Running
-from tests.whole.neighbours import ORCHESTRATOR, beside
-from tests.whole.upstream import Asked, answers, babbles, fails, resets, stalls
+from tests.whole.neighbours import ORCHESTRATOR, beside, beside_both
+from tests.whole.upstream import Asked, answers, babbles, fails, resets, stalls, writes
 
 AT_ORCHESTRATOR = {"CODE_ORCHESTRATOR_URL": f"http://{ORCHESTRATOR}", "WEATHER_TOKEN": "sk-weather"}
 QUIET = "[code_orchestrator]\ncheck_s = 0\n"
@@ -165,7 +165,7 @@ async def test_a_dead_service_is_asked_five_times_and_then_left_alone(autojump_c
 async def test_tools_of_the_operators_own_have_fixed_addresses_and_breakers(autojump_clock: MockClock) -> None:
     async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, service):
         service.says("/weather/now", {"sky": "clear"})
-        service.by_path["/time?zone=Europe%2FParis&exact=true"] = answers_text("noon")
+        service.by_path["/time?zone=Europe%2FParis&exact=true"] = writes("noon")
         assert (await execute(it, "weather", {"city": "../admin"})).json["result"] == {"sky": "clear"}
         assert (service.asked[0].target, service.asked[0].json) == (b"/weather/now", {"city": "../admin"})
         noon = await execute(it, "time", {"zone": "Europe/Paris", "exact": True})
@@ -198,25 +198,17 @@ async def test_the_list_is_in_the_form_of_a_chat_request(autojump_clock: MockClo
         assert (await it.ask(asked)).status == 200
 
 
-def answers_text(text: str) -> Any:
-    async def script(asked: Asked) -> None:
-        await asked.send_head(200, b"content-type: text/plain", b"content-length: %d" % len(text))
-        await asked.send(text.encode())
-
-    return script
-
-
 async def test_whoever_runs_tools_and_asks_for_counts_shows_a_key_whose_requests_a_minute_it_uses(
     autojump_clock: MockClock,
 ) -> None:
     """What they ask costs the operator something; the list of tools costs nobody anything."""
     settings = QUIET + '[cms]\ncheck_s = 0\n[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "team"\nenv = "TEAM_KEY"\n'
-    environ = {**AT_ORCHESTRATOR, "CMS_URL": AT_ORCHESTRATOR["CODE_ORCHESTRATOR_URL"], "TEAM_KEY": "sk-team"}
+    environ = {"TEAM_KEY": "sk-team"}
     team = {"authorization": "Bearer sk-team"}
     text = {"text": "a", "model": "gpt-4o"}
-    async with beside(ORCHESTRATOR, settings + "requests_per_minute = 3", environ=environ) as (it, service):
-        service.says("/v1/similarity", {"score": 0.5})
-        service.says("/v1/context/validate", {"token_count": 1, "context_limit": 9})
+    async with beside_both(settings + "requests_per_minute = 3", environ=environ) as (it, cms, orchestrator):
+        orchestrator.says("/v1/similarity", {"score": 0.5})
+        cms.says("/v1/context/validate", {"token_count": 1, "context_limit": 9})
         nobodys = [
             await it.request("GET", "/v1/tools"),
             await execute(it, **SIMILAR),
@@ -235,7 +227,7 @@ async def test_whoever_runs_tools_and_asks_for_counts_shows_a_key_whose_requests
         remaining = [reply.header("x-ratelimit-remaining-requests") for reply in (ran, counted, *refused)]
         assert remaining == ["2", "1", "0", "0"]
         assert [(reply.status, reply.header("retry-after")) for reply in refused] == [(429, "20")] * 2
-        assert len(service.asked) == 2
+        assert [len(service.asked) for service in (orchestrator, cms)] == [1, 1]
         await trio.sleep(20)
         assert (await execute(it, **SIMILAR, headers=team)).status == 200
         it.assert_at_rest()

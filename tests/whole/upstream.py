@@ -178,6 +178,16 @@ def sends(document: Any, *, status: int = 200, after_s: float = 0.0) -> Script:
     return script
 
 
+def writes(text: str) -> Script:
+    """A text, where JSON may have been expected."""
+
+    async def script(asked: Asked) -> None:
+        await asked.send_head(200, b"content-type: text/plain", b"content-length: %d" % len(text))
+        await asked.send(text.encode())
+
+    return script
+
+
 def lists(*names: str, **members: Any) -> Script:
     """A list of models as OpenAI has it, each entry with these members too."""
     return sends({"object": "list", "data": [{"id": name, "object": "model", **members} for name in names]})
