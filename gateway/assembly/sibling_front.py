@@ -9,9 +9,9 @@ import msgspec
 import trio
 
 from gateway.admin.orders import Given
-from gateway.edge.connection import HandlerOf
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
+from gateway.edge.service import HandlerOf
 from gateway.exchange import Answer, Handler, Request
 from gateway.face.asgi_exchange import Receive, Scope, Send
 from gateway.face.background import BackgroundResponses

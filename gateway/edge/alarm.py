@@ -63,6 +63,10 @@ class Deadline:
         if at < alarm.wakes_at:
             alarm.wake_by(at)
 
+    def now(self) -> float:
+        """As the alarm's clock has it."""
+        return self._alarm.clock()
+
     def clear(self) -> None:
         self.at = inf
 

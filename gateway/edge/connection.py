@@ -8,59 +8,23 @@ stops, and its going is seen when reading goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
 import trio
 
 from gateway.edge.alarm import Alarm
-from gateway.edge.answer_head import FieldLines, refusal_answer
-from gateway.edge.asgi import ASGIApp, AsgiExchange, Scope
+from gateway.edge.answer_head import refusal_answer
+from gateway.edge.asgi import AsgiExchange
 from gateway.edge.bell import Bell
 from gateway.edge.exchange import Exchange
-from gateway.edge.limits import ServerLimits
 from gateway.edge.outlet import ClientGone, Outlet
+from gateway.edge.parting import Parting
 from gateway.edge.refusals import RequestTimedOut, ShuttingDown
 from gateway.edge.request import Request
 from gateway.edge.request_parser import RequestParser
+from gateway.edge.service import IncompleteAnswer, Service
 from gateway.errors import GatewayError
-from gateway.exchange import Handler
 from gateway.world import Stream
 
 _READ_BYTES = 64 * 1024
-
-OnCrash = Callable[[BaseException, Scope | None], None]
-
-HandlerOf = Callable[[str, str], Handler | None]
-"""Who answers requests of a method and path without ASGI; None: the app does."""
-
-
-OnRefusal = Callable[[bytes, Mapping[bytes, bytes], GatewayError], bytes]
-"""Told of a request that the server refuses before anybody answers it: its target and header fields, as far as they
-came. It returns the id that the request has; b"" for none."""
-
-
-class IncompleteAnswer(Exception):
-    """An application returned before its answer was complete."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Service:
-    """What all connections of a server share."""
-
-    app: ASGIApp
-    handler_of: HandlerOf
-    limits: ServerLimits
-    clock: Callable[[], float]
-    lines: FieldLines
-    on_crash: OnCrash
-    on_refusal: OnRefusal
-    idle: dict[Connection, None] = field(default_factory=dict)
-    """Connections that wait for a request, the longest idle first."""
-    crowded: bool = False
-    """No room for another connection: those that are free to end, should."""
-    busy: int = 0
-    requests: int = 0
 
 
 class Connection:
@@ -84,8 +48,8 @@ class Connection:
         self._ended = False
         """Nothing more is read: the client's stream has ended, or there has been too much of it."""
         self._gone = False
-        self._lingering = False
-        self._discarded = 0
+        self._parting: Parting | None = None
+        """The last answer is out."""
 
         self._calls = trio.CancelScope()
         """Around every call of the app; cancelled when the connection is of no more use to it."""
@@ -118,8 +82,10 @@ class Connection:
         self._draining = True
         if self._is_idle():
             self.close()
-        else:
-            self._calls.deadline = deadline
+            return
+        self._calls.deadline = deadline
+        if self._parting is not None:
+            self._parting.end_by(deadline)
 
     def _is_idle(self) -> bool:
         """It waits for a request of which nothing has come, also not to where only the kernel knows of it."""
@@ -146,6 +112,7 @@ class Connection:
     def _leave(self) -> None:
         self._gone = True
         self._service.idle.pop(self, None)
+        self._service.parting.pop(self, None)
         self._calls.cancel()
         self._room.ring()
 
@@ -175,7 +142,7 @@ class Connection:
         return not ((self._held or self._active is not None) and self._overfull())
 
     def _overfull(self) -> bool:
-        if self._lingering or self._gone:
+        if self._parting is not None or self._gone:
             return False
         return self._body_overfull() or len(self._held) >= self._limits.pipelined_bytes
 
@@ -185,9 +152,8 @@ class Connection:
 
     def _take_in(self, data: bytes) -> bool:
         """Handles what has arrived; False where it is more than anybody will look at."""
-        if self._lingering:
-            self._discarded += len(data)
-            return self._discarded < self._limits.linger_bytes
+        if self._parting is not None:
+            return self._parting.drop(data)
         parser, active = self._parser, self._active
         if parser.ready or parser.rejection or (active is not None and active.complete):
             self._held += data
@@ -359,10 +325,11 @@ class Connection:
         except OSError:
             self.close()
             return
-        self._lingering = True
+        self._parting = Parting(self._limits, self._patience, self.close, amid_request=self._has_input())
+        self._parting.end_by(self._calls.deadline)
+        self._service.let_part(self)
         self._held.clear()
         self._room.ring()
-        self._patience.set(self._limits.linger_s, self.close)
 
     # What an exchange asks of its connection, beside `write` and `write_nowait`.
 

@@ -38,11 +38,18 @@ class ServerLimits:
     discard_bytes: int = 64 * 1024
     """A body's rest up to this, which the app did not want, is read and dropped so that the connection stays usable."""
     discard_s: float = 1.0
-    linger_bytes: int = 32 * 1024 * 1024
-    """After the last answer, what is still read and dropped so that a reset does not destroy the answer."""
-    linger_s: float = 1.0
+    linger_s: float = 30.0
+    """After the last answer, for so long what still comes is read and dropped, so that no reset destroys the answer."""
+    linger_silence_s: float = 5.0
+    """Between two pieces of that; then the connection is closed."""
+    linger_least_s: float = 1.0
+    """For closing, where all of its request has come; and what any client has when a drain's grace is over."""
+    linger_bytes: int = 256 * 1024 * 1024
+    """Dropped at most."""
+    max_parting: int = 512
+    """Connections that may be left so at a time; beyond it the one that began first is closed."""
 
     max_connections: int = _USUAL.max_connections
-    """At this many, the longest idle one is closed for a new one; with none idle, accepting pauses."""
+    """At this many, the longest idle one is closed for a new one, or one that is parting; else accepting pauses."""
     accept_pause_s: float = 0.1
     """Wait after a failed accept (out of file descriptors, for instance)."""

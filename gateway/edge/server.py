@@ -11,8 +11,9 @@ import trio
 
 from gateway.edge.answer_head import FieldLines
 from gateway.edge.asgi import ASGIApp
-from gateway.edge.connection import Connection, HandlerOf, OnCrash, OnRefusal, Service
+from gateway.edge.connection import Connection
 from gateway.edge.limits import ServerLimits
+from gateway.edge.service import HandlerOf, OnCrash, OnRefusal, Service
 from gateway.errors import GatewayError
 from gateway.world import Listener, Stream
 
@@ -128,7 +129,7 @@ class EdgeServer:
                 # Out of descriptors or memory, or a client that left before it was accepted: it passes.
                 self._failed_accepts += 1
                 if problem.errno in _NO_DESCRIPTORS:
-                    self._close_longest_idle()  # who asks comes before who may ask again
+                    self._service.make_room()  # who asks comes before who may ask again
                 await trio.sleep(self._service.limits.accept_pause_s)
                 continue
             self._let_in(stream, listener, connections)
@@ -156,17 +157,13 @@ class EdgeServer:
             self._connections.pop(connection, None)
             self._room.unpark()
 
-    def _close_longest_idle(self) -> None:
-        if self._service.idle:
-            next(iter(self._service.idle)).close()
-
     async def _make_room(self) -> None:
         """Returns when one more connection may come; while it waits, every answer is its connection's last."""
         service = self._service
         try:
             while len(self._connections) >= service.limits.max_connections:
                 service.crowded = True
-                self._close_longest_idle()
+                service.make_room()
                 await self._room.park()
         finally:
             service.crowded = False

@@ -38,7 +38,7 @@ from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Connec
 from hypercorn.utils import parse_socket_addr
 
 from gateway.dialects.openai_errors import error_body
-from gateway.edge.connection import OnRefusal
+from gateway.edge.service import OnRefusal
 from gateway.edge.target import split_absolute
 from gateway.errors import InvalidRequest, describe
 from gateway.face.hypercorn_stream import RECEIVE_BYTES

@@ -18,8 +18,8 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
-from gateway.edge.connection import OnRefusal
 from gateway.edge.server import untold
+from gateway.edge.service import OnRefusal
 from gateway.face.asgi_exchange import AsgiApp
 from gateway.face.hypercorn_connection import ContainedServer, OnCrash
 from gateway.face.hypercorn_farewell import FarewellApp

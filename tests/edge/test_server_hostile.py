@@ -198,30 +198,6 @@ async def test_a_huge_body_is_refused_from_its_head_and_the_client_can_read_that
         assert house.app.calls == []
 
 
-async def test_a_client_that_never_stops_sending_is_left_after_a_second(autojump_clock):
-    """Lingering is bounded in time, and in bytes."""
-
-    async def flood(client: Client, pause: float) -> None:
-        try:
-            while True:
-                await client.send(b"x" * 10_000)
-                await trio.sleep(pause)
-        except OSError:
-            gone.append(trio.current_time())
-
-    gone: list[float] = []
-    async with serving(limits=ServerLimits(linger_bytes=1_000_000)) as house, trio.open_nursery() as nursery:
-        for pause in (0.25, 0):
-            client = await house.client()
-            await client.send(b"\0")
-            nursery.start_soon(flood, client, pause)
-            assert (await client.answer()).status == 400
-        await trio.sleep(0.5)
-        assert gone == [0]
-        await trio.sleep(1)
-        assert gone == [0, 1.25]  # the first try after the end of the second
-
-
 async def test_huge_and_many_headers_are_refused(autojump_clock):
     """64 KiB and 100 fields, in one piece or in many."""
     huge = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"
