@@ -91,6 +91,7 @@ def engine_of(
             door,
             settings=HypercornSettings(
                 header_limit_bytes=settings.header_bytes,
+                header_count=settings.header_count,
                 header_s=settings.header_s,
                 max_connections=settings.max_connections,
                 keep_alive_s=settings.keep_alive_s,

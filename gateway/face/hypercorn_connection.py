@@ -48,8 +48,13 @@ OnCrash = Callable[[BaseException, MutableMapping[str, Any] | None], None]
 
 WRITE_PIECE_BYTES = 64 * 1024
 """Each piece of an answer of this size may take `write_stall_s`."""
-LINGER_S = 1.0
-"""After the last answer, how long what the client still sends is read and dropped."""
+LINGER_LEAST_S = 1.0
+LINGER_SILENCE_S = 5.0
+LINGER_S = 30.0
+"""After the last answer, how long what the client still sends is read and dropped: as long as its first piece comes
+within a second and each other within five, and at most so long."""
+AMID_HEADS = (b"\x01", b"\x09")
+"""HTTP/2's frames of a head, HEADERS and CONTINUATION (RFC 9113, 6.2 and 6.10)."""
 
 _THE_CLIENTS_DOING = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
 
@@ -77,6 +82,7 @@ class ContainedServer(TCPServer):
         self._reading = trio.CancelScope()
         self._over = False
         """Nothing that is still read counts any more."""
+        self._leaves_by = math.inf
 
     async def run(self) -> None:
         try:
@@ -141,6 +147,8 @@ class ContainedServer(TCPServer):
                     due, self._reading.deadline = self._reading.deadline, math.inf
                     await self.protocol.handle(RawData(bytes(data)))  # behind pipelined requests this waits for answers
                     self._bound_head(due)
+                else:
+                    self._reading.deadline = min(trio.current_time() + LINGER_SILENCE_S, self._leaves_by)
         self._over = True
         await self.protocol.handle(Closed())
 
@@ -148,7 +156,7 @@ class ContainedServer(TCPServer):
         """The rest of a head that has begun has so long to come; what else is waited for has limits of its own."""
         if self._over:
             return
-        if isinstance(self.protocol, PlainH11Protocol) and self.protocol.is_amid_head:
+        if self.protocol.is_amid_head:  # type: ignore[attr-defined]  # ours, of either kind
             now = trio.current_time()
             self._reading.deadline = due if now < due < math.inf else now + self._header_s
 
@@ -158,7 +166,9 @@ class ContainedServer(TCPServer):
         if isinstance(self.stream, trio.SSLStream):
             await self._close()
             return
-        self._reading.deadline = trio.current_time() + LINGER_S
+        now = trio.current_time()
+        self._leaves_by = now + LINGER_S
+        self._reading.deadline = now + LINGER_LEAST_S
         with trio.CancelScope(shield=True), suppress(*_THE_CLIENTS_DOING):
             await self.stream.send_eof()
 
@@ -226,6 +236,12 @@ class PatientH2Protocol(H2Protocol):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._sent = trio.lowlevel.ParkingLot()
+
+    @property
+    def is_amid_head(self) -> bool:
+        """Some of a request's head has come, and not all of it: of its frames, or of one of them."""
+        incoming = self.connection.incoming_buffer
+        return bool(incoming._headers_buffer) or bytes(incoming._data[3:4]) in AMID_HEADS
 
     async def stream_send(self, event: StreamEvent) -> None:
         if isinstance(event, StreamClosed):

@@ -1,7 +1,7 @@
 """The app on Hypercorn, contained (see hypercorn_connection.py): for TLS and HTTP/2, which the edge does not speak.
 
-What Hypercorn cannot do is the edge's alone: to see a client go behind pipelined bytes, to count a head's fields, and
-to let a newcomer have the place of who has been idle for longest.
+What Hypercorn cannot do is the edge's alone: to see a client go behind pipelined bytes, and to let a newcomer have the
+place of who has been idle for longest.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gateway.edge.service import OnRefusal
 from gateway.face.asgi_exchange import AsgiApp
 from gateway.face.hypercorn_connection import ContainedServer, OnCrash
 from gateway.face.hypercorn_farewell import FarewellApp
+from gateway.face.hypercorn_heads import BoundedHeads
 from gateway.face.hypercorn_stream import TrioStream
 from gateway.world import Listener, Stream
 
@@ -37,8 +38,9 @@ class HypercornSettings:
     """What of [server] this engine can keep."""
 
     header_limit_bytes: int = 64 * 1024
+    header_count: int = 100
     header_s: float = 10.0
-    """For a request's whole head; HTTP/2's alone may take `keep_alive_s`, once a connection has begun."""
+    """For a request's whole head."""
     keep_alive_s: float = 75.0
     write_stall_s: float = 10.0
     max_connections: int = 4096
@@ -74,7 +76,7 @@ class HypercornServer:
         on_crash: OnCrash,
         on_refusal: OnRefusal = untold,
     ) -> None:
-        framework: Any = FarewellApp(app)
+        framework: Any = FarewellApp(BoundedHeads(app, settings.header_count, on_refusal))
         self._app = ASGIWrapper(framework)
         self._settings = settings
         self._clock = clock

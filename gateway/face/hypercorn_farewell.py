@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import trio
@@ -56,15 +57,17 @@ class FarewellApp:
         finally:
             if trio.current_effective_deadline() < trio.current_time() and not (fate.opened or fate.gone):
                 with trio.move_on_after(FAREWELL_S, shield=True):
-                    await _refuse(ShuttingDown("The gateway is shutting down."), scope, send)
+                    await refuse(ShuttingDown("The gateway is shutting down."), scope, send)
 
 
-async def _refuse(refusal: GatewayError, scope: Scope, send: Send) -> None:
+async def refuse(refusal: GatewayError, scope: Scope, send: Send, fields: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Answers in the app's place; the connection ends with it."""
     body = error_body(refusal, scope["raw_path"])
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
+        *fields,
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
@@ -34,12 +35,20 @@ class Http2Client:
         self._http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
         self._http.initiate_connection()
 
-    async def send(self, stream_id: int, method: str, path: str, body: bytes = b"") -> None:
-        fields = [(":method", method), (":scheme", "https"), (":authority", "localhost"), (":path", path)]
-        self._http.send_headers(stream_id, fields, end_stream=not body)
+    async def send(
+        self, stream_id: int, method: str, path: str, body: bytes = b"", fields: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        pseudo = [(":method", method), (":scheme", "https"), (":authority", "localhost"), (":path", path)]
+        self._http.send_headers(stream_id, [*pseudo, *fields], end_stream=not body)
         if body:
             self._http.send_data(stream_id, body, end_stream=True)
         await self._stream.send_all(self._http.data_to_send())
+
+    async def send_heads(self, *pieces: tuple[bytes, float]) -> None:
+        """Bytes of frames, each some seconds after the one before."""
+        for piece, after_s in pieces:
+            await trio.sleep(after_s)
+            await self._stream.send_all(self._http.data_to_send() + piece)
 
     async def reset(self, stream_id: int) -> None:
         self._http.reset_stream(stream_id)
@@ -149,6 +158,30 @@ async def test_a_stream_that_its_client_resets_stops_its_call_alone(autojump_clo
 
     assert done == {3: ("200", ANSWER)}
     assert [(record.outcome, record.ended_at) for record in house.records] == [("disconnected", 2), ("ok", 5)]
+
+
+HALF_A_HEAD = bytes.fromhex("00000101000000000382")
+"""HEADERS of stream 3 without the flag that ends them: ":method: GET" of the static table."""
+HALF_A_FRAME = bytes.fromhex("00001001040000000382")
+"""Of sixteen bytes, one."""
+
+
+@pytest.mark.parametrize("half", [HALF_A_HEAD, HALF_A_FRAME])
+async def test_a_head_has_its_time_here_too(autojump_clock: MockClock, tmp_path: Path, half: bytes) -> None:
+    """Ten seconds from where it began, however long the connection has been there."""
+    async with serving_tls(tmp_path, House()) as client:
+        await client.send(1, "GET", "/health")
+        assert (await client.read(1))[1][0] == "200"
+        await client.send_heads((half, 40))
+        await client.ended()
+        assert trio.current_time() == 50
+
+
+async def test_header_fields_are_counted_here_too(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with serving_tls(tmp_path, House()) as client:
+        await client.send(1, "GET", "/health", fields=[(f"x-{number}", "v") for number in range(101)])
+        status, body = (await client.read(1))[1]
+    assert (status, json.loads(body)["error"]["type"]) == ("431", "invalid_request_error")
 
 
 STREAMED = json.dumps({**QUESTION, "stream": True}).encode()

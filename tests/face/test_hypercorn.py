@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -11,6 +11,9 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from gateway.edge.server import untold
+from gateway.edge.service import OnRefusal
+from gateway.errors import GatewayError
 from gateway.face.app import create_app
 from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
 from gateway.world import Listener, Stream
@@ -84,6 +87,41 @@ async def test_what_hypercorn_itself_refuses_is_an_error_object_too(
 
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"content-type: application/json" in head.lower()
+
+
+async def test_many_header_fields_are_refused_as_the_edge_does(autojump_clock: MockClock) -> None:
+    """A hundred are taken, one more is a 431 in the client's dialect; it has its id and its line all the same."""
+    told: list[tuple[bytes, str]] = []
+
+    def on_refusal(target: bytes, fields: Mapping[bytes, bytes], refusal: GatewayError) -> bytes:
+        told.append((target, fields[b"x-0"].decode() + refusal.message))
+        return b"its-id"
+
+    async with bounded(HypercornSettings(), on_refusal) as (_, network, _):
+        client = Client(await network.connect("127.0.0.1", 80))
+        fields = {f"x-{number}": "v" for number in range(98)}  # beside host and content-length
+        assert (await client.request("GET", "/health", headers=fields)).status == 200
+        reply = await client.request("GET", "/v1/messages", headers={**fields, "one-more": "v"})
+        assert (reply.status, reply.json["type"], reply.header("x-request-id")) == (431, "error", "its-id")
+        client.leave()
+    assert told == [(b"/v1/messages", "vThe request has more than 100 header fields.")]
+
+
+async def test_a_slow_upload_that_is_refused_is_read_to_its_end(autojump_clock: MockClock) -> None:
+    """Three seconds between pieces, twenty-seven in all; one that never stops is left after thirty."""
+    async with bounded(HypercornSettings()) as (_, network, _):
+        for pieces, status in ((10, b"413"), (20, None)):
+            client = Client(await network.connect("127.0.0.1", 80))
+            await client.send_raw(POST + b"content-length: 1000000000\r\n\r\n")
+            try:
+                for piece in range(pieces):
+                    await trio.sleep(3 if piece > 1 else 0.5)
+                    await client.send_raw(b"x" * 10_000)
+            except OSError:
+                assert (status, piece) == (None, 12)
+            else:
+                assert (await client.read_raw_head())[9:12] == status
+            client.leave()
 
 
 async def test_a_client_that_stops_reading_does_not_hold_up_the_drain(autojump_clock: MockClock) -> None:
@@ -195,7 +233,9 @@ async def test_failing_to_accept_passes(autojump_clock: MockClock) -> None:
 
 
 @asynccontextmanager
-async def bounded(settings: HypercornSettings) -> AsyncIterator[tuple[HypercornServer, MemoryNetwork, MemoryListener]]:
+async def bounded(
+    settings: HypercornSettings, on_refusal: OnRefusal = untold
+) -> AsyncIterator[tuple[HypercornServer, MemoryNetwork, MemoryListener]]:
     """A server within these limits."""
     server = HypercornServer(
         create_app(House().services),
@@ -203,6 +243,7 @@ async def bounded(settings: HypercornSettings) -> AsyncIterator[tuple[HypercornS
         clock=trio.current_time,
         wall_clock=lambda: 0.0,
         on_crash=lambda crash, _scope: pytest.fail(repr(crash)),
+        on_refusal=on_refusal,
     )
     network = MemoryNetwork()
     listener = await network.listen("127.0.0.1", 80)
