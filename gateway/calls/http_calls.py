@@ -147,8 +147,8 @@ class HttpCalls:
             headers += [field for field in request.headers if field[0] not in _OURS]
         if request.own_headers and not way.translates:
             headers += request.own_headers
-        if self._tells_context:
-            headers += request.context
+        if self._tells_context and request.context is not None:
+            headers += request.context(attempt.candidate)
         return headers
 
     def _whole_answer(

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from actors.letters import Candidate
 from gateway.dialects.openai_errors import error_body
 from gateway.errors import Description
 
@@ -53,8 +54,8 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     headers: RawHeaders = []
     own_headers: RawHeaders = []
     """The client's that mean something to a provider of its own dialect alone."""
-    context: RawHeaders = []
-    """How full the context window is, for providers that are told; empty where nobody measures."""
+    context: Callable[[Candidate], RawHeaders] | None = None
+    """How full the context window of who is asked is, for providers that are told; None where nobody measures."""
     client_key: str | None = None
     """The client's own key, used only by a provider with `auth = "passthrough"`."""
     endpoint: str = "chat/completions"

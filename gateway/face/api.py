@@ -106,6 +106,8 @@ class ApiEndpoint:
         answer = error_answer(failure, self._render_error)
         if record.call is not None:
             answer.headers.extend(provenance.of_failure(record.call, failure))
+            if record.call.attempts:
+                record.tell_context(record.call.attempts[-1].candidate)
         if (standings := binding(failure, record.call, self._clock())) is not None:
             answer.headers = told_by_us(answer.headers, standings)
         return answer

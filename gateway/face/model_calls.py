@@ -163,26 +163,25 @@ class ModelCalls:
         """Whether the prompt of its call is to be counted exactly before the models are asked."""
         return (
             self._windows is not None
-            and record.reading is not None
-            and self._windows.wants_count(request, record.reading)
+            and record.filling is not None
+            and self._windows.wants_count(request, record.filling)
         )
 
     async def count(self, call: Call, record: RequestRecord) -> None:
         """Has it counted; what the client and the provider are told changes with it. Raises ContextUnavailable."""
-        windows, estimate = self._windows, record.reading
-        if windows is None or estimate is None:
+        windows, filling = self._windows, record.filling
+        if windows is None or filling is None:
             return
         held = self._ingress.hold(call.size_bytes, 0)
         try:
             payload = call.payload
-            candidate = (call.candidates or self._terms(call.model, payload.fallbacks).candidates)[0]
             text = self._dialect.text_of(payload.decoded)
             told = told_to_services(payload.request_id, record.trace, payload.headers)
             behalf = Behalf(call.deadline, told, record)
-            reading = record.reading = await windows.count(candidate, estimate, text, behalf)
+            await windows.count(filling, text, behalf)
         finally:
             self._ingress.let_go(held)
-        record.context[:] = reading.headers()
+        record.context = filling.headers
 
     def answer(
         self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None
@@ -210,14 +209,15 @@ class ModelCalls:
     def _answer(self, call: Call, record: RequestRecord, render_break: RenderError | None) -> Awaitable[Answer]:
         if call.relay is not None:
             return self._streamed(call, call.relay, record, render_break or self._dialect.error_event)
-        return self._whole(call)
+        return self._whole(call, record)
 
-    async def _whole(self, call: Call) -> Answer:
+    async def _whole(self, call: Call, record: RequestRecord) -> Answer:
         try:
             answered = await self._router.ask(call)
         finally:
             self._router.leave(call)
         reply = answered.value
+        record.tell_context(answered.attempt.candidate)
         return Answer(reply.status, provenance.of_answer(reply.headers, answered.attempt), reply.body)
 
     def call(
@@ -256,8 +256,8 @@ class ModelCalls:
             )
             candidates = record.purse.candidates
         if self._windows is not None and asked.weight is not None:
-            record.reading = self._windows.read((candidates or terms.candidates)[0], asked.weight)
-            record.context = record.reading.headers()
+            record.filling = self._windows.read((candidates or terms.candidates)[0], asked.weight)
+            record.context = record.filling.headers
         record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,
@@ -270,7 +270,7 @@ class ModelCalls:
                 request_id=record.request_id,
                 headers=wishes.trace_headers if record.trace is None else [],
                 own_headers=wishes.own_headers,
-                context=record.context,
+                context=None if record.filling is None else record.filling.headers_for,
                 client_key=caller.own_key,
                 endpoint=self._dialect.endpoint,
                 prompt_tokens=asked.prompt_tokens,
@@ -307,6 +307,7 @@ class ModelCalls:
             self._router.leave(call)
             raise
         clock, head = self._reporting.clock, answered.value
+        record.tell_context(answered.attempt.candidate)
         record.status = head.status
         record.first_content_at = clock()
         body = RelayedBody(

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from actors.errors import Failure
-from actors.letters import Call
-from gateway.context.tiers import Reading
+from actors.letters import Call, Candidate
+from gateway.context.filling import Filling
 from gateway.errors import describe
 from gateway.exchange import Fate, Headers
 from gateway.keys.purse import Purse
@@ -65,13 +65,19 @@ class RequestRecord(msgspec.Struct, eq=False):
     """What came of asking the cache: hit, miss or joined; None where nobody asked it."""
     bytes_out: int = 0
     """Of the body."""
-    reading: Reading | None = None
+    filling: Filling | None = None
+    """How full the prompt makes context windows; None where nobody measures."""
     context: Headers = []
-    """How full the model's context window is, as the client is told."""
+    """What the client is told of it: of the model that answers, else of the one that was asked last."""
     warning: bytes | None = None
     """What of the client's wishes was passed over, as it is told."""
     fate: Fate | None = None
     """Of the client; None for what no client waits for, and once all is over."""
+
+    def tell_context(self, candidate: Candidate) -> None:
+        """The client hears of the context window of this one."""
+        if self.filling is not None:
+            self.context = self.filling.headers_for(candidate)
 
     def finish(self, status: int, outcome: str, now: float) -> None:
         """The request is over; only the first time counts.

@@ -129,6 +129,7 @@ class Led:
         own = self._turn_record
         if self._call is not None and own is not None and self._calls.wants_count(self.asking.request, own):
             await self._calls.count(self._call, own)
+            self._tell_context(own)
 
     async def ask(self) -> Answer:
         """The next turn; its record is finished here only where it fails. Raises Failure."""
@@ -142,7 +143,9 @@ class Led:
             if not is_prepared:
                 await self.count()
             self._call = None
-            return await self._calls.answer(call, own)
+            answer = await self._calls.answer(call, own)
+            self._tell_context(own)
+            return answer
         except Failure as failure:
             own.failure = failure
             own.finish(describe(failure).status, ERROR, clock())
@@ -215,6 +218,11 @@ class Led:
         if len(said) > most:
             return "", ToolResultTooLarge(f"The result is longer than {most} bytes.")
         return _plain(said), None
+
+    def _tell_context(self, own: RequestRecord) -> None:
+        """The client hears of the first turn's window."""
+        if self._turn == 1:
+            self._record.context = own.context
 
     def _new_record(self) -> RequestRecord:
         """A turn's own."""

@@ -13,7 +13,8 @@ from typing import Final
 from actors.errors import Failure
 from actors.letters import Candidate
 from gateway.context.client import ContextClient
-from gateway.context.tiers import Mode, Reading, counted, gauge_of, read, read_mode
+from gateway.context.filling import Filling, filling_of
+from gateway.context.tiers import Mode, read_mode
 from gateway.dialects.codec import Steps
 from gateway.dialects.prompt_weight import PromptWeight
 from gateway.errors import ContextUnavailable
@@ -52,7 +53,7 @@ class WindowRules:
 
 
 class WindowReader:
-    """Measures prompts against the window of who is asked first; fallbacks may have others."""
+    """Measures prompts against the windows of those who are asked; what follows from it goes by who is asked first."""
 
     __slots__ = ("_client", "_clock", "_odd_modes", "_rules", "_warn")
 
@@ -66,34 +67,34 @@ class WindowReader:
         self._warn = warn
         self._odd_modes: set[bytes] = set()
 
-    def read(self, candidate: Candidate, weight: PromptWeight) -> Reading:
+    def read(self, candidate: Candidate, weight: PromptWeight) -> Filling:
         """By estimate."""
-        return read(gauge_of(candidate.model, candidate.window or self._rules.default_window), weight)
+        return filling_of(candidate, weight, self._rules.default_window)
 
-    def wants_count(self, request: Request, estimate: Reading) -> bool:
+    def wants_count(self, request: Request, filling: Filling) -> bool:
         """Whether the service is to count before this request goes on."""
-        rules, value = self._rules, request.fields.get(MODE_HEADER)
-        if rules.require_tier and estimate.tier >= rules.require_tier:
+        rules, value, tier = self._rules, request.fields.get(MODE_HEADER), filling.reading.tier
+        if rules.require_tier and tier >= rules.require_tier:
             return True
         mode = Mode.AUTO if value is None else self._mode(value)
-        return mode is Mode.VALIDATE or (mode is Mode.AUTO and rules.counts and estimate.tier >= AUTO_TIER)
+        return mode is Mode.VALIDATE or (mode is Mode.AUTO and rules.counts and tier >= AUTO_TIER)
 
-    async def count(self, candidate: Candidate, estimate: Reading, text: Steps[str], behalf: Behalf) -> Reading:
-        """The exact count, else the estimate. Raises ContextUnavailable where the operator will not have that."""
-        rules, now = self._rules, self._clock()
+    async def count(self, filling: Filling, text: Steps[str], behalf: Behalf) -> None:
+        """The exact count, else the estimate stays. Raises ContextUnavailable where the operator will not have that."""
+        rules, now, tier, model = self._rules, self._clock(), filling.reading.tier, filling.first.model
         share_s = (behalf.deadline - now) * rules.deadline_share
         try:
             hurried = behalf._replace(deadline=now + share_s)
-            count = await self._client.validate(await unhurried(text), candidate.model, hurried, wait_s=rules.wait_s)
+            count = await self._client.validate(await unhurried(text), model, hurried, wait_s=rules.wait_s)
         except Failure as failure:
-            if rules.require_tier and estimate.tier >= rules.require_tier:
+            if rules.require_tier and tier >= rules.require_tier:
                 raise ContextUnavailable(
-                    f"A conversation of tier {estimate.tier} is not answered unless the Context Management Service has "
+                    f"A conversation of tier {tier} is not answered unless the Context Management Service has "
                     f"counted it: {failure.message}",
                     retry_after=failure.retry_after,
                 ) from failure
-            return estimate
-        return counted(estimate, count.token_count, candidate.window or count.context_limit or estimate.window)
+            return
+        filling.count(count.token_count, count.context_limit)
 
     def _mode(self, value: bytes) -> Mode:
         mode = read_mode(value)

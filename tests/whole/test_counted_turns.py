@@ -67,6 +67,19 @@ async def test_each_turn_of_a_loop_is_counted_and_provider_and_client_hear_the_s
         it.assert_at_rest()
 
 
+async def test_a_count_is_of_the_model_that_it_was_made_for(autojump_clock: MockClock) -> None:
+    """A fallback of another one has its own estimate, and says that nobody has counted for it."""
+    async with beside_both(SETTINGS + "[retry]\nattempts = 1\n") as (it, cms, _):
+        counts(cms, 40_000)
+        it.openai.plays(fails(500))
+        it.deepseek.plays(answers())
+        question = {"model": "backed", "messages": [{"role": "user", "content": "Say hello, then."}]}
+        reply = await it.ask(question, headers=VALIDATED)
+        assert (reply.status, told(reply)) == (200, ["false", "1", "5", "64000", "100.0"])
+        assert told_upstream(it.openai.asked[0]) == COUNTED
+        assert told_upstream(it.deepseek.asked[0]) == told(reply)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_without_a_count_the_tools_definition_is_in_the_estimate(autojump_clock: MockClock, stream: bool) -> None:
     async with beside_both(SETTINGS) as (it, _, orchestrator):

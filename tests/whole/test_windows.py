@@ -80,6 +80,23 @@ async def test_only_listed_providers_are_told_and_nobody_where_it_is_off(autojum
         assert it.openai.asked[0].header("x-cms-tier") is None
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_fallback_is_told_of_its_own_window_and_the_client_of_that_of_whoever_answers(
+    autojump_clock: MockClock, stream: bool
+) -> None:
+    """Another family, another window; where nobody answers, of whom was asked last."""
+    first = ["false", "3", "64000", "128000", "50.0"]
+    second = ["false", "4", "80000", "64000", "0.0"]
+    async with running("[retry]\nattempts = 1\n") as it:
+        it.openai.plays(fails(500))
+        it.deepseek.plays(says("Hello."), fails(500))
+        for status in (200, 500):
+            reply = await it.ask({**HALF, "model": "backed", "stream": stream})
+            assert (reply.status, reply.header("x-gateway-provider"), told(reply)) == (status, "deepseek", second)
+        for provider, expected in ((it.openai, first), (it.deepseek, second)):
+            assert [[asked.header(name) for name in NAMES] for asked in provider.asked] == [expected] * 2
+
+
 async def test_the_window_is_the_catalogues_unless_the_configuration_says_another(autojump_clock: MockClock) -> None:
     """And that of whoever is asked, whatever the client calls it."""
     big = '[models."big"]\ntarget = "openai/gpt-4.1"\n'
