@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from anthropic import Anthropic
+from anthropic import Anthropic, beta_tool
 from openai import OpenAI
 
 from tests.sockets.moves import FAMILIES, MOVES, RESULTS, name_for
@@ -158,3 +158,33 @@ def test_what_was_signed_comes_back_as_it_was(
     check_windows(upstream.asked(model))
     if provider == "openai, reasoning":
         assert asked.path.endswith("/chat/completions" if dialect == "chat" else "/responses")
+
+
+@beta_tool
+def tell_weather(city: str) -> str:
+    """What the weather is there."""
+    return result_of("tell_weather", {"city": city})
+
+
+@beta_tool
+def tell_time() -> str:
+    """What time it is."""
+    return result_of("tell_time", {})
+
+
+@pytest.mark.parametrize("provider", [name for name in FAMILIES if name != "anthropic"])
+def test_the_official_tool_runner_goes_on_without_the_thread_that_no_other_provider_keeps(
+    anthropic_client: Anthropic, upstream: Upstream, provider: str
+) -> None:
+    model = upstream.plays(tells(*MOVES), family=FAMILIES[provider])
+    runner = anthropic_client.beta.messages.tool_runner(
+        model=name_for(model),
+        max_tokens=4096,
+        messages=[{"role": "user", "content": QUESTION}],
+        tools=[tell_weather, tell_time],
+        thinking={"type": "enabled", "budget_tokens": 1024},
+    )
+    assert "".join(block.text for block in runner.until_done().content if block.type == "text") == MOVES[-1].text
+    for turn, asked in enumerate(upstream.asked(model)):
+        voice_of(asked).check(asked, MOVES[:turn])
+    assert len(upstream.asked(model)) == len(MOVES)

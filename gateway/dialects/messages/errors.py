@@ -26,9 +26,10 @@ _TYPES: Final = {
 }
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, omit_defaults=True):
     type: str
     message: str
+    details: dict[str, str | list[str]] | None = None
 
 
 class _Envelope(msgspec.Struct, tag_field="type", tag="error", omit_defaults=True):
@@ -37,6 +38,10 @@ class _Envelope(msgspec.Struct, tag_field="type", tag="error", omit_defaults=Tru
 
 
 _encode: Final = msgspec.json.Encoder().encode
+_NO_THREAD: Final[dict[str, str | list[str]]] = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+"""Tool runners of Anthropic's own clients begin a thread unasked; told this they go on without one, and send all of the
+conversation (`anthropic.lib.threads` of the official client; the API's pages do not name it).
+"""
 
 
 def error_type(status: int) -> str:
@@ -49,7 +54,8 @@ def error_body(description: Description, request_id: str | None = None) -> bytes
     message = description.message
     if description.param is not None and description.param not in message:
         message = f"{description.param}: {message}"
-    return _encode(_Envelope(_Error(error_type(description.status), message), request_id))
+    details = _NO_THREAD if description.param == "thread" else None
+    return _encode(_Envelope(_Error(error_type(description.status), message, details), request_id))
 
 
 def error_event(description: Description, request_id: str | None = None) -> bytes:
