@@ -13,8 +13,6 @@ import msgspec
 
 from gateway.errors import InvalidRequest
 
-_LONGEST_BYTES: Final = 4096
-"""Such a tool is its type and its name: nothing longer is looked at."""
 _TYPE: Final = b'"gateway"'
 DEFERRED: Final = (
     '{"deferred":"This function is run by the client, after the tools of the gateway. Call it again, if it is still '
@@ -91,7 +89,7 @@ def gateway_tool(tool: msgspec.Raw, field: str = "tool_choice") -> str | None:
 
     `field` is where in the request it stands. Raises InvalidRequest where it has no name.
     """
-    if len(tool) > _LONGEST_BYTES or _TYPE not in bytes(tool):
+    if _TYPE not in bytes(tool):
         return None
     try:
         name = _decoder.decode(tool).name

@@ -195,7 +195,10 @@ async def test_a_call_that_the_client_forces_is_forced_once(autojump_clock: Mock
     async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
         keywords(service)
         it.openai.plays(says(None, call()), says("Tea."))
-        await ask(it, stream, {**QUESTION, "tool_choice": GATEWAY_TOOL})
+        at_length = {**GATEWAY_TOOL, "description": "as the client sees it " * 400}
+        await ask(it, stream, {**QUESTION, "tools": [at_length], "tool_choice": GATEWAY_TOOL})
+        (seen,) = it.openai.asked[0].json["tools"]
+        assert seen["function"]["description"] == "Finds the most important keywords of a text."
         forced = {"type": "function", "function": {"name": "extract_keywords"}}
         assert [asked.json.get("tool_choice") for asked in it.openai.asked] == [forced, None]
 

@@ -7,70 +7,47 @@ turn and the usage of all. Calls are held until their turn is over: only then is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from gateway.dialects.led_request import Form, LedRequest, Object, events_in, read_object, read_raws
 from gateway.dialects.messages.answer_stream import MESSAGE_STOP
 from gateway.dialects.messages.told_blocks import CALL, ToldBlocks
-from gateway.dialects.mistakes import unreadable
 from gateway.dialects.sse import SseSplitter, encode_event
-from gateway.dialects.tool_turns import DEFERRED, Definition, WantedCall, add_usage, check_names, gateway_tool
+from gateway.dialects.tool_turns import Definition, WantedCall, add_usage
 
-_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_raws_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-_object_decoder = msgspec.json.Decoder(dict[str, Any])
 _encode: Final = msgspec.json.Encoder().encode
 _CHOICE_FREE: Final = frozenset({"auto", "none"})
 _CUT: Final = "max_tokens"
 """Why a message ended whose last turn still called tools of ours: the dialect has no word of its own for it."""
-
-Object = dict[str, Any]
 
 
 class MessagesToolTurns:
     """A `ToolTurns`. Raises InvalidRequest for what cannot be led so."""
 
     def __init__(self, body: bytes, definitions: Mapping[str, Definition]) -> None:
-        try:
-            self._members = _members_decoder.decode(body)
-            self._messages: list[object] = [*_raws_decoder.decode(self._members["messages"])]
-            tools = _raws_decoder.decode(self._members["tools"])
-        except (ValueError, RecursionError) as problem:
-            raise unreadable(problem) from problem
-        self._names = frozenset(definitions)
-        self._members["tools"] = _raw([_tool(tool, definitions) for tool in tools])
-        check_names(self._names, (name for tool in tools if (name := _own_name(tool)) is not None))
-        choice = self._members.get("tool_choice")
-        if choice is not None and (forced := gateway_tool(choice)) is not None:
-            self._members["tool_choice"] = _raw({"type": "tool", "name": forced})
-        self._turn = 0
-        self._is_last = False
+        self._request = LedRequest(body, definitions, _FORM)
         self._usage: Object = {}
         self._content: list[Object] = []
         """What the client has seen of the turns before this one."""
-        self._deferred: list[str] = []
         self._first: Object = {}
         """What all turns have in common: the id of the first one."""
         self._stream = _Stream()
 
     def body(self, *, last: bool) -> bytes:
-        self._turn += 1
-        self._is_last = last
-        members = {**self._members, "messages": _raw(self._messages)}
-        if last:
-            members["tool_choice"] = msgspec.Raw(b'{"type":"none"}')
-        elif self._turn > 1 and _kind(members.get("tool_choice")) not in _CHOICE_FREE:
-            members.pop("tool_choice", None)  # a call that was forced has been made
-        return _encode(members)
+        return self._request.next_turn(last=last)
+
+    def add_results(self, results: Sequence[tuple[WantedCall, str]]) -> None:
+        self._request.add_results(results)
 
     # Whole answers.
 
     def take(self, answer: bytes) -> list[WantedCall]:
-        return self._take(_object_decoder.decode(answer))
+        return self._take(read_object(answer))
 
     def whole(self, answer: bytes) -> bytes:
-        message = _object_decoder.decode(answer)
+        message = read_object(answer)
         add_usage(self._usage, message.get("usage"))
         content: list[Object] = message["content"]
         own, ending = self._clients_own(content, message.get("stop_reason"))
@@ -81,7 +58,7 @@ class MessagesToolTurns:
     # Streams.
 
     def feed(self, data: bytes) -> bytes:
-        return b"".join([self._see(raw, data) for raw, data, _ in self._stream.splitter.feed(data)])
+        return b"".join([self._see(raw, event) for raw, _, event in events_in(self._stream.splitter, data)])
 
     def end_turn(self) -> list[WantedCall]:
         stream = self._stream
@@ -105,24 +82,15 @@ class MessagesToolTurns:
         pieces.append(_event({**stream.ending, "delta": delta, "usage": self._usage}))
         return b"".join([*pieces, MESSAGE_STOP])
 
-    def add_results(self, results: Sequence[tuple[WantedCall, str]]) -> None:
-        said = {call.id: result for call, result in results} | dict.fromkeys(self._deferred, DEFERRED)
-        blocks = [{"type": "tool_result", "tool_use_id": call, "content": result} for call, result in said.items()]
-        self._messages.append({"role": "user", "content": blocks})
-
-    def _see(self, raw: bytes, data: bytes | None) -> bytes:
+    def _see(self, raw: bytes, event: Object | None) -> bytes:
         """What the client may see of an event now."""
         stream = self._stream
-        if data is None:
-            return raw
-        try:
-            event = _object_decoder.decode(data)
-        except (ValueError, RecursionError):
+        if event is None:
             return raw
         match event.get("type"):
             case "message_start":
                 stream.begin(event.get("message") or {})
-                return raw if self._turn == 1 else b""
+                return raw if self._request.turn == 1 else b""
             case "message_delta":
                 stream.ending = event
                 return b""
@@ -138,24 +106,21 @@ class MessagesToolTurns:
         if not self._first and "id" in message:
             self._first = {"id": message["id"]}
         content: list[Object] = message.get("content") or []
-        calls = [block for block in content if block.get("type") == CALL]
-        if message.get("stop_reason") != CALL or self._is_last:
+        if message.get("stop_reason") != CALL:
             return []
+        calls = [block for block in content if block.get("type") == CALL]
         made = [WantedCall(str(call.get("id")), str(call.get("name")), _written(call.get("input"))) for call in calls]
-        wanted = [call for call in made if call.name in self._names]
+        wanted = self._request.go_on([{"role": "assistant", "content": content}], made)
         if wanted:
             add_usage(self._usage, message.get("usage"))
-            self._messages.append({"role": "assistant", "content": content})
             self._content += [block for block in content if block.get("type") != CALL]
-            ours = {call.id for call in wanted}
-            self._deferred = [call.id for call in made if call.id not in ours]
         return wanted
 
     def _clients_own(self, content: Sequence[Object], ending: object) -> tuple[list[Object], object]:
-        """The calls that the client gets, and why the answer ended: one of ours that nobody runs any more cuts it."""
+        """The calls that the client gets, and why the answer ended."""
         calls = [block for block in content if block.get("type") == CALL]
-        own = [call for call in calls if call.get("name") not in self._names]
-        return own, _CUT if calls and not own and ending == CALL else ending
+        own, is_cut = self._request.clients_own(calls, _name_in)
+        return own, _CUT if is_cut and ending == CALL else ending
 
 
 class _Stream:
@@ -202,30 +167,41 @@ class _Stream:
         return _event({**event, "index": self._places[index]})
 
 
-def _tool(tool: msgspec.Raw, definitions: Mapping[str, Definition]) -> object:
-    name = gateway_tool(tool)
-    if name is None:
-        return tool
-    _, description, schema = definitions[name]
+def _function(tool: Definition) -> object:
+    name, description, schema = tool
     return {"name": name, "description": description, "input_schema": schema}
 
 
-def _own_name(tool: msgspec.Raw) -> str | None:
-    """Of a tool of the client's."""
-    try:
-        name = _object_decoder.decode(tool).get("name")
-    except (ValueError, RecursionError):
-        return None
-    return name if isinstance(name, str) and gateway_tool(tool) is None else None
+def _name_in(tool: Object) -> object:
+    return tool.get("name")
 
 
-def _kind(choice: msgspec.Raw | None) -> object:
-    if choice is None:
-        return "auto"
+def _choice(name: str) -> object:
+    return {"type": "tool", "name": name}
+
+
+def _is_free(choice: msgspec.Raw) -> bool:
     try:
-        return _object_decoder.decode(choice).get("type")
+        return read_object(choice).get("type") in _CHOICE_FREE
     except (ValueError, RecursionError):
-        return None
+        return False
+
+
+def _results(said: Mapping[str, str]) -> list[object]:
+    blocks = [{"type": "tool_result", "tool_use_id": call, "content": result} for call, result in said.items()]
+    return [{"role": "user", "content": blocks}]
+
+
+_FORM: Final = Form(
+    history="messages",
+    read_history=read_raws,
+    function=_function,
+    name_in=_name_in,
+    choice=_choice,
+    no_choice=msgspec.Raw(b'{"type":"none"}'),
+    is_free=_is_free,
+    results=_results,
+)
 
 
 def _call_of(events: Sequence[Object]) -> Object:
@@ -235,10 +211,6 @@ def _call_of(events: Sequence[Object]) -> Object:
 
 def _written(arguments: object) -> str:
     return _encode({} if arguments is None else arguments).decode()
-
-
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(_encode(value))
 
 
 def _event(event: Object) -> bytes:

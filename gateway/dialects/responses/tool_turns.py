@@ -7,77 +7,53 @@ of the first turn's, one row of sequence numbers and the usage of all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from gateway.dialects.mistakes import unreadable
+from gateway.dialects.led_request import Form, LedRequest, Object, events_in, is_plainly_free, read_object
 from gateway.dialects.responses.kept import items_of
 from gateway.dialects.sse import SseSplitter, encode_event
-from gateway.dialects.tool_turns import DEFERRED, Definition, WantedCall, add_usage, check_names, gateway_tool
+from gateway.dialects.tool_turns import Definition, WantedCall, add_usage
 
-_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_raws_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-_object_decoder = msgspec.json.Decoder(dict[str, Any])
 _encode: Final = msgspec.json.Encoder().encode
-_NULL: Final = msgspec.Raw(b"null")
 _BEGINNINGS: Final = frozenset({"response.created", "response.in_progress", "response.queued"})
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _CALL: Final = "function_call"
 _CUT: Final = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
 """What a response is whose last turn still called tools of ours: the specification has no word of its own for it."""
 
-Object = dict[str, Any]
-
 
 class ResponsesToolTurns:
     """A `ToolTurns`. Raises InvalidRequest for what cannot be led so."""
 
     def __init__(self, body: bytes, definitions: Mapping[str, Definition]) -> None:
-        try:
-            self._members = _members_decoder.decode(body)
-            self._input: list[object] = [*items_of(self._members.get("input", _NULL))]
-            tools = _raws_decoder.decode(self._members["tools"])
-        except (ValueError, RecursionError) as problem:
-            raise unreadable(problem) from problem
-        self._names = frozenset(definitions)
-        self._members["tools"] = _raw([_function(tool, definitions) for tool in tools])
-        check_names(self._names, (name for tool in tools if (name := _function_name(tool)) is not None))
-        choice = self._members.get("tool_choice")
-        if choice is not None and (forced := gateway_tool(choice)) is not None:
-            self._members["tool_choice"] = _raw({"type": "function", "name": forced})
-        self._turn = 0
-        self._is_last = False
+        self._request = LedRequest(body, definitions, _FORM)
         self._usage: Object = {}
         self._output: list[Object] = []
         """What the client has seen of the turns before this one."""
-        self._deferred: list[str] = []
         self._first: Object = {}
         """What all turns' responses have in common: the id and the time of the first one."""
         self._stream = _Stream()
 
     def body(self, *, last: bool) -> bytes:
-        self._turn += 1
-        self._is_last = last
-        members = {**self._members, "input": _raw(self._input)}
-        if last:
-            members["tool_choice"] = msgspec.Raw(b'"none"')
-        elif self._turn > 1 and members.get("tool_choice") not in (None, b'"auto"', b'"none"'):
-            del members["tool_choice"]  # a call that was forced has been made
-        return _encode(members)
+        return self._request.next_turn(last=last)
+
+    def add_results(self, results: Sequence[tuple[WantedCall, str]]) -> None:
+        self._request.add_results(results)
 
     # Whole answers.
 
     def take(self, answer: bytes) -> list[WantedCall]:
-        return self._take(_object_decoder.decode(answer))
+        return self._take(read_object(answer))
 
     def whole(self, answer: bytes) -> bytes:
-        return _encode(self._as_one(_object_decoder.decode(answer)))
+        return _encode(self._as_one(read_object(answer)))
 
     # Streams.
 
     def feed(self, data: bytes) -> bytes:
-        return b"".join([self._see(raw, data) for raw, data, _ in self._stream.splitter.feed(data)])
+        return b"".join([self._see(*each) for each in events_in(self._stream.splitter, data)])
 
     def end_turn(self) -> list[WantedCall]:
         stream = self._stream
@@ -101,30 +77,20 @@ class ResponsesToolTurns:
                 pieces += [stream.say({**event, "output_index": place}) for event in events]
         return b"".join([*pieces, stream.say({**stream.end, "type": kind, "response": response}), stream.terminator])
 
-    def add_results(self, results: Sequence[tuple[WantedCall, str]]) -> None:
-        said = {call.id: result for call, result in results} | dict.fromkeys(self._deferred, DEFERRED)
-        self._input += [
-            {"type": "function_call_output", "call_id": call_id, "output": output} for call_id, output in said.items()
-        ]
-
-    def _see(self, raw: bytes, data: bytes | None) -> bytes:
+    def _see(self, raw: bytes, data: bytes | None, event: Object | None) -> bytes:
         """What the client may see of an event now."""
         stream = self._stream
-        if data is None:
-            return raw
         if data == b"[DONE]":
             stream.terminator = raw
             return b""
-        try:
-            event = _object_decoder.decode(data)
-        except (ValueError, RecursionError):
+        if event is None:
             return raw
         kind = event.get("type")
         if kind in _ENDS:
             stream.end = event
             return b""
         if kind in _BEGINNINGS:
-            if self._turn > 1:
+            if self._request.turn > 1:
                 return b""
             event["response"] = self._framed(event.get("response") or {})
         elif kind == "error":
@@ -138,19 +104,16 @@ class ResponsesToolTurns:
     def _take(self, response: Object) -> list[WantedCall]:
         self._framed(response)
         output: list[Object] = response.get("output") or []
-        calls = [item for item in output if item.get("type") == _CALL]
-        if response.get("status") != "completed" or self._is_last:
+        if response.get("status") != "completed":
             return []
+        calls = [item for item in output if item.get("type") == _CALL]
         made = [
             WantedCall(str(call.get("call_id")), str(call.get("name")), call.get("arguments") or "{}") for call in calls
         ]
-        wanted = [call for call in made if call.name in self._names]
+        wanted = self._request.go_on(output, made)
         if wanted:
             add_usage(self._usage, response.get("usage"))
-            self._input += output
             self._output += [item for item in output if item.get("type") != _CALL]
-            ours = {call.id for call in wanted}
-            self._deferred = [call.id for call in made if call.id not in ours]
         return wanted
 
     def _as_one(self, response: Object) -> Object:
@@ -158,8 +121,8 @@ class ResponsesToolTurns:
         add_usage(self._usage, response.get("usage"))
         output: list[Object] = response.get("output") or []
         others = [item for item in output if item.get("type") != _CALL]
-        own = [item for item in output if item.get("type") == _CALL and item.get("name") not in self._names]
-        cut = _CUT if len(others) + len(own) < len(output) and not own and response.get("status") == "completed" else {}
+        own, is_cut = self._request.clients_own([item for item in output if item.get("type") == _CALL], _name_in)
+        cut = _CUT if is_cut and response.get("status") == "completed" else {}
         usage = {"usage": self._usage} if self._usage else {}
         return {**self._framed(response), "output": [*self._output, *others, *own], **usage, **cut}
 
@@ -171,7 +134,7 @@ class ResponsesToolTurns:
 
     def _is_ours(self, events: Sequence[Object]) -> bool:
         item: Object = events[0].get("item") or {}
-        return item.get("name") in self._names
+        return self._request.is_ours(item.get("name"))
 
 
 class _Stream:
@@ -218,21 +181,30 @@ class _Stream:
         return True
 
 
-def _function(tool: msgspec.Raw, definitions: Mapping[str, Definition]) -> object:
-    name = gateway_tool(tool)
-    if name is None:
-        return tool
-    _, description, schema = definitions[name]
+def _function(tool: Definition) -> object:
+    name, description, schema = tool
     return {"type": "function", "name": name, "description": description, "parameters": schema, "strict": False}
 
 
-def _function_name(tool: msgspec.Raw) -> str | None:
-    try:
-        name = _object_decoder.decode(tool).get("name")
-    except (ValueError, RecursionError):
-        return None
-    return name if isinstance(name, str) and gateway_tool(tool) is None else None
+def _name_in(tool: Object) -> object:
+    return tool.get("name")
 
 
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(_encode(value))
+def _choice(name: str) -> object:
+    return {"type": "function", "name": name}
+
+
+def _results(said: Mapping[str, str]) -> list[object]:
+    return [{"type": "function_call_output", "call_id": call_id, "output": output} for call_id, output in said.items()]
+
+
+_FORM: Final = Form(
+    history="input",
+    read_history=items_of,
+    function=_function,
+    name_in=_name_in,
+    choice=_choice,
+    no_choice=msgspec.Raw(b'"none"'),
+    is_free=is_plainly_free,
+    results=_results,
+)
