@@ -27,7 +27,7 @@ from actors.policy.standing import Standings, tightest
 from actors.shortage import COOLDOWN, HOST, MEMORY, PERMITS, Wait
 
 HIGH_IS_EXPECTED_S = 60.0
-"""After a call of high priority, permits are kept for the next one this long: without any, nothing lies idle."""
+"""After a call of high priority, so long permits and tokens are kept for the next one: without any, none lie idle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,8 @@ class ProviderSettings:
     breaker: BreakerSettings = BreakerSettings()
     key_pauses: KeyPauses = KeyPauses()
     kept_for_high: float = 0.2
-    """The share of permits and of waiters' places that is for high priority alone; of permits while there is any."""
+    """The share of permits, tokens and waiters' places that is for high priority alone, places always, the others while
+    there is any."""
     max_waiting: int = 1024
     max_waiting_bytes: int = 64 * 1024 * 1024
 
@@ -133,13 +134,15 @@ class Admission:
         if isinstance(key, Wait):
             return key
         concurrency = self.concurrency
+        tokens, key_buckets, model_buckets = call.tokens, self._key_buckets[key], self._model_buckets.get(model)
         if call.priority is Priority.HIGH:
             self._high_until = now + HIGH_IS_EXPECTED_S
-        elif concurrency.used >= concurrency.ordinary and now < self._high_until:
-            return Wait(self._high_until, HOST, PERMITS)
+        elif now < self._high_until:
+            kept = self._kept_for_high(key_buckets, model_buckets, model, tokens, now)
+            if kept is not None:
+                return kept
         if not concurrency.acquire():
             return Wait(math.inf, HOST, PERMITS)
-        tokens, key_buckets, model_buckets = call.tokens, self._key_buckets[key], self._model_buckets.get(model)
         wanted = self._take_rates(key_buckets, model_buckets, model, tokens, now)
         if wanted is not None:
             concurrency.release()
@@ -269,6 +272,19 @@ class Admission:
     def _requests_left(self, key: str, now: float) -> float:
         bucket = self._key_buckets[key].requests
         return 0.0 if bucket is None else bucket.available(now)
+
+    def _kept_for_high(
+        self, key_buckets: Buckets, model_buckets: Buckets | None, model: str, tokens: int, now: float
+    ) -> Wait | None:
+        """What there is too little of beside what high priority, which is expected, may need."""
+        if self.concurrency.used >= self.concurrency.ordinary:
+            return Wait(self._high_until, HOST, PERMITS)
+        share, short, scope = self.settings.kept_for_high, None, HOST
+        if share:
+            short = key_buckets.short_beside(share, tokens, now)
+            if short is None and model_buckets is not None:
+                short, scope = model_buckets.short_beside(share, tokens, now), model
+        return None if short is None else Wait(min(now + short.wait_s, self._high_until), scope, short.what)
 
     def _take_rates(
         self, key_buckets: Buckets, model_buckets: Buckets | None, model: str, tokens: int, now: float

@@ -47,6 +47,13 @@ class Buckets:
             return Short(TOKENS, self.tokens.wait_s(tokens, now))
         return None
 
+    def short_beside(self, kept: float, tokens: float, now: float) -> Short | None:
+        """What there is too little of for somebody who leaves the share `kept` of it to others."""
+        for what, bucket, amount in ((REQUESTS, self.requests, 1.0), (TOKENS, self.tokens, tokens)):
+            if bucket is not None and (wait_s := bucket.wait_s(amount, now, kept)) > 0:
+                return Short(what, wait_s)
+        return None
+
     def give_back(self, tokens: float, now: float) -> None:
         """A request that was never sent: its unit and its tokens."""
         if self.requests is not None:

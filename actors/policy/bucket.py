@@ -26,8 +26,12 @@ class Bucket(Protocol):
         """Replaces what a `take` of `reserved` charged by what was used."""
         ...
 
-    def wait_s(self, amount: float, now: float) -> float:
-        """After how many seconds a `take` of `amount` is worth trying: 0 is now, infinity never."""
+    def wait_s(self, amount: float, now: float, kept: float = 0.0) -> float:
+        """After how many seconds a `take` of `amount` is worth trying: 0 is now, infinity never.
+
+        With `kept`, by somebody who leaves this share of the burst, rounded down, to others. What is so large that it
+        never could needs a full bucket.
+        """
         ...
 
     def available(self, now: float) -> float:

@@ -142,9 +142,12 @@ class LeasedBucket:
             self._alone.settle(reserved, used, now)
         self._charge(used - min(reserved, self.burst), now)
 
-    def wait_s(self, amount: float, now: float) -> float:
+    def wait_s(self, amount: float, now: float, kept: float = 0.0) -> float:
+        """Of what all workers together leave, as far as that is known here."""
         if self._alone is not None:
-            return self._alone.wait_s(amount, now)
+            return self._alone.wait_s(amount, now, kept)
+        if kept:
+            return self._wait_beside_s(amount + int(self.burst * kept), now)
         amount = min(amount, self.burst)
         left = self._left - amount
         if left >= 0:
@@ -222,6 +225,12 @@ class LeasedBucket:
             self._alone = TokenBucket(self.rate_per_s * share, burst, now)
             self._alone.settle(0.0, burst - min(there, burst), now)
             self._dry_until = now
+
+    def _wait_beside_s(self, amount: float, now: float) -> float:
+        missing = min(amount, self.burst) - self.available(now)
+        if missing <= 0:
+            return 0.0
+        return max(ASK_AGAIN_S, missing / self.rate_per_s) if self.rate_per_s else math.inf
 
     def _give(self, amount: float) -> Question:
         self._asking = True

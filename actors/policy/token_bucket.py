@@ -47,12 +47,13 @@ class TokenBucket:
         """Replaces what a `take` of `reserved` charged by what was used; later takes wait for a debt this may make."""
         self._charge(used - min(reserved, self.burst), now)
 
-    def wait_s(self, amount: float, now: float) -> float:
-        """Seconds until a `take` of `amount` works if nobody else takes: 0 is now, infinity never.
+    def wait_s(self, amount: float, now: float, kept: float = 0.0) -> float:
+        """Seconds until a `take` of `amount` works if nobody else takes, and leaves the share `kept` of the burst,
+        rounded down: 0 is now, infinity never.
 
         A take at exactly `now + wait_s(amount, now)` works, whatever the rounding.
         """
-        amount = min(amount, self.burst)
+        amount = min(amount + int(self.burst * kept), self.burst)
         missing = amount - self._level(now)
         if missing <= 0:
             return 0.0

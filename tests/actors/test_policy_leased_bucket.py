@@ -86,6 +86,23 @@ def test_while_the_store_is_silent_one_lease_may_be_drawn_on_credit_and_no_more(
     assert worker.bucket.wait_s(1, 0.0) == 0.01
 
 
+def test_the_share_that_is_left_to_others_is_of_what_all_workers_have() -> None:
+    """Of 600 a fifth, 120; what others have drawn counts once it is heard of, and without the store its own share."""
+    shared = Shared()
+    worker, other = shared_worker(shared), shared_worker(shared)
+    assert worker.bucket.wait_s(1, 0.0, 0.2) == 0.0
+    shared.answer(Question(owed=500, want=0, least=0), 0.0)
+    assert other.bucket.take(6, 0.0)
+    other.carry(shared, 0.0)
+    left = other.bucket.available(0.0)
+    assert left < 120
+    assert other.bucket.wait_s(1, 0.0, 0.2) == (121 - left) / RATE
+    assert other.bucket.wait_s(1, 0.0) == 0.0
+    other.bucket.lost(0.0)
+    assert other.bucket.take(5, 0.0)
+    assert other.bucket.wait_s(1, 0.0, 0.2) == 10.0, "one of six is left, and one is kept"
+
+
 def test_what_was_drawn_on_credit_is_paid_before_anything_is_granted() -> None:
     shared = Shared()
     worker = shared_worker(shared)

@@ -69,6 +69,15 @@ def test_giving_back_a_request_larger_than_the_burst_gives_what_it_took() -> Non
     assert bucket.available(0.0) == 5.0, "10 were taken for the 50, and another 5 were used"
 
 
+def test_who_leaves_a_share_to_others_waits_for_more_than_it_takes() -> None:
+    """A fifth of 10 is 2, of 4 nothing; what is so large that it never could passes when the bucket is full."""
+    bucket = TokenBucket(1.0, 10.0, 0.0)
+    assert bucket.take(6, 0.0)
+    assert [bucket.wait_s(amount, 0.0, 0.2) for amount in (1, 2, 3, 9, 50)] == [0.0, 0.0, 1.0, 6.0, 6.0]
+    small = TokenBucket(1.0, 4.0, 0.0)
+    assert small.wait_s(4, 0.0, 0.2) == 0.0
+
+
 def test_without_a_rate_only_the_burst_is_there() -> None:
     bucket = TokenBucket(0.0, 3.0, 0.0)
     assert bucket.take(3, 0.0)

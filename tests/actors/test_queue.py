@@ -172,6 +172,41 @@ async def test_once_high_priority_has_come_a_fifth_of_the_permits_is_kept_for_it
         house.assert_at_rest()
 
 
+async def test_once_high_priority_has_come_a_fifth_of_the_tokens_is_kept_for_it(autojump_clock: MockClock) -> None:
+    """Of requests as of tokens, of a key as of a model; for a minute after the last one."""
+    limits = RateLimits(requests_per_minute=60)
+    settings = {"limits": limits, "model_limits": {"small": RateLimits(tokens_per_minute=600)}}
+    async with House({"a": [answers("x")]}, settings={"a": settings}).running() as house:
+
+        async def answered_at(model: str = "m", **how: Any) -> float:
+            house.candidates = [Candidate(provider="a", model=model, timeouts=Timeouts(queue_s=20))]
+            await house.ask(**how)
+            return trio.current_time()
+
+        assert [await answered_at() for _ in range(60)] == [0.0] * 60, "without any, all of them are everybody's"
+        await trio.sleep(60)
+        assert await answered_at(priority=Priority.HIGH) == 60
+        assert [await answered_at() for _ in range(48)] == [60] * 47 + [61], "twelve are kept"
+        assert [await answered_at(priority=Priority.HIGH) for _ in range(12)] == [61] * 12
+        assert await answered_at(priority=Priority.HIGH) == 62
+        assert await answered_at() == 62 + 13, "one more than are kept"
+
+        await trio.sleep(10)
+        assert await answered_at("small", tokens=480) == 85
+        assert await answered_at("small", tokens=120, priority=Priority.HIGH) == 85
+        assert await answered_at("small", tokens=10) == 85 + 13
+        await trio.sleep(300)
+        now = trio.current_time()
+        assert [await answered_at() for _ in range(60)] == [now] * 60
+
+        await trio.sleep(100)
+        assert await answered_at("small", priority=Priority.HIGH) == now + 100
+        await trio.sleep(59.5)
+        assert await answered_at("small", tokens=480) == now + 159.5
+        assert await answered_at("small", tokens=121) == now + 160, "with its minute nothing is kept any more"
+        house.assert_at_rest()
+
+
 async def test_the_last_places_of_the_queue_are_kept_for_high_priority(autojump_clock: MockClock) -> None:
     settings = {"max_concurrent": 1, "max_waiting": 10}
     async with House({"a": [answers("x", after_s=100)]}, settings={"a": settings}).running() as house:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from tests.face.http_client import Reply
@@ -132,3 +133,45 @@ async def test_a_key_of_low_priority_goes_last_without_asking(autojump_clock: Mo
         it.openai.plays(answers(after_s=1))
         order = await served_in_order(it, ("first", FREE), ("slow", SLOW), ("free", FREE))
         assert order == ["first", "free", "slow"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_fifth_is_kept_for_high_priority_for_a_minute_after_it_has_come(
+    autojump_clock: MockClock, engine: str
+) -> None:
+    """Of ten requests a minute two; who would have to wait too long for one more is told for how long."""
+    async with running("[providers.openai]\nrequests_per_minute = 10", engine=engine) as it:
+
+        async def told(priority: str, after_s: float = 0.0) -> tuple[int, str | None]:
+            await trio.sleep(after_s)
+            reply = await it.ask(headers={"x-gateway-priority": priority})
+            return reply.status, reply.header("retry-after")
+
+        assert [await told("normal") for _ in range(10)] == [(200, None)] * 10
+        assert await told("high", after_s=60) == (200, None)
+        assert [await told("normal") for _ in range(7)] == [(200, None)] * 7
+        began_at = trio.current_time()
+        assert await told("low") == (200, None), "the next unit comes within the ten seconds that it may wait"
+        assert trio.current_time() == began_at + 6
+        assert [await told("high") for _ in range(2)] == [(200, None)] * 2
+        assert await told("normal") == (429, "18")
+        assert await told("high", after_s=6) == (200, None)
+        assert [await told("normal", after_s=59.9), await told("normal", after_s=0.1)] == [(200, None)] * 2
+        assert [await told("normal") for _ in range(8)] == [(200, None)] * 8, "the minute is over: all ten"
+
+
+async def test_a_fifth_of_the_calls_at_once_is_kept_for_high_priority_too(autojump_clock: MockClock) -> None:
+    """Of ten, two: the second of high priority overtakes the two that came before it and wait."""
+    async with running("[providers.openai]\nmax_concurrent = 10") as it:
+        it.openai.plays(answers(after_s=5))
+        served: list[tuple[str, float]] = []
+
+        async def call(priority: str) -> None:
+            assert (await it.ask(headers={"x-gateway-priority": priority})).status == 200
+            served.append((priority, trio.current_time()))
+
+        async with trio.open_nursery() as nursery:
+            for priority in ("high", *["normal"] * 9, "high"):
+                nursery.start_soon(call, priority)
+                await trio.testing.wait_all_tasks_blocked()
+        assert sorted(served) == [*[("high", 5)] * 2, *[("normal", 5)] * 7, *[("normal", 10)] * 2]
