@@ -9,7 +9,7 @@ about it.
 from __future__ import annotations
 
 import enum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -204,11 +204,15 @@ class OutputFormat(msgspec.Struct):
     strict: bool | None = None
 
 
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""How much a model may be asked to think, in a word, from nothing up."""
+
+
 class ReasoningWish(msgspec.Struct):
     """How much the model shall think, in whichever terms the client put it."""
 
     effort: str | None = None
-    """none, minimal, low, medium, high, xhigh, max."""
+    """One of `EFFORTS`."""
     budget_tokens: int | None = None
     enabled: bool | None = None
     """Said outright; None where the rest says it."""

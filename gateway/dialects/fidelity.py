@@ -1,8 +1,8 @@
 """What becomes of each property of a request on its way to another dialect: the table's form, and its use.
 
-Each client dialect has its table as data in a file of its own (`openai_chat_fidelity.py` and so on): a row for every
-property that the dialect's specification names. Codecs act on the same table that ARCHITECTURE.md prints, so it cannot
-say one thing while they do another.
+Each client dialect has its table as data in a file of its own (`chat/fidelity.py` and so on): a row for every
+property that the dialect's specification names. Codecs act on the same table that ARCHITECTURE.md prints; where a
+provider's own settings decide (`chat/flavour.py`) the table is made of those, and a test sends every row to everybody.
 """
 
 from __future__ import annotations
@@ -15,17 +15,27 @@ import msgspec
 from gateway.errors import InvalidRequest
 
 OPENAI_CHAT: Final = "openai_chat"
+DEEPSEEK_CHAT: Final = "deepseek_chat"
+OPENROUTER_CHAT: Final = "openrouter_chat"
+OTHER_CHAT: Final = "other_chat"
 OPENAI_RESPONSES: Final = "openai_responses"
 ANTHROPIC_MESSAGES: Final = "anthropic_messages"
 GEMINI: Final = "gemini"
 
 TARGET_NAMES: Final[Mapping[str, str]] = {
     OPENAI_CHAT: "OpenAI's chat completions",
+    DEEPSEEK_CHAT: "DeepSeek",
+    OPENROUTER_CHAT: "OpenRouter",
+    OTHER_CHAT: "another server of chat completions",
     OPENAI_RESPONSES: "OpenAI's Responses",
     ANTHROPIC_MESSAGES: "Anthropic's Messages",
     GEMINI: "Gemini",
 }
-"""The dialects that providers are asked in, as a reader of an error knows them."""
+"""The dialects that providers are asked in, as a reader of an error knows them.
+
+Of chat completions each provider has its own. What becomes of a part of a conversation there is said once for all
+clients' dialects, in `chat/provider_fidelity.py`.
+"""
 
 
 class Mapped(msgspec.Struct, frozen=True):
@@ -33,6 +43,12 @@ class Mapped(msgspec.Struct, frozen=True):
 
     note: str = ""
     """What it becomes, where that is not plain."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """The gateway sees to it itself; the provider need not know."""
+
+    note: str
 
 
 class Dropped(msgspec.Struct, frozen=True):
@@ -49,7 +65,10 @@ class Refused(msgspec.Struct, frozen=True):
     """Values that are as good as leaving it out."""
 
 
-Fate = Mapped | Dropped | Refused
+AS_IT_IS: Final = Mapped("travels as the client wrote it")
+"""Where client and provider speak the same dialect."""
+
+Fate = Mapped | Kept | Dropped | Refused
 Table = Mapping[str, Mapping[str, Fate]]
 """Property, then target dialect."""
 

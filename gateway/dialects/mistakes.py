@@ -48,8 +48,9 @@ def unreadable(problem: ValueError | RecursionError, shape: Any = None, place: s
     if missing := _MISSING.match(what):
         param = f"{where}.{missing['field']}" if where else missing["field"]
         return InvalidRequest(f"Missing required parameter: '{param}'.", param=param)
-    if not where and (unknown := _UNKNOWN.match(what)):
-        return InvalidRequest(f"Unknown parameter: '{unknown['field']}'.", param=unknown["field"])
+    if unknown := _UNKNOWN.match(what):
+        param = f"{where}.{unknown['field']}" if where else unknown["field"]
+        return InvalidRequest(f"Unknown parameter: '{param}'.", param=param)
     if wrong := _WRONG_TYPE.match(what):
         what = f"expected {_name(wrong['expected'])}, but got {_name(wrong['got'])} instead"
     elif (choice := _NO_CHOICE.match(what)) and (choices := choices_at(shape, path)):

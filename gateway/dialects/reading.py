@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 import msgspec
 
-from gateway.dialects.conversation import Media
+from gateway.dialects.conversation import EFFORTS, Media
 from gateway.dialects.fidelity import TARGET_NAMES
 from gateway.dialects.media import media_in
 from gateway.dialects.mistakes import unreadable
 from gateway.errors import InvalidRequest
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _PIECE_BYTES: Final = 64 * 1024
 _AT_ONCE: Final = 16
 _AT_ONCE_BYTES: Final = 16 * 1024
 
 
-def read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, field: str) -> T:
+class Decoder(Protocol[T_co]):
+    """What msgspec's decoders of JSON are, and those that go by several of them."""
+
+    @property
+    def type(self) -> Any:
+        """What is to be read."""
+        ...
+
+    def decode(self, raw: bytes, /) -> T_co:
+        """Raises ValueError, RecursionError."""
+        ...
+
+
+def read(decoder: Decoder[T], raw: msgspec.Raw, field: str) -> T:
     """What stands at `field`. Raises InvalidRequest whose `param` begins with it."""
     try:
         return decoder.decode(raw)
@@ -34,7 +48,7 @@ def reading_pieces(body: bytes) -> int:
 
 
 def read_in_slices(
-    several: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raws: list[msgspec.Raw], field: str
+    several: Decoder[list[T]], one: Decoder[T], raws: list[msgspec.Raw], field: str
 ) -> Iterator[tuple[list[T], int]]:
     """The members of the array at `field`, a few at a time, and what it was to read them, as a number of pieces.
 
@@ -73,6 +87,13 @@ def _slices(raws: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
 def invalid(field: str, what: str) -> NoReturn:
     """Raises InvalidRequest for what is no request of its dialect at all."""
     raise InvalidRequest(f"Invalid '{field}': {what}.", param=field)
+
+
+def check_effort(effort: str | None, field: str) -> None:
+    """Raises InvalidRequest for a word that no model knows."""
+    if effort is not None and effort not in EFFORTS:
+        *most, last = EFFORTS
+        invalid(field, f"expected {', '.join(most)} or {last}")
 
 
 def missing(field: str) -> NoReturn:

@@ -21,6 +21,7 @@ from gateway.dialects.anthropic.provider_codec import AnthropicProvider
 from gateway.dialects.chat.flavour import DEEPSEEK, OPENAI, OPENROUTER
 from gateway.dialects.chat.provider import ChatProvider
 from gateway.dialects.codec import Frame, ProviderCodec, finish_steps
+from gateway.dialects.fidelity import OPENAI_CHAT
 from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.openai_chat import ChatRequest
 from gateway.errors import UpstreamBroken
@@ -35,11 +36,13 @@ PROVIDERS: dict[str, ProviderCodec] = {
     "anthropic": AnthropicProvider(),
     "gemini": GeminiProvider(),
 }
+DIALECTS = {codec.name: OPENAI_CHAT if isinstance(codec, ChatProvider) else codec.name for codec in PROVIDERS.values()}
+"""What each is asked and answers in."""
 PAIRS = [
     pytest.param(client, provider, id=f"{provider} to {client}")
     for client in CLIENTS
     for provider, codec in PROVIDERS.items()
-    if codec.name != client
+    if DIALECTS[codec.name] != client
 ]
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 NO_ANSWERS = {
@@ -167,7 +170,7 @@ def test_an_event_that_is_cut_does_not_count(client: str, provider: str) -> None
 def test_an_error_in_place_of_the_first_event_is_the_answer(client: str, provider: str) -> None:
     codec = PROVIDERS[provider]
     answer = stream(client, provider)
-    assert answer.feed(events(ERRORS[codec.name])) == b""
+    assert answer.feed(events(ERRORS[DIALECTS[codec.name]])) == b""
     assert (answer.started, answer.settled, answer.done) == (False, True, False)
     assert answer.error is not None
     said = codec.read_error(answer.error)
@@ -179,7 +182,9 @@ def test_an_error_in_place_of_the_first_event_is_the_answer(client: str, provide
 def test_so_is_one_that_comes_amid_the_answer_and_nothing_after_it_is_heard(client: str, provider: str) -> None:
     codec = PROVIDERS[provider]
     answer = stream(client, provider)
-    heard = answer.feed(events(*BEGUN[codec.name], ERRORS[codec.name], *BEGUN[codec.name]))
+    heard = answer.feed(
+        events(*BEGUN[DIALECTS[codec.name]], ERRORS[DIALECTS[codec.name]], *BEGUN[DIALECTS[codec.name]])
+    )
     assert heard.count(b"Sal") == 1
     assert (answer.settled, answer.done) == (True, False)
     assert answer.error is not None
@@ -190,7 +195,7 @@ def test_so_is_one_that_comes_amid_the_answer_and_nothing_after_it_is_heard(clie
 @pytest.mark.parametrize(("client", "provider"), PAIRS)
 def test_an_error_object_with_a_good_status_is_told_as_one(client: str, provider: str) -> None:
     codec = PROVIDERS[provider]
-    body = json.dumps(ERRORS[codec.name]).encode()
+    body = json.dumps(ERRORS[DIALECTS[codec.name]]).encode()
     assert passage(client, codec).read(body).error == body
 
 

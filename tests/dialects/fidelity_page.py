@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gateway.dialects.chat.fidelity import TABLE as CHAT
+from gateway.dialects.chat.flavour import FLAVOURS
 from gateway.dialects.embeddings.fidelity import TABLE as EMBEDDINGS
-from gateway.dialects.fidelity import TARGET_NAMES, Dropped, Fate, Refused, Table
+from gateway.dialects.fidelity import (
+    AS_IT_IS,
+    OPENAI_CHAT,
+    OTHER_CHAT,
+    TARGET_NAMES,
+    Dropped,
+    Fate,
+    Kept,
+    Refused,
+    Table,
+)
 from gateway.dialects.messages.fidelity import TABLE as MESSAGES
 from gateway.dialects.responses.fidelity import TABLE as RESPONSES
 
 PAGE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 BEGIN, END = "<!-- fidelity: begin -->\n", "<!-- fidelity: end -->\n"
 TABLES = {"Chat completions": CHAT, "Responses": RESPONSES, "Messages": MESSAGES, "Embeddings": EMBEDDINGS}
+
+_SHORT = {OPENAI_CHAT: "OpenAI", OTHER_CHAT: "others"}
+"""Where the providers that speak chat completions stand side by side."""
 
 
 def rendered() -> str:
@@ -29,14 +43,53 @@ def with_tables(page: str) -> str:
 
 
 def _section(title: str, table: Table) -> Iterator[str]:
-    targets = [target for target in TARGET_NAMES if any(target in row for row in table.values())]
+    """Whoever takes every property as it was written is named above the table; those of a dialect share a column."""
     yield f"### {title}"
     yield ""
-    yield "| property | " + " | ".join(TARGET_NAMES[target] for target in targets) + " |"
-    yield "|---|" + "---|" * len(targets)
-    for name, row in sorted(table.items()):
-        yield f"| `{name}` | " + " | ".join(_cell(row[target]) for target in targets) + " |"
+    targets = [target for target in TARGET_NAMES if any(target in row for row in table.values())]
+    same = [target for target in targets if all(row[target] is AS_IT_IS for row in table.values())]
+    passed = [_heading(column) for column in _columns(targets) if column[0] in same]
+    yield f"As the client wrote it to {', '.join(passed)}; to the others:"
     yield ""
+    columns = [column for column in _columns(targets) if column[0] not in same]
+    yield "| property | " + " | ".join(map(_heading, columns)) + " |"
+    yield "|---|" + "---|" * len(columns)
+    for names, row in _merged(table):
+        yield f"| {names} | " + " | ".join(_column(row, column) for column in columns) + " |"
+    yield ""
+
+
+def _columns(targets: Sequence[str]) -> Iterator[list[str]]:
+    chats = [its.target for its in FLAVOURS]
+    yield chats
+    yield from ([target] for target in targets if target not in chats)
+
+
+def _merged(table: Table) -> Iterator[tuple[str, Mapping[str, Fate]]]:
+    """The rows by name; those within one property that fare alike are one."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name, row in sorted(table.items()):
+        alike.setdefault((name.rpartition(".")[0] or name, repr(row)), []).append(name)
+    for (place, _), (first, *more) in alike.items():
+        yield ", ".join([f"`{first}`", *(f"`…{name.removeprefix(place)}`" for name in more)]), table[first]
+
+
+def _column(row: Mapping[str, Fate], targets: Sequence[str]) -> str:
+    """One cell; where those who share a column differ, each is named with its own."""
+    by_cell: dict[str, list[str]] = {}
+    for target in targets:
+        by_cell.setdefault(_cell(row[target]), []).append(target)
+    if len(by_cell) == 1:
+        return next(iter(by_cell))
+    return "<br>".join(f"{_listed(some)}: {cell}" for cell, some in by_cell.items())
+
+
+def _heading(targets: Sequence[str]) -> str:
+    return f"chat completions ({_listed(targets)})" if len(targets) > 1 else TARGET_NAMES[targets[0]]
+
+
+def _listed(targets: Sequence[str]) -> str:
+    return ", ".join(_SHORT.get(target, TARGET_NAMES[target]) for target in targets)
 
 
 def _cell(fate: Fate) -> str:
@@ -46,6 +99,8 @@ def _cell(fate: Fate) -> str:
             return f"**400**{unless}: {_plain(reason)}"
         case Dropped(reason=reason):
             return f"dropped: {_plain(reason)}"
+        case Kept(note=note):
+            return f"seen to here: {_plain(note)}"
         case _:
             return _plain(fate.note) or "yes"
 

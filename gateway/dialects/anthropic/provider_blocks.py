@@ -130,10 +130,10 @@ def tool_id(name: str) -> str:
     return "toolu_" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _native_citations(part: Text) -> list[dict[str, Any]]:
+def _native_citations(part: Text) -> tuple[dict[str, Any], ...]:
     """Those that came from this API. An answer's citation names a file, which a request's may not."""
-    return [
+    return tuple(
         {member: value for member, value in citation.native.items() if member != "file_id"}
         for citation in part.citations
         if citation.native is not None and citation.dialect == ANTHROPIC_MESSAGES
-    ]
+    )

@@ -21,6 +21,10 @@ WireTool = ToolDefinition | dict[str, Any]
 
 _MODES: Final = {"auto": "auto", "none": "none", "required": "any", "tool": "tool"}
 _FORCED: Final = frozenset({"required", "tool"})
+_SEARCH_SETTINGS: Final = frozenset(
+    {"type", "filters", "user_location", "search_context_size", "search_content_types", "external_web_access"}
+)
+"""Those that are translated, and those that do not change what is searched."""
 
 
 class Toolbox(NamedTuple):
@@ -79,20 +83,27 @@ def _native(tool: NativeTool) -> dict[str, Any]:
     if tool.dialect == ANTHROPIC_MESSAGES:
         return tool.value
     translate = _TRANSLATIONS.get(tool.type)
-    translated = None if translate is None else translate(tool.value)
+    translated = None if translate is None else translate(tool)
     if translated is None:
-        raise InvalidRequest(
-            f"'{tool.field}' cannot be had from a model behind {SERVICE}: it has no '{tool.type}' like this.",
-            param=tool.field,
-        )
+        raise _unheard_of(tool.field, f"it has no '{tool.type}' like this.")
     return translated
 
 
-def _web_search(value: dict[str, Any]) -> dict[str, Any] | None:
+def _unheard_of(field: str, why: str) -> InvalidRequest:
+    return InvalidRequest(f"'{field}' cannot be had from a model behind {SERVICE}: {why}", param=field)
+
+
+def _web_search(tool: NativeTool) -> dict[str, Any] | None:
     """How much context a search may bring is the provider's own choice; where it may search is the client's."""
+    value = tool.value
     search: dict[str, Any] = {"type": "web_search_20250305", "name": "web_search"}
-    filters = value.get("filters")
-    if isinstance(filters, dict) and filters.get("allowed_domains"):
+    for name, setting in value.items():
+        if setting not in (None, [], {}) and name not in _SEARCH_SETTINGS:
+            raise _unheard_of(f"{tool.field}.{name}", "its web search has no such setting.")
+    filters = value.get("filters") or {}
+    if not isinstance(filters, dict) or filters.keys() - {"allowed_domains"}:
+        raise _unheard_of(f"{tool.field}.filters", "its web search is given the domains that are allowed, or none.")
+    if filters.get("allowed_domains"):
         search["allowed_domains"] = filters["allowed_domains"]
     where = value.get("user_location")
     if where is not None:
@@ -107,15 +118,15 @@ def _web_search(value: dict[str, Any]) -> dict[str, Any] | None:
     return search
 
 
-def _code_execution(value: dict[str, Any]) -> dict[str, Any] | None:
+def _code_execution(tool: NativeTool) -> dict[str, Any] | None:
     """A container of the provider's own choice, and no files: those of another provider are not to be had."""
-    container = value.get("container")
+    container = tool.value.get("container")
     if not isinstance(container, dict) or container.get("type") != "auto" or container.get("file_ids"):
         return None
     return {"type": "code_execution_20250825", "name": "code_execution"}
 
 
-_TRANSLATIONS: Final[Mapping[str, Callable[[dict[str, Any]], dict[str, Any] | None]]] = {
+_TRANSLATIONS: Final[Mapping[str, Callable[[NativeTool], dict[str, Any] | None]]] = {
     "web_search": _web_search,
     "web_search_2025_08_26": _web_search,
     "web_search_preview": _web_search,

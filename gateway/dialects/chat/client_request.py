@@ -57,7 +57,7 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
     _check(request)
     fidelity.check(TABLE, _told(members, request), target)
     tools, native_tools = settings.read_tools(request, target)
-    tool_choice = settings.read_tool_choice(request)
+    tool_choice = settings.read_tool_choice(request, target)
     turns = yield from read_messages(request.messages, target)
     limit = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
     return Conversation(

@@ -10,7 +10,7 @@ from gateway.dialects.chat.fidelity import NAME, judge
 from gateway.dialects.chat.request_shapes import AllowedTools, ChatRequest, Choice, FunctionTool, Name, Thinking
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
 from gateway.dialects.decoded_weight import check_tools
-from gateway.dialects.reading import invalid, missing, read
+from gateway.dialects.reading import check_effort, invalid, missing, read
 
 
 class _Kind(msgspec.Struct, gc=False):
@@ -48,10 +48,10 @@ def read_tools(request: ChatRequest, target: str) -> tuple[list[Tool], list[Nati
     return functions, natives
 
 
-def read_tool_choice(request: ChatRequest) -> ToolChoice | None:
+def read_tool_choice(request: ChatRequest, target: str) -> ToolChoice | None:
     """Which tools may or must be called."""
     if request.tool_choice is not None:
-        return _read_choice(request.tool_choice)
+        return _read_choice(request.tool_choice, target)
     match request.function_call:
         case None:
             return None
@@ -80,9 +80,11 @@ def read_output_format(request: ChatRequest) -> OutputFormat | None:
 
 def read_reasoning_wish(request: ChatRequest) -> ReasoningWish | None:
     """How much is to be thought, put together from the members of several APIs."""
+    check_effort(request.reasoning_effort, "reasoning_effort")
     wish = ReasoningWish(effort=request.reasoning_effort, visible=request.include_reasoning)
     if request.reasoning is not None:
         said = request.reasoning
+        check_effort(said.effort, "reasoning.effort")
         if said.effort is not None and wish.effort not in (None, said.effort):
             invalid("reasoning.effort", "it contradicts 'reasoning_effort'")
         wish.effort = said.effort or wish.effort
@@ -103,7 +105,7 @@ def read_logprobs(request: ChatRequest) -> int | None:
     return None
 
 
-def _read_choice(choice: str | Choice) -> ToolChoice:
+def _read_choice(choice: str | Choice, target: str) -> ToolChoice:
     match choice:
         case "none" | "auto" | "required":
             return ToolChoice(cast("Any", choice))
@@ -115,8 +117,11 @@ def _read_choice(choice: str | Choice) -> ToolChoice:
             if choice.allowed_tools is None:
                 missing("tool_choice.allowed_tools")
             return _read_allowed(choice.allowed_tools)
+        case Choice(type="custom"):
+            judge("tool_choice.custom", "tool_choice.custom", target)
+            return invalid("tool_choice.type", "custom tools cannot be translated")
         case Choice():
-            return invalid("tool_choice.type", "expected function or allowed_tools; a custom tool cannot be chosen")
+            return invalid("tool_choice.type", "expected function, allowed_tools or custom")
         case _:
             return invalid("tool_choice", "expected none, auto, required or an object")
 

@@ -7,11 +7,14 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.dialects.conversation import Maker
+from gateway.dialects.fidelity import DEEPSEEK_CHAT, OPENAI_CHAT, OPENROUTER_CHAT, OTHER_CHAT
 
 
 class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     """What one provider takes beyond the least that all have in common."""
 
+    target: str
+    """As the fidelity tables name it."""
     title: str
     """Its name in messages to people."""
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -24,6 +27,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     cache_control: bool = False
     media: bool = True
     """Images, sounds and files."""
+    forced_calls_while_thinking: bool = True
+    """A function may be forced on a model that is to think."""
     file_urls: bool = False
     """A file may be named by its URL."""
     json_schema: bool = True
@@ -44,6 +49,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OPENAI: Final = Flavour(
+    target=OPENAI_CHAT,
     title="OpenAI",
     max_tokens="max_completion_tokens",
     most_stops=4,
@@ -60,11 +66,13 @@ OPENAI: Final = Flavour(
 """https://platform.openai.com/docs/api-reference/chat/create, and Azure's of it."""
 
 DEEPSEEK: Final = Flavour(
+    target=DEEPSEEK_CHAT,
     title="DeepSeek",
     wish="thinking",
     echo="reasoning_content",
     maker=Maker.DEEPSEEK,
     media=False,
+    forced_calls_while_thinking=False,
     json_schema=False,
     most_stops=16,
     user="none",
@@ -72,6 +80,7 @@ DEEPSEEK: Final = Flavour(
 """https://api-docs.deepseek.com/api/create-chat-completion."""
 
 OPENROUTER: Final = Flavour(
+    target=OPENROUTER_CHAT,
     title="OpenRouter",
     wish="reasoning",
     echo="reasoning_details",
@@ -84,5 +93,7 @@ OPENROUTER: Final = Flavour(
 )
 """https://openrouter.ai/docs/api-reference/overview."""
 
-PLAIN: Final = Flavour(title="this provider", top_k=True)
+PLAIN: Final = Flavour(target=OTHER_CHAT, title="this provider", top_k=True)
 """Any other server that calls itself OpenAI-compatible, like vLLM or Ollama."""
+
+FLAVOURS: Final = (OPENAI, DEEPSEEK, OPENROUTER, PLAIN)

@@ -6,7 +6,6 @@ from typing import Final
 
 from gateway.dialects import openai_errors
 from gateway.dialects.chat import provider_reply, provider_request
-from gateway.dialects.chat.fidelity import NAME
 from gateway.dialects.chat.flavour import Flavour
 from gateway.dialects.chat.provider_stream import ChatAnswerDecoder
 from gateway.dialects.codec import Steps, StreamDecoder
@@ -19,9 +18,8 @@ _PATH: Final = b"/chat/completions"
 class ChatProvider:
     """A `ProviderCodec`; the flavour says which of the providers that speak this dialect it is."""
 
-    name = NAME
-
     def __init__(self, flavour: Flavour) -> None:
+        self.name = flavour.target
         self._flavour = flavour
 
     def path(self, model: str, *, stream: bool) -> bytes:

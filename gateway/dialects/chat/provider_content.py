@@ -43,6 +43,8 @@ class ContentWriter:
                 return self._marked({"type": "text", "text": self._plain(part, index)}, part)
         if not self._flavour.media:
             raise unfit(self._turn, index, self._flavour, "it takes text alone.")
+        if self._turn.role == "assistant":
+            raise unfit(self._turn, index, self._flavour, "what its models said is text alone.")
         match part:
             case Image(media=media, detail=detail):
                 url = {"url": self._url(media, index)} | ({} if detail is None else {"detail": detail})

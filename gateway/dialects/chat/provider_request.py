@@ -46,7 +46,7 @@ def encode(request: Conversation, model: str, flavour: Flavour) -> Steps[bytes]:
         body["stream_options"] = {"include_usage": True}
     body |= {name: value for name in _PLAIN_MEMBERS if (value := getattr(request, name)) is not None}
     body |= tool_members(request, flavour)
-    body |= reasoning_members(request.reasoning, flavour)
+    body |= reasoning_members(request, flavour)
     body |= _answer_members(request, flavour)
     body |= _account_members(request, flavour)
     return _encode(body)
@@ -98,7 +98,10 @@ def _format(request: Conversation, wanted: OutputFormat, flavour: Flavour) -> Me
 def _account_members(request: Conversation, flavour: Flavour) -> Members:
     """How the request is served and on whose behalf; nothing of it changes the answer."""
     members: Members = {}
-    if flavour.service_tier and (tier := tier_of(request.service_tier)) is not None:
+    if flavour.service_tier and request.service_tier is not None:
+        tier = tier_of(request.service_tier)
+        if tier is None:
+            raise refused(request, "service_tier", flavour, f"it has no tier '{request.service_tier}'.")
         members["service_tier"] = tier
     if flavour.cache_key and request.cache_key is not None:
         members["prompt_cache_key"] = request.cache_key

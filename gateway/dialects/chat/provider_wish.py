@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.dialects.chat.flavour import Flavour
-from gateway.dialects.conversation import ReasoningWish
+from gateway.dialects.chat.provider_refusals import refused
+from gateway.dialects.conversation import Conversation, ReasoningWish
 
 Members = dict[str, Any]
 
@@ -14,8 +15,11 @@ _MEDIUM_BELOW_TOKENS: Final = 16384
 """A budget in words, for those who take no number: what OpenRouter makes of these efforts for a long answer."""
 
 
-def reasoning_members(wish: ReasoningWish | None, flavour: Flavour) -> Members:
-    """The members that say so."""
+def reasoning_members(request: Conversation, flavour: Flavour) -> Members:
+    """The members that say so. Raises InvalidRequest."""
+    wish = request.reasoning
+    if not flavour.forced_calls_while_thinking and _forces_a_call(request):
+        return _put_off(request, wish, flavour)
     if wish is None:
         return {}
     if flavour.wish == "reasoning":
@@ -39,6 +43,18 @@ def effort_of(wish: ReasoningWish) -> str | None:
             return "low"
         return "medium" if wish.budget_tokens < _MEDIUM_BELOW_TOKENS else "high"
     return "medium" if wish.enabled else None
+
+
+def _forces_a_call(request: Conversation) -> bool:
+    choice = request.tool_choice
+    return choice is not None and choice.mode in ("required", "tool") and bool(request.tools)
+
+
+def _put_off(request: Conversation, wish: ReasoningWish | None, flavour: Flavour) -> Members:
+    """Its models think unless told not to, and refuse to be forced meanwhile: an effort alone gives way to the call."""
+    if wish is not None and wish.enabled is not False and (wish.enabled or wish.budget_tokens is not None):
+        raise refused(request, "tool_choice", flavour, "a model that reasons cannot be made to call a function.")
+    return {"thinking": {"type": "disabled"}}
 
 
 def _openrouter(wish: ReasoningWish) -> Members:

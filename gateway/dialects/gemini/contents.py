@@ -91,7 +91,7 @@ class Contents:
         field = field_of(turn)
         parts: list[WirePart] = []
         beside: list[WirePart] = []
-        for part in turn.parts:
+        for index, part in enumerate(turn.parts):
             if isinstance(part, Text):
                 beside += _text_parts(part)
             elif isinstance(part, ToolResult):
@@ -100,7 +100,7 @@ class Contents:
                 parts.append(response)
                 beside += media
             else:
-                beside += _plain_parts(part, field)
+                beside += _plain_parts(part, f"{field}.content[{index}]")
         return parts + beside  # results first: they answer the calls right before them
 
     def _model_parts(self, turn: Turn) -> list[WirePart]:
@@ -108,7 +108,7 @@ class Contents:
         field = field_of(turn)
         parts: list[WirePart] = []
         signature: str | None = None
-        for part in turn.parts:
+        for index, part in enumerate(turn.parts):
             if isinstance(part, Reasoning):
                 if part.maker != Maker.GOOGLE:
                     continue
@@ -121,7 +121,8 @@ class Contents:
             if isinstance(part, Text):
                 made = _text_parts(part)
             else:
-                made = [self._call_part(part, field)] if isinstance(part, ToolCall) else _plain_parts(part, field)
+                place = f"{field}.content[{index}]"
+                made = [self._call_part(part, field)] if isinstance(part, ToolCall) else _plain_parts(part, place)
             if made and signature is not None:
                 made[0]["thoughtSignature"], signature = signature, None
             parts += made

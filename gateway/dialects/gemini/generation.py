@@ -26,7 +26,7 @@ def generation_config(request: Conversation, model: str) -> dict[str, Any]:
         "frequencyPenalty": request.frequency_penalty,
         "responseLogprobs": True if request.logprobs is not None else None,
         "logprobs": request.logprobs or None,
-        "thinkingConfig": thinking_config(request.reasoning, model) if request.reasoning is not None else None,
+        "thinkingConfig": thinking_config(request, model),
     }
     if request.output_format is not None:
         config["responseMimeType"] = "application/json"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.dialects.conversation import ReasoningWish
+from gateway.dialects.conversation import EFFORTS, Conversation, ReasoningWish
 from gateway.dialects.gemini.models import generation, is_pro
+from gateway.dialects.gemini.refusals import refuse
 
 _BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768}
 _LEVELS: Final = {
@@ -26,8 +27,16 @@ _DYNAMIC: Final = -1
 """The model decides for itself."""
 
 
-def thinking_config(wish: ReasoningWish, model: str) -> dict[str, Any] | None:
-    """None where the wish says nothing. A model that cannot be kept from thinking thinks as little as it can."""
+def thinking_config(request: Conversation, model: str) -> dict[str, Any] | None:
+    """None where nothing was said. A model that cannot be kept from thinking thinks as little as it can.
+
+    Raises InvalidRequest for an effort that is none.
+    """
+    wish = request.reasoning
+    if wish is None:
+        return None
+    if wish.effort is not None and wish.effort not in EFFORTS:
+        refuse(request.spelling.get("reasoning", "reasoning"), f"there is no effort '{wish.effort}'.")
     idle = wish.enabled is False or wish.effort == "none" or wish.budget_tokens == 0
     if idle or wish.effort is not None or wish.budget_tokens is not None or wish.enabled:
         config = _level(wish, model, idle) if generation(model)[0] >= 3 else _budget(wish, model, idle)
@@ -44,7 +53,7 @@ def _level(wish: ReasoningWish, model: str, idle: bool) -> dict[str, Any]:
         budget = wish.budget_tokens
         level = next((name for most, name in _LEVEL_BUDGETS if budget <= most), "HIGH")
     elif wish.effort is not None:
-        level = _LEVELS.get(wish.effort, "HIGH")
+        level = _LEVELS[wish.effort]
     else:
         return {}
     return {"thinkingLevel": _offered(level, model)}
@@ -65,7 +74,7 @@ def _budget(wish: ReasoningWish, model: str, idle: bool) -> dict[str, Any]:
         return {"thinkingBudget": least}
     wanted = wish.budget_tokens
     if wanted is None:
-        wanted = _BUDGETS.get(wish.effort, _DYNAMIC) if wish.effort is not None else _DYNAMIC
+        wanted = _BUDGETS[wish.effort] if wish.effort is not None else _DYNAMIC
     if wanted != _DYNAMIC:
         if "flash-lite" in model:
             least = 512

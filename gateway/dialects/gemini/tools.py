@@ -87,6 +87,6 @@ def _native(tool: NativeTool) -> dict[str, Any]:
 
 
 def _is_kind(written: str, kind: str) -> bool:
-    """web_search, web_search_preview, web_search_20250305 are one kind."""
+    """web_search, web_search_preview, web_search_20250305 and web_search_2025_08_26 are one kind."""
     rest = written.removeprefix(kind)
-    return written.startswith(kind) and (not rest or rest.startswith("_preview") or rest[1:].isdecimal())
+    return written.startswith(kind) and (not rest or rest.startswith("_preview") or rest.replace("_", "").isdecimal())

@@ -32,6 +32,8 @@ _THINKS: Final = {"enabled": True, "adaptive": True, "disabled": False, "between
 _EFFORTS: Final = frozenset({"low", "medium", "high", "xhigh", "max"})
 _LEAST_BUDGET: Final = 1024
 _OMITTED: Final = "omitted"
+_SEARCH_FOR_TOOLS: Final = "tool_search_tool"
+"""Left out where the model is told of all tools from the start."""
 
 
 def read_tools(request: CreateMessage, target: str) -> tuple[list[Tool], list[NativeTool]]:
@@ -44,7 +46,7 @@ def read_tools(request: CreateMessage, target: str) -> tuple[list[Tool], list[Na
         kind = read(_kind_decoder, raw, field).type
         if kind in (None, "custom"):
             functions.append(_function(read(_tool_decoder, raw, field), field, target))
-        else:
+        elif target == NAME or not str(kind).startswith(_SEARCH_FOR_TOOLS):
             natives.append(_native(str(kind), read(_object_decoder, raw, field), field, target))
     return functions, natives
 

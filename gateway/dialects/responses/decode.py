@@ -31,6 +31,7 @@ _SPELLING: Final = {
     "max_tokens": "max_output_tokens",
     "logprobs": "top_logprobs",
     "cache_key": "prompt_cache_key",
+    "reasoning": "reasoning.effort",
 }
 """What this dialect calls members of a conversation."""
 
@@ -49,7 +50,7 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
         raise unreadable(problem) from problem
     _check_settled(request)
     fidelity.check(TABLE, _told(members, request), target)
-    tools, native_tools = settings.read_tools(request.tools, members.get("tools"), target)
+    tools, native_tools = settings.read_tools(request.tools, target)
     turns = yield from read_input(request.input, target)
     if request.instructions is not None:
         turns.insert(0, Turn("system", [Text(request.instructions)], field="instructions"))

@@ -10,12 +10,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.dialects.responses import shapes
-
 Echo = dict[str, msgspec.Raw]
 
 _encode = msgspec.json.Encoder().encode
-_tools_decoder = msgspec.json.Decoder(list[shapes.Tool])
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -43,14 +40,17 @@ _ALSO: Final = ("prompt_cache_retention", "user")
 """Repeated only where they were set."""
 
 
-class _FunctionTool(msgspec.Struct):
+class _Tool(msgspec.Struct):
     """A function as answers show it: the specification wants what requests may leave out."""
 
-    name: str | None
-    description: str | None
-    parameters: dict[str, object] | None
-    strict: bool | None
-    type: str = "function"
+    type: str
+    name: str | None = None
+    description: str | None = None
+    parameters: dict[str, object] | None = None
+    strict: bool | None = None
+
+
+_tools_decoder = msgspec.json.Decoder(list[_Tool])
 
 
 def default_echo() -> Echo:
@@ -68,8 +68,8 @@ def echo_of(members: Mapping[str, msgspec.Raw]) -> Echo:
 
 
 def _shown_tools(raw: msgspec.Raw) -> msgspec.Raw:
-    shown: list[msgspec.Raw | _FunctionTool] = [
-        _FunctionTool(tool.name, tool.description, tool.parameters, tool.strict) if tool.type == "function" else written
+    shown = [
+        tool if tool.type == "function" else written
         for tool, written in zip(_tools_decoder.decode(raw), _raw_list.decode(raw), strict=True)
     ]
     return msgspec.Raw(_encode(shown))

@@ -144,6 +144,8 @@ def _native(tool: NativeTool) -> Members:
     if not tool.type.startswith("web_search"):
         raise refused_field(tool.field, f"it has no tool like '{tool.type}'.")
     settings = {name: value for name, value in tool.value.items() if value not in (None, [], {}) and name not in _HINTS}
+    if domains := settings.pop("allowed_domains", None):
+        settings["filters"] = {"allowed_domains": domains}
     for name in settings.keys() - _SEARCH_SETTINGS:
         raise refused_field(f"{tool.field}.{name}", "its web search has no such setting.")
     return {"type": "web_search", **settings}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway.dialects.conversation import (
@@ -18,7 +19,6 @@ from gateway.dialects.conversation import (
     Text,
 )
 from gateway.dialects.decoded_weight import check_parts
-from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
 from gateway.dialects.reading import invalid, media_of, missing
 from gateway.dialects.responses.shapes import Annotation, Content, Item
 from gateway.dialects.stamps import read_stamp
@@ -29,14 +29,14 @@ _AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _known_types: Final = mimetypes.MimeTypes()
 
 
-def read_content(content: str | list[Content] | None, field: str, target: str) -> list[Part]:
+def read_content(content: str | Sequence[Content] | None, field: str) -> list[Part]:
     """A message's parts, or those of a function's output; `field` is where the list stands."""
     if content is None:
         missing(field)
     if isinstance(content, str):
         return [Text(content)]
     check_parts(content, field)
-    return [_read_part(part, f"{field}[{index}]", target) for index, part in enumerate(content)]
+    return [_read_part(part, f"{field}[{index}]") for index, part in enumerate(content)]
 
 
 def read_reasoning(item: Item) -> Reasoning:
@@ -44,7 +44,8 @@ def read_reasoning(item: Item) -> Reasoning:
     maker, signature = Maker.UNKNOWN, None
     if item.encrypted_content is not None:
         maker, signature = read_stamp(item.encrypted_content, Maker.OPENAI)
-    thoughts = "".join(part.text or "" for part in item.content) if isinstance(item.content, list) else item.content
+    given = item.content
+    thoughts = given if given is None or isinstance(given, str) else "".join(part.text or "" for part in given)
     summary = "\n\n".join(part.text or "" for part in item.summary or [])
     return Reasoning(
         text=thoughts or summary,
@@ -57,8 +58,8 @@ def read_reasoning(item: Item) -> Reasoning:
     )
 
 
-def _read_part(part: Content, field: str, target: str) -> Part:
-    cache = _CACHE_TO_HERE if part.prompt_cache_breakpoint is not None and target == ANTHROPIC_MESSAGES else None
+def _read_part(part: Content, field: str) -> Part:
+    cache = None if part.prompt_cache_breakpoint is None else _CACHE_TO_HERE
     if part.type in _TEXTS:
         text = _present(part.text, f"{field}.text")
         return Text(text, tuple(_read_annotation(each) for each in part.annotations or ()), cache)

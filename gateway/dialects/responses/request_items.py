@@ -14,18 +14,40 @@ from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.decoded_weight import check_most, check_parts
 from gateway.dialects.reading import invalid, missing, read_in_slices, refuse
+from gateway.dialects.responses.fidelity import judge_kind
 from gateway.dialects.responses.request_content import read_content, read_reasoning
-from gateway.dialects.responses.shapes import Item
+from gateway.dialects.responses.shapes import AnswerItem, Item
 from gateway.errors import InvalidRequest
 
-_item_decoder: Final = msgspec.json.Decoder(Item)
-_items_decoder: Final = msgspec.json.Decoder(list[Item])
 _ROLES: Final[dict[str | None, Role]] = {
     "user": "user",
     "assistant": "assistant",
     "system": "system",
     "developer": "system",
 }
+
+
+class _ItemDecoder:
+    """Strict with the client's own words, and not with a model's."""
+
+    type = Item
+
+    def __init__(self) -> None:
+        self._strict = msgspec.json.Decoder(Item)
+        self._lenient = msgspec.json.Decoder(AnswerItem)
+
+    def decode(self, raw: bytes, /) -> Item:
+        try:
+            return self._strict.decode(raw)
+        except msgspec.ValidationError:
+            item = self._lenient.decode(raw)
+            if item.is_the_clients:
+                raise
+            return item
+
+
+_item_decoder: Final = _ItemDecoder()
+_items_decoder: Final = msgspec.json.Decoder(list[Item])
 
 
 def read_input(given: str | list[msgspec.Raw] | None, target: str) -> Steps[list[Turn]]:
@@ -65,31 +87,30 @@ def _is_result(turn: Turn) -> bool:
 def _read_item(item: Item, field: str, target: str) -> Turn:
     match item.type:
         case "message":
-            return _read_message(item, field, target)
+            return _read_message(item, field)
         case "reasoning":
             return Turn("assistant", [read_reasoning(item)], field=field)
         case "function_call":
             return Turn("assistant", [_read_call(item, field, target)], field=field)
         case "function_call_output":
-            return Turn("user", [_read_result(item, field, target)], field=field)
+            return Turn("user", [_read_result(item, field)], field=field)
         case "image_generation_call" if item.result:
             drawn = Image(Media(data=item.result, media_type=f"image/{item.output_format or 'png'}"))
             return Turn("assistant", [drawn], field=field)
         case None if item.role is not None:
-            return _read_message(item, field, target)
+            return _read_message(item, field)
         case None | "item_reference":
             raise InvalidRequest(f"Item with id '{item.id}' not found.", param=f"{field}.id")
-        case "custom_tool_call" | "custom_tool_call_output":
-            return refuse(field, "only OpenAI's models have custom tools.", target)
         case other:
-            return refuse(field, f"an item of type '{other}' belongs to OpenAI's own tools.", target)
+            judge_kind("input[]", other, field, target)
+            return invalid(field, f"an item of type '{other}' cannot be read without its result")
 
 
-def _read_message(item: Item, field: str, target: str) -> Turn:
+def _read_message(item: Item, field: str) -> Turn:
     role = _ROLES.get(item.role)
     if role is None:
         invalid(f"{field}.role", "expected user, assistant, system or developer")
-    return Turn(role, read_content(item.content, f"{field}.content", target), field=field)
+    return Turn(role, read_content(item.content, f"{field}.content"), field=field)
 
 
 def _read_call(item: Item, field: str, target: str) -> ToolCall:
@@ -102,12 +123,12 @@ def _read_call(item: Item, field: str, target: str) -> ToolCall:
     )
 
 
-def _read_result(item: Item, field: str, target: str) -> ToolResult:
+def _read_result(item: Item, field: str) -> ToolResult:
     if isinstance(item.output, dict):
         invalid(f"{field}.output", "expected a string or an array")
     parts = [
         _result_part(part, f"{field}.output[{index}]")
-        for index, part in enumerate(read_content(item.output, f"{field}.output", target))
+        for index, part in enumerate(read_content(item.output, f"{field}.output"))
     ]
     return ToolResult(_named(item.call_id, f"{field}.call_id"), parts, name=item.name)
 

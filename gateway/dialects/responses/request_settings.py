@@ -8,47 +8,31 @@ import msgspec
 
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
 from gateway.dialects.decoded_weight import check_tools
-from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
-from gateway.dialects.reading import invalid, missing, refuse
+from gateway.dialects.reading import check_effort, invalid, missing, read, refuse
 from gateway.dialects.responses import shapes
+from gateway.dialects.responses.fidelity import judge_kind
 
 NAME: Final = "openai_responses"
 
 _LOGPROBS: Final = "message.output_text.logprobs"
-_INCLUDED: Final = frozenset(
-    {
-        "reasoning.encrypted_content",
-        "message.input_image.image_url",
-        "code_interpreter_call.outputs",
-        "computer_call_output.output.image_url",
-        "file_search_call.results",
-        "web_search_call.action.sources",
-        "web_search_call.results",
-    }
-)
-"""Always there, or details of what never comes from another provider."""
 
-_raw_list = msgspec.json.Decoder(list[msgspec.Raw])
+_kind_decoder: Final = msgspec.json.Decoder(shapes.Kind)
+_function_decoder: Final = msgspec.json.Decoder(shapes.FunctionTool)
 
 
-def read_tools(
-    tools: list[shapes.Tool] | None, raw: msgspec.Raw | None, target: str
-) -> tuple[list[Tool], list[NativeTool]]:
-    """The client's functions, and the tools that a provider is to run; `raw` is the list as the client wrote it."""
+def read_tools(tools: list[msgspec.Raw] | None, target: str) -> tuple[list[Tool], list[NativeTool]]:
+    """The client's functions, and the tools that a provider is to run."""
     functions: list[Tool] = []
     natives: list[NativeTool] = []
     check_tools(tools or ())
-    as_written: list[msgspec.Raw] | None = None
-    for index, tool in enumerate(tools or ()):
+    for index, raw in enumerate(tools or ()):
         field = f"tools[{index}]"
-        if tool.type == "function":
-            functions.append(_read_function(tool, field, target))
-        elif tool.type in ("custom", "namespace"):
-            refuse(field, f"only OpenAI's models have tools of type '{tool.type}'.", target)
+        kind = read(_kind_decoder, raw, field).type
+        if kind == "function":
+            functions.append(_read_function(read(_function_decoder, raw, field), field, target))
         else:
-            as_written = as_written or _raw_list.decode(raw or b"[]")
-            value: dict[str, Any] = msgspec.json.decode(as_written[index])
-            natives.append(NativeTool(NAME, tool.type, value, field))
+            judge_kind("tools[]", kind, field, target)
+            natives.append(NativeTool(NAME, kind, msgspec.json.decode(raw), field))
     return functions, natives
 
 
@@ -69,7 +53,8 @@ def read_tool_choice(choice: str | shapes.Choice | None, target: str) -> ToolCho
         case "allowed_tools":
             return _read_allowed(choice, target)
         case other:
-            return refuse("tool_choice", f"only functions can be chosen, not '{other}'.", target)
+            judge_kind("tool_choice", other, "tool_choice", target)
+            return invalid("tool_choice.type", f"there is no choice of the type '{other}'")
 
 
 def read_format(text: shapes.TextSettings | None) -> OutputFormat | None:
@@ -90,22 +75,20 @@ def read_reasoning_wish(reasoning: shapes.ReasoningSettings | None) -> Reasoning
     """How much is to be thought, and whether the client wants to see it."""
     if reasoning is None or (reasoning.effort is None and not _wants_summary(reasoning)):
         return None
+    check_effort(reasoning.effort, "reasoning.effort")
     return ReasoningWish(effort=reasoning.effort, visible=True if _wants_summary(reasoning) else None)
 
 
 def read_logprobs(request: shapes.CreateResponse, target: str) -> int | None:
     """How many alternatives a token shall carry; None where nobody asked for probabilities."""
     for index, name in enumerate(request.include or []):
-        if name == _LOGPROBS:
-            if target == ANTHROPIC_MESSAGES:
-                refuse(f"include[{index}]", "it tells no log probabilities.", target)
-            return request.top_logprobs or 0
-        if name not in _INCLUDED:
-            invalid(f"include[{index}]", f"'{name}' is nothing that can be included")
+        judge_kind("include[]", name, f"include[{index}]", target)
+    if _LOGPROBS in (request.include or ()):
+        return request.top_logprobs or 0
     return request.top_logprobs or None
 
 
-def _read_function(tool: shapes.Tool, field: str, target: str) -> Tool:
+def _read_function(tool: shapes.FunctionTool, field: str, target: str) -> Tool:
     if not tool.name:
         missing(f"{field}.name")
     if tool.defer_loading:

@@ -1,17 +1,23 @@
 """Responses, the request as it stands on the wire.
 
-Items, parts and tools are one struct each with the members of all their kinds: `type` may be left out of a message,
-and one decoder names the place of a mistake within the whole body (`input[2].content[0].text`).
+Items and parts are one struct each with the members of all their kinds: `type` may be left out of a message, and one
+decoder names the place of a mistake within the whole body (`input[2].content[0].text`). Strict where OpenAI is: what
+nobody knows is a mistake. Only what a model said may hold more, for clients send answers back as they came.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 
-class InputAudio(msgspec.Struct, gc=False):
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    pass
+
+
+class InputAudio(_Strict):
     data: str
     format: str
 
@@ -26,7 +32,7 @@ class Annotation(msgspec.Struct, gc=False):
     end_index: int | None = None
 
 
-class Content(msgspec.Struct):
+class Content(msgspec.Struct, forbid_unknown_fields=True):
     """A part of a message, of a function's output or of a reasoning."""
 
     type: str = ""
@@ -41,29 +47,56 @@ class Content(msgspec.Struct):
     file_url: str | None = None
     input_audio: InputAudio | None = None
     prompt_cache_breakpoint: dict[str, Any] | None = None
+    logprobs: Any = None
 
 
-class Item(msgspec.Struct):
+class AnswerContent(Content, forbid_unknown_fields=False):
+    """A part of what a model said."""
+
+
+class Item(msgspec.Struct, forbid_unknown_fields=True):
     """One entry of `input`; `output` and `arguments` have forms that only other tools than functions use."""
 
     type: str | None = None
     id: str | None = None
     role: str | None = None
-    content: str | list[Content] | None = None
+    content: str | Sequence[Content] | None = None
     call_id: str | None = None
     name: str | None = None
     namespace: str | None = None
     arguments: str | dict[str, Any] | None = None
     output: str | list[Content] | dict[str, Any] | None = None
-    summary: list[Content] | None = None
+    summary: Sequence[Content] | None = None
     encrypted_content: str | None = None
     result: str | None = None
     """An image that was drawn, base64."""
     output_format: str | None = None
+    caller: Any = None
+    phase: Any = None
+    status: Any = None
 
 
-class Tool(msgspec.Struct):
-    """One entry of `tools`."""
+class AnswerItem(Item, forbid_unknown_fields=False):
+    """What a model said, with whatever came beside it."""
+
+    content: str | Sequence[AnswerContent] | None = None
+    summary: Sequence[AnswerContent] | None = None
+    output: Any = None
+
+    @property
+    def is_the_clients(self) -> bool:
+        """Whether it is none: the client's own words, or what its function answered."""
+        return self.role != "assistant" and self.type in (None, "message", "function_call_output")
+
+
+class Kind(msgspec.Struct, gc=False):
+    """What is read of an entry of `tools` to know what it is."""
+
+    type: str
+
+
+class FunctionTool(_Strict):
+    """An entry of `tools` that the client runs."""
 
     type: str
     name: str | None = None
@@ -72,6 +105,7 @@ class Tool(msgspec.Struct):
     strict: bool | None = None
     defer_loading: bool | None = None
     allowed_callers: list[str] | None = None
+    output_schema: Any = None
 
 
 class AllowedTool(msgspec.Struct):
@@ -79,16 +113,17 @@ class AllowedTool(msgspec.Struct):
     name: str | None = None
 
 
-class Choice(msgspec.Struct):
+class Choice(_Strict):
     """The forms of `tool_choice` that are objects."""
 
     type: str
     name: str | None = None
     mode: str | None = None
+    server_label: str | None = None
     tools: list[AllowedTool] | None = None
 
 
-class Format(msgspec.Struct):
+class Format(_Strict):
     type: str
     name: str | None = None
     description: str | None = None
@@ -96,12 +131,12 @@ class Format(msgspec.Struct):
     strict: bool | None = None
 
 
-class TextSettings(msgspec.Struct):
+class TextSettings(_Strict):
     format: Format | None = None
     verbosity: str | None = None
 
 
-class ReasoningSettings(msgspec.Struct):
+class ReasoningSettings(_Strict):
     effort: str | None = None
     summary: str | None = None
     generate_summary: str | None = None
@@ -139,7 +174,8 @@ class CreateResponse(msgspec.Struct):
     temperature: float | None = None
     text: TextSettings | None = None
     tool_choice: str | Choice | None = None
-    tools: list[Tool] | None = None
+    tools: list[msgspec.Raw] | None = None
+    """Read one by one."""
     top_logprobs: int | None = None
     top_p: float | None = None
     truncation: str | None = None

@@ -268,7 +268,7 @@ USER = {"role": "user", "content": "hi"}
         ({"messages": [{"role": "robot", "content": "hi"}]}, "messages[0].role"),
         ({"messages": [USER, {"role": "user"}]}, "messages[1].content"),
         ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
-        ({"messages": [{**USER, "colour": 1}]}, "messages[0]"),
+        ({"messages": [{**USER, "colour": 1}]}, "messages[0].colour"),
         ({"messages": [{"role": "user", "content": [{"type": "smell"}]}]}, "messages[0].content[0].type"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": 7}}]}]},
@@ -306,11 +306,11 @@ USER = {"role": "user", "content": "hi"}
         ({"messages": [{"role": "assistant", "audio": {"id": "a"}}]}, "messages[0].audio"),
         ({"messages": [{"role": "function", "name": "add", "content": "2"}]}, "messages[0].name"),
         ({"tools": [{"type": "function"}]}, "tools[0].function"),
-        ({"tools": [{"type": "function", "function": {"name": "f", "size": 3}}]}, "tools[0].function"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "size": 3}}]}, "tools[0].function.size"),
         ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools[0].custom"),
         ({"tool_choice": "perhaps"}, "tool_choice"),
         ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
-        ({"tool_choice": {"type": "custom", "custom": {"name": "f"}}}, "tool_choice.type"),
+        ({"tool_choice": {"type": "custom", "custom": {"name": "f"}}}, "tool_choice.custom"),
         ({"tool_choice": {"type": "allowed_tools"}}, "tool_choice.allowed_tools"),
         (
             {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "never", "tools": []}}},

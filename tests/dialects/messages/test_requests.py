@@ -25,7 +25,7 @@ from gateway.dialects.conversation import (
     ToolResult,
     Turn,
 )
-from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, GEMINI, OPENAI_CHAT
+from gateway.dialects.fidelity import ANTHROPIC_MESSAGES, GEMINI, OPENAI_CHAT, OTHER_CHAT
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.stamps import stamp
 from tests.dialects.messages.asking import HI, body, decoded, parts
@@ -296,6 +296,7 @@ def test_a_schema_with_optional_properties_is_not_asked_for_in_openais_strict_wa
 
 def test_everything_else_that_can_be_set() -> None:
     conversation = decoded(
+        OTHER_CHAT,
         max_tokens=100,
         stream=True,
         temperature=0.5,
