@@ -59,7 +59,7 @@ def block_of(part: Part, request: Conversation) -> Block | None:
         case Text():
             return _text(part)
         case Refusal(text=text):
-            return {"type": "text", "text": text, "citations": None} if text else None
+            return {"type": "text", "text": text} if text else None
         case ToolCall():
             return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part)}
         case Reasoning():
@@ -67,7 +67,7 @@ def block_of(part: Part, request: Conversation) -> Block | None:
         case Native(dialect=dialect, value=value):
             return value if dialect == ANTHROPIC_MESSAGES else None
         case Image() | Audio() | Document():
-            return {"type": "text", "text": note_on(part), "citations": None}
+            return {"type": "text", "text": note_on(part)}
         case ToolResult():
             return None
 
@@ -128,8 +128,11 @@ def usage_object(usage: Usage | None, tier: str | None) -> Block:
 
 
 def _text(part: Text) -> Block | None:
+    """Without `citations` where there are none, as Anthropic has it: clients' schemas take no null there."""
     citations = [written for each in part.citations if (written := written_citation(each)) is not None]
-    return {"type": "text", "text": part.text, "citations": citations or None} if part.text or citations else None
+    if citations:
+        return {"type": "text", "text": part.text, "citations": citations}
+    return {"type": "text", "text": part.text} if part.text else None
 
 
 def _thinking(part: Reasoning, request: Conversation) -> Block | None:

@@ -167,7 +167,7 @@ class MessageAnswerStream:
             return b""
         if isinstance(self._part, Reasoning):
             return self._start({"type": "thinking", "thinking": "", "signature": ""}, _THINKING)
-        return self._start({"type": "text", "text": "", "citations": None}, _TEXT)
+        return self._start({"type": "text", "text": ""}, _TEXT)
 
     def _start(self, block: Block, kind: bytes) -> bytes:
         self._open = True

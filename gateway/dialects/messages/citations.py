@@ -24,7 +24,7 @@ def written_citation(citation: Citation) -> dict[str, Any] | None:
         "type": _WEB,
         "cited_text": citation.cited_text or "",
         "encrypted_index": "",
-        "title": citation.title,
+        "title": citation.title or "",
         "url": citation.url,
     }
 

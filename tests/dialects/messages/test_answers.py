@@ -96,7 +96,7 @@ def test_a_whole_answer() -> None:
         "type": "message",
         "role": "assistant",
         "model": "gpt-9",
-        "content": [{"type": "text", "text": "Hello.", "citations": None}],
+        "content": [{"type": "text", "text": "Hello."}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
         "stop_details": None,
@@ -127,7 +127,7 @@ def test_a_streamed_answer_byte_by_byte() -> None:
         "event: ping\n"
         'data: {"type":"ping"}\n\n'
         "event: content_block_start\n"
-        'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":"","citations":null}}\n\n'
+        'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
         "event: content_block_delta\n"
         'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"He said \\"hi\\"."}}\n\n'
         "event: content_block_stop\n"
@@ -197,7 +197,7 @@ def content_whole(*parts: Part) -> Any:
 def test_a_refusal_is_text_and_a_reason() -> None:
     answer = reply(Refusal("I will not."))
     written = whole(answer)
-    assert written["content"] == [{"type": "text", "text": "I will not.", "citations": None}]
+    assert written["content"] == [{"type": "text", "text": "I will not."}]
     assert written["stop_reason"] == "refusal"
     assert written["stop_details"] == {"type": "refusal", "category": None, "explanation": None}
     assert said(accumulate(streamed(answer))) == said(read(MessagesClient().encode(answer, ASKED, FRAME)))
@@ -222,7 +222,7 @@ def test_reasoning_carries_its_makers_proof() -> None:
         {"type": "redacted_thinking", "data": stamp(Maker.OPENAI, "gAAA")},
         {"type": "thinking", "thinking": "So.", "signature": stamp(Maker.OPENAI, "gAAB", id="rs_1", summary=True)},
         {"type": "thinking", "thinking": "Then.", "signature": stamp(Maker.DEEPSEEK, "")},
-        {"type": "text", "text": "Yes.", "citations": None},
+        {"type": "text", "text": "Yes."},
     ]
 
 
@@ -236,7 +236,7 @@ def test_hidden_reasoning_comes_without_its_words_and_only_where_it_is_signed() 
     ) == [
         {"type": "thinking", "thinking": "", "signature": stamp(Maker.GOOGLE, "CiQB")},
         {"type": "redacted_thinking", "data": "Eox"},
-        {"type": "text", "text": "Yes.", "citations": None},
+        {"type": "text", "text": "Yes."},
     ]
 
 
@@ -277,7 +277,7 @@ def test_what_a_providers_own_tool_did_is_shown_to_its_own_clients_alone() -> No
     blocks = content(
         Native(ANTHROPIC_MESSAGES, SERVER_TOOL), Native(GEMINI, {"executableCode": {}}), Text("Found."), Text("")
     )
-    assert blocks == [SERVER_TOOL, {"type": "text", "text": "Found.", "citations": None}]
+    assert blocks == [SERVER_TOOL, {"type": "text", "text": "Found."}]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_what_a_providers_own_tool_did_is_shown_to_its_own_clients_alone() -> No
     ],
 )
 def test_media_that_a_model_made_are_never_lost_in_silence(part: Part, note: str) -> None:
-    assert content(part) == [{"type": "text", "text": note, "citations": None}]
+    assert content(part) == [{"type": "text", "text": note}]
 
 
 def test_an_answer_without_a_word_is_an_answer() -> None:
