@@ -5,23 +5,23 @@ and both services as real servers with their faults.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 from anthropic import Anthropic
 from openai import BadRequestError, InternalServerError, OpenAI
 
-from tests.calls.recorded import recorded_answers, said
-from tests.shared_material import Recording
+from tests.sockets.asks import Clients
 from tests.sockets.moves import FAMILIES, MOVES, RESULTS, ROMA, TIME, name_for
 from tests.sockets.processes import GatewayProcess, running
+from tests.sockets.recorded_loops import LOOPS, RECORDED_TOOLS, Loop, proofs_in
 from tests.sockets.services import Service
 from tests.sockets.test_tool_loops import check_windows
-from tests.sockets.test_translated_recordings import plays_again
+from tests.sockets.test_translated_recordings import ASKS, plays_again
 from tests.sockets.upstream import Upstream
 from tests.sockets.voices import tells, voice_of
 
@@ -47,43 +47,39 @@ url = "URL/time"
 """
 
 
-def calls_tools(recording: Recording) -> bool:
-    """A good answer whose first choice ends with calls of functions."""
-    if not CALLS.search(recording.response):
-        return False
-    facts = said(recording)
-    return bool(facts.calls) and facts.finish == "tool_calls"
-
-
-def some_that_call_tools() -> list[Any]:
-    """Of each provider, whole and streamed, two; those first in which something is signed."""
-    found: dict[tuple[str, bool], list[Any]] = {}
-    for each in recorded_answers():
-        recording = each.values[0]
-        if recording is None:
-            return [each]
-        if calls_tools(recording):
-            found.setdefault((recording.provider, recording.streamed), []).append(each)
-    kinds = (sorted(kind, key=lambda each: not SIGNED.search(each.values[0].response)) for kind in found.values())
-    return [each for kind in kinds for each in kind[:2]]
-
-
-CALLS = re.compile(rb'"(?:tool_calls|tool_use|functionCall)"')
-SIGNED = re.compile(rb'"(?:thoughtSignature|signature)": ?("[^"]{16,}")')
-RECORDED = some_that_call_tools()
-RECORDED_TOOLS = sorted({name for each in RECORDED if each.values[0] for name, _ in said(each.values[0]).calls})
-HOSTS = {"azure": "openai", "vertex": "google"}
-"""Whom the recordings of those hosts are played by here: they speak the same."""
+REPLAYED = [
+    pytest.param(loop, dialect, id=f"{loop.family} {'streamed' if loop.streamed else 'whole'}, {dialect}")
+    for loop in LOOPS
+    for dialect in loop.dialects
+] or [pytest.param(None, "", marks=pytest.mark.skip(reason="no recordings here"))]
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
+def tools() -> Iterator[Service]:
+    """The operator's own."""
     said = Service(
         weather=lambda asked: WEATHER[asked["city"]].encode(),
         time=lambda _: RESULTS[TIME.id].encode(),
         **{f"recorded__{name}": lambda _: "done and noted" for name in RECORDED_TOOLS},
+    )
+    with said.listening():
+        yield said
+
+
+@pytest.fixture(scope="module")
+def orchestrator() -> Iterator[Service]:
+    said = Service(
         v1__similarity=lambda _: {"score": 0.5, "model": "s", "processing_time_ms": 1},
+        v1__keywords=lambda asked: {"keywords": asked["corpus"].split()[: asked["top_k"]], "processing_time_ms": 1},
         v1__embeddings=lambda asked: {"embeddings": [[0.5] for _ in asked["texts"]], "model": "e"},
+    )
+    with said.listening():
+        yield said
+
+
+@pytest.fixture(scope="module")
+def cms() -> Iterator[Service]:
+    said = Service(
         v1__context__process=lambda _: {"original_tokens": 9, "final_tokens": 9},
         v1__context__chunk=lambda asked: {"chunks": [asked["text"]]},
         v1__context__validate=lambda _: {"token_count": 99, "context_limit": 1000, "utilization": 0.099},
@@ -93,11 +89,17 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def beside(service: Service, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    environ = {**upstream.environ, "CMS_URL": service.url, "CODE_ORCHESTRATOR_URL": service.url}
+def beside(
+    cms: Service,
+    orchestrator: Service,
+    tools: Service,
+    upstream: Upstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[GatewayProcess]:
+    environ = {**upstream.environ, "CMS_URL": cms.url, "CODE_ORCHESTRATOR_URL": orchestrator.url}
     settings = SETTINGS + "".join(f'[tools.{name}]\nurl = "URL/recorded/{name}"\n' for name in RECORDED_TOOLS)
     with running(
-        tmp_path_factory.mktemp("beside"), settings=settings.replace("URL", service.url), environ=environ
+        tmp_path_factory.mktemp("beside"), settings=settings.replace("URL", tools.url), environ=environ
     ) as gateway:
         yield gateway
 
@@ -197,35 +199,40 @@ def test_a_message_ends_with_the_final_answer_whoever_the_model_is(
     check_turns(upstream, model)
 
 
-@pytest.mark.parametrize("recording", RECORDED)
-def test_what_a_real_model_has_called_is_run_and_told_to_it(
-    openai: OpenAI, service: Service, upstream: Upstream, recording: Recording
+@pytest.mark.parametrize(("loop", "dialect"), REPLAYED)
+def test_what_real_models_have_called_is_run_and_told_to_them(
+    openai: OpenAI, anthropic: Anthropic, tools: Service, upstream: Upstream, loop: Loop, dialect: str
 ) -> None:
-    """Its arguments reach the tools as it meant them; what it signed and what they say reaches it; then it answers."""
-    provider = HOSTS.get(recording.provider, recording.provider)
-    turns = [plays_again(recording), tells(MOVES[-1])]
-    model = upstream.plays(lambda asked: turns.pop(0)(asked), family=FAMILIES[provider])
-    wanted = sorted((f"/recorded/{name}", json.dumps(arguments)) for name, arguments in said(recording).calls)
-    question: Any = {
-        "model": name_for(model),
-        "messages": [{"role": "user", "content": QUESTION}],
-        "tools": [{"type": "gateway", "name": name} for name in RECORDED_TOOLS],
-    }
-    service.asked.clear()
-    if recording.streamed:
-        with openai.chat.completions.stream(**question) as helper:
-            (choice,) = helper.get_final_completion().choices
-    else:
-        (choice,) = openai.chat.completions.create(**question).choices
+    """Their arguments reach the tools as they meant them; what they signed and what the tools say comes back to them;
+    the client hears what every turn has said, and what all of them have used.
+    """
+    script = [plays_again(turn) for turn in loop.turns]
+    model = upstream.plays(lambda asked: script.pop(0)(asked), family=FAMILIES[loop.family])
+    tools.asked.clear()
 
-    assert (choice.finish_reason, choice.message.tool_calls or None) == ("stop", None)
-    assert (choice.message.content or "").endswith(MOVES[-1].text)
-    assert sorted((path, json.dumps(arguments)) for path, arguments in service.asked) == wanted
-    first, second = upstream.asked(model)
-    assert first.streamed == second.streamed == recording.streamed
-    assert second.body.count(b"done and noted") == len(wanted)
-    for signature in SIGNED.findall(recording.response):
-        assert json.dumps(json.loads(signature)).encode() in second.body
+    gateway_tools = [{"type": "gateway", "name": name} for name in RECORDED_TOOLS]
+    answer = ASKS[dialect](Clients(openai, anthropic), name_for(model), loop.streamed, tools=gateway_tools)
+
+    told = loop.told
+    (choice,) = answer.choices
+    paragraphs = "\n\n" if dialect == "chat" else ""
+    assert (choice.text, choice.finish) == (paragraphs.join(each.text for each in told if each.text), "stop")
+    assert choice.calls == []
+    assert all_run(tools) == sorted((f"/recorded/{name}", json.dumps(arguments)) for name, arguments in loop.calls)
+    asked = upstream.asked(model)
+    assert [each.streamed for each in asked] == [loop.streamed] * len(loop.turns)
+    for number, (turn, following) in enumerate(zip(loop.turns, asked[1:], strict=False), 1):
+        assert following.body.count(b"done and noted") == sum(len(each.calls) for each in told[:number])
+        for signature in proofs_in(turn):
+            assert all(json.dumps(json.loads(signature)).encode() in later.body for later in asked[number:])
+    usages = [each.usage for each in told if each.usage is not None]
+    if len(usages) == len(told):
+        used = sum(each.prompt for each in usages), sum(each.completion for each in usages)
+        assert (answer.prompt, answer.completion) == used
+
+
+def all_run(tools: Service) -> list[tuple[str, str]]:
+    return sorted((path, json.dumps(arguments)) for path, arguments in tools.asked)
 
 
 def check_turns(upstream: Upstream, model: str) -> None:
@@ -285,6 +292,7 @@ TEXT = {"text": "a", "model": "gpt-4o"}
 POSTS = {
     "/tools/execute": {"name": "compute_similarity", "arguments": {"text1": "a", "text2": "b"}},
     "/tools/execute?": {"name": "generate_embeddings", "arguments": {"texts": ["a"]}},
+    "/tools/execute?keywords": {"name": "extract_keywords", "arguments": {"corpus": "tea"}},
     "/context/validate": TEXT,
     "/context/process": TEXT,
     "/context/chunk": TEXT,
@@ -307,7 +315,9 @@ def asked_for_all(openai: OpenAI) -> dict[str, tuple[int, float]]:
 
 
 @pytest.mark.parametrize("fault", ["slow", "500", "reset", "garbage", "no HTTP"])
-def test_whatever_is_wrong_with_the_services_is_told_in_time(service: Service, openai: OpenAI, fault: str) -> None:
+def test_whatever_is_wrong_with_the_services_is_told_in_time(
+    cms: Service, orchestrator: Service, openai: OpenAI, fault: str
+) -> None:
     """A tool or an operation is an error, and a count the estimate; none takes longer than its time.
 
     The figures are those of the settings, asserted at ten times; in virtual time they are exact
@@ -315,7 +325,7 @@ def test_whatever_is_wrong_with_the_services_is_told_in_time(service: Service, o
     """
     ask: Any = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Go."}]}
     headers = {"x-cms-mode": "validate"}
-    service.fault = fault
+    cms.fault = orchestrator.fault = fault
     try:
         told = asked_for_all(openai)
         assert {status for status, _ in told.values()} == {504 if fault == "slow" else 502}
@@ -325,32 +335,35 @@ def test_whatever_is_wrong_with_the_services_is_told_in_time(service: Service, o
         assert answer.headers["x-cms-routed"] == "false"
         assert time.monotonic() - began < 10 * WAIT_S
     finally:
-        service.fault = ""
+        cms.fault = orchestrator.fault = ""
     assert {status for status, _ in asked_for_all(openai).values()} == {200}
     answer = openai.chat.completions.with_raw_response.create(**ask, extra_headers=headers)
     assert (answer.headers["x-cms-routed"], answer.headers["x-token-count"]) == ("true", "99")
 
 
-@pytest.mark.parametrize("fault", ["slow", "500", "reset", "no HTTP"])
+@pytest.mark.parametrize("fault", ["slow", "500", "reset", "garbage", "no HTTP"])
 def test_a_service_that_is_ill_is_told_by_its_next_look(
-    service: Service, beside: GatewayProcess, openai: OpenAI, fault: str
+    cms: Service, orchestrator: Service, beside: GatewayProcess, openai: OpenAI, fault: str
 ) -> None:
-    """Looks are a fifth of a second apart, and a slow one is given up after its time."""
+    """Looks are a fifth of a second apart, and a slow one is given up after its time; the other service stays well."""
 
-    def stands(state: str) -> bool:
+    def stand(*states: str) -> bool:
         told = openai.get(f"{beside.url}/health/detailed", cast_to=dict[str, Any])["neighbours"]
-        return [told[name]["state"] for name in ("cms", "code_orchestrator")] == [state, state]
+        return tuple(told[name]["state"] for name in ("cms", "code_orchestrator")) == states
 
-    beside.wait_for(lambda: stands("up"), 10 * (CHECK_S + TIMEOUT_S))
-    service.health_fault = fault
-    try:
-        beside.wait_for(lambda: stands("down"), 10 * (CHECK_S + TIMEOUT_S))
-    finally:
-        service.health_fault = ""
-    beside.wait_for(lambda: stands("up"), 10 * (CHECK_S + TIMEOUT_S))
+    beside.wait_for(lambda: stand("up", "up"), 10 * (CHECK_S + TIMEOUT_S))
+    for ill, states in ((cms, ("down", "up")), (orchestrator, ("up", "down"))):
+        ill.health_fault = fault
+        try:
+            beside.wait_for(partial(stand, *states), 10 * (CHECK_S + TIMEOUT_S))
+        finally:
+            ill.health_fault = ""
+        beside.wait_for(lambda: stand("up", "up"), 10 * (CHECK_S + TIMEOUT_S))
 
 
-def test_what_the_tools_were_asked(service: Service) -> None:
-    """Last: nothing but arguments has reached them."""
-    assert ("/weather", ROMA.arguments) in service.asked
-    assert ("/time", {}) in service.asked
+def test_what_the_services_were_asked(cms: Service, orchestrator: Service, tools: Service) -> None:
+    """Last: nothing but arguments has reached the tools, and each service heard what was meant for it."""
+    assert {path for path, _ in cms.asked} == {f"/v1/context/{name}" for name in ("validate", "process", "chunk")}
+    assert {path for path, _ in orchestrator.asked} == {"/v1/similarity", "/v1/keywords", "/v1/embeddings"}
+    assert ("/weather", ROMA.arguments) in tools.asked
+    assert ("/time", {}) in tools.asked

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from anthropic import Anthropic
@@ -86,8 +86,9 @@ def ask_chat(clients: Clients, model: str, stream: bool, **more: Any) -> Answer:
             return of_chat(cut.completion)
 
 
-def ask_responses(clients: Clients, model: str, stream: bool) -> Answer:
-    question: Any = {"model": model, "instructions": SYSTEM, "input": USER, "include": ["reasoning.encrypted_content"]}
+def ask_responses(clients: Clients, model: str, stream: bool, **more: Any) -> Answer:
+    include = ["reasoning.encrypted_content"]
+    question: Any = {"model": model, "instructions": SYSTEM, "input": USER, "include": include, **more}
     if not stream:
         return of_responses(clients.openai.responses.create(**question))
     *_, last = clients.openai.responses.create(**question, stream=True)
@@ -95,12 +96,13 @@ def ask_responses(clients: Clients, model: str, stream: bool) -> Answer:
     return of_responses(last.response)
 
 
-def ask_messages(clients: Clients, model: str, stream: bool) -> Answer:
+def ask_messages(clients: Clients, model: str, stream: bool, **more: Any) -> Answer:
     question: Any = {
         "model": model,
         "max_tokens": 99,
         "system": SYSTEM,
         "messages": [{"role": "user", "content": USER}],
+        **more,
     }
     if not stream:
         return of_anthropic(clients.anthropic.messages.create(**question))
@@ -114,7 +116,11 @@ def ask_gemini(google: genai.Client, model: str, stream: bool) -> Answer:
     return of_gemini([google.models.generate_content(model=model, contents=USER)])
 
 
-ASKS: dict[str, Callable[[Clients, str, bool], Answer]] = {
+class Ask(Protocol):
+    def __call__(self, clients: Clients, model: str, stream: bool, **more: Any) -> Answer: ...
+
+
+ASKS: dict[str, Ask] = {
     "chat": ask_chat,
     "responses": ask_responses,
     "messages": ask_messages,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,7 +33,13 @@ def call(name: str = "extract_keywords", arguments: Any = None, id: str = "call_
     return {"id": id, "type": "function", "function": {"name": name, "arguments": written}}
 
 
-def says(text: str | None = None, *calls: dict[str, Any], finish: str | None = None, after_s: float = 0.0) -> Script:
+def says(
+    text: str | None = None,
+    *calls: dict[str, Any],
+    finish: str | None = None,
+    after_s: float = 0.0,
+    usage_beside_choice: bool = False,
+) -> Script:
     """One turn of the model's, whole or streamed as it is asked for."""
     reason = finish or ("tool_calls" if calls else "stop")
     message = {"role": "assistant", "content": text, **({"tool_calls": list(calls)} if calls else {})}
@@ -57,8 +64,12 @@ def says(text: str | None = None, *calls: dict[str, Any], finish: str | None = N
             chosen = {"index": 0, "delta": delta, "finish_reason": None}
             await asked.send_chunk(event({**head, "object": "chat.completion.chunk", "choices": [chosen]}))
         ended = {"index": 0, "delta": {}, "finish_reason": reason}
-        await asked.send_chunk(event({**head, "object": "chat.completion.chunk", "choices": [ended]}))
-        await asked.send_chunk(event({**head, "object": "chat.completion.chunk", "choices": [], "usage": USAGE}))
+        usage = {**head, "object": "chat.completion.chunk", "usage": USAGE}
+        if usage_beside_choice:
+            await asked.send_chunk(event({**usage, "choices": [ended]}))
+        else:
+            await asked.send_chunk(event({**head, "object": "chat.completion.chunk", "choices": [ended]}))
+            await asked.send_chunk(event({**usage, "choices": []}))
         await asked.send_chunk(DONE)
         await asked.send(b"0\r\n\r\n")
 
@@ -104,12 +115,19 @@ def keywords(service: Neighbour, **options: Any) -> None:
 either = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 
 
-@either
-async def test_the_model_is_asked_again_with_what_the_tool_says(autojump_clock: MockClock, stream: bool) -> None:
+@pytest.mark.parametrize(
+    ("stream", "usage_beside_choice"),
+    [(False, False), (True, False), (True, True)],
+    ids=["whole", "streamed", "streamed, its usage beside the last choice"],
+)
+async def test_the_model_is_asked_again_with_what_the_tool_says(
+    autojump_clock: MockClock, stream: bool, usage_beside_choice: bool
+) -> None:
     """One second a turn and one the tool; the client sees the words of both turns, one id, and all that was used."""
     async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
         keywords(service, after_s=1)
-        it.openai.plays(says("Let me |see.", call(), after_s=1), says("It is |tea.", after_s=1))
+        told_so = partial(says, after_s=1, usage_beside_choice=usage_beside_choice)
+        it.openai.plays(told_so("Let me |see.", call()), told_so("It is |tea."))
 
         told = await ask(it, stream)
 

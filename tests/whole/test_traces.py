@@ -372,13 +372,21 @@ async def test_a_drain_sends_what_is_left_and_waits_no_longer_than_three_seconds
             assert count("gateway_spans_total", {"outcome": outcome}) == 3
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize(
+    ("path", "question"),
+    [
+        ("/v1/chat/completions", QUESTION),
+        ("/v1/messages", {**QUESTION, "max_tokens": 9}),
+        ("/v1/responses", {"model": "gpt-4o", "input": "Say hello."}),
+    ],
+    ids=["chat", "messages", "responses"],
+)
 async def test_turns_and_tools_that_the_gateway_runs_stand_below_the_request(
-    autojump_clock: MockClock, path: str
+    autojump_clock: MockClock, path: str, question: dict[str, Any]
 ) -> None:
     """Each turn is a tree of its own, each tool one span, with its name and what became of it."""
-    tool = '[tools.clock]\nurl = "http://deepseek.test/now"\n'
-    question = {**QUESTION, "tools": [{"type": "gateway", "name": "clock"}], "max_tokens": 9}
+    tool = '[tools.clock]\nurl = "http://deepseek.test/now"\n[providers.openai]\nresponses = false\n'
+    question = {**question, "tools": [{"type": "gateway", "name": "clock"}]}
     async with watched(tool) as story:
         story.it.openai.plays(says(None, call("clock", {}), after_s=1), says("Noon.", after_s=1))
         story.it.deepseek.plays(fails(500, after_s=2))

@@ -18,6 +18,7 @@ class ToldTurn:
         """The last chunk that had a choice."""
         self.finish_reason: str | None = None
         self.usage: Object | None = None
+        """Of a chunk of its own, or of one with a choice, as DeepSeek and OpenRouter have it."""
         self.usage_chunk: Object | None = None
         """The one that comes after the answer where the client asked for usage."""
         self._texts: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ is over: only then is it known whether they are the client's to make.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -96,7 +96,8 @@ class ChatToolTurns:
             return b""
         finish, calls = self._clients_own(told.calls, told.finish_reason)
         pieces = [self._chunk({"tool_calls": [{"index": index, **call}]}) for index, call in enumerate(calls)]
-        pieces.append(self._chunk({}, finish))
+        usage_beside = {} if told.usage is None or told.usage_chunk is not None else {"usage": self._usage}
+        pieces.append(self._chunk({}, finish, **usage_beside))
         if told.usage_chunk is not None:
             pieces.append(_event({**told.usage_chunk, **self._first, "usage": self._usage}))
         return b"".join([*pieces, DONE])
@@ -123,10 +124,10 @@ class ChatToolTurns:
                 self._said_before = False
         return self._chunk(delta, like=chunk)
 
-    def _chunk(self, delta: Object, finish: str | None = None, like: Object | None = None) -> bytes:
+    def _chunk(self, delta: Object, finish: str | None = None, like: Object | None = None, **members: Any) -> bytes:
         chunk = {**(like or self._told.last or {}), **self._first}
         choice = {**(_first_choice(chunk) if like is not None else {"index": 0}), "delta": delta}
-        return _event({**chunk, "choices": [{**choice, "finish_reason": finish}]})
+        return _event({**chunk, "choices": [{**choice, "finish_reason": finish}], **members})
 
     # Both.
 
