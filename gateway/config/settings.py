@@ -252,6 +252,7 @@ class ModelPrices(Section, frozen=True, kw_only=True):
     output: Usd | None = None
     cached_input: Usd | None = None
     cache_write: Usd | None = None
+    cache_write_1h: Usd | None = None
     audio_input: Usd | None = None
     audio_output: Usd | None = None
     reasoning_output: Usd | None = None

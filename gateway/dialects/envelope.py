@@ -25,7 +25,7 @@ class Usage(msgspec.Struct, gc=False):
     """Tokens of one answer; `prompt + completion` is the provider's own total.
 
     `cached` (read from the provider's cache), `written` (to it) and `audio_in` are parts of `prompt`, `reasoning` and
-    `audio_out` parts of `completion`.
+    `audio_out` parts of `completion`; of what was written, `written_1h` is kept for an hour in place of minutes.
     """
 
     prompt: int = 0
@@ -35,6 +35,7 @@ class Usage(msgspec.Struct, gc=False):
     written: int = 0
     audio_in: int = 0
     audio_out: int = 0
+    written_1h: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))

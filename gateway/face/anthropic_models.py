@@ -7,35 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import parse_qs
 
 import msgspec
 
 from gateway.errors import InvalidRequest
 from gateway.exchange import Request
+from gateway.face.listed_model import Listed
 
 VERSION: Final = b"anthropic-version"
 MOST: Final = 1000
 """On one page; theirs has twenty unless said, ours as many as there may be."""
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class Named(Protocol):
-    """A model as the catalogue has it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def created(self) -> int:
-        """Seconds since the epoch; 0 where nobody says."""
-        ...
-
-    @property
-    def context_window(self) -> int | None: ...
-    @property
-    def max_output_tokens(self) -> int | None: ...
 
 
 class _Model(msgspec.Struct, tag_field="type", tag="model"):
@@ -59,11 +44,11 @@ def asked_by_anthropics_client(request: Request) -> bool:
     return VERSION in request.fields
 
 
-def model_body(model: Named) -> bytes:
+def model_body(model: Listed) -> bytes:
     return _encode(_shown(model))
 
 
-def page_body(models: Sequence[Named], request: Request) -> bytes:
+def page_body(models: Sequence[Listed], request: Request) -> bytes:
     """The page that `limit`, `after_id` and `before_id` ask for. Raises InvalidRequest."""
     query = {name: values[-1] for name, values in parse_qs(request.query.decode("latin-1")).items()}
     limit = _limit(query.get("limit"))
@@ -77,12 +62,12 @@ def page_body(models: Sequence[Named], request: Request) -> bytes:
     return _page(models[:limit], has_more=len(models) > limit)
 
 
-def _page(models: Sequence[Named], *, has_more: bool) -> bytes:
+def _page(models: Sequence[Listed], *, has_more: bool) -> bytes:
     data = [_shown(model) for model in models]
     return _encode(_Page(data, has_more, data[0].id if data else None, data[-1].id if data else None))
 
 
-def _shown(model: Named) -> _Model:
+def _shown(model: Listed) -> _Model:
     created_at = datetime.fromtimestamp(model.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return _Model(model.id, model.id, created_at, model.context_window, model.max_output_tokens)
 

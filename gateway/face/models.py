@@ -14,6 +14,7 @@ from gateway.exchange import Answer, Request
 from gateway.face import anthropic_models
 from gateway.face.auth import ClientKeys
 from gateway.face.errors import JSON, error_answer
+from gateway.face.listed_model import Listed
 from gateway.face.record import RequestRecord
 from gateway.keys.caller import Caller
 from gateway.providers.prices import Prices
@@ -22,29 +23,6 @@ MODELS_PATH: Final = "/v1/models"
 
 T = TypeVar("T")
 Work = Callable[[Request, RequestRecord], Awaitable[Answer]]
-
-
-class Listed(Protocol):
-    """A model that can be asked for."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def provider(self) -> str:
-        """Who is asked first for it."""
-        ...
-
-    @property
-    def created(self) -> int:
-        """Seconds since the epoch; 0 where nobody says."""
-        ...
-
-    @property
-    def context_window(self) -> int | None: ...
-    @property
-    def max_output_tokens(self) -> int | None: ...
-    @property
-    def prices(self) -> Prices | None: ...
 
 
 class Catalogue(Protocol):

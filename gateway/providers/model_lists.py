@@ -155,6 +155,7 @@ _OPENROUTER_RATES: Final = {
     "completion": "output",
     "input_cache_read": "cached_input",
     "input_cache_write": "cache_write",
+    "input_cache_write_1h": "cache_write_1h",
     "audio": "audio_input",
     "internal_reasoning": "reasoning_output",
 }

@@ -1,7 +1,7 @@
 """What a model's tokens cost, and what an answer did, to the last token of its usage.
 
-Image tokens, tool calls, cache entries that are kept for an hour and a request's own service tier are not told apart by
-a Usage; they are charged at the plain rates.
+Image tokens, tool calls and a request's own service tier are not told apart by a Usage; they are charged at the plain
+rates.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: float | None = None
     cached_input: float | None = None
     cache_write: float | None = None
+    cache_write_1h: float | None = None
+    """Of what is kept for an hour; without it, as all else that is written to the cache."""
     audio_input: float | None = None
     audio_output: float | None = None
     reasoning_output: float | None = None
@@ -123,13 +125,23 @@ def price_list(prices: Prices | None) -> PriceList | None:
 class _Card:
     """Rates in pico-USD a token; None: as the rest of the prompt or the answer."""
 
-    __slots__ = ("_audio_input", "_audio_output", "_cache_write", "_cached_input", "_reasoning", "input", "output")
+    __slots__ = (
+        "_audio_input",
+        "_audio_output",
+        "_cache_write",
+        "_cache_write_1h",
+        "_cached_input",
+        "_reasoning",
+        "input",
+        "output",
+    )
 
     def __init__(self, rates: Rates) -> None:
         self.input = _pico(rates.input) or 0
         self.output = _pico(rates.output) or 0
         self._cached_input = _pico(rates.cached_input)
         self._cache_write = _pico(rates.cache_write)
+        self._cache_write_1h = self._cache_write if rates.cache_write_1h is None else _pico(rates.cache_write_1h)
         self._audio_input = _pico(rates.audio_input)
         self._audio_output = _pico(rates.audio_output)
         self._reasoning = _pico(rates.reasoning_output)
@@ -140,7 +152,8 @@ class _Card:
             self.input,
             (
                 (usage.cached, self._cached_input),
-                (usage.written, self._cache_write),
+                (usage.written - usage.written_1h, self._cache_write),
+                (usage.written_1h, self._cache_write_1h),
                 (usage.audio_in, self._audio_input),
             ),
         )

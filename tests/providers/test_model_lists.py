@@ -63,6 +63,7 @@ def test_openrouters_prices_by_the_million_with_what_long_prompts_cost() -> None
         "web_search": "0.01",
         "input_cache_read": "0.0000003",
         "input_cache_write": "0.00000375",
+        "input_cache_write_1h": "0.000006",
         "overrides": [{"min_prompt_tokens": 200_000, "prompt": "0.000006", "completion": "0.0000225"}],
     }
     (model,) = openai_list(
@@ -75,8 +76,9 @@ def test_openrouters_prices_by_the_million_with_what_long_prompts_cost() -> None
             "top_provider": {"context_length": 200_000, "max_completion_tokens": 64_000},
         }
     ).models
-    long = Tier(above_input_tokens=199_999, input=6.0, output=22.5, cached_input=0.3, cache_write=3.75)
-    prices = Prices(input=3.0, output=15.0, cached_input=0.3, cache_write=3.75, tiers=(long,))
+    cache = {"cached_input": 0.3, "cache_write": 3.75, "cache_write_1h": 6.0}
+    long = Tier(above_input_tokens=199_999, input=6.0, output=22.5, **cache)
+    prices = Prices(input=3.0, output=15.0, tiers=(long,), **cache)
     assert model == ListedModel("anthropic/claude-sonnet-4", 1_747_930_371, 1_000_000, 64_000, prices)
 
 

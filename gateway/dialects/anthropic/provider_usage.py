@@ -21,9 +21,16 @@ class _Details(msgspec.Struct, gc=False):
     thinking_tokens: int | None = None
 
 
+class _Creation(msgspec.Struct, gc=False):
+    """What was written to the cache, by how long it is kept; parts of `cache_creation_input_tokens`."""
+
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class _Iteration(msgspec.Struct, gc=False):
     type: str | None = None
     input_tokens: int | None = None
+    cache_creation: _Creation | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
@@ -33,6 +40,7 @@ class Counts(msgspec.Struct, gc=False):
     """A `usage` member, as far as it says anything."""
 
     input_tokens: int | None = None
+    cache_creation: _Creation | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
@@ -82,3 +90,5 @@ def _add(usage: Usage, counts: Counts | _Iteration) -> None:
     usage.completion += counts.output_tokens or 0
     usage.cached += cached
     usage.written += written
+    if counts.cache_creation is not None:
+        usage.written_1h += min(counts.cache_creation.ephemeral_1h_input_tokens or 0, written)

@@ -135,6 +135,15 @@ def test_a_refusal_is_told_in_the_words_that_the_provider_has_for_it() -> None:
             Usage(35, 3, cached=10, written=20),
         ),
         (
+            {
+                "input_tokens": 5,
+                "output_tokens": 3,
+                "cache_creation_input_tokens": 20,
+                "cache_creation": {"ephemeral_5m_input_tokens": 8, "ephemeral_1h_input_tokens": 12},
+            },
+            Usage(25, 3, written=20, written_1h=12),
+        ),
+        (
             {"input_tokens": 5, "output_tokens": 30, "output_tokens_details": {"thinking_tokens": 20}},
             Usage(5, 30, reasoning=20),
         ),
