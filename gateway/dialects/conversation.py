@@ -258,6 +258,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     """Whether the stream shall end with usage, where the client's dialect leaves that to the client (chat)."""
     deprecated_calls: bool = False
     """The client knows only `functions` and hears of a call in `function_call` (chat, before it had tools)."""
+    namespaced: dict[str, tuple[str, str]] = {}
+    """Functions that the client knows by a namespace and a name (Responses), by their name in `tools`."""
     echo: dict[str, msgspec.Raw] | None = None
     """What the client's own dialect repeats of the request in its answers (Responses), as JSON; no provider sees it."""
 

@@ -418,6 +418,7 @@ RESPONSES: Final[Mapping[str, Sample]] = {
         if place in ("input[]", "tools[]", "tool_choice", "include[]") and kind
     },
     "background": only("background", True),
+    "client_metadata": only("client_metadata", {"session_id": "x"}),
     "context_management": only("context_management", [{"type": "compaction"}]),
     "conversation": only("conversation", "conv_1"),
     "include": only("include", ["reasoning.encrypted_content"]),
@@ -449,9 +450,7 @@ RESPONSES: Final[Mapping[str, Sample]] = {
         _told(_ASKED, {**_CALLED, "arguments": '{"a":1}'}, _ANSWERED) | {"tools": [_NAMED]}, _LATER
     ),
     "input[].function_call.caller": Sample(_told(_ASKED, {**_CALLED, "caller": {"type": "direct"}}, _ANSWERED), _LATER),
-    "input[].function_call.namespace": Sample(
-        _told(_ASKED, {**_CALLED, "namespace": "n"}, _ANSWERED), _LATER, "input[1].namespace"
-    ),
+    "input[].function_call.namespace": Sample(_told(_ASKED, {**_CALLED, "namespace": "n"}, _ANSWERED), _LATER),
     "input[].function_call_output": Sample(_told(_ASKED, _CALLED, {**_ANSWERED, "output": "5"}), _LATER),
     "input[].function_call_output.caller": Sample(
         _told(_ASKED, _CALLED, {**_ANSWERED, "caller": {"type": "direct"}}), _LATER
@@ -525,6 +524,9 @@ RESPONSES: Final[Mapping[str, Sample]] = {
             "web_search_preview_2025_03_11",
         )
     },
+    "tools[].namespace": Sample(
+        {"tools": [{"type": "namespace", "name": "crm", "description": "All of it.", "tools": [_NAMED]}]}
+    ),
     "tools[].web_search.external_web_access": _web("external_web_access", False),
     "tools[].web_search.filters": _web("filters", {"allowed_domains": ["example.org"]}),
     "tools[].web_search.search_context_size": _web("search_context_size", "low"),

@@ -50,7 +50,7 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
         raise unreadable(problem) from problem
     _check_settled(request)
     fidelity.check(TABLE, _told(members, request), target)
-    tools, native_tools = settings.read_tools(request.tools, target)
+    tools = settings.read_tools(request.tools, target)
     turns = yield from read_input(request.input, target)
     if request.instructions is not None:
         turns.insert(0, Turn("system", [Text(request.instructions)], field="instructions"))
@@ -58,8 +58,8 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
         model=request.model,
         turns=turns,
         stream=request.stream is True,
-        tools=tools,
-        native_tools=native_tools,
+        tools=tools.functions,
+        native_tools=tools.natives,
         tool_choice=settings.read_tool_choice(request.tool_choice, target),
         parallel_tool_calls=request.parallel_tool_calls,
         output_format=settings.read_format(request.text),
@@ -72,6 +72,7 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
         user=request.safety_identifier or request.user,
         service_tier=request.service_tier,
         cache_key=request.prompt_cache_key,
+        namespaced=tools.namespaced,
         echo=echo_of(members),
         spelling=dict(_SPELLING),
     )

@@ -91,7 +91,6 @@ _TOOLS_OF_ITS_OWN: Final = (
     "image_generation",
     "local_shell",
     "mcp",
-    "namespace",
     "programmatic_tool_calling",
     "shell",
     "tool_search",
@@ -120,6 +119,8 @@ _EXTRAS_OF_ITS_OWN: Final = (
     "web_search_call.results",
 )
 
+_NAMESPACES: Final = Mapped("functions by one name, crm__find for find of crm; calls come back with both")
+
 _ITEMS: Final[Table] = {
     **{f"input[].{kind}": _same(Refused("only OpenAI has it.")) for kind in _ITEMS_OF_ITS_OWN},
     "input[].content[].annotations": _same(Dropped("where an earlier answer came from; its words are sent")),
@@ -134,7 +135,7 @@ _ITEMS: Final[Table] = {
     "input[].content[].refusal": _same(Mapped("text: what the model said")),
     "input[].function_call": _same(Mapped()),
     "input[].function_call.caller": _same(_NO_CALLER),
-    "input[].function_call.namespace": _same(Refused("only OpenAI's models know namespaces of tools.")),
+    "input[].function_call.namespace": _same(_NAMESPACES),
     "input[].function_call_output": _same(Mapped()),
     "input[].function_call_output.caller": _same(_NO_CALLER),
     "input[].id": _same(_IDS),
@@ -156,6 +157,7 @@ _TOOLS: Final[Table] = {
     "tools[].function.defer_loading": _same(Refused("only OpenAI's models look for tools.", (False,))),
     "tools[].function.output_schema": _same(Dropped("what a tool answers is seen when it does")),
     "tools[].function.strict": _row(Mapped(), Mapped(), Mapped("VALIDATED, for all functions at once")),
+    "tools[].namespace": _same(_NAMESPACES),
     "tools[].web_search": _WEB_SEARCH,
     "tools[].web_search.external_web_access": _row(chat.searching(_THE_WEB), _THE_WEB, _THE_WEB),
     "tools[].web_search.filters": _row(
@@ -174,6 +176,7 @@ TABLE: Final[Table] = {
     **_ITEMS,
     **_TOOLS,
     "background": _same(Kept("the gateway runs it in the background")),
+    "client_metadata": _same(Dropped("what OpenAI's own programs tell OpenAI of themselves")),
     "context_management": _same(Refused("only OpenAI compacts conversations in this form.")),
     "conversation": _same(Refused("conversations are objects kept by OpenAI; use previous_response_id.")),
     "include": _same(Kept("encrypted reasoning is always given; all else as below")),

@@ -6,6 +6,7 @@ Valid against OpenAI's specification, which wants some members present even wher
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dialects.chat.words import tier_of
@@ -13,6 +14,7 @@ from gateway.dialects.codec import Frame
 from gateway.dialects.conversation import Citation, Finish, Image, Maker, Reasoning, ToolCall
 from gateway.dialects.envelope import Usage
 from gateway.dialects.responses.echo import Echo, default_echo
+from gateway.dialects.responses.namespaces import as_called
 from gateway.dialects.stamps import stamp
 
 Object = dict[str, Any]
@@ -106,13 +108,13 @@ def encrypted_content(part: Reasoning) -> str | None:
     return stamp(part.maker, part.signature or "")
 
 
-def call_item(id: str, call: ToolCall) -> Object:
+def call_item(id: str, call: ToolCall, namespaced: Mapping[str, tuple[str, str]]) -> Object:
     return {
         "id": id,
         "type": "function_call",
         "status": IN_PROGRESS,
         "call_id": call.id or id,
-        "name": call.name,
+        **as_called(call.name, namespaced),
         "arguments": "",
     }
 

@@ -13,8 +13,9 @@ import msgspec
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.decoded_weight import check_most, check_parts
-from gateway.dialects.reading import invalid, missing, read_in_slices, refuse
+from gateway.dialects.reading import invalid, missing, read_in_slices
 from gateway.dialects.responses.fidelity import judge_kind
+from gateway.dialects.responses.namespaces import one_name
 from gateway.dialects.responses.request_content import read_content, read_reasoning
 from gateway.dialects.responses.shapes import AnswerItem, Item
 from gateway.errors import InvalidRequest
@@ -91,7 +92,7 @@ def _read_item(item: Item, field: str, target: str) -> Turn:
         case "reasoning":
             return Turn("assistant", [read_reasoning(item)], field=field)
         case "function_call":
-            return Turn("assistant", [_read_call(item, field, target)], field=field)
+            return Turn("assistant", [_read_call(item, field)], field=field)
         case "function_call_output":
             return Turn("user", [_read_result(item, field)], field=field)
         case "image_generation_call" if item.result:
@@ -113,14 +114,11 @@ def _read_message(item: Item, field: str) -> Turn:
     return Turn(role, read_content(item.content, f"{field}.content"), field=field)
 
 
-def _read_call(item: Item, field: str, target: str) -> ToolCall:
+def _read_call(item: Item, field: str) -> ToolCall:
     if not isinstance(item.arguments, str):
         invalid(f"{field}.arguments", "expected a string")
-    if item.namespace is not None:
-        refuse(f"{field}.namespace", "only OpenAI's models know namespaces of tools.", target)
-    return ToolCall(
-        _named(item.call_id, f"{field}.call_id"), _named(item.name, f"{field}.name"), item.arguments or "{}"
-    )
+    name = one_name(item.namespace, _named(item.name, f"{field}.name"))
+    return ToolCall(_named(item.call_id, f"{field}.call_id"), name, item.arguments or "{}")
 
 
 def _read_result(item: Item, field: str) -> ToolResult:
@@ -130,7 +128,8 @@ def _read_result(item: Item, field: str) -> ToolResult:
         _result_part(part, f"{field}.output[{index}]")
         for index, part in enumerate(read_content(item.output, f"{field}.output"))
     ]
-    return ToolResult(_named(item.call_id, f"{field}.call_id"), parts, name=item.name)
+    name = one_name(item.namespace, item.name) if item.name else None
+    return ToolResult(_named(item.call_id, f"{field}.call_id"), parts, name=name)
 
 
 def _result_part(part: Part, field: str) -> Text | Image | Document:

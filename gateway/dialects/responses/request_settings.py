@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -11,6 +12,7 @@ from gateway.dialects.decoded_weight import check_tools
 from gateway.dialects.reading import check_effort, invalid, missing, read, refuse
 from gateway.dialects.responses import shapes
 from gateway.dialects.responses.fidelity import judge_kind
+from gateway.dialects.responses.namespaces import in_one_name
 
 NAME: Final = "openai_responses"
 
@@ -18,22 +20,38 @@ _LOGPROBS: Final = "message.output_text.logprobs"
 
 _kind_decoder: Final = msgspec.json.Decoder(shapes.Kind)
 _function_decoder: Final = msgspec.json.Decoder(shapes.FunctionTool)
+_namespace_decoder: Final = msgspec.json.Decoder(shapes.Namespace)
 
 
-def read_tools(tools: list[msgspec.Raw] | None, target: str) -> tuple[list[Tool], list[NativeTool]]:
+class Tools(NamedTuple):
+    """What `tools` holds."""
+
+    functions: list[Tool]
+    natives: list[NativeTool]
+    """Those that a provider is to run."""
+    namespaced: dict[str, tuple[str, str]]
+    """Namespace and name of the functions that stand in one, by their name among `functions`."""
+
+
+def read_tools(tools: list[msgspec.Raw] | None, target: str) -> Tools:
     """The client's functions, and the tools that a provider is to run."""
-    functions: list[Tool] = []
-    natives: list[NativeTool] = []
+    read_so_far = functions, natives, namespaced = Tools([], [], {})
     check_tools(tools or ())
     for index, raw in enumerate(tools or ()):
         field = f"tools[{index}]"
         kind = read(_kind_decoder, raw, field).type
         if kind == "function":
             functions.append(_read_function(read(_function_decoder, raw, field), field, target))
+        elif kind == "namespace":
+            namespace = read(_namespace_decoder, raw, field)
+            check_tools([*functions, *namespace.tools])
+            for function in _read_namespace(namespace, field, target):
+                functions.append(in_one_name(namespace.name, namespace.description, function))
+                namespaced[functions[-1].name] = (namespace.name, function.name)
         else:
             judge_kind("tools[]", kind, field, target)
             natives.append(NativeTool(NAME, kind, msgspec.json.decode(raw), field))
-    return functions, natives
+    return read_so_far
 
 
 def read_tool_choice(choice: str | shapes.Choice | None, target: str) -> ToolChoice | None:
@@ -96,6 +114,16 @@ def _read_function(tool: shapes.FunctionTool, field: str, target: str) -> Tool:
     if tool.allowed_callers is not None and "direct" not in tool.allowed_callers:
         refuse(f"{field}.allowed_callers", "only OpenAI's models call tools from programs.", target)
     return Tool(tool.name, tool.description, tool.parameters, tool.strict)
+
+
+def _read_namespace(namespace: shapes.Namespace, field: str, target: str) -> Iterator[Tool]:
+    for index, raw in enumerate(namespace.tools):
+        place = f"{field}.tools[{index}]"
+        kind = read(_kind_decoder, raw, place).type
+        if kind != "function":
+            judge_kind("tools[]", kind, place, target)
+            invalid(f"{place}.type", "a namespace is of functions and custom tools")
+        yield _read_function(read(_function_decoder, raw, place), place, target)
 
 
 def _read_allowed(choice: shapes.Choice, target: str) -> ToolChoice:

@@ -108,6 +108,16 @@ class FunctionTool(_Strict):
     output_schema: Any = None
 
 
+class Namespace(_Strict):
+    """An entry of `tools` that is several of them."""
+
+    type: str
+    name: str
+    tools: list[msgspec.Raw]
+    """Read one by one."""
+    description: str | None = None
+
+
 class AllowedTool(msgspec.Struct):
     type: str
     name: str | None = None
@@ -145,12 +155,16 @@ class ReasoningSettings(_Strict):
 
 
 class CreateResponse(msgspec.Struct):
-    """A request with every property that the specification names; what no translation looks into is Any."""
+    """A request with every property that the specification names, and that OpenAI's own programs send beside them; what
+    no translation looks into is Any.
+    """
 
     model: str
     input: str | list[msgspec.Raw] | None = None
     """The items are read a few at a time (`Item`)."""
     background: bool | None = None
+    client_metadata: Any = None
+    """Codex's; the specification does not have it."""
     context_management: Any = None
     conversation: Any = None
     include: list[str] | None = None

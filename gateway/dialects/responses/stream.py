@@ -40,6 +40,7 @@ class ResponsesEncoder:
         "_frame",
         "_message",
         "_model",
+        "_namespaced",
         "_output",
         "_part",
         "_service_tier",
@@ -51,6 +52,7 @@ class ResponsesEncoder:
     def __init__(self, request: Conversation, frame: Frame) -> None:
         self._frame = frame
         self._echo = request.echo
+        self._namespaced = request.namespaced
         self._model = request.model
         self._service_tier: str | None = None
         self._usage: Usage | None = None
@@ -151,7 +153,7 @@ class ResponsesEncoder:
             item = self._add(items.reasoning_item(part.id or self._id("rs")))
             self._part = OpenReasoning(self._writer, part, item, index)
         elif isinstance(part, ToolCall):
-            self._part = OpenCall(self._writer, self._add(items.call_item(self._id("fc"), part)), index)
+            self._part = OpenCall(self._writer, self._add(self._call_item(part)), index)
         elif isinstance(part, Image) and part.media.data is not None:
             item = self._add(items.image_item(self._id("ig"), part))
             self._writer.say("response.output_item.added", output_index=index, item=item)
@@ -170,6 +172,9 @@ class ResponsesEncoder:
         if message is not None:
             message["status"] = self._status
             self._writer.say("response.output_item.done", output_index=len(self._output) - 1, item=message)
+
+    def _call_item(self, call: ToolCall) -> items.Object:
+        return items.call_item(self._id("fc"), call, self._namespaced)
 
     def _add(self, item: items.Object) -> items.Object:
         self._output.append(item)

@@ -31,7 +31,7 @@ def properties(name: str) -> set[str]:
 
 def test_every_property_of_the_specification_has_its_row_and_its_field() -> None:
     top_level = {name for name in TABLE if "." not in name}
-    assert properties("CreateResponse") <= top_level
+    assert top_level - {"client_metadata"} == properties("CreateResponse")
     assert top_level == set(CreateResponse.__struct_fields__)
 
 

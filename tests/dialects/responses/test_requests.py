@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
 
-from gateway.dialects.codec import finish_steps
+from gateway.dialects.codec import Frame, finish_steps
 from gateway.dialects.conversation import (
     Audio,
+    Choice,
     Citation,
     Conversation,
     Document,
+    Finish,
     Image,
     Maker,
     Media,
@@ -22,6 +25,7 @@ from gateway.dialects.conversation import (
     Reasoning,
     ReasoningWish,
     Refusal,
+    Reply,
     Text,
     Tool,
     ToolCall,
@@ -249,6 +253,53 @@ def test_tools_are_the_clients_functions_or_the_providers_own() -> None:
     assert conversation.native_tools == [
         NativeTool("openai_responses", "web_search", {"type": "web_search", "search_context_size": "low"}, "tools[2]")
     ]
+
+
+CRM = {
+    "type": "namespace",
+    "name": "crm",
+    "description": "All customers.",
+    "tools": [
+        {"type": "function", "name": "find", "description": "Finds one.", "parameters": {"type": "object"}},
+        {"type": "function", "name": "f" * 64},
+    ],
+}
+
+
+def test_functions_in_a_namespace_have_one_name_that_fits_and_come_back_with_both() -> None:
+    long = "crm__" + "f" * 51 + hashlib.sha256(b"crm__" + b"f" * 64).hexdigest()[:8]
+    conversation = decoded(
+        tools=[{"type": "function", "name": "find"}, CRM],
+        input=[
+            {"role": "user", "content": "Who?"},
+            {"type": "function_call", "call_id": "c", "namespace": "crm", "name": "find", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "namespace": "crm", "name": "find", "output": "Ann"},
+        ],
+    )
+    assert conversation.tools == [
+        Tool("find"),
+        Tool("crm__find", "All customers.\n\nFinds one.", {"type": "object"}),
+        Tool(long, "All customers."),
+    ]
+    assert len(long) == 64
+    _, called, answered = conversation.turns
+    assert called.parts == [ToolCall("c", "crm__find", "{}")]
+    assert answered.parts == [ToolResult("c", [Text("Ann")], name="crm__find")]
+    said = Reply(
+        model="m",
+        choices=[Choice([ToolCall(name, name, "{}") for name in ("find", "crm__find", long)], Finish.TOOL_CALLS)],
+    )
+    frame = Frame("1", 1)
+    document = json.loads(ResponsesClient().encode(said, conversation, frame))
+    told_so = [(item["name"], item.get("namespace")) for item in document["output"]]
+    assert told_so == [("find", None), ("find", "crm"), ("f" * 64, "crm")]
+
+
+def test_what_cannot_stand_in_a_namespace_is_named() -> None:
+    custom = {**CRM, "tools": [{"type": "custom", "name": "x"}]}
+    assert refused(tools=[custom]).param == "tools[0].tools[0]"
+    assert refused(tools=[{**CRM, "tools": [{"type": "namespace"}]}]).param == "tools[0].tools[0].type"
+    assert refused(tools=[{**CRM, "colour": 1}]).param == "tools[0].colour"
 
 
 @pytest.mark.parametrize(
