@@ -120,12 +120,6 @@ def usage_object(usage: Usage | None, tier: str | None) -> Block:
         "cache_read_input_tokens": counts.cached,
         "output_tokens": counts.completion,
     }
-    if counts.written_1h:
-        minutes = counts.written - counts.written_1h
-        written["cache_creation"] = {
-            "ephemeral_5m_input_tokens": minutes,
-            "ephemeral_1h_input_tokens": counts.written_1h,
-        }
     if counts.reasoning:
         written["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
     if tier in _TIERS:

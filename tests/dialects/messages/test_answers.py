@@ -42,7 +42,7 @@ from tests.dialects.messages.official import accumulate, read
 FRAME = Frame("01", 1)
 ASKED = Conversation(model="m", turns=[])
 HIDDEN = Conversation(model="m", turns=[], reasoning=ReasoningWish(enabled=True, visible=False))
-USAGE = Usage(prompt=100, completion=20, cached=30, reasoning=5, written=10, written_1h=4)
+USAGE = Usage(prompt=100, completion=20, cached=30, reasoning=5, written=10)
 
 
 def reply(*parts: Part, finish: Finish = Finish.STOP, stop_sequence: str | None = None) -> Reply:
@@ -103,7 +103,6 @@ def test_a_whole_answer() -> None:
         "usage": {
             "input_tokens": 60,
             "cache_creation_input_tokens": 10,
-            "cache_creation": {"ephemeral_5m_input_tokens": 6, "ephemeral_1h_input_tokens": 4},
             "cache_read_input_tokens": 30,
             "output_tokens": 20,
             "output_tokens_details": {"thinking_tokens": 5},
