@@ -109,6 +109,7 @@ class Gateway:
         self.metrics = Metrics(
             lambda model: self.catalog.known(model),
             self.actors.figures,
+            count_tasks=lambda: trio.lowlevel.current_statistics().tasks_living,
             exemplars=config.metrics.exemplars,
         )
         self.observer = Observer(self.logs, self.metrics, ledger.bill)

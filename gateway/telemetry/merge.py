@@ -15,12 +15,12 @@ import msgspec
 import trio
 from prometheus_client.registry import Collector
 
-from gateway.telemetry.contract import IN_FLIGHT, MAILBOX_DEPTHS, MEMORY, WAITING
+from gateway.telemetry.contract import IN_FLIGHT, MAILBOX_DEPTHS, MEMORY, TASKS, WAITING
 from gateway.telemetry.exposition import Part, parts_of
 from gateway.telemetry.families import PART_SAMPLES
 from gateway.telemetry.kept_figures import ReadKept, nothing_kept
 
-ADDED_UP: Final = frozenset({IN_FLIGHT[0], WAITING[0], MEMORY[0], MAILBOX_DEPTHS[0]})
+ADDED_UP: Final = frozenset({IN_FLIGHT[0], WAITING[0], MEMORY[0], MAILBOX_DEPTHS[0], TASKS[0]})
 """Gauges of which the workers' sum is the gateway's."""
 COUNTED: Final = frozenset({"counter", "histogram"})
 UP: Final = ("gateway_worker_up", "Whether a worker is counted in this scrape; 0: it did not answer in time.")

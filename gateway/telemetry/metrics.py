@@ -92,7 +92,7 @@ class Metrics(Collector):
     """All of one gateway's metrics. Counting belongs to the event loop's thread.
 
     `known` says whether a model is configured or in the catalogue: all others share the label `other`. `snapshot`
-    reads the actors, on the event loop's thread too.
+    reads the actors, and `count_tasks` the event loop, on its thread too.
     """
 
     def __init__(
@@ -100,12 +100,14 @@ class Metrics(Collector):
         known: Callable[[str], bool],
         snapshot: Snapshot = tuple,
         *,
+        count_tasks: Callable[[], int] = lambda: 0,
         exemplars: bool = False,
     ) -> None:
         self.exemplars = exemplars
         """Whether histograms name traces in which their values were seen."""
         self._known = known
         self._snapshot = snapshot
+        self._count_tasks = count_tasks
         self._series: dict[RequestLabels, RequestSeries] = {}
         self._bill_series: dict[tuple[str, str], BillSeries] = {}
         self._requests = Counters(*REQUESTS)
@@ -221,7 +223,7 @@ class Metrics(Collector):
 
     def now(self) -> Collector:
         """The figures, with the actors' of this moment."""
-        return Scrape(self.registry, tuple(self._snapshot()))
+        return Scrape(self.registry, tuple(self._snapshot()), self._count_tasks())
 
     def collect(self) -> Iterator[Metric]:
         """For the registry: everything that is counted as it happens, in parts of bounded size."""

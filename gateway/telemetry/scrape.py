@@ -16,6 +16,7 @@ from gateway.telemetry.contract import (
     MAILBOX_DEPTHS,
     MEMORY,
     RESTARTS,
+    TASKS,
     WAITING,
 )
 
@@ -36,11 +37,12 @@ Snapshot = Callable[[], Iterable[ActorFigures]]
 
 
 class Scrape(Collector):
-    """The registry's metrics, and the actors' figures of one moment."""
+    """The registry's metrics, and the figures of one moment: the actors', and how many tasks there are."""
 
-    def __init__(self, registry: CollectorRegistry, actors: tuple[ActorFigures, ...]) -> None:
+    def __init__(self, registry: CollectorRegistry, actors: tuple[ActorFigures, ...], tasks: int) -> None:
         self._registry = registry
         self._actors = actors
+        self._tasks = tasks
 
     def collect(self) -> Iterator[Metric]:
         yield from self._registry.collect()
@@ -62,3 +64,4 @@ class Scrape(Collector):
                 if value is not None:
                     family.add_metric(label, value)
         yield from (in_flight, limit, waiting, memory, depth, restarts)
+        yield GaugeMetricFamily(*TASKS, value=self._tasks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,21 +18,28 @@ from bench.machine import resident_bytes
 from tests.edge.serving import Client, post
 from tests.figures import Figures
 from tests.sockets import scripts
-from tests.sockets.callers import AT_REST_S, MEGABYTE, at_rest, call, in_time, together
+from tests.sockets.callers import AT_REST_S, MEGABYTE, at_rest, call, chat, in_time, together
 from tests.sockets.exposition import samples
 from tests.sockets.moves import FAMILIES
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.test_leaving_everywhere import BESIDE, ENDPOINTS, PROVIDERS, pauses, talks_on
-from tests.sockets.upstream import Upstream
+from tests.sockets.upstream import Asked, Upstream
 
 DEPARTURES = 500
 AT_ONCE = 16
 WARM_UP = 300
 LONGEST_STAY_S = 0.1
+SLICE = 500
+"""After so many the books are read."""
 MAY_GROW_BYTES = 16 * MEGABYTE
 """What the resident set may have more of afterwards, however many they were."""
-LIMITS = "requests_per_minute = 1000000000\ntokens_per_minute = 1000000000\n"
+TOKENS_PER_MINUTE = 60_000_000
+LIMITS = f"requests_per_minute = 1000000000\ntokens_per_minute = {TOKENS_PER_MINUTE}\n"
 """Out of anybody's reach, but counted."""
+RESERVED = 500_000
+"""Tokens, by each request that says how long its answer may be: far more than all of them together use."""
+DRAINED = 40_000_000
+"""What one call uses before the others come, so that no bucket is full again meanwhile and hides what is missing."""
 BESIDE_US = """
 [cms]
 url = "{beside}"
@@ -57,6 +65,12 @@ tokens_per_s = 2000
 {LIMITS}
 """
 SANDBOX = {"embeddings": "sandbox/embedding"}
+LONGEST = {
+    "chat": "max_completion_tokens",
+    "responses": "max_output_tokens",
+    "kept responses": "max_output_tokens",
+    "messages": "max_tokens",
+}
 
 
 @pytest.fixture
@@ -121,6 +135,8 @@ class Crowd:
         else:
             model = chance.choice(self._models[provider][1:]) if stream else self._models[provider][0]
         body: dict[str, Any] = {**endpoint.asking(model), **({"stream": True} if stream else {})}
+        if provider != "sandbox" and name in LONGEST:
+            body[LONGEST[name]] = RESERVED
         return post(endpoint.path, json.dumps(body).encode(), "Content-Type: application/json"), stream
 
     async def _leave(self, client: Client) -> None:
@@ -137,6 +153,68 @@ class Crowd:
                 client.stream.close()
 
 
+def uses_much(asked: Asked) -> None:
+    """An answer as a provider counts that has read very much."""
+    if asked.path.startswith("/anthropic"):
+        usage = {"input_tokens": DRAINED, "output_tokens": 1}
+        said = {"type": "message", "role": "assistant", "content": [], "stop_reason": "end_turn", "usage": usage}
+    elif asked.path.startswith("/google"):
+        usage = {"promptTokenCount": DRAINED, "candidatesTokenCount": 1, "totalTokenCount": DRAINED + 1}
+        content = {"role": "model", "parts": [{"text": "Much."}]}
+        said = {"candidates": [{"content": content, "finishReason": "STOP"}], "usageMetadata": usage}
+    else:
+        usage = {"prompt_tokens": DRAINED, "completion_tokens": 1, "total_tokens": DRAINED + 1}
+        said = {**json.loads(scripts.completion(asked.model)), "usage": usage}
+    asked.answer(200, json.dumps(said).encode())
+
+
+class Books:
+    """What is left of each provider's tokens a minute, and between which moments that was so."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self._after = time.monotonic()
+        actors = gateway.actors()
+        self._before = time.monotonic()
+        self.tokens = {provider: float(actors[provider]["detail"]["tokens"]) for provider in PROVIDERS}
+
+    def missing_since(self, earlier: Books) -> dict[str, tuple[float, float]]:
+        """What has gone from each beside what has come back by and by, at the least and at the most."""
+        rate = TOKENS_PER_MINUTE / 60
+        least, most = (self._after - earlier._before) * rate, (self._before - earlier._after) * rate
+        assert max(self.tokens.values()) < TOKENS_PER_MINUTE, "one that is full hides what is missing"
+        return {
+            provider: (earlier.tokens[provider] - left + least, earlier.tokens[provider] - left + most)
+            for provider, left in self.tokens.items()
+        }
+
+
+async def fill_crews(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """As many calls of each provider as there will ever be at once: tasks that have served one wait for the next."""
+    models = [upstream.plays(pauses, family=FAMILIES[provider]) for provider in PROVIDERS]
+    for model in (*models, "sandbox/lorem"):
+        clients = [await call(gateway) for _ in range(AT_ONCE)]
+        for client in clients:
+            await client.send(chat(model, stream=True))
+        for client in clients:
+            await client.read_until(b"data: ")
+        for client in clients:
+            client.stream.close()
+
+
+async def drain_buckets(gateway: GatewayProcess, upstream: Upstream) -> Books:
+    """One call to each provider; what is left of their tokens then."""
+    for provider in PROVIDERS:
+        client = await call(gateway)
+        wire = chat(upstream.plays(uses_much, family=FAMILIES[provider]))
+        assert (await client.ask(wire)).status == 200
+        client.stream.close()
+    return await trio.to_thread.run_sync(Books, gateway)
+
+
+def tasks(gateway: GatewayProcess) -> float:
+    return samples(gateway)["gateway_tasks", ""]
+
+
 def tokens_in_use(gateway: GatewayProcess) -> list[tuple[str, str]]:
     """Gauges of what calls hold that are not at zero."""
     held = ("gateway_in_flight", "gateway_waiting", "gateway_memory_bytes", "gateway_actor_mailbox_depth")
@@ -151,11 +229,17 @@ async def test_nothing_is_left_of_all_who_went_away(
     count = int(DEPARTURES * soak)
     with trio.fail_after(60 * max(1.0, soak)):
         await crowd.come_and_go(WARM_UP)
+        await fill_crews(gateway, upstream)
         await in_time(lambda: at_rest(gateway), AT_REST_S)
-        descriptors, resident = gateway.descriptors(), resident_bytes(gateway.pid)
-        await crowd.come_and_go(count)
-        await in_time(lambda: at_rest(gateway), AT_REST_S)
+        descriptors, resident, at_first = gateway.descriptors(), resident_bytes(gateway.pid), tasks(gateway)
+        for _ in range(count // SLICE):
+            books = await drain_buckets(gateway, upstream)
+            await crowd.come_and_go(SLICE)
+            await in_time(lambda: at_rest(gateway), AT_REST_S)
+            missing = (await trio.to_thread.run_sync(Books, gateway)).missing_since(books)
+            assert all(least < RESERVED / 2 and most >= 0 for least, most in missing.values()), missing
         await in_time(lambda: gateway.descriptors() == descriptors, AT_REST_S)
+        await in_time(lambda: tasks(gateway) == at_first, AT_REST_S)
     assert tokens_in_use(gateway) == []
     assert {actor["restarts"] for actor in gateway.actors().values()} == {0}
     grown = resident_bytes(gateway.pid) - resident
@@ -169,6 +253,6 @@ async def test_nothing_is_left_of_all_who_went_away(
     measured(
         5,
         f"left of {count} clients that went away at random moments, at every endpoint",
-        f"permits, bytes, connections, descriptors: none; resident set {grown / MEGABYTE:+.1f} MiB",
+        f"permits, tokens, bytes, connections, descriptors, tasks: none; resident set {grown / MEGABYTE:+.1f} MiB",
         promised=f"nothing; at most {MAY_GROW_BYTES // MEGABYTE} MiB",
     )

@@ -44,6 +44,7 @@ CONTRACT = {
     "gateway_store_mode": ("gauge", set()),
     "gateway_service_seconds": ("histogram", {"service", "operation", "outcome"}),
     "gateway_memory_pressure": ("gauge", set()),
+    "gateway_tasks": ("gauge", set()),
     "gateway_tool_seconds": ("histogram", {"tool", "outcome"}),
     "gateway_spans": ("counter", {"outcome"}),
     "gateway_cache": ("counter", {"endpoint", "result"}),
