@@ -287,6 +287,9 @@ class Gateway:
             front.stop()  # before its listeners are closed: who waits there is still let in
         for listener in self._listeners:
             listener.close()
+        ends_at = self.world.clock() + self.config.server.drain_grace_s
+        self._background.end_by(ends_at)  # the face, which stops before them, may use all of the grace up
+        self._flights.end_by(ends_at)
         if root is not None:
             root.stop()
 

@@ -25,13 +25,22 @@ class ChatWay:
 
     translates = False
 
-    def __init__(self, *, sends_usage_unasked: bool) -> None:
+    def __init__(self, *, sends_usage_unasked: bool, unread: frozenset[str] = frozenset()) -> None:
+        """`unread` are the members for thoughts that the provider does not take back, and refuses a message for."""
         self._sends_usage_unasked = sends_usage_unasked
+        self._unread = unread
 
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ChatPassage:
         chat: ChatRequest = request.decoded
         adds_usage = streamed and not chat.wants_usage and not self._sends_usage_unasked
-        body = rewrite_request(request.body, chat, model=model, include_usage=adds_usage, parameters=request.parameters)
+        body = rewrite_request(
+            request.body,
+            chat,
+            model=model,
+            include_usage=adds_usage,
+            parameters=request.parameters,
+            unread=self._unread,
+        )
         return ChatPassage(body, chat, adds_usage)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.calls.passage import WholeAnswer
+from gateway.calls.passage import Passage, Way, WholeAnswer
 from gateway.dialects.anthropic.provider_codec import MESSAGES_PATH
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.foreign_thoughts import STAMPED
 from gateway.dialects.messages.answer_notes import read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.request_notes import MessagesRequest, rewrite_request
@@ -17,8 +18,14 @@ class MessagesWay:
 
     translates = False
 
-    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> MessagesPassage:
+    def __init__(self, through_pivot: Way) -> None:
+        """`through_pivot` is taken by what another maker's model has thought in: it knows what is left out then."""
+        self._through_pivot = through_pivot
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> Passage:
         read: MessagesRequest = request.decoded
+        if len(read.messages) > 1 and STAMPED in request.body:
+            return await self._through_pivot.prepare(request, model, streamed=streamed, frame=frame)
         return MessagesPassage(rewrite_request(request.body, read, model=model, parameters=request.parameters))
 
 

@@ -56,9 +56,10 @@ def ways_of(kind: str, profile: Profile, output_limit: OutputLimit) -> dict[str,
     """By client dialect, for a provider of `kind` (openai, anthropic, gemini or sandbox)."""
     match kind:
         case "anthropic":
+            translated = _translated(AnthropicProvider(output_limit))
             return {
-                **_translated(AnthropicProvider(output_limit)),
-                MESSAGES: MessagesWay(),
+                **translated,
+                MESSAGES: MessagesWay(translated[MESSAGES]),
                 TOKEN_COUNTS: messages_count(),
                 INPUT_TOKENS: CountTranslation(IN_RESPONSES, AnthropicCounter()),
             }
@@ -104,7 +105,7 @@ def _translated(provider: ProviderCodec) -> dict[str, Way]:
 
 def _openai_ways(profile: Profile, its: Flavour) -> dict[str, Way]:
     ways = _translated(ChatProvider(its))
-    ways[CHAT] = ChatWay(sends_usage_unasked=profile.sends_usage_unasked)
+    ways[CHAT] = ChatWay(sends_usage_unasked=profile.sends_usage_unasked, unread=its.unread)
     ways[EMBEDDINGS] = EmbeddingsWay()
     if profile.reasons_in_responses:
         thinking = Translation(MessagesClient(), ResponsesProvider())

@@ -6,13 +6,14 @@ client wrote them, those a provider added last week included.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
+from gateway.dialects.foreign_thoughts import without_members
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
 from gateway.dialects.prompt_weight import reserved_tokens
@@ -32,6 +33,12 @@ class Message(msgspec.Struct, gc=False):
     tool_calls: msgspec.Raw = _NULL
     function_call: msgspec.Raw = _NULL
     reasoning_content: msgspec.Raw = _NULL
+    reasoning_details: msgspec.Raw = _NULL
+
+    @property
+    def has_thoughts(self) -> bool:
+        """It says what a model thought, in the gateway's words."""
+        return self.reasoning_content is not _NULL or self.reasoning_details is not _NULL
 
 
 class StreamOptions(msgspec.Struct, gc=False):
@@ -106,15 +113,17 @@ def rewrite_request(
     model: str,
     include_usage: bool,
     parameters: Mapping[str, Any] = NO_PARAMETERS,
+    unread: Collection[str] = (),
 ) -> bytes:
-    """The body for the provider: its own name for the model, usage asked for where `include_usage` says so, and what
-    it leaves out of `parameters`.
+    """The body for the provider: its own name for the model, usage asked for where `include_usage` says so, what it
+    leaves out of `parameters`, and no thoughts in the members of messages that it does not read.
 
     Untouched where nothing changes; otherwise every other member keeps its value byte for byte. Raises InvalidRequest
     for what only a second reading finds too deep.
     """
     include_usage = include_usage and not request.wants_usage
-    changed = model != request.model or include_usage
+    thoughts = bool(unread) and any(message.has_thoughts for message in request.messages)
+    changed = model != request.model or include_usage or thoughts
     if not changed and not parameters:
         return body
     try:
@@ -125,6 +134,8 @@ def rewrite_request(
             members["model"] = msgspec.Raw(_encode(model))
         if include_usage:
             members["stream_options"] = _with_usage(members, request)
+        if thoughts:
+            members["messages"] = without_members(members["messages"], unread)
         return _encode(members) if changed else body
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem

@@ -11,7 +11,7 @@ import hashlib
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
-_MARK: Final = "gw1"
+MARK: Final = "gw1"
 _DIGEST_CHARACTERS: Final = 12
 _SUMMARY: Final = "s"
 
@@ -32,7 +32,7 @@ def stamp(maker: str, signature: str, *, id: str | None = None, summary: bool = 
     kind = _SUMMARY if summary else ""
     named = "" if id is None else "=" + quote(id, safe="", errors="surrogatepass")
     head = f"{quote(maker, safe='', errors='surrogatepass')}:{kind}{named}"
-    return f"{_MARK}:{_digest(head, signature)}:{head}:{signature}"
+    return f"{MARK}:{_digest(head, signature)}:{head}:{signature}"
 
 
 def read_stamp(text: str, native_maker: str) -> tuple[str, str]:
@@ -43,7 +43,7 @@ def read_stamp(text: str, native_maker: str) -> tuple[str, str]:
 
 def read_whole_stamp(text: str, native_maker: str) -> Stamped:
     """Everything that the stamp says; without one the text is a signature of `native_maker`."""
-    if not text.startswith(_MARK + ":"):
+    if not text.startswith(MARK + ":"):
         return Stamped(native_maker, text)
     pieces = text.split(":", 4)
     if len(pieces) != 5:

@@ -73,6 +73,9 @@ class ResponseLife:
         previous_id = request.previous_response_id
         previous = await self.find(previous_id, owner) if previous_id is not None else None
         elsewhere = previous_id is not None and previous is None
+        if elsewhere and request.background:  # it could neither be kept nor be asked for
+            message = f"Previous response with id '{previous_id}' not found: what is not kept here has no background."
+            raise InvalidRequest(message, param="previous_response_id")
         changed: dict[str, msgspec.Raw | None] = {"background": None} if request.background is not None else {}
         found, resolved = await self._resolve(items, owner, previous)
         if previous is not None:

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from gateway.dialects.stamps import stamp
 from gateway.errors import InvalidRequest
+from gateway.face.chat import ChatCompletions
+from gateway.face.client_dialect import ClientDialect
 from gateway.face.messages import Messages
+from gateway.face.response_calls import ResponsesDialect
 from tests.calls.asking import ask, http_calls, upstream
 
 ASKED = {"max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
@@ -108,3 +112,60 @@ async def test_tools_that_only_claude_was_taught_are_refused_by_name(
     assert isinstance(told.failure, InvalidRequest)
     assert (told.failure.param, client.target) == ("tools[0]", b"")
     assert told.failure.message == f"'tools[0]' cannot be had from {who}: it has no tool like '{tool['type']}'."
+
+
+FOREIGN = stamp("google-gemini-v1", "sig-google")
+THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": FOREIGN}
+
+
+async def asked_after(dialect: ClientDialect, provider: str, question: dict[str, Any], answer: bytes) -> Any:
+    """What the provider is asked."""
+    client = upstream(answer, content_type="application/json")
+    told = await ask(http_calls(client, provider), json.dumps(question).encode(), dialect=dialect)
+    assert told.failure is None
+    return json.loads(client.body)
+
+
+async def test_a_thought_that_another_maker_signed_does_not_go_to_anthropic() -> None:
+    """It would be refused for that; nor may a model be told to think that is amid a turn which it did not begin so."""
+    call = {"type": "tool_use", "id": "c", "name": "f", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "c", "content": "42"}
+    question = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 3000,
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+        "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": [THOUGHT, call]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    answer = b"""{"type":"message","role":"assistant","content":[{"type":"text","text":"Yes."}],"model":"m",
+        "stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"""
+    sent = await asked_after(Messages(), "anthropic", question, answer)
+    kinds = [[block["type"] for block in message["content"]] for message in sent["messages"][1:]]
+    assert (kinds, "thinking" in sent) == ([["tool_use"], ["tool_result"]], False)
+
+
+async def test_nor_does_it_go_to_openai_in_responses() -> None:
+    own = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "enc-1"}
+    said = {"role": "user", "content": "Hi"}
+    foreign = {**own, "encrypted_content": FOREIGN}
+    sent = await asked_after(
+        ResponsesDialect(), "openai", {"model": "gpt-5.1", "input": [said, foreign, own]}, RESPONSE
+    )
+    assert sent["input"] == [said, own]
+
+
+@pytest.mark.parametrize(
+    ("provider", "kept"), [("openai", []), ("deepseek", ["reasoning_content"]), ("openrouter", ["all"])]
+)
+async def test_in_chat_thoughts_go_back_in_the_members_that_a_provider_reads(provider: str, kept: list[str]) -> None:
+    """OpenAI refuses a message that has any, as of every member that it does not know."""
+    details = [{"type": "reasoning.text", "text": "Hm.", "signature": "s"}]
+    said = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm.", "reasoning_details": details}
+    messages = [{"role": "user", "content": "Hi"}, said, {"role": "user", "content": "And?"}]
+    sent = await asked_after(ChatCompletions(), provider, {"model": "m", "messages": messages}, COMPLETION)
+    thoughts = [name for name in sent["messages"][1] if name.startswith("reasoning")]
+    assert thoughts == (["reasoning_content", "reasoning_details"] if kept == ["all"] else kept)

@@ -153,6 +153,13 @@ async def test_an_earlier_response_that_only_its_provider_knows_is_left_to_it() 
     assert caught.value.param == "previous_response_id"
 
 
+async def test_nothing_goes_on_from_it_in_the_background() -> None:
+    """What its provider alone can continue is kept nowhere, and nobody could ask what became of it."""
+    with pytest.raises(InvalidRequest) as caught:
+        await House().life.before(body(previous_response_id="resp_elsewhere", background=True), "ann")
+    assert caught.value.param == "previous_response_id"
+
+
 async def test_nobody_continues_anothers_response() -> None:
     house = House()
     await house.make()

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from tests.sim.counting import continued, counted
+from tests.sim.turns import Call, Told, Who
 
 Json = dict[str, Any]
 HEAD, TAIL = '{"count": "', '"}'
@@ -19,6 +20,8 @@ SCHEMA: Final[Json] = {
     "additionalProperties": False,
 }
 TOOLS: Final = ("count_up", "count_down")
+LOOKUP: Final = "look_up"
+"""A tool of the gateway's."""
 
 
 class Bill(NamedTuple):
@@ -51,15 +54,15 @@ class Question(NamedTuple):
     """It is to think first, and to show it."""
     structured: bool = False
     """It is to answer with JSON of the schema that it is given."""
-
-
-class Call(NamedTuple):
-    """Of a function."""
-
-    id: str
-    name: str
-    arguments: str
-    """As JSON; of an answer that is cut its beginning."""
+    id: str = ""
+    """Which one it is."""
+    told: Told = ()
+    """The conversation, but for an answer that is begun."""
+    signatures: tuple[str, ...] = ()
+    """Of earlier thoughts."""
+    must_not_call: bool = False
+    earlier: str = ""
+    """The response of the provider's own that it goes on from."""
 
 
 class Answer(NamedTuple):
@@ -98,17 +101,24 @@ def answer_for(question: Question, chance: Random, *, contrary: bool, who: str) 
         answer = answer._replace(
             thought=f"Let {who} count to {words}: {counted(words)}.", signature=f"sig-{who}-{prompt}=="
         )
-    if question.tools:
+    if names := _called(question, prompt):
         calls = tuple(
-            Call(
-                f"call_{who}_{number}_{prompt}",
-                question.tools[number % len(question.tools)],
-                _arguments(words + number),
-            )
-            for number in range(1 + prompt % 2)
+            Call(f"call_{who}_{number}_{prompt}", name, _arguments(words + number)) for number, name in enumerate(names)
         )
         answer = answer._replace(text=text if prompt % 3 else "", calls=calls)
     return answer, Bill(prompt, completion, prompt // 3 * (prompt % 2), completion // 2 * (prompt % 3 == 0))
+
+
+def _called(question: Question, prompt: int) -> list[str]:
+    """What it calls: mostly the gateway's tool first, and the client's functions when that has answered."""
+    own = [name for name in question.tools if name != LOOKUP]
+    if question.must_not_call or not question.tools:
+        return []
+    if LOOKUP in question.tools:
+        results = [entry for entry in question.told if entry.who is Who.RESULT]
+        if prompt % 8 if not results else prompt % 3 == 0:
+            return [LOOKUP] * (1 + prompt % 2) + own[: prompt % 5 == 2]
+    return [own[number % len(own)] for number in range(1 + prompt % 2)] if own else []
 
 
 def words_of(text: str) -> str:

@@ -9,6 +9,7 @@ from tests.sim import checks_actors as actors
 from tests.sim import checks_answers as answers
 from tests.sim import checks_clients as clients
 from tests.sim import checks_money as money
+from tests.sim import checks_turns as turns
 from tests.sim.evidence import Evidence
 
 Check = Callable[[Evidence], Iterator[str]]
@@ -55,6 +56,13 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (17, answers.what_is_asked_for_reaches_the_model),
     (17, answers.signatures_come_back_whole),
     (17, actors.content_commits),
+    (17, turns.models_know_the_conversation),
+    (17, turns.led_answers_are_whole),
+    (17, turns.signatures_go_to_their_makers),
+    (1, turns.tools_are_run_once),
+    (1, turns.every_turn_has_a_line),
+    (1, turns.background_work_ends_honestly),
+    (3, turns.cancelled_work_stops),
     (18, actors.drains_end_in_time),
     (19, clients.memory_refuses_only_while_it_is_short),
     (19, actors.short_of_memory_nothing_is_begun),

@@ -227,13 +227,14 @@ def short_of_memory_nothing_is_begun(evidence: Evidence) -> Iterator[str]:
     """Promise 19: from 95 % on no new work."""
     for life in evidence.lives:
         since = float("inf")
+        begun = [turns[0][0].call for turns in life.calls_of.values()]  # what is begun goes on
         for event in life.events:
             if not isinstance(event, PressureMoved):
                 continue
             if event.after is Pressure.REFUSE:
                 since = event.at
             else:
-                for call in life.calls:
+                for call in begun:
                     if since < call.arrived_at < event.at:
                         yield f"{call.id} was let in at {call.arrived_at:g}"
                 since = float("inf")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tests.sim.answers import HEAD, TAIL, Answer, Call, same_arguments, words_of
+from tests.sim.answers import HEAD, TAIL, Answer, same_arguments, words_of
 from tests.sim.counting import is_begun, is_whole
 from tests.sim.evidence import Evidence
 from tests.sim.history import End, Exchange, Heard
 from tests.sim.scenario import Dialect
+from tests.sim.turns import Call
 
 
 def no_word_is_lost_or_said_twice(evidence: Evidence) -> Iterator[str]:
@@ -34,7 +35,7 @@ def nothing_is_answered_that_nobody_said(evidence: Evidence) -> Iterator[str]:
     for heard in _conversations(evidence):
         said = evidence.by_request.get(heard.id, [])
         if heard.end is End.OK:
-            if not any(_is_all(heard, exchange, said) for exchange in said if exchange.whole):
+            if not any(is_all(heard, exchange, said) for exchange in said if exchange.whole):
                 yield f"{heard.id} has {_told(heard)}, nobody has said all of that"
         elif _has_anything(heard) and not any(_is_part(heard, exchange) for exchange in said):
             yield f"{heard.id} has {_told(heard)}, nobody has said that"
@@ -49,7 +50,7 @@ def what_is_asked_for_reaches_the_model(evidence: Evidence) -> Iterator[str]:
             question, ask = exchange.question, heard.ask
             # OpenAI's chat completions do not show what a model thinks.
             may_think = exchange.provider != "openai" or ask.dialect is Dialect.RESPONSES
-            wants = (ask.tools, ask.thinks and may_think, ask.structured)
+            wants = (bool(heard.body_sent.get("tools")), ask.thinks and may_think, ask.structured)
             if wants != (bool(question.tools), question.thinks, question.structured):
                 yield f"{heard.id} wants {wants}, {exchange.provider} was asked for {question}"
 
@@ -63,14 +64,18 @@ def signatures_come_back_whole(evidence: Evidence) -> Iterator[str]:
                 yield f"{heard.id} got the signature {signature!r}, there were {signed}"
         answered_by = [exchange for exchange in evidence.by_request.get(heard.id, []) if exchange.whole]
         said = evidence.by_request.get(heard.id, [])
-        if heard.end is End.OK and any(_is_all(heard, each, said) and each.answer.signature for each in answered_by):
+        if heard.end is End.OK and any(_is_signed(heard, each, said) for each in answered_by):
             shows = any(exchange.provider != "deepseek" for exchange in answered_by)
             if shows and not any(signature.endswith(tuple(signed)) for signature in heard.signatures):
                 yield f"{heard.id} got no signature, there were {signed}"
 
 
 def _conversations(evidence: Evidence) -> Iterator[Heard]:
-    return (heard for heard in evidence.all_heard if heard.ask.dialect is not Dialect.EMBEDDINGS)
+    """Of one turn, answered at once; the others are judged in `checks_turns.py`."""
+    for heard in evidence.all_heard:
+        ask = heard.ask
+        if not (ask.dialect is Dialect.EMBEDDINGS or ask.hires or ask.background):
+            yield heard
 
 
 def _told(heard: Heard) -> Answer:
@@ -81,7 +86,7 @@ def _has_anything(heard: Heard) -> bool:
     return bool(heard.thought or heard.text or heard.calls)
 
 
-def _is_all(heard: Heard, exchange: Exchange, said: Sequence[Exchange]) -> bool:
+def is_all(heard: Heard, exchange: Exchange, said: Sequence[Exchange]) -> bool:
     """Who goes on with an answer may think anew: what its client has of thoughts is from whoever began it."""
     answer = exchange.answer
     begun = [each.answer.until(each.said).thought for each in said if each.said and not each.whole]
@@ -91,6 +96,12 @@ def _is_all(heard: Heard, exchange: Exchange, said: Sequence[Exchange]) -> bool:
         and len(heard.calls) == len(answer.calls)
         and all(map(_is_same, heard.calls, answer.calls))
     )
+
+
+def _is_signed(heard: Heard, exchange: Exchange, said: Sequence[Exchange]) -> bool:
+    """The client has its thought, which is signed."""
+    answer = exchange.answer
+    return bool(answer.signature) and heard.thought == answer.thought and is_all(heard, exchange, said)
 
 
 def _is_part(heard: Heard, exchange: Exchange) -> bool:

@@ -71,13 +71,11 @@ def clients_are_told_the_cost(evidence: Evidence) -> Iterator[str]:
     """A whole answer says what it and all that was asked before it cost; a stream's head does not know yet."""
     heard_by_id = {heard.id: heard for heard in evidence.all_heard if heard.end is End.OK}
     for life in evidence.lives:
-        for attempts in life.calls.values():
-            heard = heard_by_id.get(request_id(attempts[0]))
-            if (
-                heard is None
-                or heard.ask.streamed
-                or any(attempt.outcome is Outcome.SUPERSEDED for attempt in attempts)
-            ):
+        for request, calls in life.calls_of.items():
+            heard, attempts = heard_by_id.get(request), [attempt for call in calls for attempt in call]
+            if heard is None or heard.ask.streamed or heard.ask.background:
+                continue
+            if any(attempt.outcome is Outcome.SUPERSEDED for attempt in attempts):
                 continue  # what a loser costs is known once it has ended, which may be after the answer
             told, due = heard.fields.get("x-gateway-cost-usd"), sum(map(_cost, attempts))
             if told is None or nano_of_header(told) != due:

@@ -12,9 +12,11 @@ import h11
 import trio
 
 from gateway.world import Stream
-from tests.sim.dialects import Said, body_of, code_of, said
-from tests.sim.history import End, Heard, History
-from tests.sim.scenario import Ask, Client, Temper
+from tests.sim.background import Follower
+from tests.sim.dialects import Said, code_of, said
+from tests.sim.history import End, Heard, History, Work
+from tests.sim.questions import body_of, told_with
+from tests.sim.scenario import Ask, Client, Dialect, Temper
 
 Connect = Callable[[int], Awaitable[Stream]]
 """To a worker. Raises OSError."""
@@ -74,6 +76,9 @@ class VirtualClient:
             heard = self._note(ask)
             await self._send(heard, self._wire(heard))
             await self._hear(heard)
+            for work in self._history.works:
+                if work.heard is heard and work.ended_at is None:
+                    await Follower(self._connect).follow(work)
             return
         if patience.cancelled_caught or self._line is not None:
             self._leave()
@@ -100,15 +105,27 @@ class VirtualClient:
     def _note(self, ask: Ask) -> Heard:
         self._asked += 1
         request_id = f"c{self._client.number}-{self._asked}"
+        before = self._last_answer(ask) if ask.goes_on else None
         heard = Heard(id=request_id, client=self._client, ask=ask, asked_at=trio.current_time())
+        if ask.dialect is not Dialect.EMBEDDINGS:
+            heard.told = told_with(ask, before, request_id)
+        heard.body_sent = body_of(ask, before, request_id)
         self._noted.append(heard)
         return heard
+
+    def _last_answer(self, ask: Ask) -> Heard | None:
+        """What a question goes on from: a whole answer in its dialect, and in Responses one that has an id."""
+        for heard in reversed(self._noted):
+            mine = heard.client is self._client and heard.ask.dialect is ask.dialect
+            if mine and heard.end is End.OK and not heard.ask.background:
+                return heard
+        return None
 
     # Sending.
 
     def _wire(self, heard: Heard) -> bytes:
         ask = heard.ask
-        body = json.dumps(body_of(ask)).encode()
+        body = json.dumps(heard.body_sent).encode()
         fields = {
             "host": "localhost",
             "authorization": f"Bearer {self._client.key}",
@@ -214,6 +231,11 @@ class VirtualClient:
         told = said(heard.ask, heard.body)
         heard.code, heard.usage = told.code, told.usage
         self._take(heard, told)
+        if heard.ask.background:
+            # What became of it is what is shown by its id; a stream that tells of its failure is a whole stream.
+            self._history.works.append(Work(heard, told.id, now))
+            heard.close(End.OK, now)
+            return
         heard.close(End.ERROR if told.code else End.OK, now)
         assert told.whole or told.code, f"{heard.id}: a cut answer ends as if it were whole"
 
@@ -225,15 +247,14 @@ class VirtualClient:
 
     def _take_beginning(self, heard: Heard) -> None:
         if heard.status == 200 and heard.ask.streamed:
-            self._take(heard, said(heard.ask, heard.body))
+            told = said(heard.ask, heard.body)
+            self._take(heard, told)
+            if heard.ask.background and told.id:
+                self._history.works.append(Work(heard, told.id, heard.ended_at))
 
     def _take(self, heard: Heard, told: Said) -> None:
-        heard.text, heard.thought, heard.signatures, heard.calls = (
-            told.text,
-            told.thought,
-            told.signatures,
-            told.calls,
-        )
+        heard.text, heard.thought, heard.signatures = told.text, told.thought, told.signatures
+        heard.calls, heard.response_id = told.calls, told.id
 
     # Leaving.
 

@@ -1,4 +1,4 @@
-"""How virtual clients of each dialect ask, and what they make of the bytes that they get."""
+"""What virtual clients of each dialect make of the bytes that they get."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from tests.sim.answers import SCHEMA, TOOLS, Bill, Call, Json
+from tests.sim.answers import Bill, Json
 from tests.sim.scenario import Ask, Dialect
-
-_CONTENT = "Count."
-_PARAMETERS: Json = {"type": "object", "properties": {"count": {"type": "string"}}}
+from tests.sim.turns import Call
 
 
 class Said(NamedTuple):
@@ -25,56 +23,8 @@ class Said(NamedTuple):
     thought: str = ""
     signatures: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
-
-
-def body_of(ask: Ask) -> Json:
-    """The question."""
-    words = _CONTENT + " " * ask.padding
-    match ask.dialect:
-        case Dialect.CHAT:
-            body = _chat_body(ask, words)
-        case Dialect.RESPONSES:
-            body = _response_body(ask, words)
-        case Dialect.MESSAGES:
-            body = _message_body(ask, words)
-        case Dialect.EMBEDDINGS:
-            return {"model": ask.model, "input": [words, words]}
-    return {"model": ask.model, **body, **({"stream": True} if ask.streamed else {})}
-
-
-def _chat_body(ask: Ask, words: str) -> Json:
-    body: Json = {"messages": [{"role": "user", "content": words}]}
-    if ask.streamed:
-        body["stream_options"] = {"include_usage": True}
-    if ask.tools:
-        body["tools"] = [{"type": "function", "function": {"name": name, "parameters": _PARAMETERS}} for name in TOOLS]
-    if ask.thinks:
-        body["reasoning_effort"] = "low"
-    if ask.structured:
-        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "count", "schema": SCHEMA}}
-    return body
-
-
-def _response_body(ask: Ask, words: str) -> Json:
-    body: Json = {"input": words}
-    if ask.tools:
-        body["tools"] = [{"type": "function", "name": name, "parameters": _PARAMETERS} for name in TOOLS]
-    if ask.thinks:
-        body |= {"reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"]}
-    if ask.structured:
-        body["text"] = {"format": {"type": "json_schema", "name": "count", "schema": SCHEMA}}
-    return body
-
-
-def _message_body(ask: Ask, words: str) -> Json:
-    body: Json = {"messages": [{"role": "user", "content": words}], "max_tokens": 3000}
-    if ask.tools:
-        body["tools"] = [{"name": name, "input_schema": _PARAMETERS} for name in TOOLS]
-    if ask.thinks:
-        body["thinking"] = {"type": "enabled", "budget_tokens": 1024}
-    if ask.structured:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": SCHEMA}}
-    return body
+    id: str = ""
+    """Of a response."""
 
 
 def said(ask: Ask, body: bytes) -> Said:
@@ -178,8 +128,8 @@ def _response(answer: Json) -> Said:
             case {"type": "function_call"}:
                 calls.append(Call(item["call_id"], item["name"], item["arguments"]))
     whole = answer["status"] == "completed"
-    bill = _response_bill(answer["usage"])
-    return Said(text, whole, "", bill, thought, tuple(signatures), tuple(calls))
+    bill = _response_bill(answer.get("usage"))
+    return Said(text, whole, "", bill, thought, tuple(signatures), tuple(calls), answer["id"])
 
 
 def _response_bill(usage: Json | None) -> Bill | None:
@@ -190,11 +140,13 @@ def _response_bill(usage: Json | None) -> Bill | None:
 
 
 def _response_stream(events: list[Any]) -> Said:
-    text, thought, code = "", "", ""
+    text, thought, code, given_id = "", "", "", ""
     calls: dict[int, Call] = {}
     whole: Said | None = None
     for event in events:
         match event:
+            case {"type": "response.created", "response": response}:
+                given_id = response["id"]
             case {"type": "response.output_text.delta", "delta": delta}:
                 text += delta
             case {"type": "response.reasoning_summary_text.delta" | "response.reasoning_text.delta", "delta": delta}:
@@ -210,7 +162,7 @@ def _response_stream(events: list[Any]) -> Said:
             case {"type": "response.failed", "response": response}:
                 code = code or str(response["error"]["code"])
     if whole is None:
-        return Said(text, False, code, None, thought, (), tuple(calls.values()))
+        return Said(text, False, code, None, thought, (), tuple(calls.values()), given_id)
     assert (whole.text, whole.thought, whole.calls) == (text, thought, tuple(calls.values())), (
         "the last one repeats all"
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import Final
 
 from tests.memory_network import WINDOW_BYTES
+from tests.sim.errands import SETTINGS as TOOL_SETTINGS
 from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Mood, Scenario, Temper, Timeouts
 from tests.sim.town import CLIENT_KEYS, EMBEDDERS, HOUSES, RINGS, SINGLES, takes
 
@@ -49,6 +51,8 @@ TEMPERS = (
     Temper.SLOW,
     Temper.PIPELINING,
 )
+TALKATIVE: Final = 0.35
+"""The share of runs in which clients go on with conversations, hire tools, and ask for answers in the background."""
 KILLED = ("openai", "anthropic", "google", "deepseek", "openai", "router", "store")
 
 
@@ -71,7 +75,7 @@ def scenario_of(seed: int) -> Scenario:
     rate = chance.choice([0, 0, 0, 12, 60])
     settings = _settings(chance, timeouts, retry_start, write_stall_s, drain_grace_s, rate)
     settings = settings.replace('env = "TEAM_B"\n', f'env = "TEAM_B"\n{_budget(Random(f"{seed}/budget"))}')
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         engine="hypercorn" if chance.random() < 0.12 else chance.choice(["edge"] * 7 + ["edge-quart-only"]),
         workers=workers,
@@ -88,6 +92,7 @@ def scenario_of(seed: int) -> Scenario:
         clients=_with_wishes(Random(f"{seed}/wishes"), _clients(chance, workers)),
         faults=_faults(chance, workers, shared=shared),
     )
+    return _talking(Random(f"{seed}/talk"), scenario)
 
 
 def _settings(
@@ -164,6 +169,33 @@ def _with_wishes(chance: Random, clients: tuple[Client, ...]) -> tuple[Client, .
 def _wishing(chance: Random, ask: Ask) -> Ask:
     wish = chance.choice(WISHES)
     return ask if ask.dialect is Dialect.EMBEDDINGS else replace(ask, **wish)
+
+
+def _talking(chance: Random, scenario: Scenario) -> Scenario:
+    """A run in which they do, or the run as it was."""
+    if chance.random() >= TALKATIVE:
+        return scenario
+    return replace(
+        scenario,
+        hires=True,
+        settings=scenario.settings + TOOL_SETTINGS,
+        reloaded=scenario.reloaded + TOOL_SETTINGS,
+        clients=tuple(
+            replace(client, asks=tuple(_longer(chance, ask, client.temper) for ask in client.asks))
+            for client in scenario.clients
+        ),
+    )
+
+
+def _longer(chance: Random, ask: Ask, temper: Temper) -> Ask:
+    """A question that goes on with a conversation, hires a tool, or does not wait for its answer."""
+    goes_on, hires, background = chance.random() < 0.5, chance.random() < 0.3, chance.random() < 0.4
+    cancels_after_s = chance.choice([None, None, None, 0.0, 1.0])
+    if ask.dialect is Dialect.EMBEDDINGS:
+        return ask
+    if ask.dialect is not Dialect.RESPONSES or temper is Temper.PIPELINING or not background:
+        return replace(ask, goes_on=goes_on, hires=hires)
+    return replace(ask, goes_on=goes_on, hires=hires, background=True, cancels_after_s=cancels_after_s)
 
 
 def _limit(chance: Random, temper: Temper) -> float:

@@ -12,7 +12,7 @@ from actors.attempt import Attempt
 from actors.events import AttemptEnded
 from actors.letters import Call
 from gateway.keys.report import Question
-from tests.sim.history import Exchange, Heard, History
+from tests.sim.history import Errand, Exchange, Heard, History, Work
 from tests.sim.money import Sums
 from tests.sim.scenario import Blow, Scenario
 from tests.sim.town import HOUSES
@@ -47,6 +47,14 @@ class Ledger:
         for attempt in self.attempts:
             calls[attempt.call].append(attempt)
         return {call: sorted(attempts, key=lambda attempt: attempt.number) for call, attempts in calls.items()}
+
+    @cached_property
+    def calls_of(self) -> dict[str, list[list[Attempt]]]:
+        """The attempts of each request, call by call: where the gateway runs tools each turn is one."""
+        calls: dict[str, list[list[Attempt]]] = defaultdict(list)
+        for attempts in self.calls.values():
+            calls[request_id(attempts[0])].append(attempts)
+        return calls
 
 
 @dataclass(eq=False, kw_only=True)
@@ -124,6 +132,10 @@ class Evidence:
         return {key.label: key.budget_per_day for key in keys if key.budget_per_day and key.budget_edge == "hard"}
 
     @property
+    def store_was_in_trouble(self) -> bool:
+        return any(fault.blow in STORE_TROUBLES for fault in self.scenario.faults)
+
+    @property
     def retry_start(self) -> float:
         return self.scenario.retry_start
 
@@ -144,14 +156,22 @@ class Evidence:
         """The last exchange is the last attempt's; one may have had several, over connections that had been closed."""
         found: dict[Attempt, Exchange] = {}
         for life in self.lives:
-            for attempts in life.calls.values():
-                left = list(self.by_request.get(request_id(attempts[0]), ()))
-                for attempt in reversed(attempts):
-                    fitting = [exchange for exchange in left if self._fits(attempt, exchange)]
-                    if fitting:
-                        found[attempt] = fitting[-1]
-                        left.remove(fitting[-1])
+            for request, calls in life.calls_of.items():
+                turns = self._turns_of(request)
+                for attempts, left in zip(calls, turns, strict=False):
+                    for attempt in reversed(attempts):
+                        fitting = [exchange for exchange in left if self._fits(attempt, exchange)]
+                        if fitting:
+                            found[attempt] = fitting[-1]
+                            left.remove(fitting[-1])
         return found
+
+    def _turns_of(self, request: str) -> list[list[Exchange]]:
+        """What providers were asked turn by turn: each is told more than the one before."""
+        turns: dict[int, list[Exchange]] = defaultdict(list)
+        for exchange in self.by_request.get(request, ()):
+            turns[len(exchange.question.told)].append(exchange)
+        return [turns[told] for told in sorted(turns)]
 
     def _fits(self, attempt: Attempt, exchange: Exchange) -> bool:
         sent_at, ended_at = attempt.sent_at, attempt.ended_at
@@ -161,6 +181,19 @@ class Evidence:
             and ended_at is not None
             and sent_at - self.slack_s <= exchange.at <= ended_at + self.slack_s
         )
+
+    @cached_property
+    def errands_of(self) -> dict[str, list[Errand]]:
+        """What the gateway's tool was asked for each request."""
+        found: dict[str, list[Errand]] = defaultdict(list)
+        for errand in self.history.errands:
+            found[errand.request_id].append(errand)
+        return found
+
+    @cached_property
+    def works_of(self) -> dict[str, Work]:
+        """The response in the background that a request began."""
+        return {work.heard.id: work for work in self.history.works}
 
     @cached_property
     def all_heard(self) -> list[Heard]:

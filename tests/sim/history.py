@@ -9,8 +9,9 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.sim.answers import Answer, Bill, Call, Question
+from tests.sim.answers import Answer, Bill, Question
 from tests.sim.scenario import Ask, Client
+from tests.sim.turns import Call, Told
 
 
 class End(enum.Enum):
@@ -51,6 +52,10 @@ class Heard:
     signatures: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
     usage: Bill | None = None
+    told: Told = ()
+    """All that its model is to know of the conversation."""
+    body_sent: dict[str, Any] = field(default_factory=dict)
+    response_id: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     content_at: float | None = None
     """When the first byte of the answer's body came."""
@@ -58,6 +63,43 @@ class Heard:
 
     def close(self, end: End, at: float) -> None:
         self.end, self.ended_at = end, at
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """A response in the background, as those hear of it who ask for it by its id."""
+
+    heard: Heard
+    """What it was asked for with."""
+    id: str
+    began_at: float
+    cancelled_at: float | None = None
+    """When somebody had asked for its end, and been answered."""
+    looks: int = 0
+    """How often it was asked for."""
+    ended_at: float | None = None
+    """When it was first seen to have ended."""
+    status: str = ""
+    """As it was seen last; "404" and the like where it is not shown."""
+    found: Heard | None = None
+    """What its answer says, as if that had come at once."""
+
+
+@dataclass(eq=False, slots=True)
+class Errand:
+    """One run of the gateway's tool, as its host got it."""
+
+    request_id: str
+    arguments: str
+    at: float
+    result: str | None = None
+    """What it was answered, None where that was no answer."""
+    unheard: bool = False
+    """Its connection was gone before any: it may be sent once more on a fresh one."""
+    over_at: float | None = None
+    """When its host had done what it meant to do."""
+    broken_at: float | None = None
+    """When the gateway broke the connection off, before that."""
 
 
 @dataclass(eq=False, slots=True)
@@ -97,6 +139,8 @@ class History:
     exchanges: list[Exchange] = field(default_factory=list)
     probes: list[Heard] = field(default_factory=list)
     """Of the liveness phase."""
+    works: list[Work] = field(default_factory=list)
+    errands: list[Errand] = field(default_factory=list)
     hostile: list[bytes] = field(default_factory=list)
     """What those got who sent no HTTP."""
     notes: list[tuple[float, str]] = field(default_factory=list)

@@ -26,7 +26,8 @@ from gateway.edge.response_parser import ResponseParser
 from gateway.errors import GatewayError, InvalidRequest
 from gateway.providers.retry_after import retry_after
 from tests.dialects.golden.cases import CLIENTS, PROVIDERS
-from tests.sim.answers import Answer, Bill, Call, Question
+from tests.sim.answers import Answer, Bill, Question
+from tests.sim.turns import Call
 from tests.sim.voices import Voice
 from tests.sim.voices_openai import ChatVoice, ResponsesVoice
 from tests.sim.voices_others import ClaudeVoice, GeminiVoice

@@ -10,6 +10,7 @@ import trio
 
 from tests.memory_network import MemoryNetwork
 from tests.sim.answers import answer_for
+from tests.sim.errands import ToolHouse
 from tests.sim.history import Exchange, History
 from tests.sim.moods import Turn
 from tests.sim.scenario import CALM_AT, Blow, Mood, Scenario
@@ -23,7 +24,7 @@ FAULT_PREVAILS = 0.8
 
 
 class Providers:
-    """All of them."""
+    """All of them, and the host of the gateway's tool where there is one."""
 
     def __init__(self, scenario: Scenario, network: MemoryNetwork, history: History) -> None:
         self._scenario = scenario
@@ -31,11 +32,13 @@ class Providers:
         self._spells = [fault for fault in scenario.faults if fault.blow is Blow.MOOD]
         self._asked: Counter[tuple[str, str]] = Counter()
         self.houses = {name: Upstream(network, house.host) for name, house in HOUSES.items()}
+        tools = [ToolHouse(scenario, network, history).host] if scenario.hires else []
+        self._hosts = [*self.houses.values(), *tools]
         for name, house in self.houses.items():
             house.plays(lambda asked, name=name: self._answer(name, asked))  # type: ignore[misc]
 
     async def open(self, nursery: trio.Nursery) -> None:
-        for house in self.houses.values():
+        for house in self._hosts:
             await nursery.start(house.run)
 
     async def _answer(self, provider: str, asked: Asked) -> None:
@@ -46,8 +49,10 @@ class Providers:
         chance = Random(f"{self._scenario.seed}/{provider}/{request_id}/{number}")
         target = asked.target.decode()
         voice = voice_of(provider, target)
-        question = voice.read(target, json.loads(asked.body))
+        question = voice.read(target, json.loads(asked.body))._replace(id=f"{request_id}-{number}")
         mood = self._mood(provider, chance)
+        if question.earlier:  # nobody but the gateway knows any
+            mood = Mood.BAD_REQUEST
         contrary = self._scenario.moody > 0 and asked.at < CALM_AT
         answer, bill = answer_for(question, chance, contrary=contrary, who=provider)
         exchange = Exchange(

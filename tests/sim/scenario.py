@@ -109,6 +109,14 @@ class Ask:
     """It wants the model to think, and to see it."""
     structured: bool = False
     """It wants JSON of a schema."""
+    goes_on: bool = False
+    """It goes on from the last whole answer in its dialect, where there is one."""
+    hires: bool = False
+    """The gateway is to run a tool for the model."""
+    background: bool = False
+    """The response is made in the background, and polled."""
+    cancels_after_s: float | None = None
+    """When who asked for one in the background wants it no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +174,8 @@ class Scenario:
     """The share of requests that meet a mood without any fault."""
     clients: tuple[Client, ...]
     faults: tuple[Fault, ...]
+    hires: bool = False
+    """There is a tool that the gateways run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,12 @@ from actors.events import ActorBuried, BreakerMoved, CoolingDown, KeyMoved, Late
 from actors.memory_monitor import Pressure, PressureMoved
 from actors.policy.breaker import Phase
 from actors.supervision import Restarted
+from tests.sim.background import ENDS
 from tests.sim.evidence import Evidence
 from tests.sim.history import End, Heard
 from tests.sim.scenario import CALM_AT, Blow, Dialect, Mood, Temper
 from tests.sim.town import HOUSES
+from tests.sim.turns import Who
 
 Seen = Iterator[str]
 FLAPS: Final = 6
@@ -177,12 +179,34 @@ def _of_client(heard: Heard) -> Seen:
         yield f"an error of status {heard.status}"
 
 
+def _among_turns(evidence: Evidence) -> Seen:
+    """Conversations that go on, tools that the gateway runs, responses in the background."""
+    for heard in evidence.history.heard:
+        if heard.end is End.OK and len(heard.told) > 1:
+            yield f"a conversation goes on in {heard.ask.dialect.name.lower()}"
+            if any(entry.who is Who.RESULT for entry in heard.told):
+                yield "a client tells what its function said"
+        if heard.end is End.OK and heard.ask.hires and not heard.ask.background and evidence.errands_of.get(heard.id):
+            yield f"a tool is run in {heard.ask.dialect.name.lower()}"
+    for errand in evidence.history.errands:
+        if errand.result is None:
+            yield "a tool fails"
+        if errand.broken_at is not None:
+            yield "a tool is given up"
+    for work in evidence.history.works:
+        if work.status in ENDS:
+            yield f"in the background a response is {work.status}"
+        if work.ended_at is not None and work.heard.end is End.LEFT:
+            yield "a response outlasts its client"
+
+
 LOOKS: Final[tuple[Callable[[Evidence], Seen], ...]] = (
     _among_facts,
     _among_attempts,
     _among_clients,
     _among_faults,
     _among_answers,
+    _among_turns,
 )
 CONVERSATIONS: Final = ("chat", "responses", "messages")
 EXPECTED: Final = frozenset(
@@ -248,6 +272,13 @@ EXPECTED: Final = frozenset(
         "a provider flaps",
         "an answer is cut amid a call",
         "an answer is cut amid a thought",
+        "a client tells what its function said",
+        "a tool fails",
+        "a tool is given up",
+        "a response outlasts its client",
+        *(f"in the background a response is {status}" for status in ("completed", "failed", "cancelled")),
+        *(f"a conversation goes on in {dialect}" for dialect in CONVERSATIONS),
+        *(f"a tool is run in {dialect}" for dialect in CONVERSATIONS),
         *(f"a provider: {mood.value}" for mood in Mood),
         *(f"a fault: {blow.value}" for blow in Blow),
         *(f"a client: {temper.value}" for temper in Temper),

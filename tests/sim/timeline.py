@@ -22,6 +22,14 @@ def timeline(evidence: Evidence) -> list[str]:
         entries += _of_client(heard)
     for exchange in evidence.history.exchanges:
         entries += _of_provider(exchange)
+    for work in evidence.history.works:
+        who = f"client    {work.heard.id} asked for {work.id}"
+        entries.append((work.began_at, f"{who}, which begins"))
+        if work.ended_at is not None:
+            entries.append((work.ended_at, f"{who}: {work.status}"))
+    for errand in evidence.history.errands:
+        told = "no answer" if errand.result is None else _short(errand.result)
+        entries.append((errand.over_at or errand.broken_at or errand.at, f"tool      for {errand.request_id}: {told}"))
     for life in evidence.lives:
         entries += [(at, f"worker {life.worker}  {words}") for at, words in _of_gateway(life)]
     return [f"{at:9.3f}  {words}" for at, words in sorted(entries, key=lambda entry: entry[0])]

@@ -43,3 +43,8 @@ def named(document: Json) -> bytes:
 def prefix_in(messages: Sequence[Json]) -> str:
     last = messages[-1]
     return str(last["content"]) if last["role"] == "assistant" else ""
+
+
+def asked_in(messages: Sequence[Json]) -> Sequence[Json]:
+    """Without an answer that is begun."""
+    return messages[:-1] if prefix_in(messages) else messages

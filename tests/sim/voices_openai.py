@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.sim.answers import Answer, Bill, Call, Json, Question, pieces_of
-from tests.sim.voices import Said, data, named, prefix_in
+from tests.sim.answers import Answer, Bill, Json, Question, pieces_of
+from tests.sim.readings import chat_told, responses_told, signatures_in
+from tests.sim.turns import Call
+from tests.sim.voices import Said, asked_in, data, named, prefix_in
 
 
 class ChatVoice:
@@ -23,6 +25,9 @@ class ChatVoice:
             tools=tuple(tool["function"]["name"] for tool in body.get("tools") or ()),
             thinks=self._shows_thoughts and bool(body.get("reasoning_effort") or body.get("thinking")),
             structured=(body.get("response_format") or {}).get("type") in ("json_schema", "json_object"),
+            told=chat_told(asked_in(body["messages"])),
+            signatures=tuple(signatures_in(body["messages"])),
+            must_not_call=body.get("tool_choice") == "none",
         )
 
     def whole(self, question: Question, answer: Answer, bill: Bill) -> Json:
@@ -90,6 +95,10 @@ class ResponsesVoice(ChatVoice):
             tools=tuple(tool["name"] for tool in body.get("tools") or ()),
             thinks=bool(body.get("reasoning")),
             structured=((body.get("text") or {}).get("format") or {}).get("type") == "json_schema",
+            told=responses_told(body["input"]),
+            signatures=tuple(signatures_in(body["input"])),
+            must_not_call=body.get("tool_choice") == "none",
+            earlier=body.get("previous_response_id") or "",
         )
 
     def whole(self, question: Question, answer: Answer, bill: Bill) -> Json:
@@ -167,7 +176,7 @@ class ResponsesVoice(ChatVoice):
             "output_tokens_details": {"reasoning_tokens": bill.reasoning},
             "total_tokens": bill.total,
         }
-        head = {"id": "resp_77", "object": "response", "created_at": 1_700_000_000, "model": question.model}
+        head = {"id": f"resp_{question.id}", "object": "response", "created_at": 1_700_000_000, "model": question.model}
         return {**head, "status": status, "output": output, "error": None, "usage": usage}
 
 

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tests.sim.answers import Answer, Bill, Call, Json, Question, pieces_of
-from tests.sim.voices import Said, Voice, data, named, prefix_in
+from tests.sim.answers import Answer, Bill, Json, Question, pieces_of
+from tests.sim.readings import claude_told, gemini_told, signatures_in
+from tests.sim.turns import Call
+from tests.sim.voices import Said, Voice, asked_in, data, named, prefix_in
 from tests.sim.voices_openai import ChatVoice, EmbeddingsVoice, ResponsesVoice
 
 
@@ -22,6 +24,9 @@ class ClaudeVoice:
             tools=tuple(tool["name"] for tool in body.get("tools") or ()),
             thinks=(body.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
             structured=bool(body.get("output_format") or (body.get("output_config") or {}).get("format")),
+            told=claude_told(asked_in(body["messages"])),
+            signatures=tuple(signatures_in(body["messages"])),
+            must_not_call=(body.get("tool_choice") or {}).get("type") == "none",
         )
 
     def whole(self, question: Question, answer: Answer, bill: Bill) -> Json:
@@ -98,6 +103,9 @@ class GeminiVoice:
             tools=tuple(tools),
             thinks=bool((config.get("thinkingConfig") or {}).get("includeThoughts")),
             structured=config.get("responseMimeType") == "application/json",
+            told=gemini_told(body.get("contents") or ()),
+            signatures=tuple(signatures_in(body.get("contents"))),
+            must_not_call=((body.get("toolConfig") or {}).get("functionCallingConfig") or {}).get("mode") == "NONE",
         )
 
     def whole(self, question: Question, answer: Answer, bill: Bill) -> Json:

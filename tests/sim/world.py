@@ -20,8 +20,10 @@ from trio.testing import MockClock
 from actors.errors import ActorDied
 from actors.supervisor import Escalated, OrderRefused
 from gateway.config import Config, load
+from gateway.store.ownership import LIFE_S
 from gateway.world import Stream
 from tests.memory_network import MemoryStream
+from tests.sim.background import Follower
 from tests.sim.clients import VirtualClient
 from tests.sim.evidence import Evidence, Life
 from tests.sim.history import End, Heard, History
@@ -38,6 +40,8 @@ from tests.whole.gateways import MEGABYTE, QUIET, Running
 PORT = 8080
 PROBED_S = 30.0
 """For so long every model is asked until it answers; `all_is_well_soon_after` knows how soon each has to."""
+ORPHANED_S = LIFE_S + 2.0
+"""By then a response whose worker has gone is seen to have failed."""
 ENDS_S = 120.0
 """No run is longer: what still runs then waits for ever."""
 
@@ -97,6 +101,7 @@ class _World:
             self.watch.begin()
             await self._trouble()
             await self._liveness()
+            await self._see_works_end()
             await self._rest()
             await self._farewell()
             self._nursery.cancel_scope.cancel()
@@ -258,7 +263,25 @@ class _World:
             await trio.sleep(1.0)
             client = replace(client, number=client.number + 1)
 
+    async def _see_works_end(self) -> None:
+        """Whoever asks for a response in the background hears in time what became of it."""
+        follower = Follower(self._connect)
+        for work in self.history.works:
+            gives_up_at = max(trio.current_time(), work.began_at + self.scenario.timeouts.total_s) + ORPHANED_S
+            while work.ended_at is None and trio.current_time() <= gives_up_at:
+                await follower.look(work)
+                if work.status == "404":
+                    break
+                if work.ended_at is None:
+                    await trio.sleep(1.0)
+        with trio.move_on_after(self.scenario.timeouts.total_s):  # and those whose client did not even hear of them
+            while any(life.running.gateway._background.view()["running"] for life in self._present.values()):  # noqa: ASYNC110  # nobody tells
+                await trio.sleep(0.1)
+
     async def _rest(self) -> None:
+        scenario = self.scenario
+        if scenario.engine == "hypercorn" and any(each.temper is Temper.PIPELINING for each in scenario.clients):
+            await trio.sleep(scenario.timeouts.total_s)  # it does not see a client go that has pipelined more
         await trio.sleep(0.3)  # a sample of memory, and what a connection's end takes
         await trio.testing.wait_all_tasks_blocked()
         self.watch.check_rest(self._present.values())

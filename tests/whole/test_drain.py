@@ -116,6 +116,19 @@ async def test_what_outlasts_the_grace_is_cut(autojump_clock: MockClock, engine:
         assert it.network.open_streams() == 0
 
 
+async def test_what_runs_in_the_background_has_no_grace_of_its_own(autojump_clock: MockClock) -> None:
+    """A client's call uses the grace up; what the model is asked in the background ends with it."""
+    settings = "[server]\ndrain_grace_s = 5\n"
+    async with running(settings) as it, trio.open_nursery() as clients:
+        it.openai.plays(stalls)
+        asked = {"model": "gpt-4o", "input": "Think.", "background": True}
+        assert (await it.request("POST", "/v1/responses", json_body=asked)).status == 200
+        clients.start_soon(it.ask, QUESTION)
+        await drained_at(it, 1)
+        await trio.sleep(10)
+        assert it.ended_at == 6
+
+
 @on_every_engine
 async def test_a_gateway_with_nothing_to_do_stops_at_once(autojump_clock: MockClock, engine: str) -> None:
     async with running(engine=engine) as it:

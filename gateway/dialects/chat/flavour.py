@@ -22,6 +22,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     """The member that says how much to think."""
     echo: Literal["none", "reasoning_content", "reasoning_details"] = "none"
     """The member in which earlier reasoning comes back."""
+    unread: frozenset[str] = frozenset()
+    """Members for earlier reasoning for which it refuses a message, where that is known."""
     maker: str = Maker.UNKNOWN
     """Whose reasoning it is that comes without a word about that."""
     cache_control: bool = False
@@ -51,6 +53,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
 OPENAI: Final = Flavour(
     target=OPENAI_CHAT,
     title="OpenAI",
+    unread=frozenset({"reasoning_content", "reasoning_details"}),
     max_tokens="max_completion_tokens",
     most_stops=4,
     refusals=True,
@@ -70,6 +73,7 @@ DEEPSEEK: Final = Flavour(
     title="DeepSeek",
     wish="thinking",
     echo="reasoning_content",
+    unread=frozenset({"reasoning_details"}),
     maker=Maker.DEEPSEEK,
     media=False,
     forced_calls_while_thinking=False,

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.conversation import Maker
 from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.envelope import NO_PARAMETERS
+from gateway.dialects.foreign_thoughts import STAMPED, without_foreign_items
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
 from gateway.dialects.prompt_weight import reserved_tokens
@@ -104,12 +106,18 @@ def decode_request(body: bytes) -> ResponsesRequest:
 def rewrite_request(
     body: bytes, request: ResponsesRequest, *, model: str, parameters: Mapping[str, Any] = NO_PARAMETERS
 ) -> bytes:
-    """The body for the provider, with its own name for the model and what it leaves out of `parameters`.
+    """The body for the provider, with its own name for the model and what it leaves out of `parameters`, and without
+    the thoughts that another maker has signed.
 
     Untouched where nothing changes; every other member keeps its value byte for byte.
     """
-    renamed = {} if model == request.model else {"model": msgspec.Raw(_encode(model))}
-    return with_parameters(NAME, body, parameters, renamed)
+    replaced = {} if model == request.model else {"model": msgspec.Raw(_encode(model))}
+    if _first_byte(request.input) == b"[" and STAMPED in body:
+        try:
+            replaced["input"] = without_foreign_items(request.input, Maker.OPENAI)
+        except (ValueError, RecursionError) as problem:
+            raise unreadable(problem) from problem
+    return with_parameters(NAME, body, parameters, replaced)
 
 
 def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> bytes:

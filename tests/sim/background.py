@@ -1,0 +1,117 @@
+"""Those who ask for a response in the background by its id: until it has ended, or to end it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import h11
+import trio
+
+from gateway.world import Stream
+from tests.sim.dialects import said
+from tests.sim.history import End, Heard, Work
+
+Connect = Callable[[int], Awaitable[Stream]]
+"""To a worker. Raises OSError."""
+ENDS: Final = frozenset({"completed", "failed", "cancelled", "incomplete"})
+READ_BYTES: Final = 64 * 1024
+LOOK_EVERY_S: Final = 0.7
+MOST_LOOKS: Final = 12
+
+
+class Follower:
+    """Looks after the responses of one client."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    async def follow(self, work: Work) -> None:
+        """Until it has ended, or for some looks; wants it cancelled when its client does."""
+        cancels_after_s = work.heard.ask.cancels_after_s
+        for look in range(MOST_LOOKS):
+            if cancels_after_s is not None and look * LOOK_EVERY_S >= cancels_after_s and work.cancelled_at is None:
+                await self.cancel(work)
+            await self.look(work)
+            if work.ended_at is not None:
+                return
+            await trio.sleep(LOOK_EVERY_S)
+
+    async def look(self, work: Work) -> None:
+        """Once."""
+        shown = await self._ask(work, "GET", "")
+        if shown is None:
+            return
+        status, document = shown
+        if status != 200:
+            work.status = str(status)
+            return
+        work.status = document["status"]
+        if work.status in ENDS and work.ended_at is None:
+            work.ended_at = trio.current_time()
+            work.found = _found(work, document)
+
+    async def cancel(self, work: Work) -> None:
+        answered = await self._ask(work, "POST", "/cancel")
+        if answered is not None and answered[0] == 200:
+            work.cancelled_at = trio.current_time()
+
+    async def _ask(self, work: Work, method: str, what: str) -> tuple[int, Any] | None:
+        """On a connection of its own; None where that ends under it."""
+        client = work.heard.client
+        work.looks += 1
+        fields = [
+            ("host", "localhost"),
+            ("authorization", f"Bearer {client.key}"),
+            ("x-request-id", f"{work.heard.id}-look-{work.looks}"),
+            ("content-length", "0"),
+        ]
+        http = h11.Connection(h11.CLIENT)
+        request = h11.Request(method=method, target=f"/v1/responses/{work.id}{what}", headers=fields)
+        wire = http.send(request) + http.send(h11.EndOfMessage())  # type: ignore[operator]
+        try:
+            line = await self._connect(client.worker)
+        except OSError:
+            return None
+        try:
+            line.send_nowait(wire)
+            return await _heard(line, http)
+        except (OSError, trio.ClosedResourceError, h11.RemoteProtocolError):
+            return None
+        finally:
+            line.close(abort=True)
+
+
+async def _heard(line: Stream, http: h11.Connection) -> tuple[int, Any]:
+    status, body = 0, b""
+    while True:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            try:
+                http.receive_data(line.receive_nowait(READ_BYTES))
+            except trio.WouldBlock:
+                await line.wait_readable()
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            return status, json.loads(body)
+
+
+def _found(work: Work, document: Any) -> Heard:
+    """What it says, for whoever judges answers."""
+    asked = work.heard
+    found = Heard(asked.id, asked.client, asked.ask, asked.asked_at, told=asked.told)
+    if document["status"] == "completed":
+        told = said(replace(asked.ask, streamed=False), json.dumps(document).encode())
+        found.text, found.thought, found.signatures, found.calls = told.text, told.thought, told.signatures, told.calls
+        found.usage = told.usage
+        found.close(End.OK, trio.current_time())
+        assert told.whole, f"{work.id} is completed and not whole"
+        return found
+    found.code = str((document.get("error") or {}).get("code") or "")
+    found.close(End.ERROR, trio.current_time())
+    return found
