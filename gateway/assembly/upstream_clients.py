@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ssl import SSLContext
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ class UpstreamClients:
             connect=world.connect,
             clock=world.clock,
             limits=ClientLimits(),
-            ssl_context=lambda: self._context(http2=False),
+            ssl_context=partial(self._context, http2=False),
         )
         self._httpx: dict[Transport, HttpxClient] = {}
         for name in _asked_over_tls(config):
@@ -56,7 +57,7 @@ class UpstreamClients:
                 clock=self._world.clock,
                 limits=ClientLimits(),
                 endings=self._endings,
-                ssl_context=self._context(http2=transport.http2),
+                ssl_context=partial(self._context, http2=transport.http2),
                 proxy=transport.proxy,
                 http2=transport.http2,
             )

@@ -28,6 +28,8 @@ from gateway.httpx_client.response import HttpxResponse
 from gateway.providers.profile import Origin, RawHeader
 from gateway.world import Connect
 
+MakeContext = Callable[[], ssl.SSLContext]
+"""Gives what is shared with whoever speaks the same protocols."""
 _WITHOUT_BODY: Final = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})
 
 
@@ -44,12 +46,13 @@ class HttpxClient:
         clock: Callable[[], float],
         limits: ClientLimits,
         endings: Endings,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: MakeContext | None = None,
         proxy: str | None = None,
         http2: bool = False,
     ) -> None:
-        """`ssl_context` is shared with whoever speaks the same protocols. `proxy` is an http or https address, with
-        user and password if it wants them. Raises ValueError for another.
+        """`ssl_context` is called when the first https address is asked: reading the authorities takes tens of
+        milliseconds, and neighbours often speak http alone. `proxy` is an http or https address, with user and
+        password if it wants them. Raises ValueError for another.
         """
         self._connect = connect
         self._clock = clock
@@ -160,16 +163,21 @@ class HttpxClient:
 
     def _new_lanes(self, origin: Origin) -> Lanes:
         lanes = self._lanes[origin] = Lanes(
-            self._new_pool,
+            partial(self._new_pool, self._context_for(origin.scheme)),
             clock=self._clock,
             max_connections=self._limits.max_connections,
             idle_s=self._limits.idle_s,
         )
         return lanes
 
-    def _new_pool(self, on_wire: Callable[[Wire], None]) -> httpcore.AsyncConnectionPool:
+    def _context_for(self, scheme: str) -> ssl.SSLContext | None:
+        return self._ssl_context() if self._ssl_context is not None and scheme == "https" else None
+
+    def _new_pool(
+        self, context: ssl.SSLContext | None, on_wire: Callable[[Wire], None]
+    ) -> httpcore.AsyncConnectionPool:
         return httpcore.AsyncConnectionPool(
-            ssl_context=self._ssl_context,
+            ssl_context=context,
             proxy=self._proxy,
             max_connections=1,
             http2=self._http2,
@@ -246,7 +254,7 @@ async def _asked(lane: Lane, request: httpcore.Request, received: int) -> httpco
         raise UpstreamReset("The provider closed the connection without an answer.") from loss
 
 
-def _proxy_of(address: str, ssl_context: ssl.SSLContext | None) -> httpcore.Proxy:
+def _proxy_of(address: str, ssl_context: MakeContext | None) -> httpcore.Proxy:
     proxy = httpx.Proxy(address)
     if proxy.url.scheme not in ("http", "https"):
         raise ValueError("the proxy's address is neither http nor https")
@@ -255,5 +263,5 @@ def _proxy_of(address: str, ssl_context: ssl.SSLContext | None) -> httpcore.Prox
             scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path
         ),
         auth=proxy.raw_auth,
-        ssl_context=ssl_context if proxy.url.scheme == "https" else None,
+        ssl_context=ssl_context() if ssl_context is not None and proxy.url.scheme == "https" else None,
     )

@@ -117,7 +117,7 @@ async def asking(
         endings=endings,
         clock=trio.current_time,
         limits=ClientLimits(max_connections=64),
-        ssl_context=trust or client_context(str(authority.file), http2=http2),
+        ssl_context=lambda: trust or client_context(str(authority.file), http2=http2),
         proxy=proxy,
         http2=http2,
     )

@@ -55,8 +55,12 @@ class Follower:
 
     async def cancel(self, work: Work) -> None:
         answered = await self._ask(work, "POST", "/cancel")
-        if answered is not None and answered[0] == 200:
+        if answered is None or answered[0] != 200:
+            return
+        if answered[1]["status"] in ENDS:
             work.cancelled_at = trio.current_time()
+        else:
+            work.unheeded = True
 
     async def _ask(self, work: Work, method: str, what: str) -> tuple[int, Any] | None:
         """On a connection of its own; None where that ends under it."""

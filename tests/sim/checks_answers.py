@@ -9,7 +9,7 @@ from tests.sim.counting import is_begun, is_whole
 from tests.sim.evidence import Evidence
 from tests.sim.history import End, Exchange, Heard
 from tests.sim.scenario import Dialect
-from tests.sim.turns import Call
+from tests.sim.turns import Call, Who
 
 
 def no_word_is_lost_or_said_twice(evidence: Evidence) -> Iterator[str]:
@@ -50,7 +50,10 @@ def what_is_asked_for_reaches_the_model(evidence: Evidence) -> Iterator[str]:
             question, ask = exchange.question, heard.ask
             # OpenAI's chat completions do not show what a model thinks.
             may_think = exchange.provider != "openai" or ask.dialect is Dialect.RESPONSES
-            wants = (bool(heard.body_sent.get("tools")), ask.thinks and may_think, ask.structured)
+            thinks = ask.thinks and may_think
+            if question.told[-1].who is Who.RESULT and not question.signatures:
+                thinks = question.thinks  # amid a turn that was not begun so it may have to go without
+            wants = (bool(heard.body_sent.get("tools")), thinks, ask.structured)
             if wants != (bool(question.tools), question.thinks, question.structured):
                 yield f"{heard.id} wants {wants}, {exchange.provider} was asked for {question}"
 

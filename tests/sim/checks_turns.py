@@ -95,7 +95,9 @@ def background_work_ends_honestly(evidence: Evidence) -> Iterator[str]:
 def cancelled_work_stops(evidence: Evidence) -> Iterator[str]:
     """Promise 3: when who cancels is answered, nobody works for it any more."""
     for work in evidence.history.works:
-        if work.cancelled_at is None or work.status != "cancelled":
+        if work.unheeded and evidence.scenario.workers == 1:
+            yield f"{work.heard.id} was cancelled, and goes on"
+        if work.cancelled_at is None:
             continue
         for exchange in evidence.by_request.get(work.heard.id, ()):
             until = exchange.over_at if exchange.broken_at is None else exchange.broken_at
@@ -112,7 +114,7 @@ def _talks(evidence: Evidence) -> Iterator[Heard]:
 
 def _may_be_forgotten(evidence: Evidence, heard: Heard) -> bool:
     """Responses are gone with their worker where no store has them, and are not kept while that is in trouble."""
-    return _has_been_replaced(evidence, heard) if not evidence.scenario.shared else evidence.store_was_in_trouble
+    return _has_been_replaced(evidence, heard) if not evidence.scenario.shared else bool(evidence.store_troubles)
 
 
 def _has_been_replaced(evidence: Evidence, heard: Heard) -> bool:

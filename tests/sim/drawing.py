@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -51,8 +52,10 @@ TEMPERS = (
     Temper.SLOW,
     Temper.PIPELINING,
 )
-TALKATIVE: Final = 0.35
+TALKATIVE: Final = 0.25
 """The share of runs in which clients go on with conversations, hire tools, and ask for answers in the background."""
+MOST_KILLS: Final = 3
+LEASES_UNHEARD: Final = 0.5
 KILLED = ("openai", "anthropic", "google", "deepseek", "openai", "router", "store")
 
 
@@ -92,7 +95,7 @@ def scenario_of(seed: int) -> Scenario:
         clients=_with_wishes(Random(f"{seed}/wishes"), _clients(chance, workers)),
         faults=_faults(chance, workers, shared=shared),
     )
-    return _talking(Random(f"{seed}/talk"), scenario)
+    return _talking(Random(f"{seed}/talk"), _unheard_leases(Random(f"{seed}/leases"), scenario))
 
 
 def _settings(
@@ -171,6 +174,19 @@ def _wishing(chance: Random, ask: Ask) -> Ask:
     return ask if ask.dialect is Dialect.EMBEDDINGS else replace(ask, **wish)
 
 
+def _unheard_leases(chance: Random, scenario: Scenario) -> Scenario:
+    """A run in which the store is not heard when many ask at once, and who asked it for leases dies meanwhile."""
+    kills = sum(fault.blow is Blow.KILL for fault in scenario.faults)
+    limited = scenario.shared and scenario.requests_per_minute
+    if not limited or kills >= MOST_KILLS or chance.random() >= LEASES_UNHEARD:
+        return scenario
+    rush_at, _ = Counter(client.starts_at for client in scenario.clients).most_common(1)[0]
+    worker = next(client.worker for client in scenario.clients if client.starts_at == rush_at)
+    mute = Fault(at=max(0.0, rush_at - 0.05), lasts_s=2.0, blow=Blow.STORE_MUTE)
+    death = Fault(at=rush_at + chance.uniform(0.1, 1.0), lasts_s=0.2, blow=Blow.KILL, target="openai", worker=worker)
+    return replace(scenario, faults=tuple(sorted((*scenario.faults, mute, death), key=lambda fault: fault.at)))
+
+
 def _talking(chance: Random, scenario: Scenario) -> Scenario:
     """A run in which they do, or the run as it was."""
     if chance.random() >= TALKATIVE:
@@ -236,7 +252,7 @@ def _faults(chance: Random, workers: int, *, shared: bool) -> tuple[Fault, ...]:
     for _ in range(chance.randint(LEAST_FAULTS, 7)):
         blow = chance.choice(kinds)
         kills = sum(fault.blow is Blow.KILL for fault in faults)
-        if blow is Blow.KILL and kills >= 3:  # more of them, and a supervisor rightly gives up
+        if blow is Blow.KILL and kills >= MOST_KILLS:  # more of them, and a supervisor rightly gives up
             blow = Blow.MOOD
         at = chance.uniform(0.5, CALM_AT - 6.0)
         target = chance.choice(KILLED) if blow is Blow.KILL else chance.choice([*HOUSES, ill])

@@ -14,7 +14,7 @@ from actors.letters import Call
 from gateway.keys.report import Question
 from tests.sim.history import Errand, Exchange, Heard, History, Work
 from tests.sim.money import Sums
-from tests.sim.scenario import Blow, Scenario
+from tests.sim.scenario import Blow, Fault, Scenario
 from tests.sim.town import HOUSES
 from tests.whole.gateways import Running
 
@@ -106,6 +106,8 @@ class Evidence:
     """What adding floats may cost, or real clocks."""
     charged: float = 0.0
     """Requests that the store holds against the provider that has a limit, when all workers have ended."""
+    ended_at: float = 0.0
+    """When that was."""
     in_store: Sums = field(default_factory=Sums)
     days_in_store: Counter[str] = field(default_factory=Counter)
     """What the store says then that each key has spent: on which model, and in sum."""
@@ -117,12 +119,11 @@ class Evidence:
     def could_give_back(self, life: Life) -> bool:
         """The store was there for it from when it was told to stop until its end."""
         began, ended = life.drained_at, life.running.ended_at
-        troubles = [fault for fault in self.scenario.faults if fault.blow in STORE_TROUBLES]
         return (
             life.gave_back
             and began is not None
             and ended is not None
-            and not any(fault.at <= ended + SOON_S and began <= fault.until for fault in troubles)
+            and not any(fault.at <= ended + SOON_S and began <= fault.until for fault in self.store_troubles)
         )
 
     @cached_property
@@ -132,8 +133,8 @@ class Evidence:
         return {key.label: key.budget_per_day for key in keys if key.budget_per_day and key.budget_edge == "hard"}
 
     @property
-    def store_was_in_trouble(self) -> bool:
-        return any(fault.blow in STORE_TROUBLES for fault in self.scenario.faults)
+    def store_troubles(self) -> list[Fault]:
+        return [fault for fault in self.scenario.faults if fault.blow in STORE_TROUBLES]
 
     @property
     def retry_start(self) -> float:

@@ -74,7 +74,9 @@ class Work:
     id: str
     began_at: float
     cancelled_at: float | None = None
-    """When somebody had asked for its end, and been answered."""
+    """When somebody had asked for its end, and been told that it is there."""
+    unheeded: bool = False
+    """Who asked for its end was told that it goes on."""
     looks: int = 0
     """How often it was asked for."""
     ended_at: float | None = None

@@ -33,6 +33,7 @@ from gateway.providers.prices import PriceList
 from gateway.store.leases import LeaseDesk
 from tests.sim.answers import TOOLS
 from tests.sim.mutants import Mutant, mutant, nothing
+from tests.sim.mutants_turns import TURN_MUTANTS
 
 
 def _deaf_to_hanging_up(read: Any) -> Any:
@@ -180,42 +181,6 @@ def _fate_is_not_asked(finish: Any) -> Any:
     return gone
 
 
-def _a_turn_is_left_out(continued: Any) -> Any:
-    return lambda previous: continued(previous)[1:]
-
-
-def _results_in_the_wrong_order(add: Any) -> Any:
-    def turned(turns: ChatToolTurns, results: Any) -> None:
-        calls, said = [call for call, _ in results], [result for _, result in results]
-        add(turns, list(zip(calls, reversed(said), strict=True)))
-
-    return turned
-
-
-def _ends_with_its_client(body: Any) -> Any:
-    def close(events: EventsBody) -> None:
-        body(events)
-        for log in events._since.__self__, *():  # type: ignore[attr-defined]
-            log.log.ended = True
-
-    return close
-
-
-def _never_kept(_: Any) -> Any:
-    async def forget(background: BackgroundResponses, prepared: Any, response: Any, response_id: str) -> None:
-        await trio.lowlevel.checkpoint()
-
-    return forget
-
-
-def _last_turn_alone(_: Any) -> Any:
-    return lambda headers, costs: headers
-
-
-def _signatures_go_anywhere(_: Any) -> Any:
-    return lambda item, maker: False
-
-
 WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("a client's hanging up is seen three seconds late", Connection, "_read", _deaf_to_hanging_up),
     mutant("connections to providers are dropped, not closed", Exchange, "_break_off", _break_off_nothing),
@@ -243,4 +208,5 @@ WHOLE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("what waits behind a parcel is lost at the end", SharedBook, "end", nothing),
     mutant("a dead bucket's lease is forgotten", LeaseDesk, "_orphan", _orphans_are_forgotten),
     mutant("who is cut by a drain is logged as gone", RequestRecord, "finish", _fate_is_not_asked),
+    *TURN_MUTANTS,
 )

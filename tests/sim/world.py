@@ -298,6 +298,7 @@ class _World:
         for life in self.evidence.lives:
             life.close_books()
         self.evidence.in_store, self.evidence.days_in_store = sums_in_store(self._store.values)
+        self.evidence.ended_at = trio.current_time()
         per_s = self.scenario.requests_per_minute / 60.0
         for place, (full_at, _) in self._store.values.items():
             if place.endswith("/requests}") and "provider/openai" in place and full_at is not None:
