@@ -19,18 +19,32 @@ WORDS = "Quidquid latine dictum sit altum videtur"
 
 @dataclass
 class Tally:
-    """By outcome; `sent_at` of those that failed, on the monotonic clock."""
+    """By outcome; when those that failed had been sent, on the monotonic clock."""
 
     whole: int = 0
     streamed: int = 0
     failures: list[tuple[float, str]] = field(default_factory=list)
+    unheard: list[tuple[float, str]] = field(default_factory=list)
+    """Sent on a kept connection that was closed without a byte of an answer: RFC 9112 (9.3.1) has clients ask again,
+    which ours do."""
+
+    @property
+    def answered(self) -> int:
+        return self.whole + self.streamed
 
     def failed_of_those_sent_before(self, moment: float) -> list[str]:
-        return [what for sent_at, what in self.failures if sent_at < moment]
+        """Those that nobody heard among them."""
+        return [what for sent_at, what in self.failures + self.unheard if sent_at < moment]
+
+    def failed_of_those_sent_after(self, moment: float) -> list[str]:
+        return [what for sent_at, what in self.failures + self.unheard if sent_at > moment]
 
 
 class Load:
-    """Threads that ask in turn for a whole answer and for a stream; half of them keep their connection."""
+    """Threads that ask in turn for a whole answer and for a stream; half of them keep their connection.
+
+    A request that nobody has heard is asked again on a new connection, and only once.
+    """
 
     def __init__(self, gateway: GatewayProcess, *, model: str = "sandbox/echo", threads: int = 4) -> None:
         self.tally = Tally()
@@ -50,9 +64,9 @@ class Load:
 
     def _ask_on(self, number: int) -> None:
         connection: http.client.HTTPConnection | None = None
-        stream = bool(number & 1)
-        while not self._stop.is_set():
-            stream = not stream
+        stream, unheard = bool(number & 1), False
+        while unheard or not self._stop.is_set():
+            stream ^= not unheard
             kept = connection is not None and connection.sock is not None
             if connection is None:
                 connection = http.client.HTTPConnection(*self._gateway.address, timeout=30)
@@ -62,10 +76,11 @@ class Load:
             except (OSError, http.client.HTTPException) as problem:
                 connection.close()
                 connection = None
-                # A kept connection may be closed while nothing is asked on it: RFC 9112 has clients ask once more.
-                if not (kept and isinstance(problem, http.client.RemoteDisconnected | BrokenPipeError)):
-                    self.tally.failures.append((sent_at, f"{'stream' if stream else 'whole'}: {problem!r}"))
+                unheard = kept and isinstance(problem, http.client.RemoteDisconnected | BrokenPipeError)
+                failed = self.tally.unheard if unheard else self.tally.failures
+                failed.append((sent_at, f"{'stream' if stream else 'whole'}: {problem!r}"))
             else:
+                unheard = False
                 if number & 2:
                     connection.close()
                     connection = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from gateway.store.leases import LOOK_EVERY_S
 from tests.figures import Figures
+from tests.sockets.callers import in_words
 from tests.sockets.load import under_load
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.pulse import Patience
@@ -21,8 +23,10 @@ from tests.store.valkeys import Valkey, valkey
 
 FIRST_LIMIT_S = 1.0
 """Ten times what is promised of the first request that meets a store which is away."""
+ADDED_LIMIT_S = 0.01
+"""Ten times what a store that is known to be away may add to a request, by medians of a hundred with it and without."""
 KNOWN_LIMIT_S = 0.1
-"""A hundred times what is promised of the others: the machine is shared."""
+"""For the slowest of them: the machine is shared."""
 SLOW = "[providers.sandbox]\nlatency_ms = 60000\n"
 LIMITED = """
 [auth]
@@ -67,6 +71,14 @@ class Asker:
 
     def chat(self) -> int:
         return self.ask("POST", "/v1/chat/completions", QUESTION)[0]
+
+    def chats(self, count: int = 100) -> list[float]:
+        """How long so many took, all of them answered, the quickest first."""
+        times_s = []
+        for _ in range(count):
+            assert self.chat() == 200
+            times_s.append(self.took_s)
+        return sorted(times_s)
 
 
 @pytest.fixture
@@ -115,26 +127,27 @@ def test_whatever_becomes_of_the_store_only_stored_responses_notice(
             status, made = asker.ask("POST", "/v1/responses", RESPONSE)
             assert status == 200
             path = f"/v1/responses/{made['id']}"
+            before_s = asker.chats()
             begin()
             method, first_path, body, expected = FIRST.get(fault, ("GET", path, None, 503))
             status, _ = asker.ask(method, first_path or path, body)
             first_s = asker.took_s
             assert status == expected, fault
             assert first_s <= FIRST_LIMIT_S, fault
-            slowest_s = 0.0
-            for _ in range(100):
-                assert asker.chat() == 200, fault
-                slowest_s = max(slowest_s, asker.took_s)
+            without_s = asker.chats()
+            added_s = statistics.median(without_s) - statistics.median(before_s)
             status, _ = asker.ask("GET", path)
             known_s = asker.took_s
             assert status == 503, fault
-            assert max(slowest_s, known_s) <= KNOWN_LIMIT_S, fault
+            assert added_s <= ADDED_LIMIT_S, fault
+            assert max(without_s[-1], known_s) <= KNOWN_LIMIT_S, fault
             assert asker.ask("POST", "/v1/responses", RESPONSE)[0] == 200, "made all the same, only not kept"
             measured(
                 16,
                 f"the store is {fault}",
-                f"first request that meets it {first_s * 1000:.1f} ms, once known {known_s * 1000:.1f} ms, "
-                f"slowest of 100 others {slowest_s * 1000:.1f} ms",
+                f"first request that meets it {first_s * 1000:.1f} ms; then {added_s * 1000:+.2f} ms: "
+                f"{in_words(before_s)} with the store, {in_words(without_s)} without; "
+                f"a stored response refused in {known_s * 1000:.1f} ms",
                 promised="100 ms, then 1 ms on top",
             )
             end()
@@ -149,22 +162,25 @@ def test_a_store_that_stops_and_dies_under_load_costs_no_request(
     tmp_path: Path, server: Valkey, measured: Figures, soak: float
 ) -> None:
     """Whole answers and streams by four clients at once, within a limit that is shared; stopped, killed, and again."""
-    with running(tmp_path, environ={"REDIS_URL": server.url}, settings=SHARED_LIMIT) as gateway:
-        with Asker(gateway) as asker, under_load(gateway) as tally:
-            for _ in range(max(1, round(soak))):
-                for begin, end in (
-                    (lambda: server.send(signal.SIGSTOP), lambda: server.send(signal.SIGCONT)),
-                    (server.kill, server.start),
-                ):
-                    answered = tally.whole + tally.streamed
-                    begin()
-                    gateway.wait_for(lambda: mode_of(asker) == "degraded", 10.0)
-                    gateway.wait_for(lambda: tally.whole + tally.streamed > answered + 50, 10.0)  # noqa: B023
-                    end()
-                    gateway.wait_for(lambda: mode_of(asker) == "connected", 10.0)
-        count = tally.whole + tally.streamed
-    assert tally.failures == []
-    measured(16, "the store stopped and killed under load", f"{count} requests, none failed", promised="no failure")
+    with (
+        running(tmp_path, environ={"REDIS_URL": server.url}, settings=SHARED_LIMIT) as gateway,
+        Asker(gateway) as asker,
+        under_load(gateway) as tally,
+    ):
+        for _ in range(max(1, round(soak))):
+            for begin, end in (
+                (lambda: server.send(signal.SIGSTOP), lambda: server.send(signal.SIGCONT)),
+                (server.kill, server.start),
+            ):
+                answered = tally.answered
+                begin()
+                gateway.wait_for(lambda: mode_of(asker) == "degraded", 10.0)
+                gateway.wait_for(lambda: tally.answered > answered + 50, 10.0)  # noqa: B023
+                end()
+                gateway.wait_for(lambda: mode_of(asker) == "connected", 10.0)
+    assert tally.failures + tally.unheard == []
+    said = f"{tally.answered} requests, none failed"
+    measured(16, "the store stopped and killed under load", said, promised="no failure")
 
 
 def test_down_at_the_start_it_delays_nobody_and_is_found_later(tmp_path: Path, server: Valkey) -> None:
