@@ -132,15 +132,15 @@ class Siblings:
             return await tell(metrics)
         told = await tell(metrics, keeper.life)
         with suppress(OSError):  # a full disk: what it counts ends with it
-            keeper.keep(told)
+            await keeper.keep(told)
         return told
 
-    def kept_figures(self, told: Collection[str]) -> Kept:
+    async def kept_figures(self, told: Collection[str]) -> Kept:
         """What there is of others, besides what these lives tell themselves."""
-        try:
-            return nothing_kept() if self._figures is None else self._figures.kept(told)
-        except OSError:  # out of descriptors
-            return nothing_kept()
+        if self._figures is not None:
+            with suppress(OSError):  # out of descriptors
+                return await self._figures.kept(told)
+        return await nothing_kept()
 
     def close(self) -> None:
         self._client.close()

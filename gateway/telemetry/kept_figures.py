@@ -6,7 +6,7 @@ that have gone; a reader that meets both counts it once, by its life's name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, NamedTuple, Protocol
 
 MOST_FOLDED: Final = 256
@@ -24,11 +24,11 @@ class Kept(NamedTuple):
     """Who they were."""
 
 
-ReadKept = Callable[[Collection[str]], Kept]
+ReadKept = Callable[[Collection[str]], Awaitable[Kept]]
 """What there is besides what these lives tell themselves, which need not be read."""
 
 
-def nothing_kept(_told: Collection[str] = ()) -> Kept:
+async def nothing_kept(_told: Collection[str] = ()) -> Kept:
     """Where nobody keeps anything."""
     return Kept({}, b"", frozenset())
 
@@ -41,10 +41,10 @@ class FigureKeeper(Protocol):
         """Its name, which no other life ever has."""
         ...
 
-    def keep(self, told: bytes) -> None:
+    async def keep(self, told: bytes) -> None:
         """From now on this is its last word. Raises OSError."""
         ...
 
-    def kept(self, told: Collection[str]) -> Kept:
+    async def kept(self, told: Collection[str]) -> Kept:
         """Everybody's, but for the last words of those that have `told` theirs. Raises OSError."""
         ...

@@ -49,7 +49,7 @@ async def merge(
     sums = _Sums()
     figures_of = {name: figures for name, figures in {worker: own, **told}.items() if figures is not None}
     lives = {_life_in(figures) for figures in figures_of.values()}
-    there_is = kept(lives)
+    there_is = await kept(lives)
     for name, figures in figures_of.items():
         life, *lines = figures.split(b"\n")
         if life.decode() not in there_is.folded:

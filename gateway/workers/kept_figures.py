@@ -1,6 +1,7 @@
 """Where the workers of one gateway keep what they have counted: a file a life in its private directory, and one sum.
 
-Lives write their own; the sum is the parent's, which knows when a life has ended. All are replaced in one step.
+Lives write their own; the sum is the parent's, which knows when a life has ended. All are replaced in one step. Workers
+read and write in a thread, one at a time: a disk that is busy holds up nobody but who waits for the figures.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
+
+import trio
 
 from gateway.telemetry.kept_figures import MOST_FOLDED, Kept
 from gateway.telemetry.merge import add_up
@@ -27,12 +30,16 @@ class KeptFigures:
 
     def __init__(self, folder: Path, life: str) -> None:
         self._folder = folder
+        self._limiter = trio.CapacityLimiter(1)
         self.life = life
 
-    def keep(self, told: bytes) -> None:
-        _replace(self._folder / f"{self.life}{LIFE}", told)
+    async def keep(self, told: bytes) -> None:
+        await trio.to_thread.run_sync(_replace, self._folder / f"{self.life}{LIFE}", told, limiter=self._limiter)
 
-    def kept(self, told: Collection[str] = ()) -> Kept:
+    async def kept(self, told: Collection[str] = ()) -> Kept:
+        return await trio.to_thread.run_sync(self._read, told, limiter=self._limiter)
+
+    def _read(self, told: Collection[str]) -> Kept:
         """First the lives, then the sum: one that is folded in between is in both, and known by its name."""
         lives = {}
         for path in self._folder.glob(f"*{LIFE}"):
