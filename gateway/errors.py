@@ -36,6 +36,7 @@ GatewayError(Failure)            status, type, code of the OpenAI error object; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from actors.errors import (
@@ -113,6 +114,11 @@ class NotFound(GatewayError):
 
 class ModelNotFound(NotFound):
     code = "model_not_found"
+
+    def __init__(self, message: str, *, param: str | None = None, providers: Sequence[str] = ()) -> None:
+        """`providers` are those of whose keys the message tells."""
+        super().__init__(message, param=param)
+        self.providers = providers
 
 
 class ProviderMissing(ModelNotFound):

@@ -243,9 +243,9 @@ class ModelCalls:
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         try:
             terms = self._terms(asked.model, fallbacks)
-        except ModelNotFound:
+        except ModelNotFound as missing:
             if caller.allowance is not None:
-                caller.allowance.check_name(asked.model)
+                caller.allowance.check_missing(asked.model, missing)
             raise
         candidates: Sequence[Candidate] | None = None
         if caller.allowance is not None:

@@ -119,7 +119,7 @@ class Models:
         record.client = caller.label
         name = request.path.removeprefix(f"{MODELS_PATH}/")
         record.model = name
-        entry = self._entry(name)
+        entry = self._entry(name, caller)
         if not _may_see(caller, entry):
             raise _unknown(name)
         if anthropic_models.asked_by_anthropics_client(request):
@@ -127,11 +127,16 @@ class Models:
         return self._json(_shown(entry))
 
     async def list_providers(self, request: Request, record: RequestRecord) -> Answer:
-        record.client = (await self._keys.admit(request)).label
-        found = [_Provider(name, kind, not missing, missing) for name, kind, missing in self._providers()]
+        caller = await self._keys.admit(request)
+        record.client = caller.label
+        found = [
+            _Provider(name, kind, not missing, missing)
+            for name, kind, missing in self._providers()
+            if caller.allowance is None or caller.allowance.reaches(name)
+        ]
         return self._json(_List(found))
 
-    def _entry(self, name: str) -> Listed:
+    def _entry(self, name: str, caller: Caller) -> Listed:
         for entry in self._catalogue.models():
             if entry.id == name:
                 return entry
@@ -139,6 +144,8 @@ class Models:
             try:
                 return self._catalogue.entry(name)
             except GatewayError as nobody:
+                if caller.allowance is not None:  # it may not be for this key to hear whose key is missing
+                    raise _unknown(name) from nobody
                 raise ModelNotFound(nobody.message, param="model") from nobody
         raise _unknown(name)
 

@@ -11,7 +11,7 @@ from actors.client_account import ClientLimits
 from actors.letters import Candidate, Priority
 from gateway.config.client_keys import ClientKey, KeyTerms
 from gateway.config.routing import Glob
-from gateway.errors import ModelForbidden
+from gateway.errors import ModelForbidden, ModelNotFound
 
 
 class Allowance:
@@ -36,20 +36,27 @@ class Allowance:
         allowed = tuple(
             candidate
             for candidate in candidates
-            if self._has(candidate.provider) and (names_listed or self._lists_model_of(candidate))
+            if self.reaches(candidate.provider) and (names_listed or self._lists_model_of(candidate))
         )
         if not allowed:
             raise _forbidden(asked)
         return allowed
 
-    def check_name(self, asked: str) -> None:
-        """For a name that leads to nobody here: who may not ask for it learns no more. Raises ModelForbidden."""
+    def check_missing(self, asked: str, missing: ModelNotFound) -> None:
+        """For a name that leads to nobody here: why so is told of nobody whom the key may not ask.
+
+        Raises ModelForbidden, ModelNotFound.
+        """
         if not self._lists(asked) and not self._lists(asked.partition("/")[2]):
             raise _forbidden(asked)
+        if not all(map(self.reaches, missing.providers)):
+            if not any(map(self.reaches, missing.providers)):
+                raise _forbidden(asked)
+            raise ModelNotFound(f"The model '{asked}' cannot be had here.", param="model")
 
     def shows(self, name: str, provider: str) -> bool:
         """Whether a model of a list is one that the key may ask for."""
-        return self._has(provider) and (self._lists(name) or self._lists(f"{provider}/{name}"))
+        return self.reaches(provider) and (self._lists(name) or self._lists(f"{provider}/{name}"))
 
     def _lists_model_of(self, candidate: Candidate) -> bool:
         return self._lists(candidate.model) or self._lists(f"{candidate.provider}/{candidate.model}")
@@ -57,7 +64,8 @@ class Allowance:
     def _lists(self, name: str) -> bool:
         return not self._models or any(glob.matches(name) for glob in self._models)
 
-    def _has(self, provider: str) -> bool:
+    def reaches(self, provider: str) -> bool:
+        """Whether the key may ask this provider anything."""
         return not self._providers or any(glob.matches(provider) for glob in self._providers)
 
 

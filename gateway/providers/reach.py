@@ -48,14 +48,19 @@ class Reach:
                 f"The model {_shown(name)} is not known here, and {provider}, which takes all other models, "
                 f"has no key: {wanted} is not set.",
                 param="model",
+                providers=(provider,),
             )
+        told = [provider]
         prefixed = provider in _VENDORS and name.startswith(f"{provider}/")
         if prefixed and OPENROUTER in self._missing:
             if not self._missing[OPENROUTER]:
                 return Place(OPENROUTER, name, named=True)
             wanted += ", or " + " or ".join(self._missing[OPENROUTER]) + " to reach it through OpenRouter"
+            told.append(OPENROUTER)
         raise ProviderMissing(
-            f"The model {_shown(name)} belongs to {provider}, which has no key here: set {wanted}.", param="model"
+            f"The model {_shown(name)} belongs to {provider}, which has no key here: set {wanted}.",
+            param="model",
+            providers=told,
         )
 
 

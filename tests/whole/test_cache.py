@@ -225,6 +225,24 @@ async def test_what_one_gateway_has_asked_answers_at_the_other_and_without_the_s
         assert told(await other.ask()) == (200, "miss")
 
 
+async def test_a_store_that_is_to_keep_an_answer_holds_nobody_up_beyond_the_deadline(autojump_clock: MockClock) -> None:
+    """That it is mute takes 90 ms to find out; the answer is there 50 ms before the time is over."""
+    server = FakeServer()
+    settings, environ = CACHE + 'store = "shared"\n', {"REDIS_URL": "redis://store.test"}
+    async with running(settings, environ=environ, open_redis=server.open) as it, trio.open_nursery() as asks:
+        it.openai.plays(answers("Just so.", after_s=2.95))
+        replies: list[tuple[int, str | None, float]] = []
+
+        async def ask() -> None:
+            replies.append((*told(await it.ask(headers={"x-gateway-timeout": "3"})), trio.current_time()))
+
+        asks.start_soon(ask)
+        await trio.sleep(2.94)
+        server.hangs = True
+        await trio.sleep(1)
+        assert replies == [(200, "miss", 3)]
+
+
 @pytest.mark.parametrize("store", ["memory", "shared"])
 @pytest.mark.parametrize(
     ("bound", "text"), [("max_count = 2\n", "x"), ("max_mb = 1\n", "x" * 400_000)], ids=["count", "bytes"]

@@ -90,6 +90,21 @@ async def test_a_key_may_be_kept_to_providers(autojump_clock: MockClock) -> None
             "sandbox/echo": 200,
         }
         assert (await ask(it, "backed")).header("x-gateway-provider") == "deepseek", "its second candidate"
+        headers = {"authorization": "Bearer sk-ann"}
+        shown = (await it.request("GET", "/v1/providers", headers=headers)).json["data"]
+        assert [provider["id"] for provider in shown] == ["deepseek", "sandbox"]
+
+
+async def test_a_key_that_is_kept_to_providers_hears_of_no_others_variables(autojump_clock: MockClock) -> None:
+    """Nor that OpenRouter, which it may not ask, would have the model."""
+    async with running(keys(ANN + 'providers = ["anthropic", "openai"]'), environ=ENVIRON) as it:
+        headers = {"authorization": "Bearer sk-ann"}
+        heard = [await ask(it, model) for model in ("gemini-2.5-flash", "anthropic/claude-sonnet-4-5", "llama-4")]
+        heard += [await it.request("GET", f"/v1/models/{model}", headers=headers) for model in ("gemini-2.5-pro", "x")]
+        assert [reply.status for reply in heard] == [403, 404, 403, 404, 404]
+        assert not [reply.body for reply in heard if b"_KEY" in reply.body]
+        missing = await ask(it, "claude-sonnet-4-5")
+        assert (missing.status, "ANTHROPIC_API_KEY" in missing.error["message"]) == (404, True)
 
 
 async def test_a_key_sees_the_models_that_it_may_ask_for(autojump_clock: MockClock) -> None:
