@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import trio
 
@@ -17,10 +16,7 @@ from gateway.errors import GatewayError
 from gateway.exchange import Handler
 from gateway.face.app import App
 from gateway.face.asgi_exchange import Receive, Scope, Send
-from gateway.world import World
-
-if TYPE_CHECKING:
-    from gateway.face.hypercorn_engine import HypercornServer
+from gateway.world import Listener, World
 
 OnCrash = Callable[[BaseException, Mapping[str, Any] | None], None]
 """Takes what an engine's own code raised, and the scope of the request that it served."""
@@ -46,12 +42,24 @@ class Door:
         return self._settled().turned_away(target, fields, refusal)
 
 
+class Engine(Protocol):
+    """What serves HTTP: the edge's server, or Hypercorn."""
+
+    async def serve(self, listeners: Sequence[Listener], *, task_status: trio.TaskStatus[None]) -> None:
+        """Until it is drained; closes the listeners."""
+        ...
+
+    def drain(self, grace_s: float) -> None:
+        """No new connections; what is under way may end within the grace."""
+        ...
+
+    def view(self) -> dict[str, Any]: ...
+
+
 class Front:
     """One life of the HTTP server; what it listens on outlives it."""
 
-    def __init__(
-        self, engine: EdgeServer | HypercornServer, listeners: Sequence[KeptListener], *, grace_s: float
-    ) -> None:
+    def __init__(self, engine: Engine, listeners: Sequence[KeptListener], *, grace_s: float) -> None:
         self._engine = engine
         self._listeners = listeners
         self._grace_s = grace_s
@@ -65,7 +73,7 @@ class Front:
 
     def view(self) -> dict[str, Any]:
         """This child's detail in /admin/actors."""
-        return asdict(self._engine.statistics()) if isinstance(self._engine, EdgeServer) else {}
+        return self._engine.view()
 
 
 def tls_of(settings: Server) -> SSLContext | None:
@@ -80,24 +88,16 @@ def tls_of(settings: Server) -> SSLContext | None:
 # Who serves on the edge does not wait for Hypercorn to be imported.
 
 
-def engine_of(
-    settings: Server, world: World, door: Door, tls: SSLContext | None, on_crash: OnCrash
-) -> EdgeServer | HypercornServer:
+def engine_of(settings: Server, world: World, door: Door, tls: SSLContext | None, on_crash: OnCrash) -> Engine:
     """The engine that the configuration names."""
+    limits = ServerLimits.of(settings)
     if settings.engine == "hypercorn":
-        from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
+        from gateway.face.hypercorn_engine import HypercornServer
 
         return HypercornServer(
             door,
-            settings=HypercornSettings(
-                header_limit_bytes=settings.header_bytes,
-                header_count=settings.header_count,
-                header_s=settings.header_s,
-                max_connections=settings.max_connections,
-                keep_alive_s=settings.keep_alive_s,
-                write_stall_s=settings.write_stall_s,
-                tls=tls,
-            ),
+            limits=limits,
+            tls=tls,
             clock=world.clock,
             wall_clock=world.wall_clock,
             on_crash=on_crash,
@@ -105,16 +105,7 @@ def engine_of(
         )
     return EdgeServer(
         door,
-        limits=ServerLimits(
-            header_bytes=settings.header_bytes,
-            header_count=settings.header_count,
-            header_s=settings.header_s,
-            body_bytes=settings.body_bytes,
-            body_progress_s=settings.body_progress_s,
-            keep_alive_s=settings.keep_alive_s,
-            write_stall_s=settings.write_stall_s,
-            max_connections=settings.max_connections,
-        ),
+        limits=limits,
         clock=world.clock,
         wall_clock=world.wall_clock,
         on_crash=on_crash,

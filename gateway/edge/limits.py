@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from gateway.config.settings import Server
 
@@ -11,7 +11,7 @@ _USUAL = Server()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """Bounds of the HTTP/1.1 server; what can be set has its default in [server]."""
+    """Bounds of the HTTP server; what can be set has its name and its default in [server]."""
 
     header_bytes: int = _USUAL.header_bytes
     """Request line and header fields together; beyond it 431."""
@@ -53,3 +53,8 @@ class ServerLimits:
     """At this many, the longest idle one is closed for a new one, or one that is parting; else accepting pauses."""
     accept_pause_s: float = 0.1
     """Wait after a failed accept (out of file descriptors, for instance)."""
+
+    @classmethod
+    def of(cls, settings: Server) -> ServerLimits:
+        """As the configuration has them."""
+        return cls(**{each.name: getattr(settings, each.name) for each in fields(cls) if hasattr(settings, each.name)})

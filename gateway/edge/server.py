@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import trio
 
@@ -108,6 +108,10 @@ class EdgeServer:
         self._accepting.cancel()
         for connection in list(self._connections):
             connection.drain(deadline)
+
+    def view(self) -> dict[str, Any]:
+        """What operators see of it."""
+        return asdict(self.statistics())
 
     def statistics(self) -> ServerStatistics:
         service = self._service

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
@@ -18,6 +17,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
+from gateway.edge.limits import ServerLimits
 from gateway.edge.server import untold
 from gateway.edge.service import OnRefusal
 from gateway.face.asgi_exchange import AsgiApp
@@ -33,22 +33,6 @@ NEWCOMERS_S = 0.25
 """So long a drain waits for the requests of those who had connected before it and were not let in yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HypercornSettings:
-    """What of [server] this engine can keep."""
-
-    header_limit_bytes: int = 64 * 1024
-    header_count: int = 100
-    header_s: float = 10.0
-    """For a request's whole head."""
-    keep_alive_s: float = 75.0
-    write_stall_s: float = 10.0
-    max_connections: int = 4096
-    """At this many, the next one waits."""
-    tls: ssl.SSLContext | None = None
-    """See `tls_context`."""
-
-
 def tls_context(certfile: str, keyfile: str) -> ssl.SSLContext:
     """For HTTP/2 and HTTP/1.1 over TLS 1.2 or later. Reads both files. Raises OSError, ssl.SSLError."""
     config = Config()
@@ -60,7 +44,8 @@ def tls_context(certfile: str, keyfile: str) -> ssl.SSLContext:
 
 
 class HypercornServer:
-    """Serves `app` as the edge's server does: the same constructor, the same life.
+    """Serves `app` as the edge's server does: the same life, and of its `limits` those of heads, of stalled writes, of
+    idle connections and of their number, at which the next one waits. `tls`: see `tls_context`.
 
     `on_crash` gets what escapes the app or a connection; it ends that request or connection alone. `on_refusal` is told
     of what is no HTTP.
@@ -70,22 +55,24 @@ class HypercornServer:
         self,
         app: AsgiApp,
         *,
-        settings: HypercornSettings,
+        limits: ServerLimits,
+        tls: ssl.SSLContext | None = None,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         on_crash: OnCrash,
         on_refusal: OnRefusal = untold,
     ) -> None:
-        framework: Any = FarewellApp(BoundedHeads(app, settings.header_count, on_refusal))
+        framework: Any = FarewellApp(BoundedHeads(app, limits.header_count, on_refusal))
         self._app = ASGIWrapper(framework)
-        self._settings = settings
+        self._limits = limits
+        self._tls = tls
         self._clock = clock
-        self._config = _Config(settings, wall_clock)
+        self._config = _Config(limits, wall_clock)
         self._on_crash = on_crash
         self._on_refusal = on_refusal
         self._context = WorkerContext(None)
         self._draining = trio.Event()
-        self._places = trio.Semaphore(settings.max_connections)
+        self._places = trio.Semaphore(limits.max_connections)
         """For connections; who waits for the next one holds its place already."""
         self._listeners: Sequence[Listener] = ()
         self._nursery: trio.Nursery | None = None
@@ -125,6 +112,10 @@ class HypercornServer:
             self._accept_those_waiting(self._nursery)
         self._draining.set()
 
+    def view(self) -> dict[str, Any]:
+        """Hypercorn counts nothing."""
+        return {}
+
     async def _accept(self, listener: Listener, connections: trio.Nursery) -> None:
         while True:
             await self._places.acquire()
@@ -148,15 +139,15 @@ class HypercornServer:
 
     async def _serve(self, stream: Stream, local: tuple[str, int]) -> None:
         plain = TrioStream(stream, local)
-        tls = self._settings.tls
+        tls = self._tls
         try:
             await ContainedServer(
                 self._app,
                 self._config,
                 self._context,
                 plain if tls is None else trio.SSLStream(plain, tls, server_side=True, https_compatible=True),
-                header_s=self._settings.header_s,
-                write_stall_s=self._settings.write_stall_s,
+                header_s=self._limits.header_s,
+                write_stall_s=self._limits.write_stall_s,
                 on_crash=self._on_crash,
                 on_refusal=self._on_refusal,
             ).run()
@@ -171,10 +162,10 @@ class _Config(Config):
     keep_alive_max_requests = 2**31
     read_timeout = None  # any other value cuts long streams
 
-    def __init__(self, settings: HypercornSettings, wall_clock: Callable[[], float]) -> None:
-        self.h11_max_incomplete_size = settings.header_limit_bytes
-        self.h2_max_header_list_size = settings.header_limit_bytes
-        self.keep_alive_timeout = settings.keep_alive_s
+    def __init__(self, limits: ServerLimits, wall_clock: Callable[[], float]) -> None:
+        self.h11_max_incomplete_size = limits.header_bytes
+        self.h2_max_header_list_size = limits.header_bytes
+        self.keep_alive_timeout = limits.keep_alive_s
         self._wall_clock = wall_clock
 
     def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:

@@ -18,7 +18,7 @@ import trio.testing
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
 from gateway.face.app import App, create_app
-from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
+from gateway.face.hypercorn_engine import HypercornServer
 from gateway.face.record import RequestRecord
 from tests.face.house import BODY_LIMIT_BYTES, House
 from tests.face.http_client import Client
@@ -99,7 +99,7 @@ def _server(engine: str, app: App, on_crash: Callable[[BaseException, Any], None
         )
     return HypercornServer(
         app,
-        settings=HypercornSettings(),
+        limits=ServerLimits(),
         clock=trio.current_time,
         wall_clock=lambda: MONDAY,
         on_crash=on_crash,

@@ -17,8 +17,9 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from gateway.edge.limits import ServerLimits
 from gateway.face.app import create_app
-from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
+from gateway.face.hypercorn_engine import HypercornServer, tls_context
 from tests.certificates import certify
 from tests.face.house import ANSWER, BODY_LIMIT_BYTES, QUESTION, House, answers
 from tests.memory_network import MemoryNetwork, as_trio_stream
@@ -109,7 +110,8 @@ async def serving_tls(folder: Path, house: House) -> AsyncIterator[Http2Client]:
     crashes: list[BaseException] = []
     server = HypercornServer(
         create_app(house.services),
-        settings=HypercornSettings(tls=tls_context(str(certificate.file), str(certificate.key_file))),
+        limits=ServerLimits(),
+        tls=tls_context(str(certificate.file), str(certificate.key_file)),
         clock=trio.current_time,
         wall_clock=lambda: 0.0,
         on_crash=lambda crash, _scope: crashes.append(crash),

@@ -11,11 +11,12 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from gateway.edge.limits import ServerLimits
 from gateway.edge.server import untold
 from gateway.edge.service import OnRefusal
 from gateway.errors import GatewayError
 from gateway.face.app import create_app
-from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings
+from gateway.face.hypercorn_engine import HypercornServer
 from gateway.world import Listener, Stream
 from tests.face.engines import serving
 from tests.face.house import QUESTION, House, answers
@@ -97,7 +98,7 @@ async def test_many_header_fields_are_refused_as_the_edge_does(autojump_clock: M
         told.append((target, fields[b"x-0"].decode() + refusal.message))
         return b"its-id"
 
-    async with bounded(HypercornSettings(), on_refusal) as (_, network, _):
+    async with bounded(ServerLimits(), on_refusal) as (_, network, _):
         client = Client(await network.connect("127.0.0.1", 80))
         fields = {f"x-{number}": "v" for number in range(99)}  # beside host
         assert (await client.request("GET", "/health", headers=fields)).status == 200
@@ -109,7 +110,7 @@ async def test_many_header_fields_are_refused_as_the_edge_does(autojump_clock: M
 
 async def test_a_slow_upload_that_is_refused_is_read_to_its_end(autojump_clock: MockClock) -> None:
     """Three seconds between pieces, twenty-seven in all; one that never stops is left after thirty."""
-    async with bounded(HypercornSettings()) as (_, network, _):
+    async with bounded(ServerLimits()) as (_, network, _):
         for pieces, status in ((10, b"413"), (20, None)):
             client = Client(await network.connect("127.0.0.1", 80))
             await client.send_raw(POST + b"content-length: 1000000000\r\n\r\n")
@@ -216,7 +217,7 @@ async def test_failing_to_accept_passes(autojump_clock: MockClock) -> None:
     house = House()
     server = HypercornServer(
         create_app(house.services),
-        settings=HypercornSettings(),
+        limits=ServerLimits(),
         clock=trio.current_time,
         wall_clock=lambda: 0.0,
         on_crash=lambda crash, _scope: pytest.fail(repr(crash)),
@@ -234,12 +235,12 @@ async def test_failing_to_accept_passes(autojump_clock: MockClock) -> None:
 
 @asynccontextmanager
 async def bounded(
-    settings: HypercornSettings, on_refusal: OnRefusal = untold
+    limits: ServerLimits, on_refusal: OnRefusal = untold
 ) -> AsyncIterator[tuple[HypercornServer, MemoryNetwork, MemoryListener]]:
     """A server within these limits."""
     server = HypercornServer(
         create_app(House().services),
-        settings=settings,
+        limits=limits,
         clock=trio.current_time,
         wall_clock=lambda: 0.0,
         on_crash=lambda crash, _scope: pytest.fail(repr(crash)),
@@ -256,7 +257,7 @@ async def bounded(
 
 async def test_a_head_has_its_time_and_a_body_or_a_pause_is_not_part_of_it(autojump_clock: MockClock) -> None:
     """10 s by default: for one that never begins, for one that goes on a byte a second, and for a second request's."""
-    async with bounded(HypercornSettings()) as (_, network, _):
+    async with bounded(ServerLimits()) as (_, network, _):
         silent, slow, later = [Client(await network.connect("127.0.0.1", 80)) for _ in range(3)]
         assert (await later.request("GET", "/health")).status == 200
         closed_at: list[float] = []
@@ -282,7 +283,7 @@ async def test_a_head_has_its_time_and_a_body_or_a_pause_is_not_part_of_it(autoj
 
 
 async def test_at_most_so_many_are_connected_and_the_next_one_waits(autojump_clock: MockClock) -> None:
-    async with bounded(HypercornSettings(max_connections=2)) as (_, network, listener):
+    async with bounded(ServerLimits(max_connections=2)) as (_, network, listener):
         first, second, third = [Client(await network.connect("127.0.0.1", 80)) for _ in range(3)]
         for client in (first, second):
             assert (await client.request("GET", "/health")).status == 200

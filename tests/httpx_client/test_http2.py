@@ -14,10 +14,11 @@ import trio.testing
 from trio.testing import MockClock
 
 from gateway.edge.client import ClientLimits
+from gateway.edge.limits import ServerLimits
 from gateway.edge.pool import PoolStatistics
 from gateway.edge.tls import client_context
 from gateway.errors import UpstreamBroken, UpstreamUnreachable
-from gateway.face.hypercorn_engine import HypercornServer, HypercornSettings, tls_context
+from gateway.face.hypercorn_engine import HypercornServer, tls_context
 from gateway.httpx_client.client import HttpxClient
 from gateway.httpx_client.endings import Endings
 from gateway.httpx_client.response import HttpxResponse
@@ -106,7 +107,8 @@ async def asking(
     crashes: list[BaseException] = []
     server = HypercornServer(
         provider,
-        settings=HypercornSettings(tls=tls_context(str(authority.file), str(authority.key_file))),
+        limits=ServerLimits(),
+        tls=tls_context(str(authority.file), str(authority.key_file)),
         clock=trio.current_time,
         wall_clock=lambda: 0.0,
         on_crash=lambda crash, _scope: crashes.append(crash),
