@@ -50,6 +50,8 @@ class ProviderMessage(msgspec.Struct):
     code: str = ""
     status: int | None = None
     """The HTTP status that the object itself names."""
+    is_flat: bool = False
+    """It stands by itself, not in an `error`: no client of OpenAI's would read it (vLLM, FastAPI)."""
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     retry_after: float | None = None
     """Seconds to wait, where the object itself says so and no header does (Gemini)."""
@@ -72,18 +74,24 @@ def envelop(error: bytes) -> bytes:
 
 
 def read_error(body: bytes) -> ProviderMessage | None:
-    """What an error answer's body says; None where it is no JSON object with an `error`."""
+    """What an error answer's body says; None where it is no JSON object with an `error`, a `message` or a `detail`."""
     try:
         document = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(document, dict) or not document.get("error"):
+    if not isinstance(document, dict):
         return None
-    error = document["error"]
+    error = document.get("error")
+    is_flat = not error
+    if is_flat:
+        error = {**document, "message": document.get("message") or _detail(document.get("detail"))}
+        if not error["message"]:
+            return None
     if not isinstance(error, dict):
         return ProviderMessage(message=str(error))
     code, metadata = error.get("code"), error.get("metadata")
     return ProviderMessage(
+        is_flat=is_flat,
         message=_text(error.get("message")),
         type=_text(error.get("type")),
         code=_text(code),
@@ -106,6 +114,18 @@ def _status(code: object) -> int | None:
     if isinstance(code, str) and len(code) == 3 and code.isascii() and code.isdecimal():
         code = int(code)
     return code if isinstance(code, int) and not isinstance(code, bool) and 400 <= code <= 599 else None
+
+
+def _detail(detail: object) -> str:
+    """What FastAPI says: a sentence, or what is wrong with each field (https://fastapi.tiangolo.com/tutorial/handling-errors)."""
+    if not isinstance(detail, list):
+        return _text(detail)
+    mistakes = [each for each in detail if isinstance(each, dict)]
+    return "; ".join(
+        f"{'.'.join(map(str, place))}: {each.get('msg')}"
+        for each in mistakes
+        if isinstance(place := each.get("loc"), list)
+    )
 
 
 def _text(value: object) -> str:

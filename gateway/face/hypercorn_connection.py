@@ -17,7 +17,7 @@ What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -39,7 +39,7 @@ from hypercorn.utils import parse_socket_addr
 
 from gateway.dialects.openai_errors import error_body
 from gateway.edge.service import OnRefusal
-from gateway.edge.target import split_absolute
+from gateway.edge.target import check_host, split_absolute
 from gateway.errors import InvalidRequest, describe
 from gateway.face.hypercorn_stream import RECEIVE_BYTES
 
@@ -290,15 +290,16 @@ class PlainH11Protocol(H11Protocol):
     async def _create_stream(self, request: h11.Request) -> None:
         headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
         target = request.target
-        if target[:1] != b"/" and target != b"*":
-            try:
+        try:
+            _check_framing(headers)
+            if target[:1] != b"/" and target != b"*":
                 authority, target = split_absolute(target)
-            except InvalidRequest:
-                await self._send_error_response(400)
-                await self.send(Closed())
-                return
-            # Quart would take the path alone, and the Host field for what was asked (RFC 9112, 3.2.2).
-            headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
+                # Quart would take the path alone, and the Host field for what was asked (RFC 9112, 3.2.2).
+                headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
+        except InvalidRequest:
+            await self._send_error_response(400)
+            await self.send(Closed())
+            return
         plain = h11.Request(method=request.method, headers=headers, target=target, http_version=request.http_version)
         await super()._create_stream(plain)
 
@@ -316,3 +317,13 @@ class PlainH11Protocol(H11Protocol):
         await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
         await self._send_h11_event(h11.Data(data=body))
         await self._send_h11_event(h11.EndOfMessage())
+
+
+def _check_framing(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raises InvalidRequest for what h11 takes and a proxy in front may read otherwise (RFC 9112, 6.1 and 3.2)."""
+    names = [name for name, _ in headers]
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise InvalidRequest("The request has both a Content-Length and a Transfer-Encoding.")
+    for name, value in headers:
+        if name == b"host":
+            check_host(value)

@@ -61,8 +61,9 @@ def upstream_error(
     """The failure for an error answer; `now` is the wall clock's, for dates.
 
     The body reaches the client as it is where it is an error object of the client's own dialect. One of another
-    dialect (`translated`) is written anew by `compose`, under the status that the object itself names, if any. What
-    is none (a proxy's page) is replaced too, for it means nothing to a client and may name machines.
+    dialect (`translated`) is written anew by `compose`, under the status that the object itself names, if any; one that
+    stands by itself is put into the form that clients know. What is none (a proxy's page) is replaced too, for it means
+    nothing to a client and may name machines.
     """
     said = profile.read_error(body)
     explained = said is not None
@@ -85,7 +86,7 @@ def upstream_error(
         retry_after=_retry_after(profile, headers, said, now),
     )
     failure.filtered = status in _REFUSALS and bool(_FILTERS & {said.code, said.type})
-    if translated or not explained:
+    if translated or said.is_flat or not explained:
         failure.type, failure.code = _words(failure, exhausted=exhausted, explained=explained)
         failure.body = compose(Description(status, failure.type, failure.code, failure.message))
     return failure

@@ -40,6 +40,14 @@ def test_our_error_object_has_the_four_members_of_openais() -> None:
         ('{"error":{"message":"m","type":"server_error"}}', "m", "", 502),
         ('{"error":"plain text"}', "plain text", "", 502),
         ('{"error":{"message":["odd"],"code":true}}', "['odd']", "True", 502),
+        ('{"object":"error","message":"m","type":"BadRequestError","param":null,"code":400}', "m", "400", 400),
+        ('{"detail":"Not Found"}', "Not Found", "", 502),
+        (
+            '{"detail":[{"loc":["body","messages",0],"msg":"Field required"},{"loc":["body"],"msg":"odd"},{},5]}',
+            "body.messages.0: Field required; body: odd",
+            "",
+            502,
+        ),
     ],
 )
 def test_a_providers_error_is_understood(body: str, message: str, code: str, status: int) -> None:
@@ -48,6 +56,6 @@ def test_a_providers_error_is_understood(body: str, message: str, code: str, sta
     assert (said.message, said.code, status_of(said)) == (message, code, status)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"error":null}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"error":null}', b'{"detail":[{}]}', b"[" * 100_000])
 def test_what_is_no_error_object_says_nothing(body: bytes) -> None:
     assert read_error(body) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 import trio
@@ -20,6 +21,18 @@ async def listener() -> AsyncIterator[SocketListener]:
     listener = await listen(LOOPBACK, 0)
     yield listener
     listener.close()
+
+
+class TwoAddresses(trio.abc.HostnameResolver):
+    """A name with two addresses, of which nobody listens on the first."""
+
+    async def getaddrinfo(self, host: Any, port: Any, family: int = 0, *_: Any, **__: Any) -> Any:
+        assert host in (b"two.example", "two.example")
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("127.9.9.9", port)), (*kind, (LOOPBACK, port))]
+
+    async def getnameinfo(self, *_: Any) -> Any:
+        raise NotImplementedError
 
 
 async def connected_pair(listener: SocketListener) -> tuple[SocketStream, SocketStream]:
@@ -40,6 +53,19 @@ def fill(stream: Stream) -> None:
     """Sends until there is no room."""
     while stream.send_nowait(bytes(65536)) >= 1:
         pass
+
+
+async def test_a_name_with_two_addresses_is_reached_at_the_one_that_answers(listener: SocketListener) -> None:
+    before = trio.socket.set_custom_hostname_resolver(TwoAddresses())
+    try:
+        stream = await connect("two.example", listener.address[1])
+    finally:
+        trio.socket.set_custom_hostname_resolver(before)
+    accepted = await listener.accept()
+    await send(stream, b"hello")
+    assert await receive(accepted) == b"hello"
+    stream.close()
+    accepted.close()
 
 
 async def receive(stream: Stream) -> bytes:

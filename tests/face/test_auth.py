@@ -134,6 +134,14 @@ def test_without_a_token_nobody_else_does(peer: str, fields: dict[str, str]) -> 
     AdminDoor("t0ken").check_files(HandmadeRequest(fields=fields, peer=peer, method="GET"))
 
 
+def test_without_a_token_every_host_that_is_named_is_this_machine() -> None:
+    """An engine may let two through: HTTP/2's :authority beside a Host."""
+    request = HandmadeRequest(fields=LOCAL, peer="127.0.0.1", method="GET")
+    request.headers = [*request.headers, (b"host", b"evil.example")]
+    with pytest.raises(Forbidden, match="this machine"):
+        AdminDoor(None).check(request)
+
+
 def test_the_admin_token_is_compared_by_digests_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """In constant time, and how long a guess is tells nothing either."""
     compared: list[tuple[int, int]] = []

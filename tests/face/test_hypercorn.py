@@ -75,7 +75,15 @@ async def test_a_hostile_client_hurts_nobody_but_itself(
 
 @pytest.mark.parametrize(
     ("hostile", "status"),
-    [("garbage", 400), ("two lengths", 400), ("huge header", 431), ("upgrade to HTTP/2", 200), ("websocket", 200)],
+    [
+        ("garbage", 400),
+        ("two lengths", 400),
+        ("both framings", 400),
+        ("bad host", 400),
+        ("huge header", 431),
+        ("upgrade to HTTP/2", 200),
+        ("websocket", 200),
+    ],
 )
 async def test_what_hypercorn_itself_refuses_is_an_error_object_too(
     autojump_clock: MockClock, hostile: str, status: int

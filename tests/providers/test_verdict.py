@@ -112,12 +112,28 @@ def test_a_page_of_a_proxy_is_replaced_by_an_error_object() -> None:
         (503, "server_error", "upstream_error"),
     ],
 )
-@pytest.mark.parametrize("body", [b"", b"<html>nginx</html>", b'{"error":', b'{"detail": "no"}'])
+@pytest.mark.parametrize("body", [b"", b"<html>nginx</html>", b'{"error":', b'{"detail": []}'])
 def test_a_refusal_that_nobody_can_read_is_what_its_status_says(status: int, kind: str, code: str, body: bytes) -> None:
     profile = profile_of("openai", "openai", BASE_URLS["openai"])
     failure = upstream_error(profile, status, [], body, NOW)
     error = json.loads(failure.body)["error"]
     assert (error["type"], error["code"]) == (kind, code)
+
+
+def test_an_error_that_stands_by_itself_is_put_into_the_form_that_clients_know() -> None:
+    """As servers with vLLM's older form answer, https://github.com/vllm-project/vllm."""
+    profile = profile_of("openai", "local", "http://127.0.0.1:8000/v1")
+    message = "This model's maximum context length is 4096 tokens."
+    told = {"object": "error", "message": message, "type": "BadRequestError", "param": None, "code": 400}
+    failure = upstream_error(profile, 400, [], json.dumps(told).encode(), NOW)
+    assert failure.wants_window
+    expected = {
+        "message": message,
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "context_length_exceeded",
+    }
+    assert json.loads(failure.body) == {"error": expected}
 
 
 @pytest.mark.parametrize(
