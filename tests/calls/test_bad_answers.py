@@ -143,7 +143,7 @@ def test_nor_is_it_a_stream(client: str, provider: str, body: bytes) -> None:
 
 @pytest.mark.parametrize(("client", "provider"), PAIRS)
 def test_events_that_nobody_knows_change_nothing(client: str, provider: str) -> None:
-    begun = BEGUN[PROVIDERS[provider].name]
+    begun = BEGUN[DIALECTS[PROVIDERS[provider].name]]
     plain, disturbed = stream(client, provider), stream(client, provider)
     assert disturbed.feed(events(UNKNOWN, *begun[:1], UNKNOWN, *begun[1:], UNKNOWN)) == plain.feed(events(*begun))
 
@@ -151,7 +151,7 @@ def test_events_that_nobody_knows_change_nothing(client: str, provider: str) -> 
 @pytest.mark.parametrize(("client", "provider"), PAIRS)
 def test_a_stream_that_is_not_finished_has_no_end(client: str, provider: str) -> None:
     answer = stream(client, provider)
-    heard = answer.feed(events(*BEGUN[PROVIDERS[provider].name]))
+    heard = answer.feed(events(*BEGUN[DIALECTS[PROVIDERS[provider].name]]))
     assert b"Sal" in heard
     assert (answer.started, answer.settled, answer.done) == (True, False, False)
     with pytest.raises(UpstreamBroken):
@@ -161,7 +161,7 @@ def test_a_stream_that_is_not_finished_has_no_end(client: str, provider: str) ->
 @pytest.mark.parametrize(("client", "provider"), PAIRS)
 def test_an_event_that_is_cut_does_not_count(client: str, provider: str) -> None:
     answer = stream(client, provider)
-    answer.feed(events(*BEGUN[PROVIDERS[provider].name]) + b'data: {"choices": [{"index": 0, "delta": {"con')
+    answer.feed(events(*BEGUN[DIALECTS[PROVIDERS[provider].name]]) + b'data: {"choices": [{"index": 0, "delta": {"con')
     with pytest.raises(UpstreamBroken):
         answer.end()
 
