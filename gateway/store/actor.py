@@ -39,6 +39,8 @@ PROBE_S: Final = 2.0
 BACKOFF_BASE_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
 PROBE_TTL_MS: Final = 10_000
+CLUSTER_PROBES: Final = 64
+"""Keys that a cluster is probed with: so many that each of its servers has one of them to keep."""
 PROBING: Final = "probe"
 NOT_IN_TIME: Final = "no answer in time"
 
@@ -217,8 +219,8 @@ class StoreActor(Actor[Command]):
 
     async def _try_to_connect(self, limit_s: float) -> None:
         try:
-            replies = await self._execute([("SET", self._probe_key, "1", "PX", PROBE_TTL_MS)], limit_s)
-            if isinstance(replies[0], RedisRefused):
+            replies = await self._execute(self._probes(), limit_s)
+            if any(isinstance(reply, RedisRefused) for reply in replies):
                 raise RedisDown("the probing write was refused")
         except RedisDown as down:
             if self._line.mode is not Mode.DEGRADED:
@@ -228,6 +230,13 @@ class StoreActor(Actor[Command]):
         else:
             self._tries = 0
             self._move(Mode.CONNECTED, self._place.because)
+
+    def _probes(self) -> list[Words]:
+        """Writes; a cluster is there when all of it is, or it would be lost again with the next key out of reach."""
+        keys = [self._probe_key]
+        if self._place.address is not None and self._place.address.kind == "cluster":
+            keys = [f"{self._probe_key}:{number}" for number in range(CLUSTER_PROBES)]
+        return [("SET", key, "1", "PX", PROBE_TTL_MS) for key in keys]
 
     def _move(self, mode: Mode, reason: str) -> None:
         before, self._reason = self._line.mode, reason
