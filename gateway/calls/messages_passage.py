@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.calls.passage import Passage, Way, WholeAnswer
 from gateway.dialects.anthropic.provider_codec import MESSAGES_PATH
 from gateway.dialects.codec import Frame
@@ -11,6 +13,9 @@ from gateway.dialects.messages.answer_notes import read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.request_notes import MessagesRequest, rewrite_request
 from gateway.dialects.messages.told_message import as_stream
+
+_ANSWERED: Final = b'"assistant"'
+"""In every body in which a model has thought before."""
 
 
 class MessagesWay:
@@ -24,7 +29,7 @@ class MessagesWay:
 
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> Passage:
         read: MessagesRequest = request.decoded
-        if len(read.messages) > 1 and STAMPED in request.body:
+        if STAMPED in request.body and _ANSWERED in request.body:
             return await self._through_pivot.prepare(request, model, streamed=streamed, frame=frame)
         return MessagesPassage(rewrite_request(request.body, read, model=model, parameters=request.parameters))
 

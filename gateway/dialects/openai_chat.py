@@ -7,6 +7,8 @@ client wrote them, those a provider added last week included.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -16,29 +18,36 @@ from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.foreign_thoughts import without_members
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
-from gateway.dialects.prompt_weight import reserved_tokens
+from gateway.dialects.prompt_parts import Pieces, is_given
+from gateway.dialects.prompt_weight import is_read_at_once, reserved_tokens
+from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
 NAME: Final = "openai_chat"
 """As in ModelRequest.dialect."""
 MOST_CHOICES: Final = 128
-_NULL: Final = msgspec.Raw(b"null")
+_THOUGHTS: Final = (b'"reasoning_content"', b'"reasoning_details"')
+"""Of messages that say what a model thought, in the gateway's words."""
 
 
 class Message(msgspec.Struct, gc=False):
     """One message of the conversation; its content stays as the client wrote it."""
 
     role: str
-    content: msgspec.Raw = _NULL
-    tool_calls: msgspec.Raw = _NULL
-    function_call: msgspec.Raw = _NULL
-    reasoning_content: msgspec.Raw = _NULL
-    reasoning_details: msgspec.Raw = _NULL
+    content: msgspec.Raw = NULL
+    tool_calls: msgspec.Raw = NULL
+    function_call: msgspec.Raw = NULL
+    reasoning_content: msgspec.Raw = NULL
 
-    @property
-    def has_thoughts(self) -> bool:
-        """It says what a model thought, in the gateway's words."""
-        return self.reasoning_content is not _NULL or self.reasoning_details is not _NULL
+
+class ReadMessage(msgspec.Struct, gc=False):
+    """The same, of usual parts, all of which has been read."""
+
+    role: str
+    content: Said = None
+    tool_calls: msgspec.Raw = NULL
+    function_call: msgspec.Raw = NULL
+    reasoning_content: str | None = None
 
 
 class StreamOptions(msgspec.Struct, gc=False):
@@ -56,9 +65,9 @@ class ChatRequest(msgspec.Struct):
     max_completion_tokens: int | None = None
     n: int | None = None
     tools: list[msgspec.Raw] | None = None
-    tool_choice: msgspec.Raw = _NULL
-    response_format: msgspec.Raw = _NULL
-    functions: msgspec.Raw = _NULL
+    tool_choice: msgspec.Raw = NULL
+    response_format: msgspec.Raw = NULL
+    functions: msgspec.Raw = NULL
     """What tools were, before there were others."""
 
     @property
@@ -76,30 +85,70 @@ class ChatRequest(msgspec.Struct):
         """The most tokens one answer may have, where the client says so."""
         return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
 
-    def pieces(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+    def pieces(self) -> Pieces:
         """As in `prompt_parts.Prompt`."""
         messages = self.messages
-        others = [*(self.tools or ()), self.functions, self.response_format]
         contents = [
             each.content for each in messages if each.tool_calls is each.function_call is each.reasoning_content
         ]
+        others = self.structured()
         if len(contents) < len(messages):  # of some not all three are absent, as they mostly are
-            contents = [raw for each in messages for raw in (each.reasoning_content, each.content) if raw != _NULL]
-            others += [raw for each in messages for raw in (each.tool_calls, each.function_call)]
-        return contents, [raw for raw in others if raw != _NULL]
+            contents = [raw for each in messages for raw in (each.reasoning_content, each.content) if is_given(raw)]
+            others += [raw for each in messages for raw in (each.tool_calls, each.function_call) if is_given(raw)]
+        return Pieces(unread=contents, others=others)
+
+    def structured(self) -> list[msgspec.Raw]:
+        """What is, beside messages."""
+        if self.tools is None and self.functions is self.response_format:
+            return []
+        return [raw for raw in (*(self.tools or ()), self.functions, self.response_format) if is_given(raw)]
+
+
+class ReadChatRequest(ChatRequest):
+    """One whose messages have been read."""
+
+    messages: list[ReadMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+
+    def pieces(self) -> Pieces:
+        """As in `prompt_parts.Prompt`."""
+        messages: list[ReadMessage] = self.messages
+        said = list(map(_content, messages))
+        others = self.structured()
+        more = [each for each in messages if each.tool_calls is not each.function_call or each.reasoning_content]
+        if more:
+            said += [each.reasoning_content for each in more]
+            others += [raw for each in more for raw in (each.tool_calls, each.function_call) if is_given(raw)]
+        return Pieces(said=said, others=others)
 
 
 _request_decoder = msgspec.json.Decoder(ChatRequest)
+_reading_decoder = msgspec.json.Decoder(ReadChatRequest)
+_content = attrgetter("content")
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
 
 def decode_request(body: bytes) -> ChatRequest:
-    """Reads and checks a request. Raises InvalidRequest whose `param` names the field, like `messages[0].role`."""
+    """Reads and checks a request, with all that its messages say where that is usual.
+
+    Raises InvalidRequest whose `param` names the field, like `messages[0].role`.
+    """
+    if is_read_at_once(body):
+        with suppress(ValueError, RecursionError):  # then it is not usual, or wrong
+            return _checked(_reading_decoder.decode(body))
+    return decode_unread(body)
+
+
+def decode_unread(body: bytes) -> ChatRequest:
+    """The same, with its contents as the client wrote them."""
     try:
         request = _request_decoder.decode(body)
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
+    return _checked(request)
+
+
+def _checked(request: ChatRequest) -> ChatRequest:
     if not request.model:
         raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
     check_count(request.messages)
@@ -122,7 +171,7 @@ def rewrite_request(
     for what only a second reading finds too deep.
     """
     include_usage = include_usage and not request.wants_usage
-    thoughts = bool(unread) and any(message.has_thoughts for message in request.messages)
+    thoughts = bool(unread) and any(member in body for member in _THOUGHTS)
     changed = model != request.model or include_usage or thoughts
     if not changed and not parameters:
         return body

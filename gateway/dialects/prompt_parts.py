@@ -6,21 +6,32 @@ Only what is part of the prompt is read; the rest of a part is whatever the clie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-NULL: Final = msgspec.Raw(b"null")
+from gateway.dialects.usual_parts import NULL, Said
+
+_NULL_BYTES: Final = 4
 DEEPEST: Final = 4
 """Contents within contents: a tool's result in a message."""
+
+
+class Pieces(NamedTuple):
+    """What a prompt consists of."""
+
+    said: Sequence[Said] = ()
+    """What has been read, all of it usual."""
+    unread: Sequence[msgspec.Raw] = ()
+    """Texts or lists of parts, as the client wrote them."""
+    others: Sequence[msgspec.Raw] = ()
+    """What is structured: tools, their calls, schemas."""
 
 
 class Prompt(Protocol):
     """A request of any client dialect."""
 
-    def pieces(self) -> tuple[Sequence[msgspec.Raw], Sequence[msgspec.Raw]]:
-        """What is said: texts or lists of parts; and what is structured: tools, their calls, schemas."""
-        ...
+    def pieces(self) -> Pieces: ...
 
 
 class Part(msgspec.Struct, gc=False):
@@ -45,39 +56,15 @@ class Part(msgspec.Struct, gc=False):
         return [raw for raw in given if raw is not NULL and raw != NULL]
 
 
-class PictureSource(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """Of one of Anthropic's images and documents that are no text."""
+class Media(msgspec.Struct, gc=False):
+    """What of a piece of media is no text; the rest of it is whatever the client wrote."""
 
-    type: Literal["base64", "url", "file"]
-    media_type: str = ""
-    data: msgspec.Raw = NULL
     url: msgspec.Raw = NULL
-    file_id: msgspec.Raw = NULL
+    data: msgspec.Raw = NULL
+    file_data: msgspec.Raw = NULL
 
-
-class PlainPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A part of a usual kind, all of which is known: a text, a picture, a tool's call or what it returned."""
-
-    type: str = ""
-    text: str = ""
-    image_url: msgspec.Raw = NULL
-    source: PictureSource | None = None
-    content: str | list[PlainPart] | None = None
-    input: msgspec.Raw = NULL
-    tool_use_id: str = ""
-    is_error: bool | None = None
-    id: str = ""
-    name: str = ""
-    cache_control: msgspec.Raw = NULL
-    detail: str = ""
-
-    @property
-    def is_picture(self) -> bool:
-        return self.source is not None or (self.image_url is not NULL and self.image_url != NULL)
-
-
-Said = str | list[PlainPart] | None
-"""A content of usual parts."""
+    def given(self) -> list[msgspec.Raw]:
+        return [raw for raw in (self.url, self.data, self.file_data) if raw is not NULL]
 
 
 class Source(msgspec.Struct, gc=False):
@@ -96,8 +83,9 @@ _read_source: Final = msgspec.json.Decoder(Source).decode
 
 read_texts: Final = msgspec.json.Decoder(list[str]).decode
 """Contents of which each is a text. Raises ValueError, RecursionError where one is not."""
-read_plain: Final = msgspec.json.Decoder(list[Said]).decode
+read_usual: Final = msgspec.json.Decoder(list[Said]).decode
 """Contents of nothing but usual parts. Raises ValueError, RecursionError where one of them holds more."""
+_read_media: Final = msgspec.json.Decoder(Media).decode
 
 
 def read_parts(content: msgspec.Raw) -> list[Part]:
@@ -113,6 +101,11 @@ def read_content(content: msgspec.Raw) -> str | list[Part] | None:
     """
     said = _read_content(content)
     return [said] if isinstance(said, Part) else said
+
+
+def is_given(raw: msgspec.Raw) -> bool:
+    """Whether it is there, and not null."""
+    return raw is not NULL and (len(raw) != _NULL_BYTES or raw != NULL)
 
 
 def is_structured(raw: msgspec.Raw) -> bool:
@@ -136,3 +129,13 @@ def source_in(raw: msgspec.Raw) -> Source | None:
         return _read_source(raw)
     except (ValueError, RecursionError):
         return None
+
+
+def media_in(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """What weighs as media of it: an address or some bytes, alone or in an object."""
+    if bytes(memoryview(raw)[:1]) != b"{":
+        return [raw]
+    try:
+        return _read_media(raw).given()
+    except (ValueError, RecursionError):
+        return []

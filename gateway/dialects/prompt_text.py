@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import msgspec
 
 from gateway.dialects.codec import Steps
-from gateway.dialects.prompt_parts import DEEPEST, NULL, Part, Prompt, read_content, source_in, text_in
+from gateway.dialects.prompt_parts import DEEPEST, Part, Prompt, read_content, source_in, text_in
+from gateway.dialects.usual_parts import NULL
 
 
 def text_of(prompt: Prompt) -> Steps[str]:
-    """What is structured (tools, calls of them, schemas) stays the JSON that it is."""
-    contents, others = prompt.pieces()
+    """Of a prompt that is not read yet; what is structured (tools, their calls, schemas) stays the JSON that it is."""
+    _, contents, others = prompt.pieces()
     texts: list[str] = []
     for content in contents:
         before = len(texts)

@@ -7,26 +7,27 @@ or as escapes. What is structured weighs the characters that it is written with,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 
 from gateway.dialects.prompt_parts import (
     DEEPEST,
-    NULL,
     Part,
-    PlainPart,
     Prompt,
-    Said,
     is_structured,
+    media_in,
     read_content,
     read_parts,
-    read_plain,
     read_text,
     read_texts,
+    read_usual,
     source_in,
     text_in,
 )
+from gateway.dialects.usual_parts import MEDIA, NULL, TEXTS, Document, Image, Said, Source, ToolResult, ToolUse
 
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """Reserved for an answer whose length the client does not limit; settled by what it really took."""
@@ -42,12 +43,16 @@ PART_BYTES: Final = 800
 """What a part counts for beside its bytes: it takes as long to read as so much text."""
 _AT_ONCE: Final = 256
 """Contents that are read in one go."""
+_SMALL_BYTES: Final = 64 * 1024
+_MOST_OBJECTS: Final = 65_536
+"""That are read in one go, some 10 ms."""
 _FEW: Final = 32
 """Contents that are sooner read one by one than written into one list first."""
 _MARKS: Final = (b'"image_url"', b'"input_audio"', b'"file"', b'"source"', b'"file_data"', b'"file_url"', b'"file_id"')
 """Of media, in what is not read."""
 
 _encode: Final = msgspec.json.Encoder().encode
+_text: Final = attrgetter("text")
 
 Written = Callable[[msgspec.Raw], int]
 """How many characters something is written with."""
@@ -89,8 +94,8 @@ class _Parts(msgspec.Struct, gc=False):
             self.fewer += written(text) - len(said)
 
     def _show(self, media: msgspec.Raw, written: Written) -> None:
-        self.fewer += written(media)
-        self.media_bytes += len(media)
+        self.fewer += sum(map(written, shown := media_in(media)))
+        self.media_bytes += sum(map(len, shown))
         self.pieces += 1
 
     def _hold(self, content: msgspec.Raw, written: Written, depth: int) -> None:
@@ -126,56 +131,64 @@ class _Scales(msgspec.Struct, gc=False):
     characters: int = 0
     pieces: int = 0
     large_pieces: int = 0
-    """Of those, in contents that are worth a look."""
+    """Of those, as many as a reservation looks at."""
     media_bytes: int = 0
     """Of large pieces."""
 
     def read(self, contents: Sequence[msgspec.Raw], json: bytes) -> None:
         """`json` is the list of all of them: mostly they are of usual parts, and none is looked at by itself."""
         try:
-            said = read_plain(json)
+            self.take(read_usual(json))
         except (ValueError, RecursionError):
             if len(contents) > 1:
                 for content in contents:
                     self.read([content], _encode([content]))
             else:
                 self._read_parts(contents[0])
-            return
-        before = self.pieces
-        self._take(said)
-        if self.pieces > before:
-            for content, each in zip(contents, said, strict=True):
-                if len(content) > _MEDIA_WORTH_A_LOOK_BYTES and isinstance(each, list):
-                    self._look(each)
 
-    def _take(self, said: Sequence[Said]) -> None:
-        """Usual contents, some hundreds in a few looks at all of them."""
+    def take(self, said: Sequence[Said]) -> None:
+        """Usual contents, in a few looks at all of them: at the parts of one kind together."""
         self.characters += sum([len(each) for each in said if each.__class__ is str])
-        parts = [part for each in said if each.__class__ is list for part in each]
-        self.characters += sum([len(part.text) for part in parts])
-        # A part with neither a picture nor an input has the same constant in both places.
-        more = [each for each in parts if each.image_url is not each.input or each.source or each.content]
-        if more:
-            self.characters += sum(
-                [len(part.name) + self.written(part.input) for part in more if part.input is not NULL]
-            )
-            self.pieces += sum([part.is_picture for part in more])
-            self._take([part.content for part in more if part.content])
+        parts: list[Any] = list(chain.from_iterable([each for each in said if each.__class__ is list]))
+        kinds = set(map(type, parts))
+        for kind in kinds:
+            self._take(kind, parts if len(kinds) == 1 else [part for part in parts if part.__class__ is kind])
+
+    def _take(self, kind: type, parts: list[Any]) -> None:
+        """Parts of one kind."""
+        if kind in TEXTS:
+            self.characters += sum(map(len, map(_text, parts)))
+        elif kind is ToolResult:
+            self.take([part.content for part in parts])
+        elif kind is ToolUse:
+            self.characters += sum([len(part.name) for part in parts])
+            self.characters += sum(map(self.written, [part.input for part in parts]))
+        elif kind is Image:
+            self._take_sources([part.source for part in parts])
+        elif kind is Document:
+            self._take_sources([part.source for part in parts])
+            self.characters += sum([len(part.title or "") + len(part.context or "") for part in parts])
+        elif kind in MEDIA:
+            self._show([part.media for part in parts])
+        else:
+            self.characters += sum([len(word) for part in parts for word in part.words])
+
+    def _take_sources(self, sources: list[Source]) -> None:
+        self.take([source.content for source in sources if source.type == "content"])
+        self.characters += sum([len(source.data) for source in sources if source.type == "text"])
+        self._show([source.data for source in sources if source.type not in ("text", "content")])
+
+    def _show(self, media: Sequence[str]) -> None:
+        self.pieces += len(media)
+        large = [len(each) for each in media if len(each) > _MEDIA_WORTH_A_LOOK_BYTES]
+        self.large_pieces += len(large)
+        self.media_bytes += sum(large)
 
     def leave(self, content: msgspec.Raw) -> None:
         """One that is not read weighs what it is written with."""
         self.characters += self.written(content)
         if is_structured(content):
             self.pieces += sum(map(bytes(content).count, _MARKS))
-
-    def _look(self, parts: Sequence[PlainPart]) -> None:
-        """At the pictures of one content."""
-        for part in parts:
-            if part.is_picture:
-                self.media_bytes += len(part.image_url if part.source is None else part.source.data)
-                self.large_pieces += 1
-            elif isinstance(part.content, list):
-                self._look(part.content)
 
     def _read_parts(self, content: msgspec.Raw) -> None:
         parts = _Parts()
@@ -191,11 +204,17 @@ class _Scales(msgspec.Struct, gc=False):
             self.large_pieces += parts.pieces
 
 
+def is_read_at_once(body: bytes) -> bool:
+    """Whether all that a request says is read while it is decoded: where it has not more than may be read in one go."""
+    size = len(body)
+    return size <= MOST_READ_BYTES and (size <= _SMALL_BYTES or body.count(b"{") <= _MOST_OBJECTS)
+
+
 def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
     """How large a request's prompt is; `body` is the whole of it as it came."""
-    contents, others = prompt.pieces()
+    said, unread, others = prompt.pieces()
     size = len(body)
-    plain = _plain(contents) if size <= MOST_READ_BYTES else None
+    plain = _joined(said) if said else _plain(unread) if size <= MOST_READ_BYTES else None
     if plain is not None and not others:
         return PromptWeight(size // _BYTES_PER_TOKEN, plain, 0)
     written: Written = len if body.isascii() else _decoded
@@ -203,8 +222,9 @@ def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
     if plain is not None:
         return PromptWeight(size // _BYTES_PER_TOKEN, structured + plain, 0)
     scales, left = _Scales(written), MOST_READ_BYTES
-    for place in range(0, len(contents), _AT_ONCE):
-        some = contents[place : place + _AT_ONCE]
+    scales.take(said)
+    for place in range(0, len(unread), _AT_ONCE):
+        some = unread[place : place + _AT_ONCE]
         json = _encode(some)
         left -= len(json) + PART_BYTES * json.count(b"{")  # there are no more parts than braces
         if left >= 0:
@@ -219,6 +239,14 @@ def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
 def reserved_tokens(limit: int | None) -> int:
     """Tokens reserved for one answer of at most `limit`."""
     return DEFAULT_OUTPUT_TOKENS if limit is None else min(max(limit, 0), _MOST_OUTPUT_TOKENS)
+
+
+def _joined(said: Sequence[Said]) -> int | None:
+    """Characters of contents that are texts and no lists; None where one of them is something else."""
+    try:
+        return len("".join(filter(None, said)))  # type: ignore[arg-type]  # this is what says whether all are texts
+    except TypeError:
+        return None
 
 
 def _plain(contents: Sequence[msgspec.Raw]) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.dialects import openai_errors
 from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
-from gateway.dialects.openai_chat import ChatRequest, decode_request, reserved_output
+from gateway.dialects.openai_chat import decode_request, decode_unread, reserved_output
 from gateway.dialects.prompt_text import text_of
 from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.structure import MOST_VALUES
@@ -23,19 +23,14 @@ class ChatCompletions:
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
-        weight = weigh(request, body)
+        weight, size_bytes = weigh(request, body), decoded_bytes(request.messages)
+        request.messages.clear()  # they are weighed, and whoever needs them reads them in its own way
         return Asked(
-            request.model,
-            bool(request.stream),
-            weight.reserved,
-            reserved_output(request),
-            request,
-            decoded_bytes(request.messages),
-            weight,
+            request.model, bool(request.stream), weight.reserved, reserved_output(request), request, size_bytes, weight
         )
 
-    def text_of(self, decoded: ChatRequest) -> Steps[str]:
-        return text_of(decoded)
+    def text_of(self, body: bytes, /) -> Steps[str]:
+        return text_of(decode_unread(body))
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)

@@ -56,8 +56,8 @@ class ClientDialect(Protocol):
         """Decodes and checks. Raises InvalidRequest whose `param` names the field."""
         ...
 
-    def text_of(self, decoded: Any, /) -> Steps[str]:
-        """The prompt as one text, of the dialect's own struct."""
+    def text_of(self, body: bytes, /) -> Steps[str]:
+        """The prompt of a body that has been read before, as one text."""
         ...
 
     def error_body(self, description: Description) -> bytes: ...

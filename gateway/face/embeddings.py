@@ -7,7 +7,6 @@ from gateway.dialects.codec import Steps
 from gateway.dialects.embeddings.request import (
     MOST_INPUTS,
     MOST_TOKENS,
-    EmbeddingsRequest,
     decode_request,
     decoded_bytes,
     estimate_tokens,
@@ -28,7 +27,7 @@ class Embeddings:
         request = decode_request(body)
         return Asked(request.model, False, estimate_tokens(request), 0, request, decoded_bytes(request))
 
-    def text_of(self, _decoded: EmbeddingsRequest) -> Steps[str]:
+    def text_of(self, _body: bytes, /) -> Steps[str]:
         """No conversation: its texts stand for themselves."""
         yield from ()
         return ""

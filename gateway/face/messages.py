@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.messages import errors
-from gateway.dialects.messages.request_notes import MessagesRequest, decode_request, reserved_output
+from gateway.dialects.messages.request_notes import decode_request, decode_unread, reserved_output
 from gateway.dialects.prompt_text import text_of
 from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.structure import MOST_VALUES
@@ -25,19 +25,14 @@ class Messages:
 
     def read(self, body: bytes) -> Asked:
         request = decode_request(body)
-        weight = weigh(request, body)
+        weight, size_bytes = weigh(request, body), decoded_bytes(request.messages)
+        request.messages.clear()  # they are weighed, and whoever needs them reads them in its own way
         return Asked(
-            request.model,
-            bool(request.stream),
-            weight.reserved,
-            reserved_output(request),
-            request,
-            decoded_bytes(request.messages),
-            weight,
+            request.model, bool(request.stream), weight.reserved, reserved_output(request), request, size_bytes, weight
         )
 
-    def text_of(self, decoded: MessagesRequest) -> Steps[str]:
-        return text_of(decoded)
+    def text_of(self, body: bytes, /) -> Steps[str]:
+        return text_of(decode_unread(body))
 
     def error_body(self, description: Description) -> bytes:
         return errors.error_body(description)

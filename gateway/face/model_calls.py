@@ -175,7 +175,7 @@ class ModelCalls:
         held = self._ingress.hold(call.size_bytes, 0)
         try:
             payload = call.payload
-            text = self._dialect.text_of(payload.decoded)
+            text = self._dialect.text_of(payload.body)
             told = told_to_services(payload.request_id, record.trace, payload.headers)
             behalf = Behalf(call.deadline, told, record)
             await windows.count(filling, text, behalf)

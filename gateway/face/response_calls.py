@@ -17,10 +17,11 @@ from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.responses import errors as responses_errors
 from gateway.dialects.responses.recorder import StreamRecorder
 from gateway.dialects.responses.request_notes import (
-    ResponsesRequest,
     decode_request,
     gateway_tools_of,
+    let_go,
     many_items,
+    read_request,
     reserved_output,
 )
 from gateway.dialects.responses.tool_turns import ResponsesToolTurns
@@ -49,20 +50,15 @@ class ResponsesDialect:
     most_values = MOST_VALUES
 
     def read(self, body: bytes) -> Asked:
-        request = decode_request(body)
-        weight = weigh(request, body)
+        request = read_request(body)
+        weight, size_bytes = weigh(request, body), decoded_bytes(many_items(request))
+        let_go(request)
         return Asked(
-            request.model,
-            bool(request.stream),
-            weight.reserved,
-            reserved_output(request),
-            request,
-            decoded_bytes(many_items(request)),
-            weight,
+            request.model, bool(request.stream), weight.reserved, reserved_output(request), request, size_bytes, weight
         )
 
-    def text_of(self, decoded: ResponsesRequest) -> Steps[str]:
-        return text_of(decoded)
+    def text_of(self, body: bytes, /) -> Steps[str]:
+        return text_of(decode_request(body))
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)

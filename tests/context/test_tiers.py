@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from gateway.context.tiers import Reading, gauge_of, read, tier_of
 from gateway.dialects import prompt_weight
 from gateway.dialects.codec import finish_steps
-from gateway.dialects.prompt_text import text_of
 from gateway.dialects.prompt_weight import MEDIA_TOKENS, PromptWeight
 from gateway.face.chat import ChatCompletions
 from gateway.face.messages import Messages
@@ -83,7 +82,7 @@ def test_texts_are_counted_by_their_characters_however_they_are_written(
     first *= times
     count = len(first) + len(second)
     assert weighed(ChatCompletions(), chat(first, second), ascii_only=ascii_only).characters == count
-    parts = [{"type": "text", "text": first}, {"text": second, "cache_control": {"type": "ephemeral"}}]
+    parts = [{"type": "text", "text": first}, {"type": "text", "text": second, "cache_control": {"type": "ephemeral"}}]
     assert weighed(ChatCompletions(), chat(parts, None), ascii_only=ascii_only).characters == count
     written = json.dumps([*parts, {"refusal": "no"}], ensure_ascii=ascii_only)
     more = weighed(ChatCompletions(), chat([*parts, {"refusal": "no"}]), ascii_only=ascii_only).characters
@@ -188,7 +187,7 @@ def test_what_a_tool_returns_as_one_object_may_be_a_picture_or_a_document() -> N
     assert (weight.media, weight.characters < 400) == (1, True)
     ran = chat([{"type": "code_execution_tool_result", "content": {"stdout": "x" * 4000}}], max_tokens=1)
     assert weighed(Messages(), ran).characters > 4000
-    assert "x" * 4000 in finish_steps(text_of(Messages().read(json.dumps(ran).encode()).decoded))
+    assert "x" * 4000 in finish_steps(Messages().text_of(json.dumps(ran).encode()))
 
 
 def test_images_count_as_pieces_by_address_and_by_their_bytes() -> None:
@@ -207,7 +206,7 @@ def test_images_count_as_pieces_by_address_and_by_their_bytes() -> None:
 
 def test_beyond_what_is_read_everything_weighs_what_it_is_written_with(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many parts take long to read and few bytes; a picture among them is one still."""
-    many, few = [{"type": "text", "text": "é"}] * 20_000, [{"type": "text", "text": "é" * 100}, IMAGE]
+    many, few = [{"type": "text", "text": "é"}] * 70_000, [{"type": "text", "text": "é" * 100}, IMAGE]
     weights = [weighed(ChatCompletions(), chat(*contents), ascii_only=True) for contents in ([few], [many, few])]
     written = [len(json.dumps(content)) for content in (many, few)]
     assert weights[0].characters < 200
@@ -248,7 +247,7 @@ def test_schemas_and_the_functions_of_old_are_part_of_the_prompt() -> None:
 def test_the_text_for_the_service_that_counts_is_what_is_weighed() -> None:
     """A tool's result and a plain document are in both."""
     _, document = in_messages(["one", "two", "three", "four", "five", "six"], IMAGE)
-    text = finish_steps(text_of(Messages().read(json.dumps(document).encode()).decoded))
+    text = finish_steps(Messages().text_of(json.dumps(document).encode()))
     assert [word for word in ("one", "two", "three", "four", "five", "six") if word not in text] == []
 
 

@@ -7,6 +7,8 @@ Members nobody reads here are skipped and travel on as the client wrote them. A 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -16,17 +18,24 @@ from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_weight import reserved_tokens
+from gateway.dialects.prompt_parts import Pieces, is_given
+from gateway.dialects.prompt_weight import is_read_at_once, reserved_tokens
+from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
-
-_NULL: Final = msgspec.Raw(b"null")
 
 
 class Message(msgspec.Struct, gc=False):
     """One message of the conversation; its content stays as the client wrote it."""
 
     role: str
-    content: msgspec.Raw = _NULL
+    content: msgspec.Raw = NULL
+
+
+class ReadMessage(msgspec.Struct, gc=False):
+    """The same, of usual parts, all of which has been read."""
+
+    role: str
+    content: Said = None
 
 
 class MessagesRequest(msgspec.Struct):
@@ -36,23 +45,43 @@ class MessagesRequest(msgspec.Struct):
     messages: list[Message]
     max_tokens: int | None = None
     stream: bool | None = None
-    system: msgspec.Raw = _NULL
+    system: msgspec.Raw = NULL
     tools: list[msgspec.Raw] | None = None
-    output_config: msgspec.Raw = _NULL
-    output_format: msgspec.Raw = _NULL
+    output_config: msgspec.Raw = NULL
+    output_format: msgspec.Raw = NULL
 
-    def pieces(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+    def pieces(self) -> Pieces:
         """As in `prompt_parts.Prompt`."""
         contents = [message.content for message in self.messages]
-        if self.system is not _NULL:
+        if self.system is not NULL:
             contents.append(self.system)
+        return Pieces(unread=contents, others=self.structured())
+
+    def structured(self) -> list[msgspec.Raw]:
+        """What is, beside messages."""
         others = [*(self.tools or ()), self.output_config, self.output_format]
-        return contents, [raw for raw in others if raw != _NULL]
+        return [raw for raw in others if is_given(raw)]
+
+
+class ReadMessagesRequest(MessagesRequest):
+    """One whose messages have been read."""
+
+    messages: list[ReadMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+    system: Said = None  # type: ignore[assignment]
+
+    def pieces(self) -> Pieces:
+        """As in `prompt_parts.Prompt`."""
+        said = list(map(_content, self.messages))
+        if self.system is not None:
+            said.append(self.system)
+        return Pieces(said=said, others=self.structured())
 
 
 _ANY_BOUND: Final = 2**31 - 1
 """More than any budget of thinking, which has to fit in."""
 _request_decoder = msgspec.json.Decoder(MessagesRequest)
+_reading_decoder = msgspec.json.Decoder(ReadMessagesRequest)
+_content = attrgetter("content")
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -66,11 +95,26 @@ def decode_request(body: bytes) -> MessagesRequest:
 
 
 def decode_count(body: bytes) -> MessagesRequest:
-    """Reads and checks a request to count tokens. Raises InvalidRequest as `decode_request` does."""
+    """Reads and checks a request to count tokens, with all that its messages say where that is usual.
+
+    Raises InvalidRequest as `decode_request` does.
+    """
+    if is_read_at_once(body):
+        with suppress(ValueError, RecursionError):  # then it is not usual, or wrong
+            return _checked(_reading_decoder.decode(body))
+    return decode_unread(body)
+
+
+def decode_unread(body: bytes) -> MessagesRequest:
+    """The same, with its contents as the client wrote them."""
     try:
         request = _request_decoder.decode(body)
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
+    return _checked(request)
+
+
+def _checked(request: MessagesRequest) -> MessagesRequest:
     if not request.model:
         raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
     check_count(request.messages)

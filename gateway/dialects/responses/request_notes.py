@@ -6,6 +6,8 @@ Members nobody reads here are skipped and travel on as the client wrote them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -16,12 +18,13 @@ from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.foreign_thoughts import STAMPED, without_foreign_items
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_weight import reserved_tokens
+from gateway.dialects.prompt_parts import Pieces, is_given
+from gateway.dialects.prompt_weight import is_read_at_once, reserved_tokens
 from gateway.dialects.responses.request_settings import NAME
 from gateway.dialects.tool_turns import gateway_tools
+from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
-_NULL: Final = msgspec.Raw(b"null")
 _GATEWAY: Final = b'"gateway"'
 _MANY_BYTES: Final = 64 * 1024
 """An input below this has too few items to count."""
@@ -31,24 +34,24 @@ class ResponsesRequest(msgspec.Struct):
     """What the gateway reads of a request; made by `decode_request`, which has checked it."""
 
     model: str
-    input: msgspec.Raw = _NULL
+    input: msgspec.Raw = NULL
     """A string or a list of items, as the client wrote it."""
-    prompt: msgspec.Raw = _NULL
+    prompt: msgspec.Raw = NULL
     stream: bool | None = None
     store: bool | None = None
     background: bool | None = None
     previous_response_id: str | None = None
     max_output_tokens: int | None = None
-    instructions: msgspec.Raw = _NULL
-    tools: msgspec.Raw = _NULL
-    text: msgspec.Raw = _NULL
+    instructions: msgspec.Raw = NULL
+    tools: msgspec.Raw = NULL
+    text: msgspec.Raw = NULL
 
     @property
     def kept(self) -> bool:
         """Whether the response may be asked for again; OpenAI keeps all that nobody said no to."""
         return self.store is not False
 
-    def pieces(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+    def pieces(self) -> Pieces:
         """As in `prompt_parts.Prompt`."""
         contents, others = [self.instructions], [self.tools, self.text, self.prompt]
         for item in _items_of(self.input):
@@ -59,23 +62,23 @@ class ResponsesRequest(msgspec.Struct):
             else:
                 contents += (item.content, item.output, item.arguments, item.input, item.summary)
                 others += (item.action, item.code, item.outputs, item.results, item.operation, item.tools)
-        return [raw for raw in contents if raw is not _NULL], [raw for raw in others if raw != _NULL]
+        return Pieces((), [raw for raw in contents if raw is not NULL], [raw for raw in others if is_given(raw)])
 
 
 class _Item(msgspec.Struct, gc=False):
     """One item of the input, as far as it is part of the prompt."""
 
-    content: msgspec.Raw = _NULL
-    output: msgspec.Raw = _NULL
-    arguments: msgspec.Raw = _NULL
-    input: msgspec.Raw = _NULL
-    summary: msgspec.Raw = _NULL
-    action: msgspec.Raw = _NULL
-    code: msgspec.Raw = _NULL
-    outputs: msgspec.Raw = _NULL
-    results: msgspec.Raw = _NULL
-    operation: msgspec.Raw = _NULL
-    tools: msgspec.Raw = _NULL
+    content: msgspec.Raw = NULL
+    output: msgspec.Raw = NULL
+    arguments: msgspec.Raw = NULL
+    input: msgspec.Raw = NULL
+    summary: msgspec.Raw = NULL
+    action: msgspec.Raw = NULL
+    code: msgspec.Raw = NULL
+    outputs: msgspec.Raw = NULL
+    results: msgspec.Raw = NULL
+    operation: msgspec.Raw = NULL
+    tools: msgspec.Raw = NULL
 
     @property
     def is_message(self) -> bool:
@@ -84,7 +87,61 @@ class _Item(msgspec.Struct, gc=False):
         return given and self.outputs is self.results is self.operation is self.tools is self.output
 
 
+class ReadItem(msgspec.Struct, gc=False):
+    """The same, where all that it says is usual and has been read."""
+
+    content: Said = None
+    output: Said = None
+    arguments: str | None = None
+    input: str | None = None
+    summary: Said = None
+    action: msgspec.Raw = NULL
+    code: msgspec.Raw = NULL
+    outputs: msgspec.Raw = NULL
+    results: msgspec.Raw = NULL
+    operation: msgspec.Raw = NULL
+    tools: msgspec.Raw = NULL
+
+
+class ReadResponsesRequest(ResponsesRequest):
+    """One whose input has been read."""
+
+    input: str | list[ReadItem] | None = None  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+    instructions: str | None = None  # type: ignore[assignment]
+
+    def items(self) -> list[ReadItem]:
+        """Those of the input; none of a text. Raises InvalidRequest for too many."""
+        items: list[ReadItem] = self.input if isinstance(self.input, list) else []
+        check_most(items, "input")
+        return items
+
+    def pieces(self) -> Pieces:
+        """As in `prompt_parts.Prompt`."""
+        items = self.items()
+        said: list[Said] = [*map(_content, items), self.instructions]
+        if isinstance(self.input, str):
+            said.append(self.input)
+        others = [self.tools, self.text, self.prompt]
+        more = [
+            each
+            for each in items
+            if not (each.output is each.arguments is each.input is each.summary)
+            or not (each.action is each.code is each.outputs is each.results is each.operation is each.tools)
+        ]
+        if more:
+            said += [each.output for each in more]
+            said += [each.arguments for each in more]
+            said += [each.input for each in more]
+            said += [each.summary for each in more]
+            for each in more:
+                if not (each.action is each.code is each.outputs is each.results is each.operation is each.tools):
+                    others += (each.action, each.code, each.outputs, each.results, each.operation, each.tools)
+        return Pieces(said=said, others=[raw for raw in others if is_given(raw)])
+
+
 _request_decoder = msgspec.json.Decoder(ResponsesRequest)
+_reading_decoder = msgspec.json.Decoder(ReadResponsesRequest)
+_content = attrgetter("content")
 _items_decoder = msgspec.json.Decoder(list[_Item])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -97,10 +154,21 @@ def decode_request(body: bytes) -> ResponsesRequest:
         request = _request_decoder.decode(body)
     except (ValueError, RecursionError) as problem:
         raise unreadable(problem) from problem
-    if not request.model:
-        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
+    _check_model(request)
     _check_input(request)
     return request
+
+
+def read_request(body: bytes) -> ResponsesRequest:
+    """The same, with all that its input says where that is usual."""
+    if is_read_at_once(body):
+        with suppress(ValueError, RecursionError):  # then it is not usual, or wrong
+            request = _reading_decoder.decode(body)
+            _check_model(request)
+            if request.input is None:
+                _check_absent(request)
+            return request
+    return decode_request(body)
 
 
 def rewrite_request(
@@ -112,9 +180,11 @@ def rewrite_request(
     Untouched where nothing changes; every other member keeps its value byte for byte.
     """
     replaced = {} if model == request.model else {"model": msgspec.Raw(_encode(model))}
-    if _first_byte(request.input) == b"[" and STAMPED in body:
+    if STAMPED in body:
         try:
-            replaced["input"] = without_foreign_items(request.input, Maker.OPENAI)
+            given = _members_decoder.decode(body).get("input", NULL)
+            if _first_byte(given) == b"[":
+                replaced["input"] = without_foreign_items(given, Maker.OPENAI)
         except (ValueError, RecursionError) as problem:
             raise unreadable(problem) from problem
     return with_parameters(NAME, body, parameters, replaced)
@@ -132,7 +202,7 @@ def replace_members(body: bytes, changed: dict[str, msgspec.Raw | None]) -> byte
 def gateway_tools_of(request: ResponsesRequest) -> list[str]:
     """The names of the tools that the gateway is to run."""
     tools = request.tools
-    if tools is _NULL or _GATEWAY not in bytes(tools):
+    if tools is NULL or _GATEWAY not in bytes(tools):
         return []
     try:
         return gateway_tools(_raw_items_decoder.decode(tools))
@@ -140,8 +210,10 @@ def gateway_tools_of(request: ResponsesRequest) -> list[str]:
         return []  # what is no list is the provider's to judge
 
 
-def many_items(request: ResponsesRequest) -> list[msgspec.Raw]:
+def many_items(request: ResponsesRequest) -> Sequence[object]:
     """The items of a large input; none of a small one, whose do not matter. Raises InvalidRequest for too many."""
+    if isinstance(request, ReadResponsesRequest):
+        return request.items()
     if len(request.input) < _MANY_BYTES or _first_byte(request.input) != b"[":
         return []
     try:
@@ -152,17 +224,32 @@ def many_items(request: ResponsesRequest) -> list[msgspec.Raw]:
     return items
 
 
+def let_go(request: ResponsesRequest) -> None:
+    """What it says has been weighed, and whoever needs it reads it in its own way."""
+    if isinstance(request, ReadResponsesRequest):
+        request.input = request.instructions = None
+
+
 def reserved_output(request: ResponsesRequest) -> int:
     """The most tokens that may be answered."""
     return reserved_tokens(request.max_output_tokens)
 
 
+def _check_model(request: ResponsesRequest) -> None:
+    if not request.model:
+        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
+
+
 def _check_input(request: ResponsesRequest) -> None:
     if _first_byte(request.input) in b'"[':
         return
-    if request.input != _NULL:
+    if request.input != NULL:
         raise InvalidRequest("Invalid 'input': expected a string or an array.", param="input")
-    if request.prompt == _NULL and request.previous_response_id is None:
+    _check_absent(request)
+
+
+def _check_absent(request: ResponsesRequest) -> None:
+    if request.prompt == NULL and request.previous_response_id is None:
         raise InvalidRequest("Missing required parameter: 'input'.", param="input")
 
 
