@@ -82,7 +82,10 @@ class _Parts(msgspec.Struct, gc=False):
             if part.text is not NULL:
                 self._say(part.text, written)
             for raw in part.media():
-                self._show(raw, written)
+                if raw is part.file_id:  # as it is written: it is no longer than a name, where it is usual
+                    self.pieces += 1
+                else:
+                    self._show(raw, written)
             if part.content is not NULL:
                 self._hold(part.content, written, depth)
             if part.source is not NULL:
@@ -168,8 +171,8 @@ class _Scales(msgspec.Struct, gc=False):
         elif kind is Document:
             self._take_sources([part.source for part in parts])
             self.characters += sum([len(part.title or "") + len(part.context or "") for part in parts])
-        elif kind in MEDIA:
-            self._show([part.media for part in parts])
+        elif (media := MEDIA.get(kind)) is not None:
+            self._show(list(map(media, parts)))
         else:
             self.characters += sum([len(word) for part in parts for word in part.words])
 
@@ -178,9 +181,9 @@ class _Scales(msgspec.Struct, gc=False):
         self.characters += sum([len(source.data) for source in sources if source.type == "text"])
         self._show([source.data for source in sources if source.type not in ("text", "content")])
 
-    def _show(self, media: Sequence[str]) -> None:
+    def _show(self, media: Sequence[str | None]) -> None:
         self.pieces += len(media)
-        large = [len(each) for each in media if len(each) > _MEDIA_WORTH_A_LOOK_BYTES]
+        large = [size for size in map(len, filter(None, media)) if size > _MEDIA_WORTH_A_LOOK_BYTES]
         self.large_pieces += len(large)
         self.media_bytes += sum(large)
 

@@ -6,7 +6,9 @@ looks at it as it is written.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -83,19 +85,11 @@ class ImageUrlPart(_Usual, tag="image_url"):
     image_url: ImageUrl
     cache_control: CacheControl | None = None
 
-    @property
-    def media(self) -> str:
-        return self.image_url.url
-
 
 class InputImage(_Usual, tag="input_image"):
     image_url: str | None = None
     file_id: Short | None = None
     detail: Short | None = None
-
-    @property
-    def media(self) -> str:
-        return self.image_url or ""
 
 
 class Audio(_Usual):
@@ -105,10 +99,6 @@ class Audio(_Usual):
 
 class InputAudio(_Usual, tag="input_audio"):
     input_audio: Audio
-
-    @property
-    def media(self) -> str:
-        return self.input_audio.data
 
 
 class FileBody(_Usual):
@@ -121,20 +111,12 @@ class FilePart(_Usual, tag="file"):
     file: FileBody
     cache_control: CacheControl | None = None
 
-    @property
-    def media(self) -> str:
-        return self.file.file_data or ""
-
 
 class InputFile(_Usual, tag="input_file"):
     file_data: str | None = None
     file_url: str | None = None
     file_id: Short | None = None
     filename: Short | None = None
-
-    @property
-    def media(self) -> str:
-        return self.file_data or ""
 
 
 class Source(_Usual):
@@ -200,7 +182,13 @@ Part = (
 )
 Said = str | list[Part] | None
 """A content of nothing but usual parts."""
-MEDIA: Final = frozenset({ImageUrlPart, InputImage, InputAudio, FilePart, InputFile})
-"""Those that are one piece of media, given as their `media`; no text where it stands elsewhere."""
+MEDIA: Final[Mapping[type, Callable[[Any], str | None]]] = {
+    ImageUrlPart: attrgetter("image_url.url"),
+    InputImage: attrgetter("image_url"),
+    InputAudio: attrgetter("input_audio.data"),
+    FilePart: attrgetter("file.file_data"),
+    InputFile: attrgetter("file_data"),
+}
+"""Those that are one piece of media, and where its bytes are; None where they are elsewhere."""
 TEXTS: Final = frozenset({Text, InputText, OutputText, SummaryText, ReasoningText})
 """Those that are their `text`."""

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.context.tiers import Reading, gauge_of, read, tier_of
-from gateway.dialects import prompt_weight
+from gateway.dialects import openai_chat, prompt_weight
 from gateway.dialects.codec import finish_steps
-from gateway.dialects.prompt_weight import MEDIA_TOKENS, PromptWeight
+from gateway.dialects.messages import request_notes
+from gateway.dialects.prompt_weight import MEDIA_TOKENS, PromptWeight, weigh
 from gateway.face.chat import ChatCompletions
 from gateway.face.messages import Messages
 from gateway.face.response_calls import ResponsesDialect
@@ -267,3 +268,75 @@ def test_usual_parts_weigh_what_they_say_and_what_tools_are_given() -> None:
 
 def text(said: str) -> dict[str, Any]:
     return {"type": "text", "text": said}
+
+
+LONG = "x" * 4000
+PICTURE = {"type": "base64", "media_type": "image/png", "data": "A"}
+UNUSUAL: dict[str, list[dict[str, Any]]] = {
+    "chat": [
+        {**text("a"), "note": LONG},
+        {**text("a"), "cache_control": {"type": LONG}},
+        {"type": LONG, "text": "a"},
+        {"type": "image_url", "image_url": {"url": "https://it.example", "detail": LONG}},
+        {"type": "image_url", "image_url": {"url": "https://it.example", "note": LONG}},
+        {"type": "input_audio", "input_audio": {"data": "A", "format": LONG}},
+        {"type": "file", "file": {"file_data": "A", "filename": LONG}},
+        {"type": "refusal", "refusal": LONG},
+    ],
+    "messages": [
+        {"type": "image", "source": {**PICTURE, "media_type": LONG}},
+        {"type": "image", "source": {**PICTURE, "note": LONG}},
+        {"type": "image", "source": {"type": "file", "file_id": LONG}},
+        {"type": "document", "source": PICTURE, "title": LONG},
+        {"type": "document", "source": PICTURE, "context": LONG},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": LONG}},
+        {"type": "document", "source": {"type": "content", "content": [text(LONG)]}},
+        {**text("a"), "citations": [{"cited_text": LONG}]},
+        {"type": "tool_use", "id": LONG, "name": "look", "input": {}},
+        {"type": "tool_use", "id": "t", "name": "look", "input": {"at": LONG}},
+        {"type": "tool_result", "tool_use_id": LONG, "content": "a"},
+        {"type": "tool_result", "tool_use_id": "t", "content": [{**text("a"), "note": LONG}]},
+        {"type": "thinking", "thinking": LONG, "signature": "s"},
+        {"type": "redacted_thinking", "data": LONG},
+        {"type": "search_result", "source": "a", "title": "b", "content": [text(LONG)]},
+    ],
+    "responses": [
+        {"type": "input_text", "text": "a", "note": LONG},
+        {"type": "input_image", "image_url": "https://it.example", "detail": LONG},
+        {"type": "input_image", "file_id": LONG},
+        {"type": "input_file", "file_data": "A", "filename": LONG},
+        {"type": "output_text", "text": "a", "annotations": [{"title": LONG}]},
+        {"type": "summary_text", "text": LONG},
+    ],
+}
+
+
+def asked_with(dialect: str, *parts: Any) -> tuple[Any, dict[str, Any]]:
+    match dialect:
+        case "chat":
+            return ChatCompletions(), chat([*parts])
+        case "messages":
+            return Messages(), chat([*parts], max_tokens=1)
+        case _:
+            return ResponsesDialect(), {"model": "m", "input": [{"role": "user", "content": [*parts]}]}
+
+
+@pytest.mark.parametrize(("dialect", "part"), [(name, part) for name, parts in UNUSUAL.items() for part in parts])
+def test_a_long_text_counts_wherever_in_a_part_it_stands(dialect: str, part: dict[str, Any]) -> None:
+    """Media have a weight of their own; ids and names frame what is said, as long as they are no longer than that."""
+    bare = weighed(*asked_with(dialect)).characters
+    assert weighed(*asked_with(dialect, part)).characters >= bare + len(LONG)
+    short = json.loads(json.dumps(part).replace(LONG, "s"))
+    assert weighed(*asked_with(dialect, short)).characters < bare + 200
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_what_is_read_while_it_is_decoded_weighs_what_it_weighs_by_itself(data: st.DataObject) -> None:
+    """As that of a request which is too large to be read in one go, or has one unusual part."""
+    usual = st.builds(text, WORDS) | st.sampled_from([part for parts in UNUSUAL.values() for part in parts])
+    contents = data.draw(st.lists(WORDS | st.none() | st.lists(usual, max_size=4), min_size=1, max_size=8))
+    document = {**chat(*contents), "max_tokens": 1, "system": data.draw(WORDS)}
+    body = json.dumps(document, ensure_ascii=data.draw(st.booleans())).encode()
+    assert weigh(openai_chat.decode_request(body), body) == weigh(openai_chat.decode_unread(body), body)
+    assert weigh(request_notes.decode_request(body), body) == weigh(request_notes.decode_unread(body), body)
