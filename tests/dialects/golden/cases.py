@@ -2,7 +2,9 @@
 
 A case file holds one idea: `requests` that clients ask in their dialects, with what each provider must be sent or the
 field for which the client is refused; `answers` that providers give in their dialects, with what each client must
-hear. All of it is written by hand from the APIs' documentation, which `see` names.
+hear; `streams` of such answers, event by event (a text is a line as it is); `errors`, with status, headers and how long
+to wait; `embeddings`, which one pair of dialects has. All of it is written by hand from the APIs' documentation, which
+`see` names.
 
 `targets` are those that a file is about, where it is not about all. What a file leaves out: the model, and a bound of
 1000 tokens on the answer; null takes the bound out. `asked_with` and `sent_with` are common to all requests of a file.
@@ -22,7 +24,7 @@ from typing import Any
 
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
 from gateway.dialects.chat.client import ChatClient
-from gateway.dialects.chat.flavour import OPENAI
+from gateway.dialects.chat.flavour import DEEPSEEK, OPENAI, OPENROUTER
 from gateway.dialects.chat.provider import ChatProvider
 from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec
 from gateway.dialects.gemini.codec import GeminiProvider
@@ -40,6 +42,8 @@ PROVIDERS: Mapping[str, ProviderCodec] = {
     codec.name: codec
     for codec in (
         ChatProvider(OPENAI),
+        ChatProvider(DEEPSEEK),
+        ChatProvider(OPENROUTER),
         ResponsesProvider(),
         AnthropicProvider(lambda model: 64_000),
         GeminiProvider(),
@@ -47,6 +51,8 @@ PROVIDERS: Mapping[str, ProviderCodec] = {
 }
 MODELS = {
     "openai_chat": "gpt-5.1",
+    "deepseek_chat": "deepseek-chat",
+    "openrouter_chat": "anthropic/claude-sonnet-4.5",
     "openai_responses": "gpt-5.1",
     "anthropic_messages": "claude-sonnet-4-5",
     "gemini": "gemini-2.5-flash",
@@ -63,10 +69,14 @@ _ASKED_ALWAYS: Mapping[str, Body] = {
 }
 _SENT_ALWAYS: Mapping[str, Body] = {
     "openai_chat": {"max_completion_tokens": 1000},
+    "deepseek_chat": {"max_tokens": 1000},
+    "openrouter_chat": {"max_tokens": 1000},
     "openai_responses": {"max_output_tokens": 1000, "store": False, "include": ["reasoning.encrypted_content"]},
     "anthropic_messages": {"max_tokens": 1000},
     "gemini": {"generationConfig": {"maxOutputTokens": 1000}},
 }
+CHATS = ("openai_chat", "deepseek_chat", "openrouter_chat")
+"""Those who speak chat completions: their clients are passed on."""
 _NO_SETTINGS = ("generationConfig", {})
 """As good as none."""
 
@@ -97,6 +107,40 @@ class Answer:
     """The client's request."""
 
 
+@dataclass(frozen=True)
+class Stream:
+    """The events of one provider's answer, and those that one client must hear of it."""
+
+    name: str
+    client: str
+    target: str
+    said: list[Any]
+    heard: list[Any]
+
+
+@dataclass(frozen=True)
+class Error:
+    """An error answer of one provider, and what it is to one client."""
+
+    name: str
+    client: str
+    target: str
+    said: Body
+    heard: Body
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One request for embeddings with what Gemini is sent and says, or the field for which it is refused."""
+
+    name: str
+    asked: Body
+    refused: str | None
+    sent: Body
+    said: Body
+    heard: Body
+
+
 def requests() -> Iterator[Request]:
     """Every pair of client and target of every case."""
     for idea, document in _documents():
@@ -113,18 +157,46 @@ def requests() -> Iterator[Request]:
 
 def answers() -> Iterator[Answer]:
     """Every pair of provider and client of every case."""
+    for name, client, target, said, heard, case in _pairs("answers"):
+        yield Answer(name, client, target, said, heard, question(client, case.get("asked", {}).get(client, {})))
+
+
+def streams() -> Iterator[Stream]:
+    """The same of what is streamed."""
+    for name, client, target, said, heard, _ in _pairs("streams"):
+        yield Stream(name, client, target, said, heard)
+
+
+def errors() -> Iterator[Error]:
+    """The same of what goes wrong."""
+    for name, client, target, said, heard, _ in _pairs("errors"):
+        yield Error(name, client, target, said, heard)
+
+
+def embeddings() -> Iterator[Embeddings]:
+    """Every request for embeddings."""
     for idea, document in _documents():
-        for case in document.get("answers", []):
+        for case in document.get("embeddings", []):
+            asked = {"model": "asked-for", **case["asked"]}
+            rest = [case.get(name, {}) for name in ("sent", "said", "heard")]
+            yield Embeddings(f"{idea}: {case['case']}", asked, case.get("refused"), *rest)
+
+
+def question(client: str, members: Body) -> Body:
+    """A short one in the client's dialect."""
+    said = {"input": "Hello"} if client == "openai_responses" else {"messages": [{"role": "user", "content": "Hello"}]}
+    return _laid_over(_ASKED_ALWAYS[client], said, members)
+
+
+def _pairs(kind: str) -> Iterator[tuple[str, str, str, Any, Any, Body]]:
+    """Of every case, who says it to whom; whoever speaks the client's dialect needs no codec."""
+    for idea, document in _documents():
+        for case in document.get(kind, []):
             for target, said in case["said"].items():
                 for client, heard in case["heard"].items():
-                    if client != target:
-                        question = {"openai_responses": {"input": "Hello"}}.get(
-                            client, {"messages": [{"role": "user", "content": "Hello"}]}
-                        )
-                        asked = _laid_over(_ASKED_ALWAYS[client], question, case.get("asked", {}).get(client, {}))
-                        yield Answer(
-                            f"{idea}: {case['case']} ({target} to {client})", client, target, said, heard, asked
-                        )
+                    if client != target and not {client, target} <= {*CHATS}:
+                        name = f"{idea}: {case['case']} ({target} to {client})"
+                        yield name, client, target, said, heard, case
 
 
 def _expected(document: Body, case: Body, client: str, target: str) -> tuple[Body | None, str | None]:
