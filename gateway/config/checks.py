@@ -16,7 +16,7 @@ from gateway.config.platform import (
     Health,
     Service,
 )
-from gateway.config.reader import Reader
+from gateway.config.reader import STAND_IN, Reader
 from gateway.config.routing import RoutingTable
 from gateway.config.secrets import HIDDEN
 from gateway.config.settings import (
@@ -31,34 +31,39 @@ from gateway.config.settings import (
     Server,
     Upstream,
 )
+from gateway.config.tables import is_model_name
 
 
 def check_server(reader: Reader, server: Server) -> None:
     for have, lack in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
-        if getattr(server, have) and not getattr(server, lack):
+        if getattr(server, have) and not getattr(server, lack) and not reader.is_wrong(("server", lack)):
             reader.note(("server", lack), f"a file, as {have} is set", None, shown="nothing")
 
 
 def check_origins(reader: Reader, server: Server) -> None:
     for position, origin in enumerate(server.cors_origins):
-        if origin != "*" and not is_origin(origin):
+        path: Path = ("server", "cors_origins", position)
+        if origin != "*" and not is_origin(origin) and not reader.is_wrong(path):
             expected = 'an origin as browsers write it, like "https://app.example" or "http://localhost:3000", or "*"'
-            reader.note(("server", "cors_origins", position), expected, origin)
+            reader.note(path, expected, origin)
 
 
 def check_retry(reader: Reader, retry: Retry) -> None:
-    if retry.backoff_base_s > retry.backoff_max_s:
+    base, most = ("retry", "backoff_base_s"), ("retry", "backoff_max_s")
+    if retry.backoff_base_s > retry.backoff_max_s and not reader.is_wrong(base, most):
         expected = f"at least backoff_base_s ({retry.backoff_base_s:g})"
-        reader.note(("retry", "backoff_max_s"), expected, retry.backoff_max_s)
-    if retry.budget_start > retry.budget_cap:
-        reader.note(("retry", "budget_cap"), f"at least budget_start ({retry.budget_start:g})", retry.budget_cap)
+        reader.note(most, expected, retry.backoff_max_s)
+    start, cap = ("retry", "budget_start"), ("retry", "budget_cap")
+    if retry.budget_start > retry.budget_cap and not reader.is_wrong(start, cap):
+        reader.note(cap, f"at least budget_start ({retry.budget_start:g})", retry.budget_cap)
 
 
 def check_providers(reader: Reader, providers: Mapping[str, Provider]) -> None:
     for name, provider in providers.items():
-        if provider.adaptive_concurrency and provider.min_concurrent > provider.max_concurrent:
-            expected = f"at most max_concurrent ({provider.max_concurrent})"
-            reader.note(("providers", name, "min_concurrent"), expected, provider.min_concurrent)
+        least, most = ("providers", name, "min_concurrent"), ("providers", name, "max_concurrent")
+        is_too_narrow = provider.adaptive_concurrency and provider.min_concurrent > provider.max_concurrent
+        if is_too_narrow and not reader.is_wrong(least, most):
+            reader.note(least, f"at most max_concurrent ({provider.max_concurrent})", provider.min_concurrent)
 
 
 def check_transports(reader: Reader, upstream: Upstream, providers: Mapping[str, Provider]) -> None:
@@ -68,8 +73,12 @@ def check_transports(reader: Reader, upstream: Upstream, providers: Mapping[str,
         if isinstance(provider, CloudProvider):
             places["providers", name, "upstream"] = provider.upstream
     for path, place in places.items():
+        is_edge = (place.engine or upstream.engine) == "edge"
+        is_known = not reader.is_wrong((*path, "engine")) and (
+            bool(place.engine) or not reader.is_wrong(("upstream", "engine"))
+        )
         for setting in ("proxy", "proxy_env", "http2"):
-            if getattr(place, setting) and (place.engine or upstream.engine) == "edge":
+            if getattr(place, setting) and is_edge and is_known:
                 reader.note((*path, setting), 'engine = "httpx", which this setting is for', None, shown='"edge"')
         if place.proxy and not is_proxy(place.proxy, with_user=False):
             hint = "an address with a password belongs into a variable, which proxy_env names"
@@ -89,9 +98,10 @@ def check_required(
     if cms.enabled == "off" and CMS in health.required:
         reader.note((CMS, "enabled"), f'"auto" or "on", as health.required names {CMS}', cms.enabled)
     for position, name in enumerate(health.required):
-        if name not in (known := [REDIS, *services, *providers]):
-            expected = "redis, cms, code_orchestrator or a provider's name"
-            reader.suggest(("health", "required", position), expected, name, known)
+        path: Path = ("health", "required", position)
+        if name not in (known := [REDIS, *services, *providers]) and not reader.is_wrong(path):
+            if not reader.is_unread(("providers",)):
+                reader.suggest(path, "redis, cms, code_orchestrator or a provider's name", name, known)
         elif name in services and services[name].check_s == 0:
             reader.note((name, "check_s"), f"more than 0, as health.required names {name}", 0)
 
@@ -107,9 +117,11 @@ def check_services(reader: Reader, services: Mapping[str, Service]) -> None:
 
 
 def check_routes(reader: Reader, routes: tuple[Route, ...], providers: Collection[str]) -> None:
+    if reader.is_unread(("providers",)):
+        return
     for position, route in enumerate(routes):
-        if route.provider not in providers:
-            path = (*reader.item(("routes",), position), "provider")
+        path: Path = ("routes", position, "provider")
+        if route.provider not in providers and not reader.is_wrong(path):
             reader.suggest(path, "the name of a provider", route.provider, providers)
 
 
@@ -124,6 +136,10 @@ class ModelChecks:
         self._table = table
         self._providers = providers
         self._in_loops: set[str] = set()
+        # Whose a name is, nobody can say who has not read all the names and patterns there are.
+        self._names_can_be_judged = STAND_IN not in table.patterns and not any(
+            reader.is_unread((section,)) for section in ("routes", "models", "providers")
+        )
 
     def run(self) -> None:
         for name, model in self._models.items():
@@ -132,15 +148,16 @@ class ModelChecks:
             if name in self._in_loops:
                 continue
             if model.target is None:
-                if not self._reader.is_wrong((*path, "target")):
+                if is_model_name(name) and not self._reader.is_wrong((*path, "target")):
                     self._check_name(path, name)
             elif not self._loops(name):
                 self._check_name((*path, "target"), model.target)
             for position, fallback in enumerate(model.fallbacks):
+                place: Path = (*path, "fallbacks", position)
                 if fallback == name:
-                    self._reader.note((*path, "fallbacks", position), "another model than this one", fallback)
-                else:
-                    self._check_name((*path, "fallbacks", position), fallback)
+                    self._reader.note(place, "another model than this one", fallback)
+                elif not self._reader.is_wrong(place):
+                    self._check_name(place, fallback)
 
     def _check_values(self, path: Path, model: Model) -> None:
         """What one setting of a model says about another."""
@@ -148,7 +165,11 @@ class ModelChecks:
         if given.max_tokens is not None and given.max_completion_tokens is not None:
             expected = "one of max_tokens and max_completion_tokens"
             self._reader.note((*path, "parameters", "max_tokens"), expected, None, shown="both")
-        if model.prices != ModelPrices() and model.prices.input is None and model.prices.output is None:
+        prices = model.prices
+        sold: Path = (*path, "prices", "input")
+        made: Path = (*path, "prices", "output")
+        is_half = prices != ModelPrices() and prices.input is None and prices.output is None
+        if is_half and not self._reader.is_wrong(sold, made):
             self._reader.note((*path, "prices"), "the price of input, of output or of both", None, shown="neither")
 
     def _loops(self, start: str) -> bool:
@@ -171,10 +192,10 @@ class ModelChecks:
             return
         place = self._table.place(name)
         if place is None or (place.provider == OPENROUTER and not place.named and "/" not in name):
-            known = [*self._models, *self._table.patterns]
-            self._reader.suggest(
-                path, "a model of [models], one that a route names, or <provider>/<model>", name, known
-            )
+            if self._names_can_be_judged:
+                known = [*self._models, *self._table.patterns]
+                expected = "a model of [models], one that a route names, or <provider>/<model>"
+                self._reader.suggest(path, expected, name, known)
         elif isinstance(self._providers.get(place.provider), SandboxProvider) and place.model not in SANDBOX_MODELS:
             known = [f"{place.provider}/{model}" for model in SANDBOX_MODELS]
             self._reader.suggest(path, " or ".join(known), name, known)

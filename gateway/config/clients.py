@@ -37,21 +37,17 @@ class _Found(NamedTuple):
 
 def read_client_keys(reader: Reader, auth: Auth, environ: Mapping[str, str]) -> tuple[ClientKey, ...]:
     """The client keys of [[auth.keys]] and of LLM_GATEWAY_API_KEYS, each with a label and a value of its own."""
+    found = [*_from_file(reader, auth, environ), *_from_environment(reader, environ)]
+    _check_labels(reader, auth, {setting.label for setting, _ in found if setting.env == API_KEYS})
     owners: dict[bytes, str] = {}
     if admin := environ.get(ADMIN_TOKEN, "").strip():
         owners[_digest(admin)] = ADMIN_TOKEN
-    labels: set[str] = set()
-    keys: list[ClientKey] = []
-    for setting, digest in (*_from_file(reader, auth, environ), *_from_environment(reader, environ)):
-        if setting.label in labels:
-            reader.note(_KEYS, "a label of its own for each key", setting.label)
+    for setting, digest in found:
         if digest in owners:
             same = f"the value that {owners[digest]} has too"
             reader.note_variable(setting.env or "auth.keys", f"a key of its own for {setting.label}", same)
-        labels.add(setting.label)
         owners[digest] = setting.env or setting.label
-        keys.append(_client_key(setting, digest))
-    return tuple(keys)
+    return tuple(_client_key(setting, digest) for setting, digest in found)
 
 
 def auth_required(
@@ -61,7 +57,7 @@ def auth_required(
     if auth.mode == "off" or (auth.mode == "auto" and is_loopback(server.host)):
         return False
     may_be_elsewhere = store is not None and store.kind != "memory"
-    if not auth.keys and not any(keys) and not may_be_elsewhere and not reader.is_wrong(_KEYS):
+    if not auth.keys and not any(keys) and not may_be_elsewhere and not reader.is_wrong(_KEYS, ("auth", "mode")):
         if auth.mode == "keys":
             expected, found, path = "client keys, as mode is keys", "none", ("auth", "mode")
             hint = f"set {API_KEYS} or add [[auth.keys]]"
@@ -124,19 +120,30 @@ def read_secrets(
 
 def _from_file(reader: Reader, auth: Auth, environ: Mapping[str, str]) -> Iterator[_Found]:
     for position, setting in enumerate(auth.keys):
-        path = reader.item(_KEYS, position)
-        if reader.is_wrong((*path, "env")) or reader.is_wrong((*path, "sha256")):
+        path: Path = (*_KEYS, position)
+        if reader.is_unread(path):
             continue
-        if bool(setting.env) == bool(setting.sha256):
-            shown = "both" if setting.env else "neither"
-            reader.note((*path, "env"), "one of env and sha256", None, shown=shown)
-        elif setting.sha256:
+        env, sha256 = (*path, "env"), (*path, "sha256")
+        # What cannot be read is there all the same.
+        given = [bool(setting.env) or reader.is_wrong(env), bool(setting.sha256) or reader.is_wrong(sha256)]
+        if any(given) == all(given):
+            reader.note(env, "one of env and sha256", None, shown="both" if any(given) else "neither")
+        if setting.sha256:
             yield _Found(setting, bytes.fromhex(setting.sha256))
         elif value := environ.get(setting.env, "").strip():
             _check_sendable(reader, setting.env, value)
             yield _Found(setting, _digest(value))
-        else:
-            reader.note((*path, "env"), "a variable that is set", None, shown=f"{setting.env}, which is not")
+        if setting.env and not environ.get(setting.env, "").strip():
+            reader.note(env, "a variable that is set", None, shown=f"{setting.env}, which is not")
+
+
+def _check_labels(reader: Reader, auth: Auth, taken: set[str]) -> None:
+    """`taken` are those that keys from elsewhere have."""
+    for position, setting in enumerate(auth.keys):
+        path: Path = (*_KEYS, position, "label")
+        if setting.label in taken and not reader.is_wrong(path):
+            reader.note(path, "a label of its own for each key", setting.label)
+        taken = {*taken, setting.label}
 
 
 def _from_environment(reader: Reader, environ: Mapping[str, str]) -> Iterator[_Found]:

@@ -10,8 +10,6 @@ from msgspec import inspect
 
 _WORDS: tuple[tuple[type[inspect.Type], str], ...] = (
     (inspect.BoolType, "true or false"),
-    (inspect.StrType, "a text"),
-    (inspect.DictType, "a table"),
     (inspect.StructType, "a table"),
 )
 _HIGHEST_TO_TELL = 1_000_000_000
@@ -31,15 +29,26 @@ def _words(kind: inspect.Type) -> str:
             return "a whole number" + _bounds(kind)
         case inspect.FloatType():
             return "a number" + _bounds(kind)
-        case inspect.StrType(min_length=1):
-            return "a text that is not empty"
+        case inspect.StrType():
+            return _text(kind)
         case inspect.LiteralType(values=values):
             return "one of " + ", ".join(json.dumps(value) for value in values)
         case inspect.VarTupleType(item_type=item):
-            return f"a list, each item {_words(item)}"
+            most = "" if kind.max_length is None else f" of at most {kind.max_length}"
+            return f"a list{most}, each item {_words(item)}"
+        case inspect.DictType(max_length=int(most)):
+            return f"a table of at most {most}, each name {_words(kind.key_type)}"
+        case inspect.DictType():
+            return "a table"
         case inspect.UnionType(types=types):
             return " or ".join(_words(one) for one in types if not isinstance(one, inspect.NoneType))
     return next((words for known, words in _WORDS if isinstance(kind, known)), "another value")
+
+
+def _text(kind: inspect.StrType) -> str:
+    if kind.max_length is None:
+        return "a text that is not empty" if kind.min_length else "a text"
+    return f"a text of {f'{kind.min_length} to' if kind.min_length else 'at most'} {kind.max_length} characters"
 
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:

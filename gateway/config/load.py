@@ -150,7 +150,7 @@ def _read_sections(reader: Reader, document: dict[str, Any]) -> Sections:
     known = (*Sections.__struct_fields__, *_NAMED_TABLES)
     reader.refuse_unknown(document, known, ())
     sections = {name: table for name, table in document.items() if name in Sections.__struct_fields__}
-    return reader.struct(Sections, sections, ()) or Sections()
+    return reader.struct(Sections, sections, ())
 
 
 def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, str]) -> Config:
@@ -158,18 +158,16 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     providers = read_providers(reader, document.get("providers", {}))
     routes = read_routes(reader, document.get("routes"))
     models = read_models(reader, document.get("models", {}))
-    # A provider that could not be read is still a provider that routes may name.
-    names = {*providers, *(document["providers"] if isinstance(document.get("providers"), dict) else ())}
     check_server(reader, sections.server)
     check_tls_files(reader, sections.server, sections.upstream, sections.store)
     check_origins(reader, sections.server)
     check_retry(reader, sections.retry)
     check_providers(reader, providers)
     check_transports(reader, sections.upstream, providers)
-    check_required(reader, sections.health, names, sections.cms, sections.code_orchestrator)
+    check_required(reader, sections.health, providers, sections.cms, sections.code_orchestrator)
     check_services(reader, {"cms": sections.cms, "code_orchestrator": sections.code_orchestrator})
-    check_routes(reader, routes, names)
-    ModelChecks(reader, models, RoutingTable(routes, names), providers).run()
+    check_routes(reader, routes, providers)
+    ModelChecks(reader, models, RoutingTable(routes, providers), providers).run()
     keys = read_client_keys(reader, sections.auth, environ)
     store = read_store(reader, sections.store, environ)
     tools, http_tools = read_tools(reader, document.get("tools", {}))

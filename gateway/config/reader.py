@@ -11,7 +11,7 @@ import json
 import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,6 +23,9 @@ from gateway.config.toml_lines import nearest_line
 S = TypeVar("S", bound=msgspec.Struct)
 
 _LONGEST_SHOWN = 60
+
+STAND_IN: Final = ""
+"""In place of a setting that is wrong and has no default, or of a list's wrong item: all of these are texts."""
 
 
 ENVIRONMENT = "environment"
@@ -40,59 +43,52 @@ class Override(NamedTuple):
 
 
 class Reader:
-    """Reads one configuration; `mistakes` fills up on the way."""
+    """Reads one configuration; `mistakes` fills up on the way.
+
+    Whatever is wrong, something of its type stands in for it, so that all that is beside it can be looked at too. Who
+    judges one setting by another asks `is_wrong` of that one first: what follows from a mistake is not told.
+    """
 
     def __init__(self, source: str, lines: dict[Path, int], overlay: Mapping[Path, Override]) -> None:
         self.mistakes: list[Mistake] = []
         self._source = source
         self._lines = lines
         self._overlay = overlay
-        self._noted: set[Path] = set()
-        self._kept: dict[Path, list[int]] = {}
+        self._wrong: set[Path] = set()
+        self._wrong_in_file: set[Path] = set()
+        self._unread: set[Path] = set()
 
-    def struct(self, kind: type[S], table: object, path: Path, base: S | None = None) -> S | None:
-        """The table at `path` as `kind`, with what it leaves out from `base`, else the defaults.
-
-        A wrong value is noted and its default taken; None where a setting without a default is wrong or missing.
-        """
-        if not isinstance(table, dict):
-            self.note(path, "a table", table)
-            return base
+    def struct(self, kind: type[S], table: object, path: Path, base: S | None = None) -> S:
+        """The table at `path` as `kind`, with what it leaves out from `base`, else the defaults."""
+        given = self.tables(table, path)
         fields, hints = _settings_of(kind)
-        self.refuse_unknown(table, [field.encode_name for field in fields], path)
+        self.refuse_unknown(given, [field.encode_name for field in fields], path)
         values: dict[str, Any] = {}
-        complete = True
         for field in fields:
             name = field.encode_name
             before = getattr(base, name, msgspec.UNSET) if base is not None else msgspec.UNSET
-            value = self._field(hints[name], table.get(name, msgspec.UNSET), (*path, name), before)
+            value = self._field(hints[name], given.get(name, msgspec.UNSET), (*path, name), before)
+            if value is msgspec.UNSET:
+                value = before
+            if value is msgspec.UNSET and field.required:
+                if not self.is_wrong((*path, name)):
+                    self.note((*path, name), expectation(hints[name]), msgspec.UNSET)
+                value = STAND_IN
             if value is not msgspec.UNSET:
                 values[name] = value
-            elif before is not msgspec.UNSET:
-                values[name] = before
-            elif field.required:
-                complete = False
-                if name not in table:
-                    self.note((*path, name), expectation(hints[name]), msgspec.UNSET)
-        return kind(**values) if complete else None
+        return kind(**values)
 
     def structs(self, kind: type[S], tables: object, path: Path) -> tuple[S, ...]:
-        """A list of tables; those that cannot be read are noted and left out."""
+        """A list of tables."""
         if not isinstance(tables, list):
-            self.note(path, "a list of tables", tables)
+            self._note_unread(path, "a list of tables", tables)
             return ()
-        read = {index: self.struct(kind, table, (*path, index)) for index, table in enumerate(tables)}
-        self._kept[path] = [index for index, one in read.items() if one is not None]
-        return tuple(one for one in read.values() if one is not None)
-
-    def item(self, path: Path, position: int) -> Path:
-        """Where in the file the struct stands that `structs` gave back at `position`."""
-        return (*path, self._kept.get(path, range(position + 1))[position])
+        return tuple(self.struct(kind, table, (*path, index)) for index, table in enumerate(tables))
 
     def tables(self, table: object, path: Path) -> dict[str, Any]:
         """A table whose keys are names of the user's own."""
         if not isinstance(table, dict):
-            self.note(path, "a table", table)
+            self._note_unread(path, "a table", table)
             return {}
         return table
 
@@ -110,13 +106,18 @@ class Reader:
         self.note(path, expected, found, f"did you mean {json.dumps(near[0])}?" if near else "")
 
     def note_once(self, path: Path, expected: str, shown: str) -> None:
-        """Notes a mistake unless there is one at `path` already."""
-        if path not in self._noted:
+        """Notes a mistake in the file unless there is one at `path` or within it already."""
+        if not any(noted[: len(path)] == path for noted in self._wrong_in_file):
             self._note_in_file(path, expected, shown)
 
-    def is_wrong(self, path: Path) -> bool:
-        """Whether there is a mistake at `path` or within it: what follows from that need not be told too."""
-        return any(noted[: len(path)] == path for noted in self._noted)
+    def is_wrong(self, *paths: Path) -> bool:
+        """Whether there is a mistake at one of `paths` or within it, or nothing there could be read."""
+        within = any(noted[: len(path)] == path for noted in self._wrong for path in paths)
+        return within or any(self.is_unread(path) for path in paths)
+
+    def is_unread(self, path: Path) -> bool:
+        """Whether what stands at `path` or around it is no table, or no list, although it has to be one."""
+        return any(path[:length] in self._unread for length in range(1, len(path) + 1))
 
     def note_variable(self, variable: str, expected: str, shown: str, hint: str = "") -> None:
         """Notes a mistake in a variable that is no setting's override."""
@@ -129,21 +130,32 @@ class Reader:
         if override is None:
             self._note_in_file(path, expected, told, hint)
         else:
-            self._note_override(override, expected, told, hint)
+            self._note_override(override, path, expected, told, hint)
 
     def _field(self, kind: Any, value: object, path: Path, before: object) -> Any:
         """One setting, or UNSET where nobody says anything usable."""
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             base = before if isinstance(before, kind) else None
-            read = self.struct(kind, {} if value is msgspec.UNSET else value, path, base)
-            return msgspec.UNSET if read is None else read
+            return self.struct(kind, {} if value is msgspec.UNSET else value, path, base)
         if (item := _struct_item(kind)) is not None:
             return msgspec.UNSET if value is msgspec.UNSET else self.structs(item, value, path)
-        if typing.get_origin(kind) is dict and value is not msgspec.UNSET:
-            each = typing.get_args(kind)[1]
-            values = {key: self._scalar(each, one, (*path, key)) for key, one in self.tables(value, path).items()}
-            return {key: one for key, one in values.items() if one is not msgspec.UNSET}
-        return self._scalar(kind, value, path)
+        within = self._within(kind, value, path)
+        # A wrong item has been told of by itself; a list or a table that is wrong as a whole has not.
+        return self._scalar(kind, value, path) if within is None else within
+
+    def _within(self, kind: Any, value: object, path: Path) -> Any:
+        """A list or a table of single values, where one of them is wrong; None where none is."""
+        bare = typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+        read: Any = None
+        if typing.get_origin(bare) is dict and isinstance(value, dict):
+            each = typing.get_args(bare)[1]
+            values = {key: self._scalar(each, one, (*path, key)) for key, one in value.items()}
+            read = {key: one for key, one in values.items() if one is not msgspec.UNSET}
+        elif typing.get_origin(bare) in (tuple, list) and isinstance(value, list):
+            each = typing.get_args(bare)[0]
+            items = [self._scalar(each, one, (*path, index)) for index, one in enumerate(value)]
+            read = tuple(STAND_IN if one is msgspec.UNSET else one for one in items)
+        return read if self.is_wrong(path) else None
 
     def _scalar(self, kind: Any, value: object, path: Path) -> Any:
         result: Any = msgspec.UNSET
@@ -156,14 +168,20 @@ class Reader:
             try:
                 result = convert(override.text, kind, from_text=True)
             except msgspec.ValidationError:
-                self._note_override(override, expectation(kind), show(override.text, path))
+                self._note_override(override, path, expectation(kind), show(override.text, path))
         return result
 
+    def _note_unread(self, path: Path, expected: str, found: object) -> None:
+        self._unread.add(path)
+        self._note_in_file(path, expected, show(found, path))
+
     def _note_in_file(self, path: Path, expected: str, told: str, hint: str = "") -> None:
-        self._noted.add(path)
+        self._wrong.add(path)
+        self._wrong_in_file.add(path)
         self._add(self._source, dotted(path), expected, told, hint, nearest_line(self._lines, path))
 
-    def _note_override(self, override: Override, expected: str, told: str, hint: str = "") -> None:
+    def _note_override(self, override: Override, path: Path, expected: str, told: str, hint: str = "") -> None:
+        self._wrong.add(path)
         self._add(override.source, override.name, expected, told, hint)
 
     def _add(self, source: str, key: str, expected: str, told: str, hint: str, line: int | None = None) -> None:

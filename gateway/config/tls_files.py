@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path as File
 
@@ -11,13 +12,13 @@ from gateway.config.settings import Server, Store, Upstream
 
 CERTIFICATES = "a file with certificates in PEM"
 KEY = "a file with the private key of tls_cert, in PEM and without a passphrase"
+_PLAIN_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
 
 
 def check_tls_files(reader: Reader, server: Server, upstream: Upstream, store: Store) -> None:
-    if server.tls_cert and server.tls_key:
-        fine = _holds_certificates(reader, ("server", "tls_cert"), server.tls_cert)
-        if _can_be_read(reader, ("server", "tls_key"), server.tls_key, KEY) and fine:
-            _check_pair(reader, server)
+    certified = bool(server.tls_cert) and _holds_certificates(reader, ("server", "tls_cert"), server.tls_cert)
+    if server.tls_key and _can_be_read(reader, ("server", "tls_key"), server.tls_key, KEY):
+        (_check_pair if certified else _check_key)(reader, server)
     for section, ca_file in (("upstream", upstream.ca_file), ("store", store.ca_file)):
         if ca_file:
             _holds_certificates(reader, (section, "ca_file"), ca_file)
@@ -40,6 +41,13 @@ def _check_pair(reader: Reader, server: Server) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(server.tls_cert, server.tls_key, password="")
     except (OSError, ValueError) as problem:
         _note(reader, ("server", "tls_key"), server.tls_key, KEY, problem)
+
+
+def _check_key(reader: Reader, server: Server) -> None:
+    """Without its certificate OpenSSL does not look at a key; what it says of itself still tells one."""
+    told = File(server.tls_key).read_bytes()
+    if not _PLAIN_KEY.search(told) or b"ENCRYPTED" in told:
+        reader.note(("server", "tls_key"), KEY, server.tls_key)
 
 
 def _can_be_read(reader: Reader, path: Path, name: str, expected: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.config.addresses import BadAddress, normal_base_url
 from gateway.config.mistakes import Path
 from gateway.config.platform import OWN_TOOLS, HttpTool, Tools
-from gateway.config.reader import Reader
+from gateway.config.reader import STAND_IN, Reader
 from gateway.config.secrets import HIDDEN
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def read_tools(reader: Reader, table: object) -> tuple[Tools, dict[str, HttpTool]]:
-    """The settings, and the tools that could be read."""
+    """The settings, and the operator's tools."""
     given = reader.tables(table, ("tools",))
     tables = {name: value for name, value in given.items() if isinstance(value, dict)}
     settings = {name: value for name, value in given.items() if name not in tables}
@@ -28,17 +28,17 @@ def read_tools(reader: Reader, table: object) -> tuple[Tools, dict[str, HttpTool
             reader.note(path, "a name of at most 64 letters, digits, - and _", name)
         elif name in OWN_TOOLS:
             reader.note(path, "another name than a tool has that is always there", name)
-        elif (tool := reader.struct(HttpTool, value, path)) is not None:
-            _check(reader, tool, path)
-            tools[name] = tool
-    return reader.struct(Tools, settings, ("tools",)) or Tools(), tools
+        tools[name] = reader.struct(HttpTool, value, path)
+        _check(reader, tools[name], path)
+    return reader.struct(Tools, settings, ("tools",)), tools
 
 
 def _check(reader: Reader, tool: HttpTool, path: Path) -> None:
     try:
         normal_base_url(tool.url, "")
     except BadAddress as bad:
-        reader.note((*path, "url"), str(bad), tool.url, shown=HIDDEN if "@" in tool.url else None)
+        if tool.url != STAND_IN:
+            reader.note((*path, "url"), str(bad), tool.url, shown=HIDDEN if "@" in tool.url else None)
     mistake = _schema_mistake(tool.schema)
     if mistake is not None:
         reader.note_once((*path, "schema"), f"a JSON Schema of an object ({mistake})", "another table")

@@ -18,7 +18,7 @@ SUFFIX = "/v1/traces"
 
 def read_traces(reader: Reader, traces: Traces, environ: Mapping[str, str]) -> Traces:
     """The section with its address as others append to it."""
-    if traces.headers_env:
+    if traces.headers_env and not reader.is_wrong(("traces", "headers_env")):
         try:
             read_headers(environ.get(traces.headers_env, ""))
         except ValueError:

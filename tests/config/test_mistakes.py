@@ -51,13 +51,34 @@ def test_everything_that_is_wrong_is_told_in_one_go(tmp_path: Path) -> None:
     ("text", "key"),
     [
         ('[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "a"\nsha256 = "abc"', "auth.keys[0].sha256"),
-        ('[auth]\nmode = "keys"\n[[auth.keys]]\nlabel = "no label!"\nenv = "A"', "auth.keys[0].label"),
+        ("[server]\ntls_cert = 5", "server.tls_cert"),
+        ('auth = 5\n[server]\nhost = "0.0.0.0"', "auth"),
+        ('[auth]\nmode = 5\n[server]\nhost = "0.0.0.0"', "auth.mode"),
+        ('[auth]\nmode = "keys"\n[store]\nurl_env = "SHARED"', "SHARED"),
         ("[models.x]\ntarget = 5", "models.x.target"),
         ("[models]\ntarget = 5", "models.target"),
+        ('[models]\nx = 5\ny = {target = "x"}', "models.x"),
+        ('providers = 5\n[[routes]]\nmatch = "x"\nprovider = "mine"\n[health]\nrequired = ["mine"]', "providers"),
+        ('routes = 5\n[models.x]\ntarget = "mine"', "routes"),
+        ('[[routes]]\nmatch = 5\nprovider = "sandbox"\n[models.x]\ntarget = "mine"', "routes[0].match"),
+        ('[providers.q]\nkind = "zap"\nlatency_ms = 5', "providers.q.kind"),
+        ('[providers.q]\nkind = "zap"\nresponses = true\nbase_url = "http://q"', "providers.q.kind"),
     ],
 )
 def test_what_follows_from_a_mistake_is_not_another_one(text: str, key: str, tmp_path: Path) -> None:
     assert keys_of(refused(text, tmp_path)) == [key]
+
+
+def test_what_is_too_long_is_told_with_its_bounds(tmp_path: Path) -> None:
+    tags = ", ".join(f"t{number} = ''" for number in range(17))
+    key = f"[[auth.keys]]\nlabel = 'a'\nsha256 = '{'0' * 64}'\n"
+    told = {
+        f"models = {['m'] * 65}": "a list of at most 64, each item a text of 1 to 128 characters",
+        f"models = ['{'m' * 129}']": "a text of 1 to 128 characters",
+        f"tags = {{{tags}}}": "a table of at most 16, each name a text of 1 to 64 characters",
+        f"tags = {{a = '{'x' * 129}'}}": "a text of at most 128 characters",
+    }
+    assert {text: refused(key + text, tmp_path)[0].expected for text in told} == told
 
 
 def test_a_mistake_tells_file_line_key_expected_and_found(tmp_path: Path) -> None:
@@ -110,8 +131,6 @@ def test_an_unknown_key_comes_with_a_suggestion(text: str, hint: str, tmp_path: 
         ("[server]\nhost = ''", "server.host", "a text that is not empty"),
         ("[server]\nengine = 'nginx'", "server.engine", 'one of "edge", "hypercorn"'),
         ("[server]\nworkers = 0", "server.workers", "a whole number from 1 to 256"),
-        ("[server]\ntls_cert = 'c'", "server.tls_key", "a file, as tls_cert is set"),
-        ("[server]\ntls_key = 'k'", "server.tls_cert", "a file, as tls_key is set"),
         ("[timeouts]\nidle_s = 0", "timeouts.idle_s", "a number above 0, at most 86400"),
         ("[timeouts]\nidle_s = inf", "timeouts.idle_s", "a number above 0, at most 86400"),
         ("[timeouts]\nidle_s = nan", "timeouts.idle_s", "a number above 0, at most 86400"),

@@ -32,6 +32,18 @@ def test_every_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert [each.line for each in mistakes] == [2, 3, 5, 7]
 
 
+def test_a_file_without_its_other_half_is_looked_at_all_the_same(tmp_path: Path) -> None:
+    made = certify(tmp_path)
+    for setting, lacking, fine, wrong in (
+        ("tls_cert", "server.tls_key", made.file, made.key_file),
+        ("tls_key", "server.tls_cert", made.key_file, made.file),
+    ):
+        (mistake,) = refused(f"[server]\n{setting} = '{fine}'", tmp_path)
+        assert (mistake.key, mistake.expected) == (lacking, f"a file, as {setting} is set")
+        for file in (wrong, "/nope.pem"):
+            assert keys_of(refused(f"[server]\n{setting} = '{file}'", tmp_path)) == [lacking, f"server.{setting}"]
+
+
 @pytest.mark.parametrize("setting", ["upstream.ca_file", "store.ca_file"])
 def test_authorities_are_certificates(setting: str, tmp_path: Path) -> None:
     made = certify(tmp_path)
