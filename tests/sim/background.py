@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 import h11
 import trio
 
+from gateway.store.ownership import LIFE_S
 from gateway.world import Stream
 from tests.sim.dialects import said
 from tests.sim.history import End, Heard, Work
@@ -20,6 +21,8 @@ ENDS: Final = frozenset({"completed", "failed", "cancelled", "incomplete"})
 READ_BYTES: Final = 64 * 1024
 LOOK_EVERY_S: Final = 0.7
 MOST_LOOKS: Final = 12
+ORPHANED_S: Final = LIFE_S + 2.0
+"""By then a response whose worker has gone is seen to have failed."""
 
 
 class Follower:
@@ -86,6 +89,19 @@ class Follower:
             return None
         finally:
             line.close(abort=True)
+
+
+async def follow_to_the_end(works: Iterable[Work], connect: Connect, longest_s: float) -> None:
+    """Looks after each until it has ended, or would have to have."""
+    follower = Follower(connect)
+    for work in works:
+        gives_up_at = max(trio.current_time(), work.began_at + longest_s) + ORPHANED_S
+        while work.ended_at is None and trio.current_time() <= gives_up_at:
+            await follower.look(work)
+            if work.status == "404":
+                break
+            if work.ended_at is None:
+                await trio.sleep(1.0)
 
 
 async def _heard(line: Stream, http: h11.Connection) -> tuple[int, Any]:

@@ -23,6 +23,8 @@ from gateway.edge.sockets import connect, listen
 from gateway.world import Listener, Stream
 from tests.sim import checks_answers as answers
 from tests.sim import checks_clients as clients
+from tests.sim import checks_turns as turns
+from tests.sim.background import follow_to_the_end
 from tests.sim.checks import LIVENESS, Violation
 from tests.sim.clients import VirtualClient
 from tests.sim.drawing import scenario_of
@@ -53,6 +55,13 @@ CHECKS: Final[tuple[tuple[int, Callable[[Evidence], Iterator[str]]], ...]] = (
     (17, answers.what_is_asked_for_reaches_the_model),
     (17, answers.signatures_come_back_whole),
     (20, clients.usage_is_what_providers_said),
+    (17, turns.models_know_the_conversation),
+    (17, turns.led_answers_are_whole),
+    (17, turns.signatures_go_to_their_makers),
+    (1, turns.tools_are_run_once),
+    (1, turns.every_turn_has_a_line),
+    (1, turns.background_work_ends_honestly),
+    (3, turns.cancelled_work_stops),
 )
 
 
@@ -82,6 +91,12 @@ class Streets:
         listener = await listen(LOOPBACK, 0)
         self.ports[host] = listener.address[1]
         return listener
+
+    def real(self, text: str) -> str:
+        """With the addresses that there are in place of the names."""
+        for host, port in self.ports.items():
+            text = text.replace(host, f"{LOOPBACK}:{port}")
+        return text
 
 
 @dataclass(eq=False, kw_only=True)
@@ -135,13 +150,10 @@ class Chaos:
 
     def _settings(self, *, reloaded: bool = False) -> str:
         mine = self.scenario.reloaded if reloaded else self.scenario.settings
-        return "[catalogue]\nrefresh_s = 0\n" + usual_settings() + mine
+        return self._streets.real("[catalogue]\nrefresh_s = 0\n" + usual_settings() + mine)
 
     def _environ(self) -> dict[str, str]:
-        environ = dict(ENVIRON)
-        for host, port in self._streets.ports.items():
-            environ = {name: value.replace(host, f"{LOOPBACK}:{port}") for name, value in environ.items()}
-        return environ
+        return {name: self._streets.real(value) for name, value in ENVIRON.items()}
 
     async def _trouble(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -154,6 +166,7 @@ class Chaos:
         async with trio.open_nursery() as nursery:
             for number, house in enumerate(HOUSES.values()):
                 nursery.start_soon(self._probe, number, house.model)
+        await follow_to_the_end(self.history.works, self._connect, self.scenario.timeouts.total_s)
 
     def _client(self, client: Client, noted: list[Heard]) -> VirtualClient:
         return VirtualClient(client, self._connect, self.history, seed=self.scenario.seed, noted=noted)

@@ -8,6 +8,7 @@ from random import Random
 from typing import Final
 
 from tests.memory_network import WINDOW_BYTES
+from tests.sim.answers import LOOKUP
 from tests.sim.errands import SETTINGS as TOOL_SETTINGS
 from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Mood, Scenario, Temper, Timeouts
 from tests.sim.town import CLIENT_KEYS, EMBEDDERS, HOUSES, RINGS, SINGLES, takes
@@ -56,6 +57,7 @@ TALKATIVE: Final = 0.25
 """The share of runs in which clients go on with conversations, hire tools, and ask for answers in the background."""
 MOST_KILLS: Final = 3
 LEASES_UNHEARD: Final = 0.5
+TOOL_DIES: Final = 0.4
 KILLED = ("openai", "anthropic", "google", "deepseek", "openai", "router", "store")
 
 
@@ -191,15 +193,21 @@ def _talking(chance: Random, scenario: Scenario) -> Scenario:
     """A run in which they do, or the run as it was."""
     if chance.random() >= TALKATIVE:
         return scenario
+    faults = scenario.faults
+    clients = tuple(
+        replace(client, asks=tuple(_longer(chance, ask, client.temper) for ask in client.asks))
+        for client in scenario.clients
+    )
+    if chance.random() < TOOL_DIES:
+        at, worker = chance.uniform(2.0, CALM_AT - 8.0), chance.randrange(scenario.workers)
+        faults = (*faults, Fault(at=at, lasts_s=0.2, blow=Blow.KILL, target=f"tool.{LOOKUP}", worker=worker))
     return replace(
         scenario,
         hires=True,
         settings=scenario.settings + TOOL_SETTINGS,
         reloaded=scenario.reloaded + TOOL_SETTINGS,
-        clients=tuple(
-            replace(client, asks=tuple(_longer(chance, ask, client.temper) for ask in client.asks))
-            for client in scenario.clients
-        ),
+        clients=clients,
+        faults=tuple(sorted(faults, key=lambda fault: fault.at)),
     )
 
 

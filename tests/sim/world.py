@@ -20,10 +20,9 @@ from trio.testing import MockClock
 from actors.errors import ActorDied
 from actors.supervisor import Escalated, OrderRefused
 from gateway.config import Config, load
-from gateway.store.ownership import LIFE_S
 from gateway.world import Stream
 from tests.memory_network import MemoryStream
-from tests.sim.background import Follower
+from tests.sim.background import follow_to_the_end
 from tests.sim.clients import VirtualClient
 from tests.sim.evidence import Evidence, Life
 from tests.sim.history import End, Heard, History
@@ -40,8 +39,6 @@ from tests.whole.gateways import MEGABYTE, QUIET, Running
 PORT = 8080
 PROBED_S = 30.0
 """For so long every model is asked until it answers; `all_is_well_soon_after` knows how soon each has to."""
-ORPHANED_S = LIFE_S + 2.0
-"""By then a response whose worker has gone is seen to have failed."""
 ENDS_S = 120.0
 """No run is longer: what still runs then waits for ever."""
 
@@ -188,8 +185,7 @@ class _World:
 
     def _kill(self, life: Life, name: str) -> None:
         """The actor's own loop crashes, as a bug in it would have it."""
-        actors = life.running.gateway.actors
-        actor = actors.root and (actors.root.current(name) or (actors.providers and actors.providers.current(name)))
+        actor = life.running.gateway.actors._somewhere(name)
         if actor is not None and not actor.buried:  # type: ignore[attr-defined]
             actor._timers.at(trio.current_time(), _crash)  # type: ignore[attr-defined]
             life.struck += 1
@@ -265,15 +261,7 @@ class _World:
 
     async def _see_works_end(self) -> None:
         """Whoever asks for a response in the background hears in time what became of it."""
-        follower = Follower(self._connect)
-        for work in self.history.works:
-            gives_up_at = max(trio.current_time(), work.began_at + self.scenario.timeouts.total_s) + ORPHANED_S
-            while work.ended_at is None and trio.current_time() <= gives_up_at:
-                await follower.look(work)
-                if work.status == "404":
-                    break
-                if work.ended_at is None:
-                    await trio.sleep(1.0)
+        await follow_to_the_end(self.history.works, self._connect, self.scenario.timeouts.total_s)
         with trio.move_on_after(self.scenario.timeouts.total_s):  # and those whose client did not even hear of them
             while any(life.running.gateway._background.view()["running"] for life in self._present.values()):  # noqa: ASYNC110  # nobody tells
                 await trio.sleep(0.1)
