@@ -32,14 +32,10 @@ class Filling(msgspec.Struct, eq=False, gc=False):
         first = self.reading
         if first.routed and candidate.model == self.first.model:
             return Reading(first.tokens, candidate.window or first.window, first.media, routed=True).headers()
-        return estimate(candidate, self.weight, self.default_window).headers()
+        return filling_of(candidate, self.weight, self.default_window).headers
 
 
 def filling_of(candidate: Candidate, weight: PromptWeight, default_window: int) -> Filling:
     """By estimate, where `candidate` is asked first."""
-    reading = estimate(candidate, weight, default_window)
+    reading = read(gauge_of(candidate.model, candidate.window or default_window), weight)
     return Filling(weight, candidate, default_window, reading, reading.headers())
-
-
-def estimate(candidate: Candidate, weight: PromptWeight, default_window: int) -> Reading:
-    return read(gauge_of(candidate.model, candidate.window or default_window), weight)

@@ -7,7 +7,6 @@ client wrote them, those a provider added last week included.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final
 
@@ -95,7 +94,7 @@ class ChatRequest(msgspec.Struct):
         if len(contents) < len(messages):  # of some not all three are absent, as they mostly are
             contents = [raw for each in messages for raw in (each.reasoning_content, each.content) if is_given(raw)]
             others += [raw for each in messages for raw in (each.tool_calls, each.function_call) if is_given(raw)]
-        return Pieces(unread=contents, others=others)
+        return (), contents, others
 
     def structured(self) -> list[msgspec.Raw]:
         """What is, beside messages."""
@@ -118,11 +117,11 @@ class ReadChatRequest(ChatRequest):
         if more:
             said += [each.reasoning_content for each in more]
             others += [raw for each in more for raw in (each.tool_calls, each.function_call) if is_given(raw)]
-        return Pieces(said=said, others=others)
+        return said, (), others
 
 
 _request_decoder = msgspec.json.Decoder(ChatRequest)
-_reading_decoder = msgspec.json.Decoder(ReadChatRequest)
+_read = msgspec.json.Decoder(ReadChatRequest).decode
 _content = attrgetter("content")
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
@@ -133,10 +132,13 @@ def decode_request(body: bytes) -> ChatRequest:
 
     Raises InvalidRequest whose `param` names the field, like `messages[0].role`.
     """
-    if is_read_at_once(body):
-        with suppress(ValueError, RecursionError):  # then it is not usual, or wrong
-            return _checked(_reading_decoder.decode(body))
-    return decode_unread(body)
+    if not is_read_at_once(body):
+        return decode_unread(body)
+    try:
+        request = _read(body)
+    except (ValueError, RecursionError):
+        return decode_unread(body)  # it is not usual, or wrong
+    return _checked(request)
 
 
 def decode_unread(body: bytes) -> ChatRequest:

@@ -6,7 +6,7 @@ Only what is part of the prompt is read; the rest of a part is whatever the clie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -17,15 +17,10 @@ DEEPEST: Final = 4
 """Contents within contents: a tool's result in a message."""
 
 
-class Pieces(NamedTuple):
-    """What a prompt consists of."""
-
-    said: Sequence[Said] = ()
-    """What has been read, all of it usual."""
-    unread: Sequence[msgspec.Raw] = ()
-    """Texts or lists of parts, as the client wrote them."""
-    others: Sequence[msgspec.Raw] = ()
-    """What is structured: tools, their calls, schemas."""
+Pieces = tuple[Sequence[Said], Sequence[msgspec.Raw], Sequence[msgspec.Raw]]
+"""What a prompt consists of: contents that have been read, all of them usual; those that are as the client wrote them;
+and what is structured: tools, their calls, schemas. No named tuple, which each request would wait for.
+"""
 
 
 class Prompt(Protocol):

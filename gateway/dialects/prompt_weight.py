@@ -151,8 +151,16 @@ class _Scales(msgspec.Struct, gc=False):
 
     def take(self, said: Sequence[Said]) -> None:
         """Usual contents, in a few looks at all of them: at the parts of one kind together."""
-        self.characters += sum([len(each) for each in said if each.__class__ is str])
-        parts: list[Any] = list(chain.from_iterable([each for each in said if each.__class__ is list]))
+        lists: list[Any] = [each for each in said if each.__class__ is list]
+        if len(lists) < len(said):
+            self.characters += sum([len(each) for each in said if each.__class__ is str])
+        parts: list[Any] = list(chain.from_iterable(lists))
+        try:
+            self.characters += sum(map(len, map(_text, parts)))
+        except AttributeError:  # one has no text: not all are of those kinds
+            self._take_kinds(parts)
+
+    def _take_kinds(self, parts: list[Any]) -> None:
         kinds = set(map(type, parts))
         for kind in kinds:
             self._take(kind, parts if len(kinds) == 1 else [part for part in parts if part.__class__ is kind])
@@ -209,8 +217,7 @@ class _Scales(msgspec.Struct, gc=False):
 
 def is_read_at_once(body: bytes) -> bool:
     """Whether all that a request says is read while it is decoded: where it has not more than may be read in one go."""
-    size = len(body)
-    return size <= MOST_READ_BYTES and (size <= _SMALL_BYTES or body.count(b"{") <= _MOST_OBJECTS)
+    return len(body) <= MOST_READ_BYTES and (len(body) <= _SMALL_BYTES or body.count(b"{") <= _MOST_OBJECTS)
 
 
 def weigh(prompt: Prompt, body: bytes) -> PromptWeight:

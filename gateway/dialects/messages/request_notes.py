@@ -7,7 +7,6 @@ Members nobody reads here are skipped and travel on as the client wrote them. A 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final
 
@@ -55,10 +54,12 @@ class MessagesRequest(msgspec.Struct):
         contents = [message.content for message in self.messages]
         if self.system is not NULL:
             contents.append(self.system)
-        return Pieces(unread=contents, others=self.structured())
+        return (), contents, self.structured()
 
     def structured(self) -> list[msgspec.Raw]:
         """What is, beside messages."""
+        if self.tools is None and self.output_config is self.output_format:
+            return []
         others = [*(self.tools or ()), self.output_config, self.output_format]
         return [raw for raw in others if is_given(raw)]
 
@@ -74,13 +75,13 @@ class ReadMessagesRequest(MessagesRequest):
         said = list(map(_content, self.messages))
         if self.system is not None:
             said.append(self.system)
-        return Pieces(said=said, others=self.structured())
+        return said, (), self.structured()
 
 
 _ANY_BOUND: Final = 2**31 - 1
 """More than any budget of thinking, which has to fit in."""
 _request_decoder = msgspec.json.Decoder(MessagesRequest)
-_reading_decoder = msgspec.json.Decoder(ReadMessagesRequest)
+_read = msgspec.json.Decoder(ReadMessagesRequest).decode
 _content = attrgetter("content")
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
@@ -99,10 +100,13 @@ def decode_count(body: bytes) -> MessagesRequest:
 
     Raises InvalidRequest as `decode_request` does.
     """
-    if is_read_at_once(body):
-        with suppress(ValueError, RecursionError):  # then it is not usual, or wrong
-            return _checked(_reading_decoder.decode(body))
-    return decode_unread(body)
+    if not is_read_at_once(body):
+        return decode_unread(body)
+    try:
+        request = _read(body)
+    except (ValueError, RecursionError):
+        return decode_unread(body)  # it is not usual, or wrong
+    return _checked(request)
 
 
 def decode_unread(body: bytes) -> MessagesRequest:

@@ -6,7 +6,6 @@ Members nobody reads here are skipped and travel on as the client wrote them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final
 
@@ -62,7 +61,7 @@ class ResponsesRequest(msgspec.Struct):
             else:
                 contents += (item.content, item.output, item.arguments, item.input, item.summary)
                 others += (item.action, item.code, item.outputs, item.results, item.operation, item.tools)
-        return Pieces((), [raw for raw in contents if raw is not NULL], [raw for raw in others if is_given(raw)])
+        return (), [raw for raw in contents if raw is not NULL], [raw for raw in others if is_given(raw)]
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -117,11 +116,11 @@ class ReadResponsesRequest(ResponsesRequest):
 
     def pieces(self) -> Pieces:
         """As in `prompt_parts.Prompt`."""
+        others = [raw for raw in (self.tools, self.text, self.prompt) if raw is not NULL]
+        if not isinstance(self.input, list):
+            return (self.instructions, self.input), (), [raw for raw in others if is_given(raw)]
         items = self.items()
         said: list[Said] = [*map(_content, items), self.instructions]
-        if isinstance(self.input, str):
-            said.append(self.input)
-        others = [self.tools, self.text, self.prompt]
         more = [
             each
             for each in items
@@ -136,11 +135,11 @@ class ReadResponsesRequest(ResponsesRequest):
             for each in more:
                 if not (each.action is each.code is each.outputs is each.results is each.operation is each.tools):
                     others += (each.action, each.code, each.outputs, each.results, each.operation, each.tools)
-        return Pieces(said=said, others=[raw for raw in others if is_given(raw)])
+        return said, (), [raw for raw in others if is_given(raw)]
 
 
 _request_decoder = msgspec.json.Decoder(ResponsesRequest)
-_reading_decoder = msgspec.json.Decoder(ReadResponsesRequest)
+_read = msgspec.json.Decoder(ReadResponsesRequest).decode
 _content = attrgetter("content")
 _items_decoder = msgspec.json.Decoder(list[_Item])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
@@ -161,14 +160,16 @@ def decode_request(body: bytes) -> ResponsesRequest:
 
 def read_request(body: bytes) -> ResponsesRequest:
     """The same, with all that its input says where that is usual."""
-    if is_read_at_once(body):
-        with suppress(ValueError, RecursionError):  # then it is not usual, or wrong
-            request = _reading_decoder.decode(body)
-            _check_model(request)
-            if request.input is None:
-                _check_absent(request)
-            return request
-    return decode_request(body)
+    if not is_read_at_once(body):
+        return decode_request(body)
+    try:
+        request = _read(body)
+    except (ValueError, RecursionError):
+        return decode_request(body)  # it is not usual, or wrong
+    _check_model(request)
+    if request.input is None:
+        _check_absent(request)
+    return request
 
 
 def rewrite_request(
