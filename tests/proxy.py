@@ -1,14 +1,14 @@
-"""An HTTP proxy on the network in memory: it opens tunnels, forwards plain requests, and notes what it was asked."""
+"""An HTTP proxy, in memory or on sockets: it opens tunnels, forwards plain requests, and notes what it was asked."""
 
 from __future__ import annotations
 
 import base64
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import trio
 
-from gateway.world import Stream
-from tests.memory_network import MemoryNetwork
+from gateway.world import Listener, Stream
 
 HOST, PORT = "proxy.test", 3128
 USER, PASSWORD = "user", "a-password"
@@ -16,10 +16,18 @@ ADDRESS = f"http://{HOST}:{PORT}"
 ADDRESS_WITH_PASSWORD = f"http://{USER}:{PASSWORD}@{HOST}:{PORT}"
 
 
+class Network(Protocol):
+    """In memory, or real."""
+
+    async def listen(self, host: str, port: int) -> Listener: ...
+
+    async def connect(self, host: str, port: int) -> Stream: ...
+
+
 class Proxy:
     """With `wants_password` it lets nobody else pass."""
 
-    def __init__(self, network: MemoryNetwork, *, wants_password: bool = False) -> None:
+    def __init__(self, network: Network, *, wants_password: bool = False) -> None:
         self.asked: list[bytes] = []
         """The first line of each request."""
         self._network = network
@@ -28,9 +36,12 @@ class Proxy:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         listener = await self._network.listen(HOST, PORT)
         task_status.started()
-        async with trio.open_nursery() as nursery:
-            while True:
-                nursery.start_soon(self._serve, await listener.accept())
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    nursery.start_soon(self._serve, await listener.accept())
+        finally:
+            listener.close()
 
     async def _serve(self, client: Stream) -> None:
         head, rest = await _read_head(client)
@@ -61,8 +72,9 @@ async def _pump(source: Stream, sink: Stream) -> None:
             await _send(sink, data)
     except (OSError, trio.ClosedResourceError):
         sink.close(abort=True)
-    sink.close()
-    source.close()
+    finally:
+        sink.close()
+        source.close()
 
 
 async def _read_head(stream: Stream) -> tuple[bytes, bytes]:

@@ -6,6 +6,7 @@ import http.client
 import json
 import signal
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +36,12 @@ mode = "keys"
 label = "team"
 env = "TEAM_KEY"
 requests_per_minute = 60
+[[auth.keys]]
+label = "crowd"
+env = "CROWD_KEY"
+requests_per_minute = 60
+[providers.quick]
+kind = "sandbox"
 """
 SHARED_LIMIT = "[providers.sandbox]\nkind = 'sandbox'\nrequests_per_minute = 1000000\n"
 RESPONSE = {"model": "sandbox/echo", "input": "Hello."}
@@ -69,8 +76,8 @@ class Asker:
         self.took_s = patience.spent_s()
         return reply.status, document
 
-    def chat(self) -> int:
-        return self.ask("POST", "/v1/chat/completions", QUESTION)[0]
+    def chat(self, model: str = "sandbox/echo") -> int:
+        return self.ask("POST", "/v1/chat/completions", {**QUESTION, "model": model})[0]
 
     def chats(self, count: int = 100) -> list[float]:
         """How long so many took, all of them answered, the quickest first."""
@@ -119,7 +126,7 @@ def test_whatever_becomes_of_the_store_only_stored_responses_notice(
         "full": (tell(full), tell(well_again)),
         "read-only": (tell(read_only), tell(well_again)),
     }
-    environ = {"REDIS_URL": server.url, "TEAM_KEY": "sk-team"}
+    environ = {"REDIS_URL": server.url, "TEAM_KEY": "sk-team", "CROWD_KEY": "sk-crowd"}
     limited = LIMITED.replace("60", "60000")
     with running(tmp_path, environ=environ, settings=limited) as gateway, Asker(gateway, "sk-team") as asker:
         gateway.warm_up()
@@ -193,8 +200,27 @@ def test_down_at_the_start_it_delays_nobody_and_is_found_later(tmp_path: Path, s
         assert asker.ask("GET", "/v1/responses/resp_1")[0] == 404
 
 
+def drawn_at_once(*gateways: GatewayProcess) -> float:
+    """What three clients of each get of one key's limit, all of them together, but for what has come back meanwhile."""
+    granted: list[int] = []
+
+    def draw(gateway: GatewayProcess) -> None:
+        with Asker(gateway, "sk-crowd") as asker:
+            granted.extend(asker.chat("quick/echo") for _ in range(40))
+
+    began = time.monotonic()
+    clients = [threading.Thread(target=draw, args=(gateway,)) for gateway in gateways * 3]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    assert len(granted) == 40 * len(clients)
+    assert set(granted) == {200, 429}
+    return granted.count(200) - (time.monotonic() - began)
+
+
 def test_two_gateways_keep_one_limit_and_one_breaks_off_the_others_work(tmp_path: Path, server: Valkey) -> None:
-    environ = {"REDIS_URL": server.url, "TEAM_KEY": "sk-team"}
+    environ = {"REDIS_URL": server.url, "TEAM_KEY": "sk-team", "CROWD_KEY": "sk-crowd"}
     folders = [tmp_path / name for name in ("one", "other")]
     for folder in folders:
         folder.mkdir()
@@ -204,6 +230,7 @@ def test_two_gateways_keep_one_limit_and_one_breaks_off_the_others_work(tmp_path
         Asker(one, "sk-team") as here,
         Asker(other, "sk-team") as there,
     ):
+        assert 50 <= drawn_at_once(one, other) <= 60 + 2, "and a lease of each, which is one"
         work = [here.ask("POST", "/v1/responses", {**RESPONSE, "background": True})[1] for _ in range(2)]
         path, doomed = (f"/v1/responses/{response['id']}" for response in work)
         assert there.ask("GET", path)[1]["status"] == "in_progress"
