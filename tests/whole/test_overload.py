@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from tests.whole.gateways import Running, running
 from tests.whole.load import Crowd, LimitedProvider, worst
+from tests.whole.upstream import fails
 
 PLACES, SERVICE_S, QUEUE_S = 4, 0.5, 2.0
 SETTINGS = f"[providers.openai]\nmax_concurrent = {PLACES}\n[timeouts]\nqueue_s = {QUEUE_S}"
@@ -69,3 +70,35 @@ async def test_trouble_leaves_nothing_behind_that_keeps_it_going(
         provider = LimitedProvider(PLACES, SERVICE_S)
         it.openai.plays(provider)
         assert await share_that_is_back(it, Crowd(it, retries=2), provider, spike, down=down) >= 0.95
+
+
+async def concurrency_of(it: Running) -> tuple[int, bool]:
+    """The limit of calls at once and whether it adapts, as an operator sees them."""
+    concurrency = (await it.actors())["openai"]["detail"]["concurrency"]
+    assert (await it.figures())("gateway_concurrency_limit", actor="openai") == concurrency["limit"]
+    return concurrency["limit"], concurrency["adaptive"]
+
+
+async def test_switched_on_in_the_settings_a_limit_follows_what_the_provider_can_take(
+    autojump_clock: MockClock,
+) -> None:
+    """It grows while answers come as soon as ever, shrinks when they take six times as long, and by one with a 429."""
+    settings = "[providers.openai]\nmax_concurrent = 64\nmin_concurrent = 2\n"
+    async with running(settings) as it:
+        assert await concurrency_of(it) == (64, False)
+    async with running(settings + "adaptive_concurrency = true\n[retry]\nattempts = 1") as it:
+        assert await concurrency_of(it) == (20, True)
+        provider = LimitedProvider(100, 1.0)
+        it.openai.plays(provider)
+        crowd = Crowd(it)
+        await crowd.come(15.0, until=15.0)
+        grown, _ = await concurrency_of(it)
+        assert grown > 20
+        provider.service_s = 6.0
+        await crowd.come(10.0, until=30.0)
+        shrunk, _ = await concurrency_of(it)
+        assert shrunk < 20
+        assert provider.most_at_once <= grown
+        it.openai.plays(fails(429))
+        assert (await it.ask()).status == 429
+        assert await concurrency_of(it) == (shrunk - 1, True)
