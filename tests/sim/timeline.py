@@ -10,6 +10,7 @@ from actors.attempt import Attempt
 from actors.events import ActorBuried, AttemptEnded, BreakerMoved
 from actors.letters import Call
 from actors.supervision import ChildStarted
+from gateway.face.record import RequestRecord
 from tests.sim.bare_world import BareEvidence
 from tests.sim.evidence import Evidence, Life
 from tests.sim.history import Exchange, Heard
@@ -137,6 +138,8 @@ def _told(value: Any) -> str:
                 f"{_told(value.call)} attempt {value.number} {value.operation} at {value.candidate.provider} "
                 f"{value.outcome} {failure} {times!r} {value.spent_tokens}"
             )
+        case RequestRecord():
+            return f"request {value.id} {value.status} {value.outcome}"
         case enum.Enum():
             return value.name
         case BaseException():
