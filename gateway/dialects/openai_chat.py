@@ -7,7 +7,6 @@ client wrote them, those a provider added last week included.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -111,7 +110,7 @@ class ReadChatRequest(ChatRequest):
     def pieces(self) -> Pieces:
         """As in `prompt_parts.Prompt`."""
         messages: list[ReadMessage] = self.messages
-        said = list(map(_content, messages))
+        said = [each.content for each in messages]
         others = self.structured()
         more = [each for each in messages if each.tool_calls is not each.function_call or each.reasoning_content]
         if more:
@@ -122,7 +121,6 @@ class ReadChatRequest(ChatRequest):
 
 _request_decoder = msgspec.json.Decoder(ChatRequest)
 _read = msgspec.json.Decoder(ReadChatRequest).decode
-_content = attrgetter("content")
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 

@@ -7,8 +7,6 @@ or as escapes. What is structured weighs the characters that it is written with,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +25,18 @@ from gateway.dialects.prompt_parts import (
     source_in,
     text_in,
 )
-from gateway.dialects.usual_parts import MEDIA, NULL, TEXTS, Document, Image, Said, Source, ToolResult, ToolUse
+from gateway.dialects.usual_parts import (
+    MEDIA,
+    NULL,
+    TEXTS,
+    Document,
+    Image,
+    ImageUrlPart,
+    Said,
+    Source,
+    ToolResult,
+    ToolUse,
+)
 
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """Reserved for an answer whose length the client does not limit; settled by what it really took."""
@@ -43,7 +52,8 @@ PART_BYTES: Final = 800
 """What a part counts for beside its bytes: it takes as long to read as so much text."""
 _AT_ONCE: Final = 256
 """Contents that are read in one go."""
-_SMALL_BYTES: Final = 64 * 1024
+_SMALL_BYTES: Final = 1_310_720
+"""Below this there are not so many objects: counting braces takes as long as reading half of what is said."""
 _MOST_OBJECTS: Final = 65_536
 """That are read in one go, some 10 ms."""
 _FEW: Final = 32
@@ -52,7 +62,6 @@ _MARKS: Final = (b'"image_url"', b'"input_audio"', b'"file"', b'"source"', b'"fi
 """Of media, in what is not read."""
 
 _encode: Final = msgspec.json.Encoder().encode
-_text: Final = attrgetter("text")
 
 Written = Callable[[msgspec.Raw], int]
 """How many characters something is written with."""
@@ -151,24 +160,24 @@ class _Scales(msgspec.Struct, gc=False):
 
     def take(self, said: Sequence[Said]) -> None:
         """Usual contents, in a few looks at all of them: at the parts of one kind together."""
-        lists: list[Any] = [each for each in said if each.__class__ is list]
+        lists: list[Any] = [each for each in said if type(each) is list]
         if len(lists) < len(said):
-            self.characters += sum([len(each) for each in said if each.__class__ is str])
-        parts: list[Any] = list(chain.from_iterable(lists))
+            self.characters += sum([len(each) for each in said if type(each) is str])
+        parts = [part for each in lists for part in each]
         try:
-            self.characters += sum(map(len, map(_text, parts)))
+            self.characters += sum([len(part.text) for part in parts])
         except AttributeError:  # one has no text: not all are of those kinds
             self._take_kinds(parts)
 
     def _take_kinds(self, parts: list[Any]) -> None:
         kinds = set(map(type, parts))
         for kind in kinds:
-            self._take(kind, parts if len(kinds) == 1 else [part for part in parts if part.__class__ is kind])
+            self._take(kind, parts if len(kinds) == 1 else [part for part in parts if type(part) is kind])
 
     def _take(self, kind: type, parts: list[Any]) -> None:
         """Parts of one kind."""
         if kind in TEXTS:
-            self.characters += sum(map(len, map(_text, parts)))
+            self.characters += sum([len(part.text) for part in parts])
         elif kind is ToolResult:
             self.take([part.content for part in parts])
         elif kind is ToolUse:
@@ -179,6 +188,8 @@ class _Scales(msgspec.Struct, gc=False):
         elif kind is Document:
             self._take_sources([part.source for part in parts])
             self.characters += sum([len(part.title or "") + len(part.context or "") for part in parts])
+        elif kind is ImageUrlPart:
+            self._show([part.image_url.url for part in parts])
         elif (media := MEDIA.get(kind)) is not None:
             self._show(list(map(media, parts)))
         else:
@@ -191,7 +202,7 @@ class _Scales(msgspec.Struct, gc=False):
 
     def _show(self, media: Sequence[str | None]) -> None:
         self.pieces += len(media)
-        large = [size for size in map(len, filter(None, media)) if size > _MEDIA_WORTH_A_LOOK_BYTES]
+        large = [len(each) for each in media if each is not None and len(each) > _MEDIA_WORTH_A_LOOK_BYTES]
         self.large_pieces += len(large)
         self.media_bytes += sum(large)
 

@@ -183,12 +183,11 @@ Part = (
 Said = str | list[Part] | None
 """A content of nothing but usual parts."""
 MEDIA: Final[Mapping[type, Callable[[Any], str | None]]] = {
-    ImageUrlPart: attrgetter("image_url.url"),
     InputImage: attrgetter("image_url"),
     InputAudio: attrgetter("input_audio.data"),
     FilePart: attrgetter("file.file_data"),
     InputFile: attrgetter("file_data"),
 }
-"""Those that are one piece of media, and where its bytes are; None where they are elsewhere."""
+"""Those that are one piece of media, but for the most usual one, and where its bytes are; None: elsewhere."""
 TEXTS: Final = frozenset({Text, InputText, OutputText, SummaryText, ReasoningText})
 """Those that are their `text`."""

@@ -7,7 +7,6 @@ Members nobody reads here are skipped and travel on as the client wrote them. A 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -72,7 +71,7 @@ class ReadMessagesRequest(MessagesRequest):
 
     def pieces(self) -> Pieces:
         """As in `prompt_parts.Prompt`."""
-        said = list(map(_content, self.messages))
+        said = [each.content for each in self.messages]
         if self.system is not None:
             said.append(self.system)
         return said, (), self.structured()
@@ -82,7 +81,6 @@ _ANY_BOUND: Final = 2**31 - 1
 """More than any budget of thinking, which has to fit in."""
 _request_decoder = msgspec.json.Decoder(MessagesRequest)
 _read = msgspec.json.Decoder(ReadMessagesRequest).decode
-_content = attrgetter("content")
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 

@@ -6,7 +6,6 @@ Members nobody reads here are skipped and travel on as the client wrote them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -120,7 +119,8 @@ class ReadResponsesRequest(ResponsesRequest):
         if not isinstance(self.input, list):
             return (self.instructions, self.input), (), [raw for raw in others if is_given(raw)]
         items = self.items()
-        said: list[Said] = [*map(_content, items), self.instructions]
+        said = [each.content for each in items]
+        said.append(self.instructions)
         more = [
             each
             for each in items
@@ -128,19 +128,22 @@ class ReadResponsesRequest(ResponsesRequest):
             or not (each.action is each.code is each.outputs is each.results is each.operation is each.tools)
         ]
         if more:
-            said += [each.output for each in more]
-            said += [each.arguments for each in more]
-            said += [each.input for each in more]
-            said += [each.summary for each in more]
-            for each in more:
-                if not (each.action is each.code is each.outputs is each.results is each.operation is each.tools):
-                    others += (each.action, each.code, each.outputs, each.results, each.operation, each.tools)
+            said += [each.output for each in more if each.output is not None]
+            said += [each.arguments for each in more if each.arguments is not None]
+            said += [each.input for each in more if each.input is not None]
+            said += [each.summary for each in more if each.summary is not None]
+            odd = [
+                each
+                for each in more
+                if not (each.action is each.code is each.outputs is each.results is each.operation is each.tools)
+            ]
+            for each in odd:
+                others += (each.action, each.code, each.outputs, each.results, each.operation, each.tools)
         return said, (), [raw for raw in others if is_given(raw)]
 
 
 _request_decoder = msgspec.json.Decoder(ResponsesRequest)
 _read = msgspec.json.Decoder(ReadResponsesRequest).decode
-_content = attrgetter("content")
 _items_decoder = msgspec.json.Decoder(list[_Item])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
