@@ -111,7 +111,7 @@ class Crowd:
         wire, speaks = self._request()
         whole = chance.random() < 0.8
         client = await call(self._gateway)
-        if whole and speaks and chance.random() < 0.5:
+        if whole and speaks and chance.random() < 0.75:
             await client.send(wire)
             assert b" 200 " in await client.read_until(b"\r\n")
             self.ends["in the middle of an answer"] += 1

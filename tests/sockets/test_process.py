@@ -96,6 +96,35 @@ def test_the_first_answer_comes_soon_after_the_start(tmp_path: Path, measured: F
     measured(20, "from the start to the first answer", f"{took_s:.2f} s", promised="1 s")
 
 
+HELD_UP = """
+import importlib.abc, pathlib, sys, time
+class HoldUp(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        ends_at = time.monotonic() + 10
+        while name == "quart_trio" and not pathlib.Path("go").exists() and time.monotonic() < ends_at:
+            time.sleep(0.01)
+sys.meta_path.insert(0, HoldUp())
+"""
+"""Has whoever imports Quart wait for a file."""
+
+
+def test_who_needs_what_is_still_imported_waits_for_it_and_others_do_not(tmp_path: Path) -> None:
+    """Quart comes after the start: hot routes and load balancers are answered without it."""
+    (tmp_path / "sitecustomize.py").write_text(HELD_UP)
+    with running(tmp_path, environ={"PYTHONPATH": str(tmp_path)}) as gateway:
+        assert httpx.post(f"{gateway.url}/v1/chat/completions", json=question("sandbox/echo")).status_code == 200
+        assert gateway.get("/health/ready")["status"] == "ready"
+        with closing(socket.create_connection(gateway.address, timeout=10)) as early:
+            early.sendall(b"GET /v1/providers HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            early.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                early.recv(1)
+            (tmp_path / "go").touch()
+            early.settimeout(10)
+            assert early.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert httpx.post(f"{gateway.url}/v1/chat/completions", json=question("sandbox/echo")).status_code == 200
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, "said that it is ready"])
 def test_told_to_stop_while_it_starts_it_ends_in_order(tmp_path: Path, after_s: float | str) -> None:
     """Also while it still imports what it needs."""

@@ -19,7 +19,7 @@ from tests.certificates import certify
 from tests.store.fake_redis import GCRA, HINTS
 from tests.store.gcra_model import gcra
 from tests.store.tls_forwarder import tls_in_front_of
-from tests.store.valkeys import HOST, Valkey, cluster, valkey, watched
+from tests.store.valkeys import HOST, Valkey, cluster, valkey
 
 LEASES: list[Words] = [
     ("EVAL", GCRA, 2, f"p:limit:{{{name}}}", f"p:limit:{{{name}}}:id", "10.0", "600.0", "0.0", "10.0", "1.0", 60)
@@ -86,16 +86,9 @@ async def test_tls_with_our_authority_and_not_without(tmp_path: Path, server: Va
 
 
 async def test_a_cluster_keeps_a_limit_and_its_answers_together(tmp_path: Path) -> None:
-    """What becomes of one that loses a node, `tests/sockets/test_stores_of_several.py` tells."""
+    """One that loses a node, and Sentinels: `tests/sockets/test_stores_of_several.py`."""
     with cluster(tmp_path) as nodes:
         assert_served(await asked(f"redis+cluster://{HOST}:{nodes[0].port},{HOST}:{nodes[1].port}"))
-
-
-async def test_sentinels_lead_to_the_master(tmp_path: Path) -> None:
-    """And to the next one, when it dies: see there."""
-    with watched(tmp_path) as (_, _, sentinels):
-        url = "redis+sentinel://" + ",".join(f"{HOST}:{sentinel.port}" for sentinel in sentinels) + "/gateway"
-        assert_served(await asked(url))
 
 
 amounts = st.integers(0, 700)
