@@ -61,6 +61,9 @@ _FEW: Final = 32
 _MARKS: Final = (b'"image_url"', b'"input_audio"', b'"file"', b'"source"', b'"file_data"', b'"file_url"', b'"file_id"')
 """Of media, in what is not read."""
 
+_SAYING: Final = frozenset({"text", "content"})
+"""Sources that are no media."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 Written = Callable[[msgspec.Raw], int]
@@ -170,15 +173,19 @@ class _Scales(msgspec.Struct, gc=False):
             self._take_kinds(parts)
 
     def _take_kinds(self, parts: list[Any]) -> None:
-        kinds = set(map(type, parts))
-        for kind in kinds:
-            self._take(kind, parts if len(kinds) == 1 else [part for part in parts if type(part) is kind])
+        """One kind after the other, as they come."""
+        while parts:
+            kind = type(parts[0])
+            others = [part for part in parts if type(part) is not kind]
+            if kind in TEXTS:
+                self.characters += sum([len(part.text) for part in parts if type(part) is kind])
+            else:
+                self._take(kind, [part for part in parts if type(part) is kind] if others else parts)
+            parts = others
 
     def _take(self, kind: type, parts: list[Any]) -> None:
-        """Parts of one kind."""
-        if kind in TEXTS:
-            self.characters += sum([len(part.text) for part in parts])
-        elif kind is ToolResult:
+        """Parts of one kind, which is none of those that are their text."""
+        if kind is ToolResult:
             self.take([part.content for part in parts])
         elif kind is ToolUse:
             self.characters += sum([len(part.name) for part in parts])
@@ -196,9 +203,11 @@ class _Scales(msgspec.Struct, gc=False):
             self.characters += sum([len(word) for part in parts for word in part.words])
 
     def _take_sources(self, sources: list[Source]) -> None:
-        self.take([source.content for source in sources if source.type == "content"])
-        self.characters += sum([len(source.data) for source in sources if source.type == "text"])
-        self._show([source.data for source in sources if source.type not in ("text", "content")])
+        media = [source.data for source in sources if source.type not in _SAYING]
+        self._show(media)
+        if len(media) < len(sources):
+            self.take([source.content for source in sources if source.type == "content"])
+            self.characters += sum([len(source.data) for source in sources if source.type == "text"])
 
     def _show(self, media: Sequence[str | None]) -> None:
         self.pieces += len(media)
