@@ -194,6 +194,11 @@ class ToolChoice(msgspec.Struct):
     allowed: list[str] | None = None
     """Only these functions may be called."""
 
+    @property
+    def forces(self) -> bool:
+        """Whether a function must be called."""
+        return self.mode in ("required", "tool")
+
 
 class OutputFormat(msgspec.Struct):
     """Structured output: any JSON object, or one that follows `schema`."""

@@ -26,7 +26,7 @@ TARGET_NAMES: Final[Mapping[str, str]] = {
     OPENAI_CHAT: "OpenAI's chat completions",
     DEEPSEEK_CHAT: "DeepSeek",
     OPENROUTER_CHAT: "OpenRouter",
-    OTHER_CHAT: "another server of chat completions",
+    OTHER_CHAT: "this provider's chat completions",
     OPENAI_RESPONSES: "OpenAI's Responses",
     ANTHROPIC_MESSAGES: "Anthropic's Messages",
     GEMINI: "Gemini",
@@ -67,6 +67,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 AS_IT_IS: Final = Mapped("travels as the client wrote it")
 """Where client and provider speak the same dialect."""
+OWN_THOUGHTS: Final = Mapped("as the client wrote it, but for what another maker signed")
+"""The same, of earlier reasoning."""
 
 Fate = Mapped | Kept | Dropped | Refused
 Table = Mapping[str, Mapping[str, Fate]]

@@ -47,16 +47,25 @@ def _section(title: str, table: Table) -> Iterator[str]:
     yield f"### {title}"
     yield ""
     targets = [target for target in TARGET_NAMES if any(target in row for row in table.values())]
-    same = [target for target in targets if all(row[target] is AS_IT_IS for row in table.values())]
-    passed = [_heading(column) for column in _columns(targets) if column[0] in same]
-    yield f"As the client wrote it to {', '.join(passed)}; to the others:"
+    passed = [column for column in _columns(targets) if any(row[column[0]] is AS_IT_IS for row in table.values())]
+    yield f"As the client wrote it to {', '.join(map(_heading, passed))}; to the others as below."
     yield ""
-    columns = [column for column in _columns(targets) if column[0] not in same]
+    yield from _exceptions(table, [target for column in passed for target in column])
+    columns = [column for column in _columns(targets) if column not in passed]
     yield "| property | " + " | ".join(map(_heading, columns)) + " |"
     yield "|---|" + "---|" * len(columns)
     for names, row in _merged(table):
         yield f"| {names} | " + " | ".join(_column(row, column) for column in columns) + " |"
     yield ""
+
+
+def _exceptions(table: Table, passed: Sequence[str]) -> Iterator[str]:
+    """What does not travel as it was written to those who speak the same dialect."""
+    for name, row in sorted(table.items()):
+        changed = [target for target in passed if row[target] is not AS_IT_IS]
+        if changed:
+            yield f"- `{name}` to {_listed(changed)}: {_column(row, changed)}"
+            yield ""
 
 
 def _columns(targets: Sequence[str]) -> Iterator[list[str]]:

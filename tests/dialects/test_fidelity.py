@@ -139,9 +139,9 @@ async def passage(dialect: str, target: str, sample: Sample, members: Mapping[st
     return await ways_to(target)[dialect].prepare(request, asked["model"], streamed="stream" in asked, frame=FRAME)
 
 
-def sent(asked: Passage) -> tuple[bytes, bytes]:
+def sent(asked: Passage) -> tuple[bytes, Any]:
     """What reaches the provider."""
-    return asked.path, asked.body
+    return asked.path, json.loads(asked.body)
 
 
 def answered(asked: Passage, target: str) -> tuple[bytes, bytes]:
@@ -165,8 +165,8 @@ async def untrue(dialect: str, target: str, name: str, fate: Fate) -> str:
     changed = sent(asked) != sent(plain)
     if fate is AS_IT_IS:
         body = json.loads(asked.body)
-        same = all(body[member] == value for member, value in sample.members.items() if member != "model")
-        return "" if same and changed else "it does not travel as it is"
+        same = all(body[member] == value for member, value in sample.members.items())
+        return "" if same else "it does not travel as it is"
     if isinstance(fate, Kept):
         return "" if not changed and answered(asked, target) != answered(plain, target) else "the gateway does nothing"
     return "" if changed is not isinstance(fate, Dropped) else ("it reaches the provider" if changed else "it is lost")

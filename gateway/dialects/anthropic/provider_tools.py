@@ -20,7 +20,6 @@ from gateway.errors import InvalidRequest
 WireTool = ToolDefinition | dict[str, Any]
 
 _MODES: Final = {"auto": "auto", "none": "none", "required": "any", "tool": "tool"}
-_FORCED: Final = frozenset({"required", "tool"})
 _SEARCH_SETTINGS: Final = frozenset(
     {"type", "filters", "user_location", "search_context_size", "search_content_types", "external_web_access"}
 )
@@ -44,7 +43,7 @@ def toolbox(request: Conversation, can: Abilities, called: Sequence[str]) -> Too
     allowed = None if choice is None or choice.allowed is None else set(choice.allowed)
     tools: list[WireTool] = [_definition(tool) for tool in request.tools if allowed is None or tool.name in allowed]
     tools += [_native(tool) for tool in request.native_tools]
-    forced = choice is not None and choice.mode in _FORCED
+    forced = choice is not None and choice.forces
     if forced and not can.forces_tools:
         raise refused(request, "tool_choice", "this model cannot be made to call a function; 'auto' lets it.")
     if not tools:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dialects.chat.provider_fidelity import at_each
+from gateway.dialects.chat.provider_fidelity import at_each, passed_thoughts
 from gateway.dialects.fidelity import (
     ANTHROPIC_MESSAGES,
     AS_IT_IS,
@@ -69,8 +69,14 @@ TABLE: Final[Table] = {
     "messages[].images": _row(Refused("its models make no images."), Mapped("inlineData")),
     "messages[].name": _both(Dropped("it knows participants by their roles alone; who speaks must stand in the text")),
     "messages[].reasoning": _both(Dropped("only reasoning that its own maker signed is sent back")),
-    "messages[].reasoning_content": _both(Dropped("only reasoning that its own maker signed is sent back")),
-    "messages[].reasoning_details": _both(Mapped("what the target's maker signed; the rest is left out")),
+    "messages[].reasoning_content": {
+        **_both(Dropped("only reasoning that its own maker signed is sent back")),
+        **at_each(passed_thoughts("reasoning_content")),
+    },
+    "messages[].reasoning_details": {
+        **_both(Mapped("what the target's maker signed; the rest is left out")),
+        **at_each(passed_thoughts("reasoning_details")),
+    },
     "messages[].refusal": _both(Mapped("text: what the model said")),
     "messages[].tool_calls[].custom": _both(Refused("only OpenAI's models have custom tools.")),
     "metadata": _both(Dropped("labels for OpenAI's stored completions")),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.dialects.chat.flavour import FLAVOURS, Flavour
-from gateway.dialects.fidelity import Dropped, Fate, Mapped, Refused
+from gateway.dialects.fidelity import AS_IT_IS, Dropped, Fate, Mapped, Refused
 
 Row = dict[str, Fate]
 
@@ -109,6 +109,11 @@ def thoughts(its: Flavour) -> Fate:
     if its.echo == "none":
         return Dropped("it reads no earlier reasoning")
     return Mapped(f"{its.echo}: what the target's maker signed; the rest is left out")
+
+
+def passed_thoughts(member: str) -> Callable[[Flavour], Fate]:
+    """Of a member with earlier reasoning in a message that is passed on."""
+    return lambda its: Dropped("it refuses messages that have it") if member in its.unread else AS_IT_IS
 
 
 def web_search(its: Flavour) -> Fate:

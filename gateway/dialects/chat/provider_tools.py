@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.dialects.chat.fidelity import NAME
 from gateway.dialects.chat.flavour import Flavour
-from gateway.dialects.chat.provider_refusals import refused_field
+from gateway.dialects.chat.provider_refusals import refused, refused_field
 from gateway.dialects.conversation import Conversation, NativeTool, Tool, ToolChoice
 
 Members = dict[str, Any]
@@ -25,8 +25,11 @@ def tool_members(request: Conversation, flavour: Flavour) -> Members:
         _add_native(members, tools, native, flavour)
     if tools:
         members["tools"] = tools
-    if request.tool_choice is not None and request.tools:
-        members["tool_choice"] = _choice(request.tool_choice, flavour)
+    if request.tool_choice is not None:
+        if request.tools:
+            members["tool_choice"] = _choice(request.tool_choice, flavour)
+        elif request.tool_choice.forces:
+            raise refused(request, "tool_choice", flavour, "there are no functions to choose from.")
     if request.parallel_tool_calls is not None and request.tools:
         members["parallel_tool_calls"] = request.parallel_tool_calls
     return members

@@ -47,7 +47,7 @@ def effort_of(wish: ReasoningWish) -> str | None:
 
 def _forces_a_call(request: Conversation) -> bool:
     choice = request.tool_choice
-    return choice is not None and choice.mode in ("required", "tool") and bool(request.tools)
+    return choice is not None and choice.forces and bool(request.tools)
 
 
 def _put_off(request: Conversation, wish: ReasoningWish | None, flavour: Flavour) -> Members:

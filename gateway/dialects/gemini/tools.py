@@ -38,6 +38,8 @@ _MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY
 def encode_tools(request: Conversation, model: str) -> dict[str, Any]:
     """The members `tools` and `toolConfig`, where there is anything to say. Raises InvalidRequest."""
     tools: list[dict[str, Any]] = []
+    if request.tool_choice is not None and request.tool_choice.forces and not request.tools:
+        refuse("tool_choice", "there are no functions to choose from.")
     if request.tools:
         tools.append({"functionDeclarations": [_declaration(tool) for tool in request.tools]})
     tools += [_native(tool) for tool in request.native_tools]

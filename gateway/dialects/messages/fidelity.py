@@ -17,6 +17,7 @@ from gateway.dialects.fidelity import (
     GEMINI,
     OPENAI_CHAT,
     OPENAI_RESPONSES,
+    OWN_THOUGHTS,
     Dropped,
     Fate,
     Kept,
@@ -53,7 +54,10 @@ _SCHEMA: Final = _row(chat.schema, Mapped("responseJsonSchema"), Mapped("text.fo
 _NO_TOOL: Final = _both(chat.NO_TOOL)
 _AT_WORK: Final = Dropped("what one of Anthropic's own tools did; the text of the answer says what came of it")
 _ACCOUNT: Final = Dropped("whose account at Anthropic it counts against")
-_THOUGHTS: Final = _row(chat.thoughts, *2 * (Mapped("what its maker signed; the rest is left out"),))
+_THOUGHTS: Final = {
+    **_row(chat.thoughts, *2 * (Mapped("what its maker signed; the rest is left out"),)),
+    ANTHROPIC_MESSAGES: OWN_THOUGHTS,
+}
 _CALLER: Final = Dropped("whether the model itself or a program of its own called")
 _ALL_TOLD: Final = Dropped("the model is told of all tools from the start")
 _OFTEN: Final = Dropped("how often it searches is the provider's own choice")

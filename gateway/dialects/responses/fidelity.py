@@ -17,6 +17,7 @@ from gateway.dialects.fidelity import (
     AS_IT_IS,
     GEMINI,
     OPENAI_RESPONSES,
+    OWN_THOUGHTS,
     Dropped,
     Fate,
     Kept,
@@ -143,7 +144,7 @@ _ITEMS: Final[Table] = {
     "input[].item_reference": _same(Refused("it refers to an item that is not kept here.")),
     "input[].message": _same(Mapped()),
     "input[].phase": _same(_IDS),
-    "input[].reasoning": _row(chat.thoughts, _THOUGHTS, _THOUGHTS),
+    "input[].reasoning": {**_row(chat.thoughts, _THOUGHTS, _THOUGHTS), OPENAI_RESPONSES: OWN_THOUGHTS},
     "input[].status": _same(_IDS),
 }
 _TOOLS: Final[Table] = {

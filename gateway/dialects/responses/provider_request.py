@@ -108,7 +108,10 @@ def _format(wanted: OutputFormat) -> Members:
 def _account_members(request: Conversation) -> Members:
     """How the request is served and on whose behalf; nothing of it changes the answer."""
     members: Members = {}
-    if (tier := tier_of(request.service_tier)) is not None:
+    if request.service_tier is not None:
+        tier = tier_of(request.service_tier)
+        if tier is None:
+            raise refused(request, "service_tier", f"it has no tier '{request.service_tier}'.")
         members["service_tier"] = tier
     if request.cache_key is not None:
         members["prompt_cache_key"] = request.cache_key
@@ -124,8 +127,11 @@ def _tool_members(request: Conversation) -> Members:
     tools = [_tool(tool) for tool in request.tools] + [_native(tool) for tool in request.native_tools]
     if tools:
         members["tools"] = tools
-    if request.tool_choice is not None and request.tools:
-        members["tool_choice"] = _choice(request.tool_choice)
+    if request.tool_choice is not None:
+        if request.tools:
+            members["tool_choice"] = _choice(request.tool_choice)
+        elif request.tool_choice.forces:
+            raise refused(request, "tool_choice", "there are no functions to choose from.")
     if request.parallel_tool_calls is not None and request.tools:
         members["parallel_tool_calls"] = request.parallel_tool_calls
     return members
