@@ -38,6 +38,7 @@ from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Connec
 from hypercorn.utils import parse_socket_addr
 
 from gateway.dialects.openai_errors import error_body
+from gateway.edge.limits import ServerLimits
 from gateway.edge.service import OnRefusal
 from gateway.edge.target import check_host, split_absolute
 from gateway.errors import InvalidRequest, describe
@@ -48,11 +49,6 @@ OnCrash = Callable[[BaseException, MutableMapping[str, Any] | None], None]
 
 WRITE_PIECE_BYTES = 64 * 1024
 """Each piece of an answer of this size may take `write_stall_s`."""
-LINGER_LEAST_S = 1.0
-LINGER_SILENCE_S = 5.0
-LINGER_S = 30.0
-"""After the last answer, how long what the client still sends is read and dropped: as long as its first piece comes
-within a second and each other within five, and at most so long."""
 AMID_HEADS = (b"\x01", b"\x09")
 """HTTP/2's frames of a head, HEADERS and CONTINUATION (RFC 9113, 6.2 and 6.10)."""
 
@@ -69,20 +65,24 @@ class ContainedServer(TCPServer):
         context: WorkerContext,
         stream: Any,
         *,
-        header_s: float,
-        write_stall_s: float,
+        limits: ServerLimits,
+        parting: dict[ContainedServer, None],
         on_crash: OnCrash,
         on_refusal: OnRefusal,
     ) -> None:
+        """`parting` has the server's connections whose last answer is out, the longest first."""
         super().__init__(app, config, context, {}, stream)
-        self._header_s = header_s
-        self._write_stall_s = write_stall_s
+        self._limits = limits
+        self._header_s = limits.header_s
+        self._write_stall_s = limits.write_stall_s
+        self._parting = parting
         self._on_crash = on_crash
         self._on_refusal = on_refusal
         self._reading = trio.CancelScope()
         self._over = False
         """Nothing that is still read counts any more."""
         self._leaves_by = math.inf
+        self._dropped_bytes = 0
 
     async def run(self) -> None:
         try:
@@ -93,6 +93,7 @@ class ContainedServer(TCPServer):
         except* Exception as crash:
             self._on_crash(crash, None)
         finally:
+            self._parting.pop(self, None)
             await self._close()
 
     async def protocol_send(self, event: Event) -> None:
@@ -147,10 +148,16 @@ class ContainedServer(TCPServer):
                     due, self._reading.deadline = self._reading.deadline, math.inf
                     await self.protocol.handle(RawData(bytes(data)))  # behind pipelined requests this waits for answers
                     self._bound_head(due)
-                else:
-                    self._reading.deadline = min(trio.current_time() + LINGER_SILENCE_S, self._leaves_by)
+                elif not self._drop(data):
+                    break
         self._over = True
         await self.protocol.handle(Closed())
+
+    def _drop(self, data: bytes | bytearray) -> bool:
+        """The client goes on sending behind its last answer; whether it may."""
+        self._dropped_bytes += len(data)
+        self._reading.deadline = min(trio.current_time() + self._limits.linger_silence_s, self._leaves_by)
+        return self._dropped_bytes < self._limits.linger_bytes
 
     def _bound_head(self, due: float) -> None:
         """The rest of a head that has begun has so long to come; what else is waited for has limits of its own."""
@@ -161,14 +168,23 @@ class ContainedServer(TCPServer):
             self._reading.deadline = due if now < due < math.inf else now + self._header_s
 
     async def _finish(self) -> None:
-        """Says that nothing follows; TLS cannot be ended in one direction, and is closed."""
+        """Says that nothing follows, and lets the client part as the edge does (`gateway/edge/parting.py`).
+
+        TLS cannot be ended in one direction: it is closed, or, while a client sends on, left open until that has read.
+        """
         self._over = True
-        if isinstance(self.stream, trio.SSLStream):
+        secure, sends_on = isinstance(self.stream, trio.SSLStream), self.protocol.sends_on  # type: ignore[attr-defined]
+        if secure and not sends_on:
             await self._close()
             return
-        now = trio.current_time()
-        self._leaves_by = now + LINGER_S
-        self._reading.deadline = now + LINGER_LEAST_S
+        now, limits = trio.current_time(), self._limits
+        self._leaves_by = now + limits.linger_s
+        self._reading.deadline = now + (limits.linger_silence_s if sends_on else limits.linger_least_s)
+        self._parting[self] = None
+        if len(self._parting) > limits.max_parting:
+            next(iter(self._parting))._reading.cancel()
+        if secure:
+            return
         with trio.CancelScope(shield=True), suppress(*_THE_CLIENTS_DOING):
             await self.stream.send_eof()
 
@@ -237,6 +253,9 @@ class PatientH2Protocol(H2Protocol):
         super().__init__(*arguments)
         self._sent = trio.lowlevel.ParkingLot()
 
+    sends_on = False
+    """A stream that is refused is one of many; see above."""
+
     @property
     def is_amid_head(self) -> bool:
         """Some of a request's head has come, and not all of it: of its frames, or of one of them."""
@@ -283,6 +302,11 @@ class PlainH11Protocol(H11Protocol):
         """Some of a request's head has come, and not all of it."""
         connection = self.connection
         return connection.their_state is h11.IDLE and bool(connection.trailing_data[0])
+
+    @property
+    def sends_on(self) -> bool:
+        """The client may be sending what nobody wants any more."""
+        return self.connection.their_state in (h11.SEND_BODY, h11.ERROR)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """An upgrade may be ignored (RFC 9110, 7.8)."""

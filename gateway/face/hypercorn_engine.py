@@ -74,6 +74,7 @@ class HypercornServer:
         self._draining = trio.Event()
         self._places = trio.Semaphore(limits.max_connections)
         """For connections; who waits for the next one holds its place already."""
+        self._parting: dict[ContainedServer, None] = {}
         self._listeners: Sequence[Listener] = ()
         self._nursery: trio.Nursery | None = None
         self._newcomers = 0
@@ -146,8 +147,8 @@ class HypercornServer:
                 self._config,
                 self._context,
                 plain if tls is None else trio.SSLStream(plain, tls, server_side=True, https_compatible=True),
-                header_s=self._limits.header_s,
-                write_stall_s=self._limits.write_stall_s,
+                limits=self._limits,
+                parting=self._parting,
                 on_crash=self._on_crash,
                 on_refusal=self._on_refusal,
             ).run()

@@ -25,6 +25,7 @@ from tests.face.house import ANSWER, BODY_LIMIT_BYTES, QUESTION, House, answers
 from tests.memory_network import MemoryNetwork, as_trio_stream
 
 ADDRESS = ("127.0.0.1", 8443)
+USUAL = ServerLimits()
 
 
 class Http2Client:
@@ -106,11 +107,20 @@ class Http2Client:
 
 @asynccontextmanager
 async def serving_tls(folder: Path, house: House) -> AsyncIterator[Http2Client]:
+    async with secured(folder, house, "h2") as (stream, server):
+        yield Http2Client(stream, server)
+
+
+@asynccontextmanager
+async def secured(
+    folder: Path, house: House, protocol: str, limits: ServerLimits = USUAL
+) -> AsyncIterator[tuple[trio.SSLStream[Any], HypercornServer]]:
+    """A connection over TLS on which this protocol was agreed upon."""
     certificate = certify(folder)
     crashes: list[BaseException] = []
     server = HypercornServer(
         create_app(house.services),
-        limits=ServerLimits(),
+        limits=limits,
         tls=tls_context(str(certificate.file), str(certificate.key_file)),
         clock=trio.current_time,
         wall_clock=lambda: 0.0,
@@ -118,14 +128,14 @@ async def serving_tls(folder: Path, house: House) -> AsyncIterator[Http2Client]:
     )
     network = MemoryNetwork()
     trust = ssl.create_default_context(cafile=str(certificate.file))
-    trust.set_alpn_protocols(["h2"])
+    trust.set_alpn_protocols([protocol])
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [await network.listen(*ADDRESS)])
         plain = as_trio_stream(await network.connect(*ADDRESS))
         secure = trio.SSLStream(plain, trust, server_hostname="localhost", https_compatible=True)
         await secure.do_handshake()
-        assert secure.selected_alpn_protocol() == "h2"
-        yield Http2Client(secure, server)
+        assert secure.selected_alpn_protocol() == protocol
+        yield secure, server
         nursery.cancel_scope.cancel()
     assert not crashes
 
@@ -184,6 +194,25 @@ async def test_header_fields_are_counted_here_too(autojump_clock: MockClock, tmp
         await client.send(1, "GET", "/health", fields=[(f"x-{number}", "v") for number in range(101)])
         status, body = (await client.read(1))[1]
     assert (status, json.loads(body)["error"]["type"]) == ("431", "invalid_request_error")
+
+
+async def test_a_slow_upload_that_is_refused_over_tls_is_read_to_its_end(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """Without HTTP/2, where a refusal ends a connection; one that has sent all it had is closed at once."""
+    async with secured(tmp_path, House(), "http/1.1") as (stream, _):
+        await stream.send_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n")
+        for _ in range(7):
+            await trio.sleep(4)
+            await stream.send_all(b"x" * 50_000)
+        answer = await stream.receive_some(65_536)
+        assert bytes(answer).startswith(b"HTTP/1.1 413 ")
+        assert trio.current_time() == 28
+    async with secured(tmp_path, House(), "http/1.1") as (stream, _):
+        await stream.send_all(b"GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        while await stream.receive_some(65_536):
+            pass
+        assert trio.current_time() == 28
 
 
 STREAMED = json.dumps({**QUESTION, "stream": True}).encode()

@@ -133,6 +133,19 @@ async def test_a_slow_upload_that_is_refused_is_read_to_its_end(autojump_clock: 
             client.leave()
 
 
+async def test_those_who_part_are_bounded_in_number(autojump_clock: MockClock) -> None:
+    """The third takes the first one's place, long before it has been silent for too long."""
+    async with bounded(ServerLimits(max_parting=2)) as (_, network, _):
+        clients = [Client(await network.connect("127.0.0.1", 80)) for _ in range(3)]
+        for client in clients:
+            await client.send_raw(POST + b"content-length: 1000000000\r\n\r\n")
+            await trio.testing.wait_all_tasks_blocked()
+        assert [network.streams[1 + 2 * number].closed for number in range(3)] == [True, False, False]
+        assert trio.current_time() == 0
+        for client in clients:
+            client.leave()
+
+
 async def test_a_client_that_stops_reading_does_not_hold_up_the_drain(autojump_clock: MockClock) -> None:
     """A large plain answer that nobody reads: the grace ends, then the write stall, then it is over."""
     async with serving("hypercorn") as face:
