@@ -114,7 +114,7 @@ class VirtualClient:
         return heard
 
     def _last_answer(self, ask: Ask) -> Heard | None:
-        """What a question goes on from: a whole answer in its dialect, and in Responses one that has an id."""
+        """What a question goes on from: the last whole answer in its dialect."""
         for heard in reversed(self._noted):
             mine = heard.client is self._client and heard.ask.dialect is ask.dialect
             if mine and heard.end is End.OK and not heard.ask.background:

@@ -26,6 +26,7 @@ QUICK_WHOLE = (
     "leases are kept when a worker ends",
     "an answer costs a nano-USD too much",
     "a streamed signature is left out",
+    "the results of two tools change places",
 )
 
 
