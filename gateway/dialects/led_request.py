@@ -26,6 +26,12 @@ _encode: Final = msgspec.json.Encoder().encode
 _NULL: Final = msgspec.Raw(b"null")
 
 
+ODD: Final = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What reading raises where a provider's answer has a shape that nobody knows."""
+See = Callable[[bytes, bytes | None, Object | None], bytes]
+"""What the client may see of an event: as it came, its data, and the object that it is, if so."""
+
+
 class Form(NamedTuple):
     """How a client dialect writes what such a request has."""
 
@@ -125,14 +131,22 @@ class LedRequest:
         self.members[member] = _raw(value)
 
 
-def events_in(splitter: SseSplitter, data: bytes) -> Iterator[tuple[bytes, bytes | None, Object | None]]:
-    """The events that a piece of a turn's stream ends: as they came, their data, and the object that it is, if so."""
+def shown_of(splitter: SseSplitter, data: bytes, see: See) -> bytes:
+    """What the client may see of the events that a piece of a turn's stream ends.
+
+    One of a shape that nobody knows it gets as it came.
+    """
+    shown = []
     for raw, said, _ in splitter.feed(data):
         try:
             event = None if said is None else read_object(said)
         except (ValueError, RecursionError):
             event = None
-        yield raw, said, event
+        try:
+            shown.append(see(raw, said, event))
+        except ODD:
+            shown.append(raw)
+    return b"".join(shown)
 
 
 def is_plainly_free(choice: msgspec.Raw) -> bool:

@@ -15,6 +15,7 @@ import trio
 
 from actors.errors import CallCrashed, Failure
 from actors.letters import Call
+from gateway.dialects.led_request import ODD
 from gateway.dialects.tool_turns import ToolTurns, WantedCall
 from gateway.errors import InvalidRequest, ToolResultTooLarge, describe
 from gateway.exchange import Answer, BodyStream, Headers, Request
@@ -169,7 +170,7 @@ class Led:
             wanted = self.turns.take(answer.body)
             if not wanted:
                 answer.body = self.turns.whole(answer.body)
-        except (ValueError, TypeError, AttributeError):
+        except ODD:
             wanted = []  # of a shape that nobody knows, but paid for: it goes to the client as it is
         if not wanted:
             answer.headers = _with_cost(answer.headers, self._costs)

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from actors.errors import CallCrashed, Failure
 from actors.relay import Sink
+from gateway.dialects.led_request import ODD
 from gateway.dialects.tool_turns import ToolTurns, WantedCall
-from gateway.errors import describe
+from gateway.errors import UpstreamBroken, describe
 from gateway.exchange import Answer, BodyStream
 from gateway.face.api import Reporting
 from gateway.face.errors import RenderError
@@ -77,11 +78,15 @@ class ToolStream:
         piece = await body.receive()
         if piece is not None:
             return turns.feed(piece)
-        wanted = turns.end_turn()
+        try:
+            wanted = turns.end_turn()
+            last = b"" if wanted else turns.finish()
+        except ODD as problem:
+            raise UpstreamBroken("The provider's answer ended with something that is no such end.") from problem
         if not wanted:
             self._record.failure = self._led.turn_failure
             self._outcome = OK if self._record.failure is None else ERROR
-            return turns.finish()
+            return last
         self._close_turn()
         await self._led.run(wanted)
         answer = await self._led.ask()

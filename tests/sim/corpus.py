@@ -20,6 +20,7 @@ WHOLE: Final[dict[int, str]] = {
     5: "a response in the background that nobody could ask for was promised",
     213: "a thought that Google had signed went to Anthropic",
     368: "what ran in the background had a grace of its own in a drain",
+    1867: "an event that is JSON but no chunk crashed a request whose tools the gateway runs",
     4952: "a check held it against who went on with an answer that the client did not see it think anew",
     6450: "a check took it for an answer that a body which is no JSON is refused for want of memory",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",

@@ -15,11 +15,16 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.config import ConfigError, load
+from gateway.dialects.chat.tool_turns import ChatToolTurns
 from gateway.dialects.codec import ClientCodec, ProviderCodec, finish_steps
+from gateway.dialects.led_request import ODD
 from gateway.dialects.messages.passed_stream import MessagesStream
+from gateway.dialects.messages.tool_turns import MessagesToolTurns
 from gateway.dialects.openai_stream import ChatStream
 from gateway.dialects.responses.answer_stream import ResponsesStream
+from gateway.dialects.responses.tool_turns import ResponsesToolTurns
 from gateway.dialects.sse import SseSplitter
+from gateway.dialects.tool_turns import Definition, ToolTurns
 from gateway.edge.limits import ServerLimits
 from gateway.edge.request_parser import RequestParser
 from gateway.edge.response_parser import ResponseParser
@@ -88,6 +93,17 @@ def _stream(make: Callable[[], Any], data: bytes) -> None:
         stream.end()
 
 
+def _led(make: Callable[[], ToolTurns], data: bytes) -> None:
+    """A turn of a conversation in which the gateway runs tools; its end may be none."""
+    turns = make()
+    turns.body(last=False)
+    with suppress(GatewayError):
+        for piece in _pieces(data):
+            turns.feed(piece)
+        with suppress(*ODD):
+            turns.finish() if not turns.end_turn() else turns.body(last=True)
+
+
 def _configuration(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, suppress(ConfigError):
         file = Path(folder, "gateway.toml")
@@ -133,6 +149,27 @@ CLIENT_BODIES: Final[Mapping[str, bytes]] = {
 }
 
 
+ODD_EVENTS: Final[Mapping[str, tuple[bytes, ...]]] = {
+    "openai_chat": (
+        b'{"choices": 7}',
+        b'{"choices": ["x"]}',
+        b'{"choices": [{"delta": {"tool_calls": 7}}]}',
+        b'{"choices": [{"delta": {"tool_calls": [{"index": [], "function": {"name": 7}}]}}]}',
+    ),
+    "anthropic_messages": (
+        b'{"type": "message_start", "message": 7}',
+        b'{"type": "content_block_start", "index": [], "content_block": {"type": "tool_use"}}',
+        b'{"type": "message_delta", "delta": 7}',
+    ),
+    "openai_responses": (
+        b'{"type": "response.created", "response": 7}',
+        b'{"type": "response.output_item.added", "output_index": [], "item": 7}',
+        b'{"type": "response.completed", "response": {"status": "completed", "output": 7}}',
+    ),
+}
+"""What has come once, or might, and is no event of the kind."""
+
+
 def _openings() -> dict[str, Opening]:
     streams = tuple(streamed(voice) for voice in VOICES.values())
     found = {
@@ -155,6 +192,16 @@ def _openings() -> dict[str, Opening]:
         "anthropic_messages": MessagesStream,
         "openai_responses": ResponsesStream,
     }
+    led = {
+        "openai_chat": ChatToolTurns,
+        "anthropic_messages": MessagesToolTurns,
+        "openai_responses": ResponsesToolTurns,
+    }
+    for name, lead in led.items():
+        body = CLIENT_BODIES[name].replace(b'"n": 2, ', b"")[:-1] + b', "tools": [{"type": "gateway", "name": "look"}]}'
+        odd = tuple(b"data: %b\n\n" % each for each in ODD_EVENTS[name])
+        turns = partial(lead, body, {"look": Definition("look", "Looks.", {})})
+        found[f"{name} with tools that are run"] = Opening(partial(_led, turns), (streamed(VOICES[name]), *odd))
     for name, make in passed.items():
         found[f"{name} passed on"] = Opening(partial(_stream, make), (streamed(VOICES[name]),))
     return found

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.dialects.chat.told_turn import ToldTurn
-from gateway.dialects.led_request import Form, LedRequest, Object, events_in, is_plainly_free, read_object, read_raws
+from gateway.dialects.led_request import Form, LedRequest, Object, is_plainly_free, read_object, read_raws, shown_of
 from gateway.dialects.openai_stream import DONE
 from gateway.dialects.sse import SseSplitter, encode_event
 from gateway.dialects.tool_turns import Definition, WantedCall, add_usage
@@ -78,7 +78,7 @@ class ChatToolTurns:
     # Streams.
 
     def feed(self, data: bytes) -> bytes:
-        return b"".join([self._see(*each) for each in events_in(self._splitter, data)])
+        return shown_of(self._splitter, data, self._see)
 
     def end_turn(self) -> list[WantedCall]:
         told = self._told

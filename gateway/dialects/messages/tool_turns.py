@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.dialects.led_request import Form, LedRequest, Object, events_in, read_object, read_raws
+from gateway.dialects.led_request import Form, LedRequest, Object, read_object, read_raws, shown_of
 from gateway.dialects.messages.answer_stream import MESSAGE_STOP
 from gateway.dialects.messages.told_blocks import CALL, ToldBlocks
 from gateway.dialects.sse import SseSplitter, encode_event
@@ -58,7 +58,7 @@ class MessagesToolTurns:
     # Streams.
 
     def feed(self, data: bytes) -> bytes:
-        return b"".join([self._see(raw, event) for raw, _, event in events_in(self._stream.splitter, data)])
+        return shown_of(self._stream.splitter, data, self._see)
 
     def end_turn(self) -> list[WantedCall]:
         stream = self._stream
@@ -82,7 +82,7 @@ class MessagesToolTurns:
         pieces.append(_event({**stream.ending, "delta": delta, "usage": self._usage}))
         return b"".join([*pieces, MESSAGE_STOP])
 
-    def _see(self, raw: bytes, event: Object | None) -> bytes:
+    def _see(self, raw: bytes, _: bytes | None, event: Object | None) -> bytes:
         """What the client may see of an event now."""
         stream = self._stream
         if event is None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.dialects.led_request import Form, LedRequest, Object, events_in, is_plainly_free, read_object
+from gateway.dialects.led_request import Form, LedRequest, Object, is_plainly_free, read_object, shown_of
 from gateway.dialects.responses.kept import items_of
 from gateway.dialects.sse import SseSplitter, encode_event
 from gateway.dialects.tool_turns import Definition, WantedCall, add_usage
@@ -53,7 +53,7 @@ class ResponsesToolTurns:
     # Streams.
 
     def feed(self, data: bytes) -> bytes:
-        return b"".join([self._see(*each) for each in events_in(self._stream.splitter, data)])
+        return shown_of(self._stream.splitter, data, self._see)
 
     def end_turn(self) -> list[WantedCall]:
         stream = self._stream
