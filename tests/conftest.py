@@ -8,9 +8,10 @@ import hypothesis
 import pytest
 
 from tests.figures import Figures
-from tests.promises_page import updated
+from tests.promises_page import unshown, updated
 
 FIGURES = pytest.StashKey[Figures]()
+UNSHOWN = pytest.StashKey[list[str]]()
 
 hypothesis.settings.register_profile(
     "shared machine",
@@ -50,6 +51,8 @@ def measured(request: pytest.FixtureRequest) -> Figures:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for figure in config.stash.get(FIGURES, Figures()):
         terminalreporter.write_line(f"measured: {figure}")
+    for missing in config.stash.get(UNSHOWN, []):
+        terminalreporter.write_line(f"not shown: {missing}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -57,3 +60,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if page is not None and (figures := session.config.stash.get(FIGURES, Figures())):
         before = page.read_text() if page.exists() else ""
         page.write_text(updated(before, figures, session.config.getoption("--soak")))
+        if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and (missing := unshown(figures)):
+            session.config.stash[UNSHOWN] = missing
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

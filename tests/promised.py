@@ -1,4 +1,7 @@
-"""What the gateway promises and holds, in one line each, and the tests that assert it exactly, in virtual time."""
+"""What the gateway promises and holds, in one line each, and the tests that assert it exactly, in virtual time.
+
+And what `make promises` and `make soak` have to show of it in real time.
+"""
 
 from __future__ import annotations
 
@@ -171,3 +174,32 @@ PROMISES: dict[int, Promise] = {
         ),
     ),
 }
+
+LEAVING = "from a client's leaving to the provider's knowing, "
+KINDS = ("whole", "stream without a word", "silent stream")
+SHOWN: dict[int, tuple[str, ...]] = {
+    3: (
+        f"{LEAVING}every endpoint",
+        *(f"{LEAVING}{kind}" for kind in (*KINDS, "talking stream")),
+        *(f"{LEAVING}{kind}, with more behind it" for kind in ("whole", "talking stream")),
+    ),
+    4: tuple(f"from the deadline to the answer, {kind}" for kind in KINDS),
+    5: ("left of ",),
+    9: ("answers to a good client beside ", "answers to three good clients beside hostile ones of all kinds"),
+    10: ("each of 100 readers that stall", "a drain with 100 readers that stall"),
+    11: tuple(f"a provider at {times} times what it can take" for times in (2, 5, 10)),
+    13: ("attempts on a provider that answers nothing but 500",),
+    16: (
+        *(f"the store is {fault}" for fault in ("stopped", "killed", "full", "read-only")),
+        "the store stopped and killed under load",
+    ),
+    18: (
+        "from a worker's death to its successor's first answer",
+        "a worker of two killed with -9 under load",
+        "SIGTERM under load with streams",
+        "two workers rolled under load",
+    ),
+    19: ("1000 silent streams", "24 bodies of 30 MB at once and 50 readers that stall", "resident set over "),
+    20: ("the actor protocol, a call", "from the start to the first answer"),
+}
+"""By promise, how the words begin of each figure that such a run has to show; it fails where one is missing."""

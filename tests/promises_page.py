@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bench.machine import describe
 from tests.figures import Figure
-from tests.promised import PROMISES
+from tests.promised import PROMISES, SHOWN
 
 PAGE = Path(__file__).with_name("promises.md")
 OPENING = """# Promises, and what was measured
@@ -64,6 +64,17 @@ def rows_of(page: str) -> Iterator[Row]:
         if _ROW.match(line):
             number, *cells = (cell.strip().replace("\\|", "|") for cell in _CELLS.split(line)[1:-1])
             yield Row(int(number), *cells)
+
+
+def unshown(figures: Iterable[Figure | Row]) -> list[str]:
+    """What a whole run has to show, by promise, and these do not."""
+    shown = [(figure.promise, figure.what) for figure in figures]
+    return [
+        f"{number}: {begins}"
+        for number, all_of_it in SHOWN.items()
+        for begins in all_of_it
+        if not any(promise == number and what.startswith(begins) for promise, what in shown)
+    ]
 
 
 def _asserted() -> Iterator[str]:

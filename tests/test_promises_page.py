@@ -9,7 +9,7 @@ import pytest
 
 from tests.figures import Figure, Figures
 from tests.promised import PROMISES
-from tests.promises_page import PAGE, rendered, rows_of, updated
+from tests.promises_page import PAGE, rendered, rows_of, unshown, updated
 
 TESTS = Path(__file__).parent
 
@@ -33,6 +33,13 @@ def test_every_figure_belongs_to_a_promise_and_can_be_measured_again() -> None:
     for row in rows:
         assert row.promise in PROMISES
         assert (TESTS.parent / row.command.strip("`").split(" ")[1]).is_file(), row
+
+
+def test_the_page_has_every_figure_that_a_run_must_show() -> None:
+    rows = list(rows_of(PAGE.read_text()))
+    assert unshown(rows) == []
+    without = unshown(row for row in rows if row.promise != 13)
+    assert without == ["13: attempts on a provider that answers nothing but 500"]
 
 
 def test_a_run_changes_what_it_has_measured_and_nothing_else() -> None:
