@@ -68,7 +68,7 @@ def _handler_of(service: Service) -> type[BaseHTTPRequestHandler]:
             """Whether nothing more is to be said."""
             match fault:
                 case "slow":
-                    time.sleep(1.5)
+                    time.sleep(2.0)
                     return False
                 case "500":
                     self._answer(500, b"out of order")
