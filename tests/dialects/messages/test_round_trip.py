@@ -1,18 +1,22 @@
-"""What is asked of Anthropic on behalf of others reads as the conversation that it was."""
+"""What is asked of Anthropic on behalf of others reads as the conversation that it was, and so does its answer."""
 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.dialects.answer_events import assemble, told
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
-from gateway.dialects.codec import finish_steps
+from gateway.dialects.codec import Frame, finish_steps
 from gateway.dialects.conversation import (
+    Choice,
     Conversation,
     Document,
+    Finish,
     Image,
     Maker,
     Media,
@@ -21,6 +25,7 @@ from gateway.dialects.conversation import (
     Part,
     Reasoning,
     ReasoningWish,
+    Reply,
     Text,
     Tool,
     ToolCall,
@@ -28,6 +33,7 @@ from gateway.dialects.conversation import (
     ToolResult,
     Turn,
 )
+from gateway.dialects.envelope import Usage
 from gateway.dialects.fidelity import ANTHROPIC_MESSAGES
 from gateway.dialects.messages.client import MessagesClient
 
@@ -153,3 +159,50 @@ def test_so_does_how_much_to_think() -> None:
     ):
         request = Conversation(model="m", turns=turns, max_tokens=4000, reasoning=wish)
         assert round_trip(request, model) == request
+
+
+_thoughts = st.builds(Reasoning, _words, st.just("EqAB"), st.just(Maker.ANTHROPIC)) | st.builds(
+    Reasoning, st.just(""), st.just("Eox"), st.just(Maker.ANTHROPIC), redacted=st.just(True)
+)
+_calls = st.lists(
+    st.builds(
+        ToolCall,
+        st.uuids().map(lambda each: f"toolu_{each.hex}"),
+        st.sampled_from(["add", "now"]),
+        st.dictionaries(_words, st.integers() | _words, max_size=3).map(json.dumps),
+    ),
+    max_size=2,
+)
+_replies = st.builds(
+    lambda thoughts, said, calls, cut, usage: Reply(
+        model="m-1",
+        choices=[Choice([*thoughts, *said, *calls], cut or (Finish.TOOL_CALLS if calls else Finish.STOP))],
+        usage=usage,
+        service_tier="priority",
+    ),
+    st.lists(_thoughts, max_size=2),
+    st.lists(st.builds(Text, _words), max_size=1),
+    _calls,
+    st.sampled_from([None, None, Finish.LENGTH, Finish.REFUSAL, Finish.PAUSE]),
+    st.builds(
+        lambda prompt, completion, cached, written, reasoning: Usage(
+            prompt, completion, cached=cached, written=written, reasoning=reasoning
+        ),
+        *[st.integers(50, 99)] * 2,
+        *[st.integers(0, 9)] * 3,
+    ),
+)
+
+
+@settings(max_examples=60)
+@given(_replies, st.lists(st.integers(0, 10**6), max_size=8))
+def test_an_answer_written_for_a_client_is_read_back_whole_or_streamed(reply: Reply, cuts: list[int]) -> None:
+    """In whichever pieces it comes; a stream says which service is given only at its beginning, before it is known."""
+    asked, frame = Conversation(model="m", turns=[], stream=True), Frame("abc", 7)
+    client, provider = MessagesClient(), AnthropicProvider()
+    assert provider.decode(client.encode(reply, asked, frame)) == reply
+    encoder, decoder = client.stream(asked, frame), provider.stream()
+    stream = encoder.encode(told(reply)) + encoder.end()
+    places = [0, *sorted(cut % len(stream) for cut in cuts), len(stream)]
+    events = [event for start, end in pairwise(places) for event in decoder.feed(stream[start:end])]
+    assert assemble(events + decoder.end()) == msgspec.structs.replace(reply, service_tier=None)
