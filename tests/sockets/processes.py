@@ -168,6 +168,9 @@ def running(
     try:
         gateway.wait_until_ready(start_limit_s)
         yield gateway
+    except Exception as failure:
+        failure.add_note(f"{'It lives' if gateway.alive else 'It has ended'}; {gateway.stderr or gateway.log[-2000:]}")
+        raise
     finally:
         gateway.end()
     assert troubled or (gateway.stderr, gateway.troubles()) == ("", [])
