@@ -432,6 +432,9 @@ RESPONSES: Final[Mapping[str, Sample]] = {
         _parts({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}), field="input[0].content[1]"
     ),
     "input[].content[].input_file": Sample(_parts(_FILE), field="input[0].content[1]"),
+    "input[].content[].input_file.detail": Sample(
+        _parts({**_FILE, "detail": "low"}), _parts(_FILE), "input[0].content[1]"
+    ),
     "input[].content[].input_file.file_url": Sample(
         _parts({"type": "input_file", "file_url": "https://example.org/a.pdf"}), field="input[0].content[1]"
     ),

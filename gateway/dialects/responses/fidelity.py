@@ -128,6 +128,7 @@ _ITEMS: Final[Table] = {
     "input[].content[].detail": _row(chat.media, _NO_CHOICE, _NO_CHOICE),
     "input[].content[].input_audio": _row(chat.media, Refused("its models hear nothing."), Mapped("inlineData")),
     "input[].content[].input_file": _row(chat.media, Mapped("a document"), Mapped("inlineData")),
+    "input[].content[].input_file.detail": _row(chat.with_media(_NO_CHOICE), _NO_CHOICE, _NO_CHOICE),
     "input[].content[].input_file.file_url": _row(chat.file_url, Mapped("a document"), Mapped("fileData")),
     "input[].content[].input_image": _row(chat.media, Mapped(), Mapped()),
     "input[].content[].input_text": _same(Mapped()),
