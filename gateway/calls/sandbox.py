@@ -21,13 +21,15 @@ from gateway.dialects import openai_compose as compose
 from gateway.dialects.embeddings import request as embeddings
 from gateway.dialects.embeddings.answer import answer_body, embedding_object
 from gateway.dialects.envelope import RawHeaders, Usage
+from gateway.dialects.openai_chat import decode_request
 from gateway.dialects.openai_errors import error_body
 from gateway.dialects.openai_stream import DONE
 from gateway.dialects.prompt_weight import weigh
 from gateway.errors import Description, UpstreamBroken, UpstreamReset
 from gateway.providers.profile import Origin, RawHeader
-from gateway.providers.sandbox import Said, SandboxRequest, answer, read_request
+from gateway.providers.sandbox import Said, answer, read_request
 from gateway.providers.sandbox_embeddings import embed, read_task
+from gateway.unhurried import unhurried
 
 Fail = Literal["", "429", "500", "reset", "stall", "cut"]
 
@@ -65,6 +67,13 @@ class _Identity(NamedTuple):
     id: str
     created: int
     model: str
+
+
+class _Form(NamedTuple):
+    """What a stream has to have, kept in place of the whole request."""
+
+    choices: int
+    with_usage: bool
 
 
 class SandboxResponse:
@@ -146,12 +155,14 @@ class SandboxClient:
     # Chat completions.
 
     async def _complete(self, body: bytes) -> SandboxResponse:
-        chat = read_request(body)
+        prompt = decode_request(body)
+        chat = await unhurried(read_request(body))
         said = answer(chat.model, chat)
-        usage = _count(chat, said, max(1, weigh(chat, body).reserved))
+        usage = _count(said, chat.choices, max(1, weigh(prompt, body).reserved))
         identity = _Identity(f"chatcmpl-{self._new_id()}", int(self._wall_clock()), f"{self._name}/{chat.model}")
         if chat.stream:
-            return SandboxResponse(200, [_EVENTS], self._stream(identity, chat, said, usage))
+            form = _Form(chat.choices, chat.stream_usage)
+            return SandboxResponse(200, [_EVENTS], self._stream(identity, form, said, usage))
         whole = compose.Completion(
             **identity._asdict(),
             choices=[
@@ -172,12 +183,12 @@ class SandboxClient:
         yield _Piece(wait_s, body[: len(body) // 2])
         raise _cut()
 
-    def _stream(self, identity: _Identity, chat: SandboxRequest, said: Said, usage: Usage) -> Iterator[_Piece]:
+    def _stream(self, identity: _Identity, form: _Form, said: Said, usage: Usage) -> Iterator[_Piece]:
         """The events, each after a wait; the first word comes together with what opens its message."""
         fails = self._settings.fail == "cut"
-        unset = None if chat.wants_usage else UNSET
+        unset = None if form.with_usage else UNSET
         wait_s = self._settings.latency_s
-        for index in range(chat.choices):
+        for index in range(form.choices):
             deltas = self._deltas(said)
             for delta in deltas[: len(deltas) // 2] if fails else deltas:
                 choice = compose.ChunkChoice(index=index, delta=delta)
@@ -186,7 +197,7 @@ class SandboxClient:
                 wait_s = self._pause_s if delta.role is UNSET else 0.0
         if fails:
             raise _cut()
-        yield _Piece(wait_s, _ending(identity, chat, said, usage))
+        yield _Piece(wait_s, _ending(identity, form, said, usage))
 
     def _deltas(self, said: Said) -> list[compose.Delta]:
         """What opens the message, then a delta a token; a call is opened by one of its own."""
@@ -230,25 +241,25 @@ class SandboxClient:
         return self._whole(answer_body(made, model, embeddings.estimate_tokens(request)))
 
 
-def _ending(identity: _Identity, chat: SandboxRequest, said: Said, usage: Usage) -> bytes:
+def _ending(identity: _Identity, form: _Form, said: Said, usage: Usage) -> bytes:
     """The chunks with finish_reason, usage where it is wanted, and the end."""
     last = [
         compose.ChunkChoice(index=index, delta=compose.Delta(), finish_reason=said.finish_reason)
-        for index in range(chat.choices)
+        for index in range(form.choices)
     ]
-    unset = None if chat.wants_usage else UNSET
+    unset = None if form.with_usage else UNSET
     events = [compose.chunk_event(compose.Chunk(**identity._asdict(), choices=last, usage=unset))]
-    if chat.wants_usage:
+    if form.with_usage:
         total = compose.usage_object(usage)
         events.append(compose.chunk_event(compose.Chunk(**identity._asdict(), choices=[], usage=total)))
     events.append(DONE)
     return b"".join(events)
 
 
-def _count(chat: SandboxRequest, said: Said, prompt_tokens: int) -> Usage:
+def _count(said: Said, choices: int, prompt_tokens: int) -> Usage:
     thought = len(said.thoughts)
     each = thought + len(said.pieces)
-    return Usage(prompt=prompt_tokens, completion=each * chat.choices, reasoning=thought * chat.choices)
+    return Usage(prompt=prompt_tokens, completion=each * choices, reasoning=thought * choices)
 
 
 def _refusal(fail: str) -> SandboxResponse:

@@ -71,7 +71,7 @@ def ways_of(kind: str, profile: Profile, output_limit: OutputLimit) -> dict[str,
                 INPUT_TOKENS: CountTranslation(IN_RESPONSES, GeminiCounter()),
             }
         case "sandbox":
-            return _openai_ways(profile, flavour.PLAIN)
+            return _openai_ways(profile, flavour.SANDBOX)
         case _:
             return _openai_ways(profile, _FLAVOURS.get(profile.name, flavour.PLAIN))
 
@@ -87,6 +87,8 @@ def resumptions_of(kind: str, profile: Profile, output_limit: OutputLimit) -> di
             provider: ProviderCodec = AnthropicProvider(output_limit)
         case "gemini":
             provider = GeminiProvider()
+        case "sandbox":
+            provider = ChatProvider(flavour.SANDBOX)
         case _:
             provider = ChatProvider(_FLAVOURS.get(profile.name, flavour.PLAIN))
     if RESPONSES in ways and not ways[RESPONSES].translates:

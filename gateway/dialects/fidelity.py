@@ -18,6 +18,7 @@ OPENAI_CHAT: Final = "openai_chat"
 DEEPSEEK_CHAT: Final = "deepseek_chat"
 OPENROUTER_CHAT: Final = "openrouter_chat"
 OTHER_CHAT: Final = "other_chat"
+SANDBOX: Final = "sandbox"
 OPENAI_RESPONSES: Final = "openai_responses"
 ANTHROPIC_MESSAGES: Final = "anthropic_messages"
 GEMINI: Final = "gemini"
@@ -27,6 +28,7 @@ TARGET_NAMES: Final[Mapping[str, str]] = {
     DEEPSEEK_CHAT: "DeepSeek",
     OPENROUTER_CHAT: "OpenRouter",
     OTHER_CHAT: "this provider's chat completions",
+    SANDBOX: "the sandbox",
     OPENAI_RESPONSES: "OpenAI's Responses",
     ANTHROPIC_MESSAGES: "Anthropic's Messages",
     GEMINI: "Gemini",
@@ -75,6 +77,11 @@ Table = Mapping[str, Mapping[str, Fate]]
 """Property, then target dialect."""
 
 
+def whence(target: str) -> str:
+    """Who a reader of an error is told cannot give what was asked for."""
+    return TARGET_NAMES[target] if target == SANDBOX else f"a model behind {TARGET_NAMES[target]}"
+
+
 def check(table: Table, members: Iterable[tuple[str, Any]], target: str) -> None:
     """Raises InvalidRequest for the first member that `target` cannot express or that nobody knows.
 
@@ -85,11 +92,7 @@ def check(table: Table, members: Iterable[tuple[str, Any]], target: str) -> None
             continue
         row = table.get(name)
         if row is None:
-            raise InvalidRequest(
-                f"Unknown member '{name}': it cannot be translated to {TARGET_NAMES[target]}.", param=name
-            )
+            raise InvalidRequest(f"Unknown member '{name}': it cannot be told to {TARGET_NAMES[target]}.", param=name)
         fate = row[target]
         if isinstance(fate, Refused) and value not in fate.idle:
-            raise InvalidRequest(
-                f"'{name}' cannot be had from a model behind {TARGET_NAMES[target]}: {fate.reason}", param=name
-            )
+            raise InvalidRequest(f"'{name}' cannot be had from {whence(target)}: {fate.reason}", param=name)

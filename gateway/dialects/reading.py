@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar
 import msgspec
 
 from gateway.dialects.conversation import EFFORTS, Media
-from gateway.dialects.fidelity import TARGET_NAMES
+from gateway.dialects.fidelity import whence
 from gateway.dialects.media import media_in
 from gateway.dialects.mistakes import unreadable
 from gateway.errors import InvalidRequest
@@ -103,7 +103,7 @@ def missing(field: str) -> NoReturn:
 
 def refuse(field: str, why: str, target: str) -> NoReturn:
     """Raises InvalidRequest for what `target` cannot express."""
-    raise InvalidRequest(f"'{field}' cannot be had from a model behind {TARGET_NAMES[target]}: {why}", param=field)
+    raise InvalidRequest(f"'{field}' cannot be had from {whence(target)}: {why}", param=field)
 
 
 def media_of(url: str, field: str) -> Media:

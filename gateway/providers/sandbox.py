@@ -8,17 +8,19 @@ reasoning. What is said depends on nothing but the request. Pure; `gateway.calls
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
 from gateway.config.defaults import SANDBOX_MODELS
-from gateway.dialects.mistakes import unreadable
-from gateway.dialects.openai_chat import ChatRequest, Message
+from gateway.dialects.chat import client_request
+from gateway.dialects.codec import Steps
+from gateway.dialects.conversation import Conversation, OutputFormat, ReasoningWish, Text, Tool, ToolResult, Turn
+from gateway.dialects.fidelity import SANDBOX
 from gateway.errors import GatewayError, InvalidRequest, ModelNotFound
 from gateway.providers.profile import Origin, Profile
-from gateway.providers.sandbox_rules import check, loosely
+from gateway.providers.sandbox_rules import check
 from gateway.providers.schema_example import example
 
 LOREM: Final = (
@@ -30,42 +32,7 @@ THOUGHT: Final = "Quid quaeritur? Verba Latina sufficiunt; ordine dicantur."
 """What goes before an answer in Latin, where reasoning is asked for."""
 _PIECES: Final = re.compile(r"\s*\S+|\s+$")
 """What counts as a token here: a word with the white space before it."""
-_NULL: Final = msgspec.Raw(b"null")
-
-
-class SandboxRequest(ChatRequest):
-    """A chat request with what asks for reasoning, in the words of all who have one for it."""
-
-    reasoning_effort: msgspec.Raw = _NULL
-    reasoning: msgspec.Raw = _NULL
-    """OpenRouter's: an object."""
-    thinking: msgspec.Raw = _NULL
-    """Anthropic's and DeepSeek's: an object with a type."""
-    stop: str | list[str] | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    logprobs: bool | None = None
-
-    @property
-    def wants_reasoning(self) -> bool:
-        """Whether there are to be thoughts before the answer."""
-        effort, wish, thinking = map(loosely, (self.reasoning_effort, self.reasoning, self.thinking))
-        if isinstance(thinking, dict):
-            return thinking.get("type") != "disabled"
-        if isinstance(wish, dict):
-            return wish.get("enabled") is not False and wish.get("effort") != "none"
-        return isinstance(effort, str) and effort != "none"
-
-
-class Function(msgspec.Struct):
-    """A function that the client offers as a tool."""
-
-    name: str
-    parameters: Any = None
-
-
-class _Tool(msgspec.Struct):
-    function: Function | None = None
+_NOTHING: Final = Turn("user", [])
 
 
 class Said(NamedTuple):
@@ -79,46 +46,32 @@ class Said(NamedTuple):
     """What was thought before, a piece a token."""
 
 
-_decode_request = msgspec.json.Decoder(SandboxRequest).decode
-
-
 def profile(name: str) -> Profile:
     """A provider of OpenAI's dialect at no address at all."""
     return Profile(name=name, origin=Origin("http", name, 80), base_path=b"")
 
 
-def read_request(body: bytes) -> SandboxRequest:
-    """Raises InvalidRequest that names the field, also for what the sandbox cannot do."""
-    try:
-        chat = _decode_request(body)
-    except (ValueError, RecursionError) as problem:
-        raise unreadable(problem) from problem
-    for field, most in (("temperature", 2), ("top_p", 1)):
-        value = getattr(chat, field)
-        if value is not None and not 0 <= value <= most:
-            raise InvalidRequest(f"Invalid '{field}': expected a number between 0 and {most}.", param=field)
-    if chat.logprobs:
-        raise InvalidRequest(
-            "'logprobs' cannot be had from the sandbox: nothing there is a matter of chance.", param="logprobs"
-        )
+def read_request(body: bytes) -> Steps[Conversation]:
+    """Reads a few messages a step. Raises InvalidRequest that names the field, also for what the sandbox cannot do."""
+    chat = yield from client_request.decode(body, SANDBOX)
     check(chat)
     return chat
 
 
-def answer(model: str, chat: SandboxRequest) -> Said:
+def answer(model: str, chat: Conversation) -> Said:
     """What the sandbox says to `chat`. Raises ModelNotFound, InvalidRequest."""
     if model == "echo":
-        return _limited(_said(_last_user_text(chat.messages), chat), chat.output_limit)
+        return _limited(_said(_last_user_text(chat.turns), chat.stop), chat.max_tokens)
     if model != "lorem":
         raise unsuitable(model, "makes embeddings; it is asked at /v1/embeddings.")
-    thoughts = _PIECES.findall(THOUGHT) if chat.wants_reasoning else ()
-    function = _called(chat)
-    if function is not None:
-        arguments = msgspec.json.encode(example(function.parameters) or {}).decode()
-        return Said(_PIECES.findall(arguments), "tool_calls", function.name, thoughts)
-    structured = _structured(chat)
+    thoughts = _PIECES.findall(THOUGHT) if _thinks(chat.reasoning) else ()
+    tool = _called(chat)
+    if tool is not None:
+        arguments = msgspec.json.encode(example(tool.parameters) or {}).decode()
+        return Said(_PIECES.findall(arguments), "tool_calls", tool.name, thoughts)
+    structured = _structured(chat.output_format)
     text = LOREM if structured is None else structured
-    return _limited(_said(text, chat)._replace(thoughts=thoughts), chat.output_limit)
+    return _limited(_said(text, chat.stop)._replace(thoughts=thoughts), chat.max_tokens)
 
 
 def unsuitable(model: str, what_it_does: str) -> GatewayError:
@@ -129,9 +82,8 @@ def unsuitable(model: str, what_it_does: str) -> GatewayError:
     return ModelNotFound(f"The model 'sandbox/{model}' does not exist; the sandbox has {known}.", param="model")
 
 
-def _said(text: str, chat: SandboxRequest) -> Said:
+def _said(text: str, stops: Sequence[str]) -> Said:
     """The text up to the first of the client's stop sequences."""
-    stops = [chat.stop] if isinstance(chat.stop, str) else chat.stop or []
     end = min((text.find(stop) for stop in stops if stop and stop in text), default=len(text))
     return Said(_PIECES.findall(text[:end]), "stop")
 
@@ -144,63 +96,46 @@ def _limited(said: Said, limit: int | None) -> Said:
     return said._replace(pieces=said.pieces[:left], finish_reason="length", thoughts=said.thoughts[:limit])
 
 
-def _called(chat: ChatRequest) -> Function | None:
+def _thinks(wish: ReasoningWish | None) -> bool:
+    """Whether there are to be thoughts before the answer."""
+    if wish is None:
+        return False
+    if wish.enabled is not None:
+        return wish.enabled
+    return wish.effort != "none" and (wish.effort is not None or wish.budget_tokens is not None)
+
+
+def _called(chat: Conversation) -> Tool | None:
     """The tool to call: the one that is asked for, or one whose name the last message mentions."""
-    functions = _functions(chat)
-    if not functions:
+    choice = chat.tool_choice
+    if choice is None or choice.mode == "auto":
+        last = chat.turns[-1]
+        text = _text_of(last) if last.role == "user" else ""
+        return next((tool for tool in _allowed(chat) if tool.name in text), None)
+    if choice.mode == "none":
         return None
-    choice = loosely(chat.tool_choice)
-    if choice == "none":
-        return None
-    if choice == "required":
-        return functions[0]
-    if isinstance(choice, dict):
-        named = choice.get("function")
-        name = named.get("name") if isinstance(named, dict) else None
-        return next((function for function in functions if function.name == name), None)
-    last = chat.messages[-1]
-    text = _content_text(last) if last.role == "user" else ""
-    return next((function for function in functions if function.name in text), None)
+    return next(tool for tool in _allowed(chat) if choice.name in (None, tool.name))
 
 
-def _functions(chat: ChatRequest) -> list[Function]:
-    functions = []
-    for raw in chat.tools or ():
-        try:
-            tool = msgspec.json.decode(raw, type=_Tool)
-        except (ValueError, RecursionError):
-            continue  # a kind of tool that the sandbox does not know
-        if tool.function is not None:
-            functions.append(tool.function)
-    return functions
+def _allowed(chat: Conversation) -> Iterator[Tool]:
+    """The tools that may be called."""
+    names = None if chat.tool_choice is None else chat.tool_choice.allowed
+    return (tool for tool in chat.tools if names is None or tool.name in names)
 
 
-def _structured(chat: ChatRequest) -> str | None:
+def _structured(wanted: OutputFormat | None) -> str | None:
     """The JSON text that `response_format` asks for."""
-    wanted = loosely(chat.response_format)
-    if not isinstance(wanted, dict):
+    if wanted is None:
         return None
-    if wanted.get("type") == "json_object":
-        return msgspec.json.encode({"text": LOREM}).decode()
-    schema = wanted.get("json_schema")
-    if wanted.get("type") != "json_schema" or not isinstance(schema, dict):
-        return None
-    return msgspec.json.encode(example(schema.get("schema"))).decode()
+    made = {"text": LOREM} if wanted == OutputFormat() else example(wanted.schema)
+    return msgspec.json.encode(made).decode()
 
 
-def _last_user_text(messages: list[Message]) -> str:
-    for message in reversed(messages):
-        if message.role == "user":
-            return _content_text(message)
-    return ""
+def _last_user_text(turns: Sequence[Turn]) -> str:
+    """What tools answered is the user's too, but nothing that they said."""
+    said = (turn for turn in reversed(turns) if turn.role == "user" and not isinstance(turn.parts[0], ToolResult))
+    return _text_of(next(said, _NOTHING))
 
 
-def _content_text(message: Message) -> str:
-    """The text of a message: the string itself, or its text parts."""
-    content = loosely(message.content)
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    texts = (part.get("text") for part in content if isinstance(part, dict))
-    return "".join(text for text in texts if isinstance(text, str))
+def _text_of(turn: Turn) -> str:
+    return "".join(part.text for part in turn.parts if isinstance(part, Text))

@@ -1,62 +1,44 @@
-"""What the sandbox refuses, as OpenAI would: whoever tries something out on it is told of mistakes, not humoured."""
+"""What the sandbox refuses beside what is no request at all: whoever tries something out on it is told of mistakes, not
+humoured. The bounds are OpenAI's.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from typing import Final
 
-import msgspec
+from gateway.dialects.chat.flavour import SANDBOX
+from gateway.dialects.chat.provider_refusals import check_stops, refused, refused_field
+from gateway.dialects.conversation import Conversation
+from gateway.dialects.reading import invalid
 
-from gateway.dialects.openai_chat import MOST_CHOICES, ChatRequest, Message
-from gateway.errors import InvalidRequest
-
-_ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
-_PARTS: Final = ("text", "image_url", "input_audio", "file", "refusal")
-_TOOL_CHOICES: Final = ("none", "auto", "required")
-_FORMATS: Final = ("text", "json_object", "json_schema")
-_QUOTE: Final = ord('"')
-_SPEECHLESS: Final = ("assistant", "function")
-"""Roles whose message need not say anything."""
+_BOUNDS: Final = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
 
 
-def check(chat: ChatRequest) -> None:
+def check(chat: Conversation) -> None:
     """Raises InvalidRequest that names the field."""
-    for index, message in enumerate(chat.messages):
-        _check_message(message, f"messages[{index}]")
-    for field, limit in (("max_tokens", chat.max_tokens), ("max_completion_tokens", chat.max_completion_tokens)):
-        if limit is not None and limit < 1:
-            _refuse(field, "at least 1")
-    if chat.n is not None and not 1 <= chat.n <= MOST_CHOICES:
-        _refuse("n", f"a number from 1 to {MOST_CHOICES}")
-    choice = loosely(chat.tool_choice)
-    if choice is not None and not isinstance(choice, dict) and choice not in _TOOL_CHOICES:
-        _refuse("tool_choice", f"{', '.join(_TOOL_CHOICES)} or an object")
-    wanted = loosely(chat.response_format)
-    if wanted is not None and not (isinstance(wanted, dict) and wanted.get("type") in _FORMATS):
-        _refuse("response_format.type", f"one of {', '.join(_FORMATS)}")
+    for tool in chat.native_tools:
+        raise refused_field(tool.field, SANDBOX, f"it has no tool like '{tool.type}'.")
+    if chat.logprobs is not None:
+        raise refused(chat, "logprobs", SANDBOX, "nothing there is a matter of chance.")
+    for field, (least, most) in _BOUNDS.items():
+        value = getattr(chat, field)
+        if value is not None and not least <= value <= most:
+            invalid(field, f"expected a number between {least} and {most}")
+    if chat.max_tokens is not None and chat.max_tokens < 1:
+        invalid(chat.spelling["max_tokens"], "expected at least 1")
+    check_stops(chat, SANDBOX)
+    _check_choice(chat)
 
 
-def loosely(raw: msgspec.Raw) -> Any:
-    """Any JSON; what is too deep or not UTF-8 is as good as nothing here."""
-    try:
-        return msgspec.json.decode(raw)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _check_message(message: Message, place: str) -> None:
-    if message.role not in _ROLES:
-        _refuse(f"{place}.role", f"one of {', '.join(_ROLES)}")
-    if memoryview(message.content)[0] == _QUOTE:  # a text, of whatever length
+def _check_choice(chat: Conversation) -> None:
+    """A choice is one of the tools that are there."""
+    choice = chat.tool_choice
+    if choice is None:
         return
-    content = loosely(message.content)
-    if content is None and message.role in _SPEECHLESS:
-        return
-    if not isinstance(content, list):
-        _refuse(f"{place}.content", "a string or an array")
-    for index, part in enumerate(content):
-        if not isinstance(part, dict) or part.get("type") not in _PARTS:
-            _refuse(f"{place}.content[{index}].type", f"one of {', '.join(_PARTS)}")
-
-
-def _refuse(field: str, expected: str) -> NoReturn:
-    raise InvalidRequest(f"Invalid '{field}': expected {expected}.", param=field)
+    field = chat.spelling["tool_choice"]
+    if not chat.tools:
+        invalid(field, "it is only allowed where tools are given")
+    known = {tool.name for tool in chat.tools}
+    for name in choice.allowed or filter(None, [choice.name]):
+        if name not in known:
+            invalid(field, f"no tool is called '{name}'")

@@ -183,20 +183,64 @@ async def test_an_unknown_model_is_not_found() -> None:
     assert told.notes.usage is None
 
 
+def after(**message: Any) -> dict[str, Any]:
+    """A message behind one that is fine."""
+    return {"messages": [{"role": "user", "content": "hi"}, {"role": "user", "content": "ho"} | message]}
+
+
+def chosen(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
+
+
 @pytest.mark.parametrize(
     ("members", "param", "said"),
     [
-        ({"messages": [{"role": "wizard", "content": "hi"}]}, "messages[0].role", "one of system, developer, user"),
-        ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "a string or an array"),
-        ({"messages": [{"role": "user"}]}, "messages[0].content", "a string or an array"),
-        ({"messages": [{"role": "user", "content": [{"type": "telepathy"}]}]}, "messages[0].content[0].type", "text"),
+        (after(role="wizard"), "messages[1].role", "expected system, developer, user, assistant, tool or function"),
+        (after(content=5), "messages[1].content", "a string or an array"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "Missing required parameter"),
+        (after(name=5), "messages[1].name", "expected a string or null"),
+        (after(content=[{"type": "telepathy"}]), "messages[1].content[0].type", "expected text, image_url"),
+        (after(content=[{"type": "text", "text": 5}]), "messages[1].content[0].text", "expected a string"),
+        (after(content=[{"type": "image_url"}]), "messages[1].content[0].image_url", "Missing"),
+        (after(content=[{"type": "image_url", "image_url": {}}]), "messages[1].content[0].image_url.url", "Missing"),
+        (after(role="assistant", tool_calls=5), "messages[1].tool_calls", "expected an array or null"),
+        (after(role="tool"), "messages[1].tool_call_id", "Missing"),
         ({"max_tokens": -1}, "max_tokens", "at least 1"),
         ({"max_completion_tokens": 0}, "max_completion_tokens", "at least 1"),
         ({"n": 100_000}, "n", "from 1 to 128"),
         ({"n": 0}, "n", "from 1 to 128"),
         ({"tool_choice": "maybe"}, "tool_choice", "none, auto, required or an object"),
-        ({"response_format": {"type": "xml"}}, "response_format.type", "text, json_object, json_schema"),
+        ({"tool_choice": "auto"}, "tool_choice", "only allowed where tools are given"),
+        ({"tool_choice": "required", "tools": []}, "tool_choice", "only allowed where tools are given"),
+        ({"tool_choice": chosen("other"), "tools": [WEATHER]}, "tool_choice", "no tool is called 'other'"),
+        ({"function_call": {"name": "other"}, "functions": [{"name": "a"}]}, "function_call", "called 'other'"),
+        ({"tools": [WEATHER, 5]}, "tools[1]", "expected an object, but got an integer"),
+        ({"tools": [{}]}, "tools[0].type", "Missing"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name", "Missing"),
+        ({"tools": [{"type": "custom", "custom": {"name": "a"}}]}, "tools[0].type", "only OpenAI's own models"),
+        ({"tools": [{"type": "abacus"}]}, "tools[0]", "had from the sandbox: it has no tool like 'abacus'"),
+        ({"functions": [5]}, "functions[0]", "expected an object"),
+        ({"parallel_tool_calls": "no"}, "parallel_tool_calls", "expected a boolean or null"),
+        ({"response_format": "json"}, "response_format", "expected an object or null"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "text, json_schema or json_object"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "Missing"),
+        ({"response_format": {"type": "json_schema", "json_schema": 5}}, "response_format.json_schema", "an object"),
         ({"temperature": 3}, "temperature", "between 0 and 2"),
+        ({"temperature": "hot"}, "temperature", "expected a number or null"),
+        ({"top_p": -0.5}, "top_p", "between 0 and 1"),
+        ({"frequency_penalty": 2.5}, "frequency_penalty", "between -2 and 2"),
+        ({"presence_penalty": "none"}, "presence_penalty", "expected a number or null"),
+        ({"logprobs": True}, "logprobs", "had from the sandbox: nothing there is a matter of chance"),
+        ({"top_logprobs": 50}, "top_logprobs", "asks for 'logprobs'"),
+        ({"stop": list("abcde")}, "stop", "had from the sandbox: it takes 4 of them at most"),
+        ({"stop": 5}, "stop", "expected"),
+        ({"seed": "x"}, "seed", "expected an integer or null"),
+        ({"user": 5}, "user", "expected a string or null"),
+        ({"metadata": {"a": 5}}, "metadata[...]", "expected a string"),
+        ({"logit_bias": {"50256": "never"}}, "logit_bias[...]", "expected a number"),
+        ({"reasoning_effort": "total"}, "reasoning_effort", "expected none, minimal"),
+        ({"reasoning_effort": 5}, "reasoning_effort", "expected a string or null"),
+        ({"oddity": 5}, "oddity", "Unknown member 'oddity'"),
     ],
 )
 async def test_what_openai_would_refuse_is_refused_and_named(members: dict[str, Any], param: str, said: str) -> None:

@@ -144,6 +144,25 @@ async def test_nobody_can_talk_with_the_embeddings(dialect: ClientDialect, quest
     assert told.failure.param == "model"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "more", "field", "why"),
+    [
+        (RESPONSES, {"tools": [{"type": "computer_use_preview"}]}, "tools[0]", "it has no such tool"),
+        (RESPONSES, {"prompt": {"id": "p"}}, "prompt", "prompt templates are kept by OpenAI"),
+        (MESSAGES, {"stop_sequences": list("abcde")}, "stop_sequences", "it takes 4 of them at most"),
+        (MESSAGES, {"container": "c"}, "container", "containers are kept by Anthropic"),
+    ],
+)
+async def test_what_cannot_be_had_cannot_be_had_from_the_sandbox(
+    dialect: ClientDialect, more: dict[str, Any], field: str, why: str
+) -> None:
+    (question,) = (question for asked, question in QUESTIONS if asked is dialect)
+    failure = (await say(dialect, {**question, **more}, "echo")).failure
+    assert isinstance(failure, InvalidRequest)
+    assert failure.param == field
+    assert failure.message.startswith(f"'{field}' cannot be had from the sandbox: {why}")
+
+
 async def test_texts_are_embedded() -> None:
     reply = reply_of(await say(Embeddings(), {"input": ["a", "b"], "dimensions": 5}, "embedding"))
     assert (reply["object"], reply["model"]) == ("list", "sandbox/embedding")

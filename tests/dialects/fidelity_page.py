@@ -12,6 +12,7 @@ from gateway.dialects.fidelity import (
     AS_IT_IS,
     OPENAI_CHAT,
     OTHER_CHAT,
+    SANDBOX,
     TARGET_NAMES,
     Dropped,
     Fate,
@@ -46,7 +47,7 @@ def _section(title: str, table: Table) -> Iterator[str]:
     """Whoever takes every property as it was written is named above the table; those of a dialect share a column."""
     yield f"### {title}"
     yield ""
-    targets = [target for target in TARGET_NAMES if any(target in row for row in table.values())]
+    targets = [target for target in TARGET_NAMES if target != SANDBOX and any(target in row for row in table.values())]
     passed = [column for column in _columns(targets) if any(row[column[0]] is AS_IT_IS for row in table.values())]
     yield f"As the client wrote it to {', '.join(map(_heading, passed))}; to the others as below."
     yield ""
@@ -69,7 +70,7 @@ def _exceptions(table: Table, passed: Sequence[str]) -> Iterator[str]:
 
 
 def _columns(targets: Sequence[str]) -> Iterator[list[str]]:
-    chats = [its.target for its in FLAVOURS]
+    chats = [its.target for its in FLAVOURS if its.target != SANDBOX]
     yield chats
     yield from ([target] for target in targets if target not in chats)
 

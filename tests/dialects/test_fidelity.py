@@ -27,6 +27,7 @@ from gateway.dialects.fidelity import (
     OPENAI_RESPONSES,
     OPENROUTER_CHAT,
     OTHER_CHAT,
+    SANDBOX,
     TARGET_NAMES,
     Dropped,
     Fate,
@@ -74,16 +75,19 @@ PROVIDERS = {
     DEEPSEEK_CHAT: Provider("openai", "deepseek", "deepseek-chat"),
     OPENROUTER_CHAT: Provider("openai", "openrouter", "anthropic/claude-sonnet-4.5"),
     OTHER_CHAT: Provider("openai", "vllm", "llama"),
+    SANDBOX: Provider("sandbox", "sandbox", "lorem"),
     ANTHROPIC_MESSAGES: Provider("anthropic", "anthropic", "claude-sonnet-4-5"),
     GEMINI: Provider("gemini", "google", "gemini-2.5-flash"),
 }
 FRAME = Frame(id="answer", created=7)
+COMPLETION: Body = {
+    "model": "m",
+    "choices": [{"message": {"role": "assistant", "content": "ho", "reasoning_content": "Hm."}}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+}
 ANSWERS: Mapping[str, Body] = {
-    "openai": {
-        "model": "m",
-        "choices": [{"message": {"role": "assistant", "content": "ho", "reasoning_content": "Hm."}}],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-    },
+    "openai": COMPLETION,
+    "sandbox": COMPLETION,
     "anthropic": {"model": "m", "content": [{"type": "text", "text": "ho"}], "stop_reason": "end_turn", "usage": {}},
     "gemini": {
         "modelVersion": "m",

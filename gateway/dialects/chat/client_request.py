@@ -15,6 +15,7 @@ from gateway.dialects.chat.request_shapes import ChatRequest
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Conversation
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.openai_chat import MOST_CHOICES
 from gateway.dialects.reading import invalid, reading_pieces
 
 _request_decoder: Final = msgspec.json.Decoder(ChatRequest)
@@ -97,8 +98,8 @@ def _check(request: ChatRequest) -> None:
         invalid("model", "an empty string names no model")
     if not request.messages:
         invalid("messages", "expected at least one message")
-    if request.n is not None and request.n < 1:
-        invalid("n", "expected at least 1")
+    if request.n is not None and not 1 <= request.n <= MOST_CHOICES:
+        invalid("n", f"expected a number from 1 to {MOST_CHOICES}")
 
 
 def _spelling(members: dict[str, msgspec.Raw]) -> dict[str, str]:

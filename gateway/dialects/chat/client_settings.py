@@ -19,6 +19,7 @@ class _Kind(msgspec.Struct, gc=False):
 
 _kind_decoder: Final = msgspec.json.Decoder(_Kind)
 _function_decoder: Final = msgspec.json.Decoder(FunctionTool)
+_NO_CUSTOM: Final = "only OpenAI's own models have custom tools"
 _THINKING: Final = {"enabled": True, "adaptive": True, "disabled": False}
 
 
@@ -38,7 +39,7 @@ def read_tools(request: ChatRequest, target: str) -> tuple[list[Tool], list[Nati
             )
         elif kind == "custom":
             judge("tools[].custom", f"{field}.custom", target)
-            invalid(f"{field}.type", "custom tools cannot be translated")
+            invalid(f"{field}.type", _NO_CUSTOM)
         else:
             natives.append(NativeTool(NAME, kind, msgspec.json.decode(raw), field))
     for old in request.functions or []:
@@ -119,7 +120,7 @@ def _read_choice(choice: str | Choice, target: str) -> ToolChoice:
             return _read_allowed(choice.allowed_tools)
         case Choice(type="custom"):
             judge("tool_choice.custom", "tool_choice.custom", target)
-            return invalid("tool_choice.type", "custom tools cannot be translated")
+            return invalid("tool_choice.type", _NO_CUSTOM)
         case Choice():
             return invalid("tool_choice.type", "expected function, allowed_tools or custom")
         case _:

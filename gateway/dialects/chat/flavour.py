@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from gateway.dialects import fidelity
 from gateway.dialects.conversation import Maker
 from gateway.dialects.fidelity import DEEPSEEK_CHAT, OPENAI_CHAT, OPENROUTER_CHAT, OTHER_CHAT
 
@@ -100,4 +101,7 @@ OPENROUTER: Final = Flavour(
 PLAIN: Final = Flavour(target=OTHER_CHAT, title="this provider", top_k=True)
 """Any other server that calls itself OpenAI-compatible, like vLLM or Ollama."""
 
-FLAVOURS: Final = (OPENAI, DEEPSEEK, OPENROUTER, PLAIN)
+SANDBOX: Final = Flavour(target=fidelity.SANDBOX, title="the sandbox", top_k=True, most_stops=OPENAI.most_stops)
+"""The provider within the gateway, which is as strict as OpenAI."""
+
+FLAVOURS: Final = (OPENAI, DEEPSEEK, OPENROUTER, PLAIN, SANDBOX)

@@ -12,6 +12,12 @@ def refused(request: Conversation, member: str, flavour: Flavour, why: str) -> I
     return refused_field(request.spelling.get(member, member), flavour, why)
 
 
+def check_stops(request: Conversation, flavour: Flavour) -> None:
+    """Raises InvalidRequest where there are more stop sequences than this provider takes."""
+    if flavour.most_stops is not None and len(request.stop) > flavour.most_stops:
+        raise refused(request, "stop", flavour, f"it takes {flavour.most_stops} of them at most.")
+
+
 def unfit(turn: Turn, index: int, flavour: Flavour, why: str) -> InvalidRequest:
     """For a part of a message."""
     return refused_field(f"{turn.field or 'messages'}.content[{index}]", flavour, why)

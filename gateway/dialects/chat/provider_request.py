@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.dialects.chat.flavour import Flavour
 from gateway.dialects.chat.provider_messages import MessageWriter
-from gateway.dialects.chat.provider_refusals import refused
+from gateway.dialects.chat.provider_refusals import check_stops, refused
 from gateway.dialects.chat.provider_tools import tool_members
 from gateway.dialects.chat.provider_wish import reasoning_members
 from gateway.dialects.chat.words import tier_of
@@ -58,8 +58,7 @@ def _answer_members(request: Conversation, flavour: Flavour) -> Members:
     if request.max_tokens is not None:
         members[flavour.max_tokens] = request.max_tokens
     if request.stop:
-        if flavour.most_stops is not None and len(request.stop) > flavour.most_stops:
-            raise refused(request, "stop", flavour, f"it takes {flavour.most_stops} of them at most.")
+        check_stops(request, flavour)
         members["stop"] = request.stop
     if request.choices != 1:
         members["n"] = request.choices
