@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -62,11 +63,15 @@ async def hangs() -> None:
 
 
 @asynccontextmanager
-async def running(check: Callable[[], Awaitable[object]] | None = None, **settings: Any) -> AsyncIterator[House]:
+async def running(
+    check: Callable[[], Awaitable[object]] | None = None,
+    clock: Callable[[], float] = trio.current_time,
+    **settings: Any,
+) -> AsyncIterator[House]:
     events: list[object] = []
     actor = ServiceActor(
         ServiceSettings(name="it", breaker=STEADY, **settings),
-        clock=trio.current_time,
+        clock=clock,
         random=Random(0),
         observe=events.append,
         check=check,
@@ -188,6 +193,15 @@ async def test_a_wait_is_bounded_in_the_line_too_and_the_line_is_not_the_service
             with pytest.raises(TimedOut):
                 await it.ask(hangs)  # without a bound of its own it has all of the time once it has its turn
         assert trio.current_time() == 8
+        assert it.actor.view()["breaker"]["failures"] == 1
+
+
+async def test_the_moment_between_asking_and_having_ones_turn_is_no_line(autojump_clock: MockClock) -> None:
+    """As on a real clock, which never says the same twice: a silent service is to blame all the same."""
+    moments = count()
+    async with running(clock=lambda: trio.current_time() + next(moments) * 1e-9) as it:
+        with pytest.raises(TimedOut):
+            await it.actor.ask("look", hangs, NEVER, 1.0)
         assert it.actor.view()["breaker"]["failures"] == 1
 
 
