@@ -29,7 +29,7 @@ DEPARTURES = 500
 AT_ONCE = 16
 WARM_UP = 300
 LONGEST_STAY_S = 0.1
-SLICE = 500
+SLICE = 100
 """After so many the books are read."""
 MAY_GROW_BYTES = 16 * MEGABYTE
 """What the resident set may have more of afterwards, however many they were."""
@@ -38,7 +38,7 @@ LIMITS = f"requests_per_minute = 1000000000\ntokens_per_minute = {TOKENS_PER_MIN
 """Out of anybody's reach, but counted."""
 RESERVED = 500_000
 """Tokens, by each request that says how long its answer may be: far more than all of them together use."""
-DRAINED = 40_000_000
+DRAINED = 45_000_000
 """What one call uses before the others come, so that no bucket is full again meanwhile and hides what is missing."""
 BESIDE_US = """
 [cms]
