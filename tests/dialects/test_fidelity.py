@@ -42,8 +42,11 @@ from gateway.dialects.responses.fidelity import TABLE as RESPONSES_TABLE
 from gateway.dialects.responses.request_notes import decode_request as decode_responses
 from gateway.errors import GatewayError, InvalidRequest
 from gateway.providers.directory import profile_of
-from tests.dialects import fidelity_samples as samples
-from tests.dialects.fidelity_samples import Body, Sample
+from tests.dialects.chat.fidelity_samples import SAMPLES as CHAT_SAMPLES
+from tests.dialects.fidelity_samples import EMBEDDINGS as EMBEDDINGS_SAMPLES
+from tests.dialects.fidelity_samples import HI, Body, Sample
+from tests.dialects.messages.fidelity_samples import SAMPLES as MESSAGES_SAMPLES
+from tests.dialects.responses.fidelity_samples import SAMPLES as RESPONSES_SAMPLES
 
 
 class Client(NamedTuple):
@@ -64,10 +67,10 @@ class Provider(NamedTuple):
 
 
 CLIENTS = {
-    CHAT: Client(CHAT_TABLE, samples.CHAT, {"messages": [samples.HI]}, decode_chat),
-    RESPONSES: Client(RESPONSES_TABLE, samples.RESPONSES, {"input": "hi"}, decode_responses),
-    MESSAGES: Client(MESSAGES_TABLE, samples.MESSAGES, {"max_tokens": 4096, "messages": [samples.HI]}, decode_messages),
-    EMBEDDINGS: Client(EMBEDDINGS_TABLE, samples.EMBEDDINGS, {"input": "hi"}, decode_embeddings),
+    CHAT: Client(CHAT_TABLE, CHAT_SAMPLES, {"messages": [HI]}, decode_chat),
+    RESPONSES: Client(RESPONSES_TABLE, RESPONSES_SAMPLES, {"input": "hi"}, decode_responses),
+    MESSAGES: Client(MESSAGES_TABLE, MESSAGES_SAMPLES, {"max_tokens": 4096, "messages": [HI]}, decode_messages),
+    EMBEDDINGS: Client(EMBEDDINGS_TABLE, EMBEDDINGS_SAMPLES, {"input": "hi"}, decode_embeddings),
 }
 PROVIDERS = {
     OPENAI_CHAT: Provider("openai", "openai", "gpt-4.1"),
