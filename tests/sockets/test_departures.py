@@ -38,8 +38,10 @@ LIMITS = f"requests_per_minute = 1000000000\ntokens_per_minute = {TOKENS_PER_MIN
 """Out of anybody's reach, but counted."""
 RESERVED = 500_000
 """Tokens, by each request that says how long its answer may be: far more than all of them together use."""
-DRAINED = 45_000_000
+DRAINED = 30_000_000
 """What one call uses before the others come, so that no bucket is full again meanwhile and hides what is missing."""
+SOON_FULL = 40_000_000
+"""With so much in it a bucket needs that again."""
 BESIDE_US = """
 [cms]
 url = "{beside}"
@@ -202,8 +204,9 @@ async def fill_crews(gateway: GatewayProcess, upstream: Upstream) -> None:
 
 
 async def drain_buckets(gateway: GatewayProcess, upstream: Upstream) -> Books:
-    """One call to each provider; what is left of their tokens then."""
-    for provider in PROVIDERS:
+    """One call to each provider whose bucket could soon be full; what is left of all of them then."""
+    left = (await trio.to_thread.run_sync(Books, gateway)).tokens
+    for provider in (each for each in PROVIDERS if left[each] > SOON_FULL):
         client = await call(gateway)
         wire = chat(upstream.plays(uses_much, family=FAMILIES[provider]))
         assert (await client.ask(wire)).status == 200
