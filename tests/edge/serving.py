@@ -20,6 +20,8 @@ from gateway.world import Listener, Stream
 from tests.memory_network import MemoryNetwork
 
 HOST, PORT = "gateway.test", 8080
+NEIGHBOURS = "/neighbour"
+"""What the neighbour asks for when a story is over."""
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 WALL_CLOCK_AT_START = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
 
@@ -310,6 +312,18 @@ async def whole(send: Send, body: bytes, status: int = 200, headers: Sequence[tu
     await last(send, body)
 
 
+def beside_neighbour(app: Any) -> Any:
+    """`app` for everybody else, and an answer for the neighbour."""
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == NEIGHBOURS:
+            await whole(send, b"hello")
+        else:
+            await app(scope, receive, send)
+
+    return called
+
+
 @dataclass
 class House:
     """A running server and those who look at it."""
@@ -321,6 +335,7 @@ class House:
     crashes: list[BaseException] = field(default_factory=list)
     neighbour: Client = None  # type: ignore[assignment]
     neighbour_until: float = 0.0
+    drains: bool = False
     ended: trio.Event = field(default_factory=trio.Event)
     ended_at: float | None = None
     """When `serve` returned."""
@@ -335,6 +350,25 @@ class House:
             self.neighbour_until = trio.current_time() + self.limits.keep_alive_s
         answer = await (client or self.neighbour).ask(GET)
         assert (answer.status, answer.body) == (200, b"hello")
+
+    async def neighbour_is_parted_with(self) -> float:
+        """When the server ended the neighbour's connection, in order; it comes anew where it has to ask."""
+        self.neighbour_until = 0.0
+        return await self.neighbour.end()
+
+    def drain(self, grace_s: float) -> None:
+        self.drains = True
+        self.server.drain(grace_s)
+
+    async def ask_neighbour(self) -> None:
+        """The neighbour gets its answer at once, whatever the app does for others; a server that drains has none."""
+        if self.drains:
+            return
+        asked_at = trio.current_time()
+        await self.come_as_neighbour()
+        with trio.fail_after(1):
+            answer = await self.neighbour.ask(get(NEIGHBOURS))
+        assert (answer.status, answer.body, answer.at) == (200, b"hello", asked_at)
 
     async def come_as_neighbour(self) -> None:
         if self.neighbour_until <= trio.current_time():
@@ -355,13 +389,15 @@ class House:
 async def serving(
     app: Any = None, *, limits: ServerLimits | None = None, network: MemoryNetwork | None = None, crashes: int = 0
 ) -> AsyncIterator[House]:
-    """Runs a server; afterwards it has drained, nothing is open, and exactly `crashes` were reported."""
+    """Runs a server and, when the story is over, asks its neighbour; afterwards it has drained, nothing is open, and
+    exactly `crashes` were reported.
+    """
     network = network or MemoryNetwork()
     limits = limits or ServerLimits()
     app = app or Paths()
     reported: list[BaseException] = []
     server = EdgeServer(
-        app,
+        beside_neighbour(app),
         limits=limits,
         clock=trio.current_time,
         wall_clock=lambda: WALL_CLOCK_AT_START + trio.current_time(),
@@ -374,7 +410,8 @@ async def serving(
         await house.come_as_neighbour()
         await trio.testing.wait_all_tasks_blocked()
         yield house
-        server.drain(0)
+        await house.ask_neighbour()
+        house.drain(0)
     assert reported == [] if crashes == 0 else len(reported) == crashes, reported
     statistics = server.statistics()
     assert (statistics.connections, statistics.busy, statistics.idle) == (0, 0, 0)

@@ -100,8 +100,9 @@ async def test_a_long_body_streams_and_arrives_whole(autojump_clock, framing):
         tail = body[3_140_000:]
         wire += b"%x\r\n%b\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(tail), tail)
     async with serving() as house, trio.open_nursery() as nursery:
-        nursery.start_soon(house.neighbour.send, wire)
-        answer = await house.neighbour.answer()
+        client = await house.client()
+        nursery.start_soon(client.send, wire)
+        answer = await client.answer()
         assert answer.body == body
         assert len(house.app.received) > 10
         await house.hello()
@@ -111,12 +112,13 @@ async def test_a_body_that_the_app_does_not_take_stops_the_reading(autojump_cloc
     """256 KiB wait for the app and no more than one read beside them; when it takes them, the rest comes."""
     body = b"x" * 3_000_000
     async with serving() as house, trio.open_nursery() as nursery:
-        nursery.start_soon(house.neighbour.send, post("/deaf", body))
+        client = await house.client()
+        nursery.start_soon(client.send, post("/deaf", body))
         await trio.sleep(60)  # the client is not to blame: no body timeout
-        waiting = house.network.streams[1].received_bytes
+        waiting = house.network.streams[3].received_bytes
         assert 256 * 1024 <= waiting <= (256 + 64) * 1024
         house.app.go.set()
-        assert len((await house.neighbour.answer()).body) == len(body)
+        assert len((await client.answer()).body) == len(body)
 
 
 async def test_a_stream_is_chunked_and_each_piece_goes_out_at_once(autojump_clock):
@@ -135,7 +137,7 @@ async def test_a_stream_is_chunked_and_each_piece_goes_out_at_once(autojump_cloc
 async def test_pipelined_requests_are_answered_in_order_one_at_a_time(autojump_clock):
     """Two of them take a second each, and never run together."""
     async with serving() as house:
-        client = house.neighbour
+        client = await house.client()
         await client.send(get("/second") + post("/echo", b"two") + get("/second") + get("/nowhere") + GET)
         answers = [await client.answer() for _ in range(5)]
         assert [answer.status for answer in answers] == [200, 200, 200, 500, 200]
@@ -163,7 +165,7 @@ async def test_requests_cut_into_random_pieces_are_answered_alike(autojump_clock
     """The reads return random parts of what is there."""
 
     async with serving(network=MemoryNetwork(random.Random(7))) as house:
-        client = house.neighbour
+        client = await house.client()
         for _ in range(20):
             await client.send(post("/echo", b"abc" * 50) + GET)
             assert (await client.answer()).body == b"abc" * 50
@@ -173,9 +175,10 @@ async def test_requests_cut_into_random_pieces_are_answered_alike(autojump_clock
 async def test_head_gets_the_headers_alone(autojump_clock):
     """The length that the body would have had, and the connection goes on."""
     async with serving() as house:
-        answer = await house.neighbour.ask(get("/", method="HEAD"), bodyless=True)
+        client = await house.client()
+        answer = await client.ask(get("/", method="HEAD"), bodyless=True)
         assert (answer.status, answer.headers["content-length"]) == (200, "5")
-        streamed = await house.neighbour.ask(get("/stream", method="HEAD"), bodyless=True)
+        streamed = await client.ask(get("/stream", method="HEAD"), bodyless=True)
         assert "content-length" not in streamed.headers
         assert "transfer-encoding" not in streamed.headers
         await house.hello()
@@ -236,16 +239,18 @@ async def test_the_go_ahead_comes_when_the_app_asks_for_the_body(autojump_clock)
 
 async def test_no_go_ahead_for_a_body_that_is_already_there(autojump_clock):
     async with serving() as house:
-        assert (await house.neighbour.ask(post("/echo", b"hello", "Expect: 100-continue"))).body == b"hello"
+        client = await house.client()
+        assert (await client.ask(post("/echo", b"hello", "Expect: 100-continue"))).body == b"hello"
 
 
 async def test_no_go_ahead_once_a_body_has_begun_to_come(autojump_clock):
     """The client did not wait for it."""
     async with serving() as house:
+        client = await house.client()
         wire = post("/echo", b"x" * 100_000, "Expect: 100-continue")
-        await house.neighbour.send(wire[:50_000])
+        await client.send(wire[:50_000])
         await trio.sleep(1)
-        assert len((await house.neighbour.ask(wire[50_000:])).body) == 100_000
+        assert len((await client.ask(wire[50_000:])).body) == 100_000
 
 
 async def test_no_go_ahead_in_the_middle_of_an_answer(autojump_clock):
@@ -299,16 +304,18 @@ async def test_a_body_that_nobody_wants_and_that_never_comes_ends_the_connection
 
 async def test_an_absolute_target_and_the_asterisk_reach_the_app(autojump_clock):
     async with serving() as house:
-        assert (await house.neighbour.ask(get("http://b.test/hello?x"))).body == b"hello"
-        assert (await house.neighbour.ask(get("*", method="OPTIONS"))).body == b"hello"
+        client = await house.client()
+        assert (await client.ask(get("http://b.test/hello?x"))).body == b"hello"
+        assert (await client.ask(get("*", method="OPTIONS"))).body == b"hello"
         assert [scope["path"] for scope in house.app.scopes] == ["/hello", "*"]
 
 
 async def test_an_upgrade_is_ignored(autojump_clock):
     """The answer is a plain one, and the body is read as what it is."""
     async with serving() as house:
+        client = await house.client()
         request = post("/echo", b"GET /hello HTTP/1.1\r\n\r\n", "Connection: Upgrade", "Upgrade: h2c")
-        assert (await house.neighbour.ask(request)).body == b"GET /hello HTTP/1.1\r\n\r\n"
+        assert (await client.ask(request)).body == b"GET /hello HTTP/1.1\r\n\r\n"
         await house.hello()
 
 

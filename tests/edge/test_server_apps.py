@@ -28,9 +28,10 @@ async def test_an_app_may_close_the_connection_and_set_the_date(autojump_clock):
         await whole(send, b"hello", headers=[(b"connection", b"close"), (b"date", b"today")])
 
     async with serving(app) as house:
-        answer = await house.neighbour.ask(GET)
+        client = await house.client()
+        answer = await client.ask(GET)
         assert (answer.headers["connection"], answer.headers["date"]) == ("close", "today")
-        assert await house.neighbour.end() == 0
+        assert await client.end() == 0
 
 
 MALFORMED = {

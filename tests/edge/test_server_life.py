@@ -21,7 +21,7 @@ async def test_an_idle_server_ends_at_once(autojump_clock):
         await house.hello()
         fresh = await house.client()
         await trio.sleep(1)
-        house.server.drain(25)
+        house.drain(25)
         await trio.testing.wait_all_tasks_blocked()
         assert house.ended_at == 1
         assert await house.neighbour.end() == 1
@@ -37,7 +37,7 @@ async def test_requests_within_the_grace_end_well(autojump_clock):
         await unary.send(get("/second"))
         await streaming.send(get("/stream"))
         await trio.sleep(0.5)
-        house.server.drain(25)
+        house.drain(25)
         answer = await unary.answer()
         assert (answer.body, answer.at, answer.headers["connection"]) == (b"after a second", 1, "close")
         assert await unary.end() == 1
@@ -59,7 +59,7 @@ async def test_a_request_that_has_arrived_unseen_is_answered_all_the_same(autoju
         waiting = await house.client()
         for client in (kept, new, waiting):
             client.stream.send_nowait(get("/second"))
-        house.server.drain(25)
+        house.drain(25)
         for client in (kept, new, waiting):
             answer = await client.answer()
             assert (answer.body, answer.at, answer.headers["connection"]) == (b"after a second", 1, "close")
@@ -75,7 +75,7 @@ async def test_a_pipelined_request_behind_the_last_answer_is_not_answered(autoju
         client = await house.client()
         await client.send(get("/second") + GET)
         await trio.sleep(0.5)
-        house.server.drain(25)
+        house.drain(25)
         assert (await client.answer()).headers["connection"] == "close"
         await client.end()
         assert house.app.calls == ["/second"]
@@ -87,7 +87,7 @@ async def test_a_request_that_is_arriving_is_still_answered(autojump_clock):
         client = await house.client()
         await client.send(GET[:10])
         await trio.sleep(1)
-        house.server.drain(25)
+        house.drain(25)
         await trio.sleep(1)
         answer = await client.ask(GET[10:])
         assert (answer.body, answer.headers["connection"]) == (b"hello", "close")
@@ -101,7 +101,7 @@ async def test_what_outlasts_the_grace_is_cut(autojump_clock):
         await streaming.send(get("/stream"))
         await arriving.send(GET[:10])
         await trio.sleep(0.5)
-        house.server.drain(2)
+        house.drain(2)
         answer = await unary.answer()
         assert (answer.status, answer.at) == (503, 2.5)
         assert json.loads(answer.body)["error"]["code"] == "overloaded"
@@ -118,7 +118,7 @@ async def test_a_stalled_reader_cannot_hold_the_drain(autojump_clock):
         await streaming.send(get("/endless"))
         await refused.send(get("/forever"))
         await trio.sleep(1)
-        house.server.drain(3)
+        house.drain(3)
         await house.ended.wait()
         assert house.ended_at == 14  # cut at 10; the 503 that nobody reads at 4 + 10
         assert house.app.cancelled_at == [4, 4]
@@ -130,9 +130,9 @@ async def test_draining_twice_takes_the_later_word(autojump_clock):
         client = await house.client()
         await client.send(get("/forever"))
         await trio.sleep(1)
-        house.server.drain(100)
+        house.drain(100)
         await trio.sleep(1)
-        house.server.drain(0)
+        house.drain(0)
         assert (await client.answer()).at == 2
 
 
@@ -173,7 +173,7 @@ async def test_a_full_server_closes_the_longest_idle_connection(autojump_clock):
     async with serving(limits=ServerLimits(max_connections=3)) as house:
         first, second = await house.client(), await house.client()
         await trio.testing.wait_all_tasks_blocked()
-        assert await house.neighbour.end() == 0
+        assert await house.neighbour_is_parted_with() == 0
         await house.hello(first)
         third = await house.client()
         await house.hello(third)
@@ -191,10 +191,11 @@ async def test_a_server_full_of_calls_accepts_when_one_has_ended(autojump_clock)
         newcomer = await house.client()
         await newcomer.send(GET)
         assert (await house.neighbour.answer()).headers["connection"] == "close"
-        await house.neighbour.end()
+        await house.neighbour_is_parted_with()
         house.neighbour.close()
         answer = await newcomer.answer()
         assert (answer.body, answer.at) == (b"hello", 1)
+        assert (await busy.answer()).at == 3
 
 
 class Exhausted:
@@ -267,8 +268,9 @@ async def test_where_descriptors_are_used_up_a_new_client_takes_the_longest_idle
         await house.hello(newcomer)
         assert trio.current_time() == pytest.approx(1.1)
         assert house.server.statistics().failed_accepts == 1
-        assert await house.neighbour.end() == pytest.approx(1.1)
+        assert await house.neighbour_is_parted_with() == pytest.approx(1.1)
         await house.hello(kept)
+        houses.clear()
 
 
 async def test_two_servers_do_not_see_each_other(autojump_clock):

@@ -79,14 +79,15 @@ async def test_those_who_part_are_bounded_in_number_and_make_room(autojump_clock
         first, second, third = [await part(house) for _ in range(3)]
         assert house.connections() == 2
         assert await send_on(first, 0) == 0
-        await house.neighbour.send(get("/forever"))
-        busy = await house.client()
-        await busy.send(get("/forever"))
+        house.neighbour.close()
+        house.neighbour_until = 0
+        for _ in range(2):
+            await (await house.client()).send(get("/forever"))
         await trio.testing.wait_all_tasks_blocked()
         assert house.server.statistics().idle == 0
         newcomer = await house.client()
         await trio.testing.wait_all_tasks_blocked()
-        assert house.connections() == 3
+        assert house.connections() == 4
         assert await send_on(second, 0) == 0
         await house.hello(newcomer)
         await third.send(PIECE)
@@ -101,7 +102,7 @@ async def test_those_who_part_hold_no_drain_up_beyond_its_grace(autojump_clock):
         await waiting.send(get("/forever"))
         await late.send(get("/deaf", "Content-Length: 100000", method="POST"))
         await trio.sleep(0.5)
-        house.server.drain(3)
+        house.drain(3)
         assert (await late.answer()).status == 503
         assert trio.current_time() == 3.5
         nursery.start_soon(send_on, late, 0.25)

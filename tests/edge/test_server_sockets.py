@@ -18,18 +18,32 @@ from gateway.edge.read_poll import open_read_poll
 from gateway.edge.server import EdgeServer
 from gateway.edge.sockets import SocketStream, connect, listen
 from tests.edge.hostile import BROKEN
-from tests.edge.serving import GET, Client, Paths, get, post
+from tests.edge.serving import GET, NEIGHBOURS, Client, Paths, beside_neighbour, get, post
 
 SOON_S = 0.5  # ten times what is promised
 
 
 class Street:
-    """A server on loopback."""
+    """A server on loopback, and a neighbour who is connected before anybody else."""
+
+    neighbour: Client
 
     def __init__(self, server: EdgeServer, app: Any, address: tuple[str, int]) -> None:
         self.server = server
         self.app = app
         self.address = address
+        self.drains = False
+
+    def drain(self, grace_s: float) -> None:
+        self.drains = True
+        self.server.drain(grace_s)
+
+    async def ask_neighbour(self) -> None:
+        """The neighbour gets its answer soon; a server that drains has none."""
+        if not self.drains:
+            with trio.fail_after(SOON_S):
+                assert (await self.neighbour.ask(get(NEIGHBOURS))).body == b"hello"
+        self.neighbour.close()
 
     async def client(self) -> Client:
         return Client(await connect(*self.address))
@@ -46,11 +60,11 @@ class Street:
 
 @asynccontextmanager
 async def street(limits: ServerLimits | None = None) -> AsyncIterator[Street]:
-    """Its connections are watched by a poll, as in production."""
+    """Its connections are watched by a poll, as in production; the neighbour asks when the story is over."""
     crashes: list[BaseException] = []
     app = Paths()
     server = EdgeServer(
-        app,
+        beside_neighbour(app),
         limits=limits or ServerLimits(),
         clock=trio.current_time,
         wall_clock=time.time,
@@ -64,8 +78,11 @@ async def street(limits: ServerLimits | None = None) -> AsyncIterator[Street]:
             listener = await listen("127.0.0.1", 0, poll=poll)
             async with trio.open_nursery() as serving:
                 await serving.start(server.serve, [listener])
-                yield Street(server, app, listener.address)
-                server.drain(0)
+                here = Street(server, app, listener.address)
+                here.neighbour = await here.client()
+                yield here
+                await here.ask_neighbour()
+                here.drain(0)
             nursery.cancel_scope.cancel()
     assert crashes == []
 
@@ -79,7 +96,6 @@ async def together(times: int, task: Callable[[], Awaitable[None]]) -> None:
 async def test_broken_requests_are_refused_and_hurt_nobody():
     """Each of them, forty at once; every client reads its refusal and no neighbour waits."""
     async with street() as here:
-        neighbour = await here.client()
         for wire, status in BROKEN.values():
 
             async def refused(wire: bytes = wire, status: int = status) -> None:
@@ -88,21 +104,18 @@ async def test_broken_requests_are_refused_and_hurt_nobody():
                 client.close()
 
             await together(40, refused)
-            await here.hello(neighbour)
-        neighbour.close()
+            await here.hello(here.neighbour)
 
 
 async def test_a_reset_after_every_byte_hurts_nobody():
     wire = post("/echo", b"hello")
     async with street() as here:
-        neighbour = await here.client()
         for size in range(len(wire) + 1):
             client = await here.client()
             await client.send(wire[:size])
             client.abort()
-            await here.hello(neighbour)
+            await here.hello(here.neighbour)
         await here.soon(lambda: here.server.statistics().connections == 1)
-        neighbour.close()
 
 
 @pytest.mark.parametrize("behind", [b"", GET * 20], ids=["nothing behind", "pipelined bytes behind"])
@@ -157,7 +170,7 @@ async def test_answers_do_not_wait_for_acknowledgements():
         await send({"type": "http.response.body"})
 
     async with street() as here:
-        here.server._service.app = app
+        here.server._service.app = beside_neighbour(app)
         client = await here.client()
         assert isinstance(client.stream, SocketStream)
         begun = time.monotonic()
@@ -190,6 +203,8 @@ async def test_where_descriptors_run_out_idle_connections_make_way_and_calls_go_
             assert (await asking.answer()).body == b"after a second"
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        here.neighbour.close()  # the first to make way
+        here.neighbour = await here.client()
         for client in (*waiting, asking, idle):
             client.close()
 
@@ -199,7 +214,7 @@ async def test_a_drained_server_lets_its_requests_end():
         client = await here.client()
         await client.send(get("/second"))
         await here.soon(lambda: here.app.running == 1)
-        here.server.drain(5)
+        here.drain(5)
         answer = await client.answer()
         assert (answer.body, answer.headers["connection"]) == (b"after a second", "close")
         client.close()
