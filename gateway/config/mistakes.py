@@ -33,7 +33,7 @@ class Mistake:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; `mistakes` are all that were found, in the order of the settings."""
+    """The configuration cannot be used; `mistakes` are all that were found, as they were found."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = list(mistakes)
