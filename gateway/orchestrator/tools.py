@@ -5,8 +5,10 @@ Arguments are checked against the schema before anything is asked; a mistake nam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -28,6 +30,7 @@ class Mistake(Protocol):
     validator: Any
     validator_value: Any
     instance: Any
+    schema: Any
 
     @property
     def absolute_path(self) -> Sequence[Any]: ...
@@ -68,7 +71,10 @@ class ToolBox:
         tool = self.of(name)
         if not isinstance(arguments, dict):
             raise InvalidRequest("Invalid 'arguments': expected an object.", param="arguments")
-        mistake = self._check(tool)(arguments)
+        try:
+            mistake = self._check(tool)(arguments)
+        except RecursionError as problem:  # a schema that refers to itself lets them go on for ever
+            raise InvalidRequest("Invalid 'arguments': they are nested too deeply.", param="arguments") from problem
         if mistake is not None:
             raise _told(mistake)
         return self._encode(await tool.run(arguments, behalf))
@@ -82,11 +88,18 @@ class ToolBox:
 
 def _checker(schema: Mapping[str, Any]) -> Callable[[object], Mistake | None]:
     from jsonschema import Draft202012Validator  # 60 ms, and only for those who use tools
+    from jsonschema.exceptions import best_match
     from referencing import Registry
 
     validator = Draft202012Validator(schema, registry=Registry())  # or it would fetch what a $ref names
-    # The first is enough: looking for the best one would look at every item of a long list.
-    return lambda arguments: next(validator.iter_errors(arguments), None)
+    # The first is enough: looking for the best one would look at every item of a long list. Of several forms that it
+    # might have had, the one that it is nearest to is told.
+    return lambda arguments: best_match(islice(validator.iter_errors(arguments), 1))
+
+
+def _is_known(name: str, schema: Mapping[str, Any]) -> bool:
+    patterns = schema.get("patternProperties", ())
+    return name in schema.get("properties", ()) or any(re.search(pattern, name) for pattern in patterns)
 
 
 def _told(mistake: Mistake) -> InvalidRequest:
@@ -97,4 +110,8 @@ def _told(mistake: Mistake) -> InvalidRequest:
         missing = next((name for name in mistake.validator_value if name not in mistake.instance), "")
         path += f".{missing}"
         return InvalidRequest(f"Missing required parameter: '{path}'.", param=path)
+    if mistake.validator == "additionalProperties" and isinstance(mistake.instance, dict):
+        unknown = next(name for name in mistake.instance if not _is_known(name, mistake.schema))
+        path += f".{unknown[:_MOST_SAID]}"
+        return InvalidRequest(f"Unknown parameter: '{path}'.", param=path)
     return InvalidRequest(f"Invalid '{path}': {mistake.message[:_MOST_SAID]}.", param=path)

@@ -22,6 +22,11 @@ def test_the_environment_says_where_services_are() -> None:
     assert (usual.cms.counts, usual.check_every_s("cms")) == (False, None)
 
 
+def test_the_service_counts_where_its_address_is_said_or_it_is_switched_on(tmp_path: Path) -> None:
+    assert loaded('[cms]\nenabled = "on"', tmp_path).cms.counts
+    assert not loaded('[cms]\nenabled = "off"\nurl = "http://cms:1"', tmp_path).cms.counts
+
+
 def test_a_tool_of_the_operators_own(tmp_path: Path) -> None:
     config = loaded("[tools]\nmax_turns = 3\n" + TOOL, tmp_path)
     assert config.tools.max_turns == 3

@@ -49,6 +49,30 @@ async def test_from_tier_2_on_a_prompt_is_counted_exactly_before_the_provider_is
         assert (small.header("x-cms-tier"), small.header("x-cms-routed"), len(cms.asked)) == ("1", "false", 1)
 
 
+@pytest.mark.parametrize(("tokens", "asks"), [(31_999, 0), (32_000, 1)])
+async def test_tier_2_begins_where_a_quarter_of_the_window_is_full(
+    autojump_clock: MockClock, tokens: int, asks: int
+) -> None:
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT)
+        await it.ask({**HALF, "messages": [{"role": "user", "content": "a" * 4 * tokens}]})
+        assert len(cms.asked) == asks
+
+
+async def test_the_catalogue_knows_a_window_better_and_pictures_are_added_to_the_count(
+    autojump_clock: MockClock,
+) -> None:
+    """The service counts text; of a model that nobody knows here it says how large the window is."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, {**COUNT, "context_limit": 80_000})
+        assert told(await it.ask(HALF)) == COUNTED
+        seen = [{"role": "user", "content": [{"type": "text", "text": "a"}, picture]}]
+        assert told(await it.ask({"model": "gpt-4o", "messages": seen}, headers=VALIDATED))[2] == "41000"
+        unknown = await it.ask({**HALF, "model": "openai/mine"})
+        assert told(unknown) == ["true", "3", "40000", "80000", "50.0"]
+
+
 @pytest.mark.parametrize(
     ("mode", "asks"),
     [("none", 0), ("validate", 1), ("Validate", 1), ("optimize", 0), ("plan", 0), ("auto", 0), ("whatever", 0)],
@@ -159,6 +183,8 @@ async def test_a_tier_that_needs_the_service_is_refused_without_it(autojump_cloc
         said = "The Context Management Service refused the request: no such model"
         assert uncounted.json["error"]["message"] == why + said
         assert (await it.ask()).status == 200
+        fuller = {**HALF, "messages": [{"role": "user", "content": "a" * 4 * 110_000}]}
+        assert ((await it.ask(fuller)).status, len(cms.asked)) == (503, 3)
         cms.says(VALIDATE, COUNT)
         assert told(await it.ask(HALF)) == COUNTED
         it.assert_at_rest()

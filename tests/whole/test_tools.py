@@ -27,6 +27,17 @@ schema = {{type = "object", required = ["city"], properties = {{city = {{type = 
 url = "http://{ORCHESTRATOR}/time"
 method = "GET"
 """
+TREE = f"""
+[tools.tree]
+url = "http://{ORCHESTRATOR}/tree"
+schema.type = "object"
+schema.additionalProperties = false
+schema.properties.kid."$ref" = "#"
+schema.patternProperties."^n_" = {{}}
+"""
+DEEP: Any = {}
+for _ in range(400):
+    DEEP = {"kid": DEEP}
 
 
 async def execute(it: Running, name: str, arguments: Any, **options: Any) -> Reply:
@@ -92,20 +103,24 @@ async def test_texts_are_embedded_part_by_part_and_in_smaller_ones_under_pressur
     [
         ("compute_similarity", {"text1": "a"}, 400, "arguments.text2"),
         ("compute_similarity", {"text1": "a", "text2": 3}, 400, "arguments.text2"),
-        ("compute_similarity", {"text1": "a", "text2": "b", "more": 1}, 400, "arguments"),
+        ("compute_similarity", {"text1": "a", "text2": "b", "more": 1}, 400, "arguments.more"),
+        ("extract_keywords", {"corpus": ["a", 2]}, 400, "arguments.corpus[1]"),
         ("extract_keywords", {"corpus": "a", "top_k": 0}, 400, "arguments.top_k"),
         ("generate_embeddings", {"texts": ["a", 2]}, 400, "arguments.texts[1]"),
         ("generate_embeddings", {"texts": ["a"] * 2049}, 400, "arguments.texts"),
         ("generate_embeddings", [], 400, "arguments"),
         ("weather", {}, 400, "arguments.city"),
         ("time", {"zone": ["a"]}, 400, "arguments.zone"),
+        ("tree", {"n_one": 1, "x_two": 2, "kid": {}}, 400, "arguments.x_two"),
+        ("tree", {"kid": {"kid": {"name": 3}}}, 400, "arguments.kid.kid.name"),
+        ("tree", DEEP, 400, "arguments"),
         ("nothing", {}, 404, "name"),
     ],
 )
 async def test_a_mistake_names_the_field_and_nobody_is_asked(
     autojump_clock: MockClock, name: str, arguments: Any, status: int, param: str
 ) -> None:
-    async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, service):
+    async with beside(ORCHESTRATOR, QUIET + OWN + TREE, environ=AT_ORCHESTRATOR) as (it, service):
         refused = await execute(it, name, arguments)
         assert (refused.status, refused.json["error"]["param"]) == (status, param)
         assert service.asked == []
