@@ -56,6 +56,7 @@ class Browser:
         before, self._target = self._target, self.call("Target.createTarget", url="about:blank")["targetId"]
         if before:
             self.call("Target.closeTarget", targetId=before)
+        self._session = None
         self.complaints.clear()
         self._session = self.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
         for domain in ("Runtime", "Log", "Page", "Network"):
@@ -126,6 +127,8 @@ class Browser:
         return message["result"]
 
     def _take(self, event: dict[str, Any]) -> None:
+        if event.get("sessionId") != self._session:
+            return  # of a page that has been left
         said = event.get("params", {})
         match event.get("method"):
             case "Runtime.exceptionThrown":
