@@ -12,6 +12,8 @@ import trio.lowlevel
 import trio.testing
 from trio.testing import MockClock
 
+from gateway.assembly.upstream_clients import AnyClient, UpstreamClients
+from gateway.config.settings import Transport
 from gateway.context.client import Chunks, Processed
 from gateway.neighbour import Behalf
 from tests.whole.gateways import CHAT, QUESTION, running
@@ -71,6 +73,33 @@ async def test_the_catalogue_knows_a_window_better_and_pictures_are_added_to_the
         assert told(await it.ask({"model": "gpt-4o", "messages": seen}, headers=VALIDATED))[2] == "41000"
         unknown = await it.ask({**HALF, "model": "openai/mine"})
         assert told(unknown) == ["true", "3", "40000", "80000", "50.0"]
+
+
+async def test_a_count_holds_for_the_same_model_wherever_it_answers(autojump_clock: MockClock) -> None:
+    twice = '[retry]\nattempts = 1\n[models.twice]\ntarget = "openai/gpt-4o"\nfallbacks = ["deepseek/gpt-4o"]\n'
+    async with beside(CMS, QUIET + twice, environ=AT_CMS) as (it, cms):
+        cms.says(VALIDATE, COUNT)
+        it.openai.plays(fails(500))
+        it.deepseek.plays(answers())
+        reply = await it.ask({**HALF, "model": "twice"})
+        assert (reply.header("x-gateway-provider"), told(reply)) == ("deepseek", COUNTED)
+        assert it.deepseek.asked[0].header("x-token-count") == "40000"
+
+
+async def test_services_are_asked_with_httpx(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    transports: list[Transport] = []
+    make = UpstreamClients.of
+
+    def of(clients: UpstreamClients, transport: Transport) -> AnyClient:
+        transports.append(transport)
+        return make(clients, transport)
+
+    monkeypatch.setattr(UpstreamClients, "of", of)
+    async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
+        transports.clear()
+        cms.says(VALIDATE, COUNT)
+        assert told(await it.ask(HALF)) == COUNTED
+        assert transports == [Transport(engine="httpx")]
 
 
 @pytest.mark.parametrize(
