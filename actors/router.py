@@ -24,8 +24,9 @@ from actors.letters import Answered, Broken, Call, Candidate, Clock, Report, Rot
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
 from actors.plan import Plan, hedge_due
 from actors.policy.bucket import NewBucket, local_bucket
-from actors.policy.retry_budget import RetryBudget
+from actors.policy.retry_budget import BudgetTerms
 from actors.policy.retry_plan import Again, Next, RetrySettings, decide
+from actors.retry_funds import RetryFunds
 
 NAME = "router"
 ROTATE = "rotate"
@@ -48,9 +49,7 @@ class RouterSettings:
     """How the router spends a call's deadline."""
 
     retry: RetrySettings = RetrySettings()
-    budget_deposit: float = 0.2
-    budget_start: float = 3.0
-    budget_cap: float = 100.0
+    budget: BudgetTerms = BudgetTerms()
     resume: bool = True
     """Let another candidate go on with an answer that broke in the middle."""
     clients: Mapping[str, ClientLimits] = field(default_factory=dict)
@@ -91,14 +90,13 @@ class RouterActor(Actor[Call | Report]):
         self._provider = provider
         self._random = random
         self._calls: dict[Call, Plan] = {}
-        self._budgets: dict[str, RetryBudget] = {}
+        self._funds = RetryFunds(settings.budget)
         self._clients = Clients(settings.clients, clock(), new_bucket, forget_client)
 
     def configure(self, settings: RouterSettings) -> None:
         """From here on these hold; a client whose limits stay as they are keeps its account."""
         self._clients.configure(settings.clients, self._clock())
-        if _budget_terms(settings) != _budget_terms(self.settings):
-            self._budgets.clear()
+        self._funds.configure(settings.budget)
         self.settings = settings
 
     # The askers' side.
@@ -140,7 +138,7 @@ class RouterActor(Actor[Call | Report]):
             self.late += 1
             self._observe(LateSettlement(attempt))
             return
-        self._pay(plan)
+        self._funds.collect(plan)
         if isinstance(letter, Broken):
             self._broken(plan, attempt, failure)
         elif isinstance(letter, Rotated):
@@ -235,30 +233,18 @@ class RouterActor(Actor[Call | Report]):
     def _failed(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
         """An attempt ended without content: again, elsewhere, or the end."""
         if attempt.scope is None:
-            self._take_back(plan, attempt)
+            self._funds.take_back(plan, attempt)
         plan.ended(attempt, failure)
         if plan.has_live_attempts or plan.backoff_pending:
             return  # a hedge is still running: its outcome decides
         self._follow(plan, failure)
-
-    def _take_back(self, plan: Plan, attempt: Attempt) -> None:
-        """A breaker or a limit refused it: the provider never saw it, so that it costs no retry."""
-        if attempt.operation in ("retry", "hedge") or (attempt.operation == "resume" and plan.tries > 1):
-            self._budget(attempt.candidate.provider).refund()
-
-    def _pay(self, plan: Plan) -> None:
-        """A candidate's first attempt pays for retries once it has begun: what is never sent pays for none."""
-        attempt = plan.unpaid
-        if attempt is not None and attempt.scope is not None:
-            plan.unpaid = None
-            self._budget(attempt.candidate.provider).first_attempt()
 
     def _follow(self, plan: Plan, failure: Failure) -> None:
         decision = decide(
             failure=failure,
             tries=plan.tries,
             has_next=plan.has_next(failure),
-            budget_left=self._budget(plan.candidate.provider).balance >= 1.0,
+            budget_left=self._funds.of(plan.candidate.provider).balance >= 1.0,
             now=self._clock(),
             deadline=plan.call.deadline,
             settings=self.settings.retry,
@@ -266,7 +252,7 @@ class RouterActor(Actor[Call | Report]):
         )
         match decision:
             case Again(delay_s) if plan.delivered is None or plan.candidate.resumes:
-                self._budget(plan.candidate.provider).spend()
+                self._funds.of(plan.candidate.provider).spend()
                 self._launch_later(plan, delay_s, failure)
             case Next():
                 plan.advance(failure)
@@ -318,9 +304,9 @@ class RouterActor(Actor[Call | Report]):
         if due > now:
             plan.hedge = self._timers.at(due, lambda: self._consider_hedge(plan, attempt))
             return
-        self._pay(plan)
+        self._funds.collect(plan)
         following = plan.following(None)
-        if following is not None and self._budget(plan.candidates[following].provider).spend():
+        if following is not None and self._funds.of(plan.candidates[following].provider).spend():
             plan.hedged = True
             plan.move_to(following)
             self._launch(plan, "hedge")
@@ -351,20 +337,12 @@ class RouterActor(Actor[Call | Report]):
     def _forget(self, call: Call) -> None:
         plan = self._calls.pop(call, None)
         if plan is not None:
-            self._pay(plan)
+            self._funds.collect(plan)
             plan.cancel_timers()
             if plan.account is not None:
                 plan.account.settle(call, self._clock())
             if self._draining:
                 self._tell_drained()
-
-    def _budget(self, provider: str) -> RetryBudget:
-        budget = self._budgets.get(provider)
-        if budget is None:
-            settings = self.settings
-            budget = RetryBudget(deposit=settings.budget_deposit, start=settings.budget_start, cap=settings.budget_cap)
-            self._budgets[provider] = budget
-        return budget
 
     def _is_empty(self) -> bool:
         return not self._calls
@@ -384,13 +362,9 @@ class RouterActor(Actor[Call | Report]):
             "in_flight": len(self._calls),
             "late": self.late,
             "timers": len(self._timers),
-            "retry_budgets": {name: budget.balance for name, budget in self._budgets.items()},
+            "retry_budgets": self._funds.view(),
             "clients": self._clients.view(now),
         }
-
-
-def _budget_terms(settings: RouterSettings) -> tuple[float, float, float]:
-    return settings.budget_deposit, settings.budget_start, settings.budget_cap
 
 
 def give_up(call: Call, failure: Failure) -> None:

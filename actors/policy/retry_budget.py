@@ -6,8 +6,19 @@ at most 0.2 n + 3 retries.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 WHOLE = 1_000_000
 """One retry in the unit of account; integers, so that ten deposits of 0.1 do make one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetTerms:
+    """What a first attempt pays in, what is there from the start, and the most that may gather; in retries."""
+
+    deposit: float = 0.2
+    start: float = 3.0
+    cap: float = 100.0
 
 
 class RetryBudget:
@@ -15,10 +26,10 @@ class RetryBudget:
 
     __slots__ = ("_balance", "_cap", "_deposit")
 
-    def __init__(self, deposit: float = 0.2, start: float = 3.0, cap: float = 100.0) -> None:
-        self._deposit = round(deposit * WHOLE)
-        self._cap = round(cap * WHOLE)
-        self._balance = min(round(start * WHOLE), self._cap)
+    def __init__(self, terms: BudgetTerms) -> None:
+        self._deposit = round(terms.deposit * WHOLE)
+        self._cap = round(terms.cap * WHOLE)
+        self._balance = min(round(terms.start * WHOLE), self._cap)
 
     def first_attempt(self) -> None:
         """A call is tried here for the first time."""

@@ -6,6 +6,7 @@ from actors.admission import ProviderSettings
 from actors.buckets import RateLimits
 from actors.key_ring import KeyPauses
 from actors.policy.gradient import GradientSettings
+from actors.policy.retry_budget import BudgetTerms
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings
 from gateway.config import Config
@@ -41,9 +42,7 @@ def router_settings(config: Config) -> RouterSettings:
         retry=RetrySettings(
             attempts=retry.attempts, backoff_base_s=retry.backoff_base_s, backoff_max_s=retry.backoff_max_s
         ),
-        budget_deposit=retry.budget_deposit,
-        budget_start=retry.budget_start,
-        budget_cap=retry.budget_cap,
+        budget=BudgetTerms(retry.budget_deposit, retry.budget_start, retry.budget_cap),
         resume=config.midstream.policy == "resume",
         clients={key.label: limits_of(key) for key in config.client_keys},
     )

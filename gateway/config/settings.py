@@ -93,9 +93,9 @@ class ProviderTimeouts(ModelTimeouts, frozen=True, kw_only=True):
 
 class Retry(Section, frozen=True, kw_only=True):
     attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = _ROUTER.retry.attempts
-    budget_deposit: Annotated[float, msgspec.Meta(ge=0, le=10)] = _ROUTER.budget_deposit
-    budget_start: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget_start
-    budget_cap: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget_cap
+    budget_deposit: Annotated[float, msgspec.Meta(ge=0, le=10)] = _ROUTER.budget.deposit
+    budget_start: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget.start
+    budget_cap: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = _ROUTER.budget.cap
     backoff_base_s: Seconds = _ROUTER.retry.backoff_base_s
     backoff_max_s: Seconds = _ROUTER.retry.backoff_max_s
     cooldown_max_s: Seconds = _PROVIDER.key_pauses.cooldown_max_s

@@ -7,12 +7,12 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.retry_budget import RetryBudget
+from actors.policy.retry_budget import BudgetTerms, RetryBudget
 
 
 def test_an_outage_is_asked_for_at_most_one_fifth_more_and_three() -> None:
     """Every call fails and wants two retries."""
-    budget = RetryBudget()
+    budget = RetryBudget(BudgetTerms())
     retries = 0
     for _ in range(1000):
         budget.first_attempt()
@@ -21,7 +21,7 @@ def test_an_outage_is_asked_for_at_most_one_fifth_more_and_three() -> None:
 
 
 def test_the_balance_starts_at_three_and_ends_at_a_hundred() -> None:
-    budget = RetryBudget()
+    budget = RetryBudget(BudgetTerms())
     assert budget.balance == 3.0
     for _ in range(1000):
         budget.first_attempt()
@@ -29,11 +29,11 @@ def test_the_balance_starts_at_three_and_ends_at_a_hundred() -> None:
 
 
 def test_a_start_above_the_cap_is_the_cap() -> None:
-    assert RetryBudget(start=5.0, cap=2.0).balance == 2.0
+    assert RetryBudget(BudgetTerms(start=5.0, cap=2.0)).balance == 2.0
 
 
 def test_ten_deposits_of_a_tenth_pay_for_exactly_one() -> None:
-    budget = RetryBudget(deposit=0.1, start=0.0)
+    budget = RetryBudget(BudgetTerms(deposit=0.1, start=0.0))
     for _ in range(10):
         assert not budget.spend()
         budget.first_attempt()
@@ -49,7 +49,7 @@ def test_ten_deposits_of_a_tenth_pay_for_exactly_one() -> None:
 )
 def test_it_is_what_the_definition_says(deposit: int, start: int, cap: int, spends: list[bool]) -> None:
     """Against exact fractions, in tenths."""
-    budget = RetryBudget(deposit / 10, start / 10, cap / 10)
+    budget = RetryBudget(BudgetTerms(deposit / 10, start / 10, cap / 10))
     balance = min(Fraction(start, 10), Fraction(cap, 10))
     for spend in spends:
         if spend:

@@ -11,6 +11,7 @@ from actors.buckets import RateLimits
 from actors.client_account import ClientLimits
 from actors.letters import Priority, Timeouts
 from actors.policy.gradient import GradientSettings
+from actors.policy.retry_budget import BudgetTerms
 from actors.policy.retry_plan import RetrySettings
 from actors.router import RouterSettings
 
@@ -76,7 +77,7 @@ def bare_scenario_of(seed: int) -> BareScenario:
         providers={name: _provider(chance, name) for name in names},
         router=RouterSettings(
             retry=RetrySettings(attempts=chance.randint(1, 3), backoff_base_s=chance.choice([0.1, 0.5, 2.0])),
-            budget_start=chance.choice([0.0, 3.0, 30.0]),
+            budget=BudgetTerms(start=chance.choice([0.0, 3.0, 30.0])),
             resume=chance.random() < 0.8,
             clients={"few": ClientLimits(max_concurrent=2, requests_per_minute=chance.choice([None, 6.0]))},
         ),

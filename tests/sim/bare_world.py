@@ -78,7 +78,7 @@ class BareEvidence:
 
     @property
     def retry_start(self) -> float:
-        return self.scenario.router.budget_start
+        return self.scenario.router.budget.start
 
     @property
     def providers(self) -> frozenset[str]:
