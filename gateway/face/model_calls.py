@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from actors.letters import Call, Candidate, Priority
 from actors.relay import Relay
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.one_model import of_one_model
 from gateway.dialects.request_fallbacks import MARK, take_fallbacks
 from gateway.errors import InvalidRequest, MemoryPressure, ModelNotFound
 from gateway.exchange import Answer, Headers, Request
@@ -234,6 +235,8 @@ class ModelCalls:
         """
         if fallbacks is None and MARK in body:
             body, fallbacks = take_fallbacks(self._dialect.name, body, allowed=self._takes_fallbacks)
+        if caller.one_model:
+            body = of_one_model(body)
         asked = self._dialect.read(body)
         record.model = asked.model
         record.stream = asked.stream

@@ -85,6 +85,8 @@ class Caller(msgspec.Struct, frozen=True):
     """The terms of a key that has a budget."""
     limits: ClientLimits | None = None
     """Of a key that the configuration does not know; those of the others the router has from there."""
+    one_model: bool = False
+    """Each of its requests may ask the model that it names, and no further ones: a list or a budget goes by that."""
 
 
 def caller_of(key: ClientKey, *, from_store: bool = False) -> Caller:
@@ -97,6 +99,7 @@ def caller_of(key: ClientKey, *, from_store: bool = False) -> Caller:
         Allowance(key) if key.models or key.providers else None,
         key if key.has_budget else None,
         _limits_or_none(key) if from_store else None,
+        one_model=bool(key.models) or key.has_budget,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from gateway.dialects.one_model import of_one_model
 from tests.face.http_client import Reply
 from tests.store.budget_model import BUDGETS
 from tests.store.fake_redis import FakeServer
@@ -21,7 +22,7 @@ from tests.whole.upstream import answers, fails, stalls, streams
 KEY = {"TEAM_KEY": "sk-team", "OTHER_KEY": "sk-other"}
 TEAM = {"authorization": "Bearer sk-team"}
 LIMITED: dict[str, Any] = {**QUESTION, "max_tokens": 100}
-PROMPT = len(json.dumps(LIMITED)) // 4
+PROMPT = len(of_one_model(json.dumps(LIMITED).encode())) // 4
 MOST = (PROMPT * 2_500 + 100 * 10_000) / 1e9
 """What the question may cost at most, by estimate; it costs 0.0000525."""
 COSTS = 0.0000525
@@ -68,6 +69,26 @@ async def test_a_hard_budget_refuses_before_anybody_is_asked_and_begins_anew_at_
 
         await trio.sleep(100)
         assert (await ask(it)).status == 200
+
+
+@pytest.mark.parametrize("environ", [{}, SHARED], ids=["memory", "shared"])
+async def test_a_month_ends_for_those_who_have_been_there_all_the_time(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    """The story begins 100 s before December; a call that is under way then counts in the month in which it ends."""
+    monkeypatch.setattr(gateways, "MONDAY", 1_701_388_700.0)
+    settings = budget(0.0).replace("per_day = 0.0", f"per_month = {COSTS + MOST}")
+    async with running(settings, environ={**KEY, **environ}, open_redis=FakeServer().open) as it:
+        it.openai.plays(answers(), answers(after_s=5), answers())
+        assert (await ask(it)).status == 200
+        await trio.sleep(97)
+        late = await ask(it)
+        assert (late.status, trio.current_time()) == (200, 102)
+        assert float(late.header(REMAINING) or 0) == pytest.approx(MOST, abs=1e-12), "of December's"
+        await trio.sleep(1.1)
+        assert [(await ask(it)).status for _ in range(3)] == [200, 429, 429]
+        days = [(row["day"], row["calls"]) for row in await spend(it, "?group_by=day&from=2023-11-01&to=2023-12-01")]
+        assert days == [("2023-11-30", 1), ("2023-12-01", 2)]
 
 
 async def test_a_call_that_is_too_large_is_not_the_end_of_a_budget_and_the_end_is_told(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from tests.face.http_client import Reply
-from tests.whole.gateways import QUESTION, Running, running
+from tests.whole.gateways import CHAT, QUESTION, Running, running
 from tests.whole.upstream import fails
 
 ENVIRON = {"ANN": "sk-ann", "BOB": "sk-bob"}
@@ -80,6 +82,57 @@ async def test_a_request_cannot_name_its_way_around_the_list(autojump_clock: Moc
         it.openai.plays(fails(503))
         reply = await ask(it, "gpt-4o", fallbacks=["deepseek-chat"])
         assert (reply.status, it.deepseek.asked) == (503, [])
+
+
+NAMING_MORE: Mapping[str, Any] = {
+    "models": ["o1-pro"],
+    "Model": "o1-pro",
+    "route": "fallback",
+    "preset": "@preset/dear",
+    "fallbacks": [{"model": "o1-pro"}],
+    "plugins": [{"id": "auto-router", "allowed_models": ["*"]}],
+    "tools": [{"type": "image_generation", "model": "gpt-image-1"}],
+}
+"""By member: what has a provider ask other models than the one that the request is judged by."""
+PLACES = {"plugins": "plugins[0].allowed_models", "tools": "tools[0].model"}
+
+
+@pytest.mark.parametrize("terms", ['models = ["gpt-4o"]', "budget_usd_per_day = 1.0"], ids=["listed", "budget"])
+async def test_what_names_further_models_is_refused_where_it_would_lead_around_a_list_or_a_budget(
+    autojump_clock: MockClock, terms: str
+) -> None:
+    """In words of the providers' own, which pass like whatever the gateway does not know where nothing hangs on it."""
+    free = 'label = "bob"\nenv = "BOB"'
+    async with running(keys(ANN + terms, free), environ=ENVIRON) as it:
+        for member, value in NAMING_MORE.items():
+            refusal = await it.request(
+                "POST",
+                "/v1/messages" if member == "fallbacks" else CHAT,
+                json_body={**QUESTION, "max_tokens": 9, member: value},
+                headers={"authorization": "Bearer sk-ann"},
+            )
+            assert (refusal.status, it.openai.asked) == (403, []), member
+            if member != "fallbacks":  # Anthropic's errors name no place
+                assert (refusal.error["code"], refusal.error["param"]) == (
+                    "model_not_found",
+                    PLACES.get(member, member),
+                )
+                assert (await ask(it, "gpt-4o", "sk-bob", **{member: value})).status in (200, 400)
+                it.openai.asked.clear()
+        function = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"model": {}}}}}
+        assert (await ask(it, "gpt-4o", tools=[function], models=None)).status == 200
+
+
+async def test_a_member_that_is_written_twice_goes_up_once_and_as_it_was_judged(autojump_clock: MockClock) -> None:
+    """Not every provider takes the last of two; the name of one may be written in escapes."""
+    async with running(keys(ANN + 'models = ["gpt-4o"]'), environ=ENVIRON) as it:
+        messages = b'[{"role": "user", "content": "Hi"}]'
+        body = b'{"model": "o1-pro", "messages": %b, "mod\\u0065l": "gpt-4o", "n": 5, "n": 1}' % messages
+        reply = await it.request("POST", CHAT, body=body, headers={"authorization": "Bearer sk-ann"})
+        (asked,) = it.openai.asked
+        members = json.loads(asked.body, object_pairs_hook=list)
+        assert (reply.status, [name for name, _ in members]) == (200, ["model", "messages", "n"])
+        assert (dict(members)["model"], dict(members)["n"]) == ("gpt-4o", 1)
 
 
 async def test_a_key_may_be_kept_to_providers(autojump_clock: MockClock) -> None:

@@ -15,9 +15,10 @@ from gateway.siblings import Place
 from tests.face.http_client import Reply
 from tests.memory_network import MemoryNetwork
 from tests.store.fake_redis import FakeServer
-from tests.whole.gateways import ADDRESS, QUESTION, Running, configured, running
+from tests.whole.gateways import ADDRESS, CHAT, QUESTION, STREAMED, Running, configured, running
 from tests.whole.test_shared_store import SHARED, two
-from tests.whole.upstream import answers
+from tests.whole.test_spend import spend
+from tests.whole.upstream import answers, streams
 
 ASKING = '[auth]\nmode = "keys"\n'
 FIND = script("keys_find.lua")
@@ -94,6 +95,23 @@ async def test_a_key_is_looked_up_once_and_revoked_within_two_seconds(autojump_c
         assert [await status(it, key) for it in (one, other)] == [401, 401]
         assert (await act(one, "DELETE", "/nobody")).status == 404
         assert (await act(one, "POST", "/team/rotate")).status == 409
+
+
+async def test_what_has_begun_before_a_key_is_revoked_ends_as_it_began_and_is_paid_for(
+    autojump_clock: MockClock,
+) -> None:
+    async with two(FakeServer(), ASKING) as (one, other):
+        key = await make(one)
+        other.openai.plays(streams(*"abcdef"))
+        client = await other.connect()
+        await client.send("POST", CHAT, json_body=STREAMED, headers={"authorization": f"Bearer {key}"})
+        await trio.sleep(2)
+        await act(one, "DELETE", "/team")
+        await trio.sleep(HEARD_S)
+        assert await status(other, key) == 401
+        assert (await client.read()).body.endswith(b"data: [DONE]\n\n")
+        await trio.sleep(1.1)
+        assert [(row["key"], row["calls"]) for row in await spend(one, "?group_by=key")] == [("team", 1)]
 
 
 async def test_a_rotated_key_goes_on_for_its_grace(autojump_clock: MockClock) -> None:
