@@ -24,6 +24,10 @@ THREATS = (
     "patterns in routes that take exponential time",
     "a provider's answer that writes header lines",
     "a client's words that write header lines",
+    "a request that has a provider ask other models",
+    "names with control characters",
+    "names without end",
+    "the admin token guessed",
     "a package put in the place of one",
     "a slow, stalled or endless client",
 )

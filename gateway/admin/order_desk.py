@@ -95,7 +95,9 @@ class OrderDesk:
         said = await self._tell_siblings(Given(order=order, by=by), str(number))
         outcome = said.get(str(number), "")
         if outcome != DONE and outcome is not None:
-            raise NotFound(f"No request in flight has the id '{order.id}'.")
+            refused = f"No request in flight has the id '{order.id}'."
+            self._note(by, {**_plain(order), "refused": refused})
+            raise NotFound(refused)
         self._note(by, _plain(order))
         return self._answer(order, by, {str(number): outcome or ABSENT})
 

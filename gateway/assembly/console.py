@@ -22,6 +22,7 @@ from gateway.admin.lookout import MOST_REQUESTS, Lookout, Snapshot, Traffic
 from gateway.admin.order_desk import INTAKES, OrderDesk
 from gateway.admin.orders import Given, InForce
 from gateway.admin.page_files import page_endpoints
+from gateway.admin.refusals import Refusals
 from gateway.admin.reload import ReloadEndpoint, ReloadSettings
 from gateway.admin.requests import InFlight, RequestsEndpoint
 from gateway.admin.settings_page import SettingsPage, digest_of
@@ -31,6 +32,7 @@ from gateway.config import Config
 from gateway.exchange import AdminEndpoint, Answer, Handler, Request
 from gateway.face.health import Vitals
 from gateway.siblings import ACTORS, IN_FORCE, ORDERS, REQUESTS, WATCH, Siblings
+from gateway.telemetry.contract import NOBODY
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 
@@ -88,6 +90,10 @@ class Console:
             ask_siblings=None if siblings is None else partial(_ask_to_watch, siblings),
         )
         self._events = EventsEndpoint(self.feed, self.lookout, clock)
+        self.refusals = Refusals(
+            clock, count=partial(metrics.count_error, NOBODY, "admin_refused"), tell=self._tell_refused
+        )
+        """Takes who was not let in here."""
         ask = None if siblings is None else siblings.ask_all
         self._all_actors = ActorsPage(
             actors.looks, worker=worker, version=version, ask_siblings=None if ask is None else partial(ask, ACTORS)
@@ -177,6 +183,10 @@ class Console:
 
     def _log_order(self, by: str, what: Mapping[str, Any]) -> None:
         self._logs.get("gateway.admin").warning("operator's order", by=by, what=what)
+
+    def _tell_refused(self, what: Mapping[str, Any]) -> None:
+        self._logs.get("gateway.admin").warning("admin refused", **what)
+        self.feed.state("refused", dict(what))
 
     def note(self, by: str, what: Mapping[str, Any]) -> None:
         self._log_order(by, what)

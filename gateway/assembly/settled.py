@@ -183,7 +183,7 @@ class Settled:
             scrape=self._scrape,
             wall_clock=world.wall_clock,
             metrics_door=TokenDoor(config.metrics_token),
-            admin_door=AdminDoor(config.admin_token),
+            admin_door=AdminDoor(config.admin_token, ground.console.refusals),
             admin=[*ground.console.endpoints(config), *ground.accounting.endpoints(config, ground.console.note)],
             body_limit_bytes=config.server.body_bytes,
             body_progress_s=config.server.body_progress_s,

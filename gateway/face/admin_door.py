@@ -7,9 +7,10 @@ being asked about it first (https://fetch.spec.whatwg.org/#cors-preflight-fetch)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, GatewayError
 from gateway.exchange import Request
 from gateway.face.auth import TokenDoor, is_local
 
@@ -19,16 +20,33 @@ _HARMLESS: Final = frozenset({"GET", "HEAD"})
 _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 
 
+OnRefused = Callable[[Request, GatewayError], None]
+"""Told of everybody who was not let in, but for those who have shown no token yet; must not raise."""
+
+
+def _untold(_request: Request, _refusal: GatewayError) -> None:
+    """Nobody wants to hear of it."""
+
+
 class AdminDoor:
     """The way to /admin."""
 
-    __slots__ = ("_door",)
+    __slots__ = ("_door", "_on_refused")
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str | None, on_refused: OnRefused = _untold) -> None:
         self._door = TokenDoor(token)
+        self._on_refused = on_refused
 
     def check(self, request: Request) -> None:
         """Raises Unauthorized, Forbidden."""
+        try:
+            self._check(request)
+        except GatewayError as refusal:
+            if isinstance(refusal, Forbidden) or b"authorization" in request.fields:
+                self._on_refused(request, refusal)
+            raise
+
+    def _check(self, request: Request) -> None:
         if self._door.has_token:
             self._door.check(request)
         else:

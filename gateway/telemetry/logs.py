@@ -9,6 +9,7 @@ message, which may quote a client's text or a key.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
@@ -25,6 +26,8 @@ URGENT_PREFIXES = ('{"level":"warning"', '{"level":"error"', '{"level":"critical
 """How a line begins that a buffering sink should not keep; `Logs` puts the level first in every line."""
 MAX_TEXT: Final = 200
 """Characters of what a client chose (a model's name, an id) that a line repeats."""
+_UNSEEN: Final = re.compile("[\x80-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+"""What JSON may hold as it is and a terminal obeys or hides: control characters, line ends, other ways to write."""
 
 
 class Logs:
@@ -159,7 +162,8 @@ class _Renderer:
 
     def to_json(self, value: object) -> str:
         try:
-            return self._encode(value).decode()
+            text = self._encode(value).decode()
+            return text if text.isascii() else _UNSEEN.sub(_escaped, text)
         except (ValueError, OverflowError):  # lone surrogates, integers beyond 64 bits: slow, but no line is lost
             plain = msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value
             return json.dumps(plain, default=_type_name, separators=(",", ":"))
@@ -178,6 +182,10 @@ def _render_exc_info(event: MutableMapping[str, Any]) -> None:
     crash = found if isinstance(found, BaseException) else sys.exc_info()[1] if found else None
     if crash is not None:
         event["crash"] = render_crash(crash)
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return f"\\u{ord(character[0]):04x}"
 
 
 def _type_name(value: object) -> str:

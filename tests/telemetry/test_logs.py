@@ -14,6 +14,12 @@ from gateway.telemetry.logs import URGENT_PREFIXES, Logs, Stamps, render_crash
 CANARY = "sk-canary-0123456789"
 
 
+class Named(msgspec.Struct):
+    """The fields of a line."""
+
+    model: str
+
+
 class Book:
     """A sink that keeps what is written."""
 
@@ -169,6 +175,21 @@ def test_no_value_loses_a_line_or_breaks_it_in_two(value: object) -> None:
     (line,) = book.lines
     assert "\n" not in line
     assert json.loads(line.encode())["event"] == "odd"
+
+
+def test_what_a_client_chose_is_text_on_a_terminal_and_nothing_else() -> None:
+    """No colour, no cursor, no line of its own, nothing written backwards; a reader of the JSON gets what was said."""
+    said = "\x1b[2J\x9b31m\x85\u2028\u202egpt\ufeff\u200b é"
+    book = Book()
+    logs = Logs(book.write, always(0))
+    logs.get("m").info("odd", model=said)
+    write = logs.often("m", "odd")
+    assert write is not None
+    write(Named(said))
+    for line, read in zip(book.lines, book.read(), strict=True):
+        assert line.isprintable()
+        assert "é" in line
+        assert read["model"] == said
 
 
 def test_an_object_is_named_by_its_type_only() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from tests.whole.gateways import ENGINES, running
@@ -125,6 +126,31 @@ async def test_with_a_token_the_admin_api_asks_everybody_for_it(autojump_clock: 
             assert (await it.request("GET", "/admin/actors", headers=headers)).status == 401
         assert (await it.request("GET", "/admin/actors", headers=bearer("admin-token"), peer=FAR)).status == 200
         assert (await it.ask(headers=bearer("admin-token"))).status == 401
+
+
+async def test_who_is_not_let_in_to_the_admin_api_is_told_but_not_in_a_flood(autojump_clock: MockClock) -> None:
+    """One line in ten seconds says how many there were; the page, which knows no token before its operator gives it,
+    knocks on nobody's nerves. Nothing that a stranger wrote is repeated.
+    """
+    async with running(environ={"LLM_GATEWAY_ADMIN_TOKEN": "admin-token"}) as it:
+        assert (await it.request("GET", "/admin/events")).status == 401
+        assert it.logged("admin refused") == []
+        for _ in range(3):
+            await it.request("DELETE", "/admin/requests/sk-guess", headers=bearer("sk-guess"), peer=FAR)
+        await trio.sleep(10)
+        foreign = {**bearer("admin-token"), "origin": "https://evil.example"}
+        assert (await it.request("POST", "/admin/reload", headers=foreign)).status == 403
+        assert [
+            (line["level"], line["peer"], line["method"], line["path"], line["because"], line["times"])
+            for line in it.logged("admin refused")
+        ] == [
+            ("warning", FAR, "DELETE", "/admin/requests", "unauthorized", 1),
+            ("warning", "127.0.0.1", "POST", "/admin/reload", "forbidden", 3),
+        ]
+        assert (await it.figures())("llm_errors_total", provider="none", type="admin_refused") == 4
+        seen = [one.what["peer"] for one in it.gateway.console.feed.own_since(0) if one.kind == "refused"]
+        assert seen == [FAR, "127.0.0.1"]
+        assert not any("guess" in line or "evil" in line for line in it.lines)
 
 
 @on_every_engine

@@ -168,6 +168,7 @@ async def test_requests_are_listed_and_cancelled_from_any_worker(autojump_clock:
         await trio.sleep(0.1)
         assert ended == [(503, 2)]
         assert (await third.request("DELETE", f"/admin/requests/{there}", headers=OWN)).status == 404
+        assert "refused" in third.logged("operator's order")[-1]["what"]
         await third.request("DELETE", f"/admin/requests/{page['requests'][1]['id']}", headers=OWN)
 
 

@@ -10,8 +10,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors import breakers
+from gateway.keys import ledger
 from tests.whole import gateways
-from tests.whole.gateways import QUESTION, Running, running
+from tests.whole.gateways import CHAT, QUESTION, Running, running
 from tests.whole.test_crashes import crash_at
 from tests.whole.test_recovery import BACKED, says
 from tests.whole.test_siblings import workers
@@ -207,6 +209,27 @@ async def test_what_runs_in_the_background_is_told_once_too(autojump_clock: Mock
         ]
         assert row["prompt_tokens"] > 0
         it.assert_at_rest()
+
+
+async def test_names_that_a_client_makes_up_fill_nothing(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither figures nor breakers nor books: beyond their bounds all count together, and no call is lost."""
+    monkeypatch.setattr(breakers, "MAX_BREAKERS", 5)
+    monkeypatch.setattr(ledger, "MOST_ROWS", 3)
+    async with running() as it:
+        client = await it.connect()
+        for number in range(20):
+            asked = {**QUESTION, "model": f"openai/made-up-{number}"}
+            assert (await client.request("POST", CHAT, json_body=asked)).status == 200
+        client.leave()
+        assert b"made-up" not in (await it.request("GET", "/metrics")).body
+        assert (await it.figures())("llm_request_total", model="other") == 20
+        rows = await spend(it)
+        assert sorted(row["calls"] for row in rows) == [1, 1, 1, 17]
+        assert [row["model"] for row in rows if row["calls"] > 1] == ["other"]
+        kept = (await it.actors())["openai"]["detail"]["breakers"]
+        assert 0 < len(kept.keys() - {"*"}) <= 5
 
 
 async def test_a_model_without_a_price_is_counted_and_costs_nobody_knows_what(autojump_clock: MockClock) -> None:

@@ -56,7 +56,7 @@ export function showActors(model) {
   const shown = workers.find((worker) => worker.worker === chosen) ?? workers[0];
   chosen = shown.worker;
   const tabs = byId("workers");
-  tabs.hidden = workers.length < 2;
+  tabs.hidden = byId("workers-name").hidden = workers.length < 2;
   follow(tabs, workers.length < 2 ? [] : [...workers].sort((a, b) => a.worker - b.worker), (worker) => worker.worker, (worker) => {
     const tab = h("button", { class: "tab", type: "button", text: worker.worker, "aria-label": `Worker ${worker.worker}`, on: { click: () => ((chosen = worker.worker), showActors(model)) } });
     return { element: tab, update: (now) => mark(tab, "aria-pressed", String(now.worker === chosen)) };
@@ -152,6 +152,8 @@ function sentence(kind, what) {
           ? `budget of this ${what.period} used up: ${what.client}`
           : `${what.client} has ${what.left_usd} USD left for this ${what.period}: too little for a call of ${what.call_usd}`,
       ];
+    case "refused":
+      return ["warn", `${what.peer} was not let in here: ${words(what.because)}${what.times > 1 ? `, ${what.times} times` : ""}`];
     case "order":
       return [what.refused && what.refused.length ? "warn" : "accent", `${what.by}: ${orderText(what)}`];
     default:
