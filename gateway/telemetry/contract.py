@@ -25,9 +25,11 @@ UNPRICED = ("llm_unpriced_calls", "Answers of models whose prices nobody knows."
 TOKEN_TYPES = ("prompt", "completion", "cached", "reasoning")
 ERRORS = (
     "llm_errors_total",
-    "Attempts that failed, requests turned away, and events of streams that were left out.",
+    "Attempts that failed, requests turned away, events of streams left out, answers that broke under their clients.",
     ("provider", "type"),
 )
+ANSWER_BROKEN = "answer_broken"
+"""The type of an error that a client saw although its answer had begun well: llm_request_total says 200 of it."""
 BREAKER_STATES = ("circuit_breaker_state", "0 closed, 1 half-open, 2 open.", ("provider", "model"))
 BREAKER_FAILURES = ("circuit_breaker_failures", "Failures that a breaker counted.", ("provider", "model"))
 RETRIES = ("retry_attempts_total", "Attempts after a call's first one.", ("provider", "operation"))

@@ -16,7 +16,7 @@ from actors.letters import Call
 from actors.shortage import HOST
 from gateway.dialects.envelope import ModelRequest, Usage, cost_of
 from gateway.neighbour import ToolRan
-from gateway.telemetry.contract import NOBODY
+from gateway.telemetry.contract import ANSWER_BROKEN, NOBODY
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
 from gateway.telemetry.metrics import Metrics, RequestLabels
@@ -25,6 +25,8 @@ from gateway.telemetry.request_line import line_of
 
 DISCONNECTED: Final = "disconnected"
 """A record's outcome where the client went away."""
+FAILED: Final = 400
+"""A status from which on its answer never began."""
 MALFORMED_EVENT: Final = "malformed_event"
 """The kind of an error that is no attempt's failure."""
 
@@ -170,6 +172,8 @@ class RequestFacts:
                 self._metrics.count_error(NOBODY, kind_of(record.failure))
         else:
             provider, model = attempt.candidate.provider, attempt.candidate.model
+            if record.failure is not None and record.status < FAILED and record.failure.blames_provider:
+                self._metrics.count_error(provider, ANSWER_BROKEN)
         series = self._metrics.series(RequestLabels(provider, model, record.endpoint, record.status, record.stream))
         series.requests.value += 1
         series.duration.observe(times.total_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
+from gateway.telemetry.contract import ANSWER_BROKEN
 from gateway.telemetry.families import Counters, Histograms
 
 
@@ -43,6 +44,7 @@ def traffic_of(
 
 def _by_provider(family: Counters) -> defaultdict[str, float]:
     sums: defaultdict[str, float] = defaultdict(float)
-    for (provider, *_), cell in family.children().items():
-        sums[provider] += cell.value
+    for (provider, *others), cell in family.children().items():
+        if ANSWER_BROKEN not in others:  # its attempt has failed, and that is counted already
+            sums[provider] += cell.value
     return sums

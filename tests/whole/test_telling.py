@@ -9,7 +9,8 @@ from trio.testing import MockClock
 from tests.memory_network import CLIENT_HOST, MemoryNetwork, MemoryStream
 from tests.whole.gateways import QUESTION, STREAMED, running
 from tests.whole.test_crashes import PAUSE_S, crash
-from tests.whole.upstream import answers, fails, streams
+from tests.whole.test_recovery import says
+from tests.whole.upstream import answers, fails, is_cut, streams
 
 
 class FarAway(MemoryNetwork):
@@ -63,6 +64,27 @@ async def test_a_change_of_state_is_told_once_however_many_meet_it(autojump_cloc
         for event in ("actor crashed", "actor gone", "actor restarts"):
             assert [line["actor"] for line in it.logged(event)] == ["openai"], event
         assert [line["restarts"] for line in it.logged("actor started") if line["actor"] == "openai"] == [0, 1]
+
+
+async def test_an_answer_that_breaks_under_its_client_is_a_figure_of_its_own(autojump_clock: MockClock) -> None:
+    """It began with 200, and that is its status. Neither one that another provider goes on with has broken, nor one
+    whose client had no more time.
+    """
+    async with running() as it:
+        cut = streams("Hello ", "dear ", then=is_cut)
+        it.openai.plays(cut, cut, streams(*"abcdef"))
+        it.deepseek.plays(says("Hello dear world."))
+        await it.ask({**STREAMED, "model": "backed"})
+        broken = await it.ask(STREAMED)
+        assert (broken.status, b"[DONE]" in broken.body) == (200, False)
+        await it.ask(STREAMED, headers={"x-gateway-timeout": "3.5"})
+
+        figures = await it.figures()
+        assert figures("llm_errors_total", type="answer_broken") == 1
+        assert figures("llm_errors_total", type="answer_broken", provider="openai") == 1
+        assert figures("llm_request_total", status="200") == 3
+        assert [line["outcome"] for line in it.logged("request")] == ["ok", "error", "error"]
+        assert it.gateway.metrics.traffic()["openai"].errors == 3, "attempts that failed, each once"
 
 
 async def test_a_modules_level_holds_for_that_module_alone(autojump_clock: MockClock) -> None:
