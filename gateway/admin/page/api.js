@@ -27,13 +27,15 @@ async function refusalOf(response) {
   return new Refusal(response.status, body?.error?.message ?? `The gateway answered ${response.status}.`);
 }
 
-/** The JSON of an answer. Throws Refusal, and TypeError where the gateway cannot be reached. */
+/** The JSON of an answer. Throws Refusal, with status 0 where the gateway cannot be reached. */
 export async function ask(method, path, body) {
   const response = await fetch(path, {
     method,
     headers: { ...headers(), ...(body ? { "content-type": "application/json" } : {}) },
     body: body ? JSON.stringify(body) : undefined,
     cache: "no-store",
+  }).catch(() => {
+    throw new Refusal(0, "The gateway cannot be reached: whether it has heard of this nobody knows.");
   });
   if (!response.ok) throw await refusalOf(response);
   return response.json();

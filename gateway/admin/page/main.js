@@ -31,10 +31,17 @@ function draw() {
   showFacts();
   showTiles();
   showProviders(byId("providers"), model);
-  say(byId("providers-count"), model.providerNames().length);
+  showProvidersHead();
   showRequests(model);
   showActors(model);
   showActivity(model);
+}
+
+function showProvidersHead() {
+  const providers = model.providers();
+  const open = providers.filter(({ breakers }) => breakers.some(({ state }) => state === "open")).length;
+  say(byId("providers-count"), providers.length);
+  say(byId("providers-open"), open ? `${open} with an open breaker` : "");
 }
 
 function drawSoon() {

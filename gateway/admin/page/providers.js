@@ -17,9 +17,9 @@ function card(first, model) {
   const pill = h("span", { class: "pill" });
   const note = h("p", { class: "note", hidden: true });
   const charts = [
-    chart("Requests", "accent", "Requests a second, the last two minutes"),
-    chart("First token", "calm", "Time to the first token, the last two minutes"),
-    chart("Errors", "bad", "Failed attempts a second, the last two minutes"),
+    chart("Requests", "accent", "Requests a second, the last two minutes", perSecond),
+    chart("First token", "calm", "Time to the first token, the last two minutes", seconds),
+    chart("Errors", "bad", "Failed attempts a second, the last two minutes", perSecond),
   ];
   const meters = [meter("At work"), meter("Bytes"), figure("Requests left"), figure("Tokens left"), figure("Waiting"), figure("Mailbox")];
   const breakers = h("ul", { class: "chips", "aria-label": "Breakers" });
@@ -55,9 +55,9 @@ function card(first, model) {
       say(note, now.state === "backing_off" && now.lastError ? now.lastError : "");
       note.hidden = !note.textContent;
       const { name } = now;
-      charts[0].update(model.rates(name, "requests"), `${rate(model.recent(name, "requests"))}/s`, 1);
+      charts[0].update(model.rates(name, "requests"), perSecond(model.recent(name, "requests")), 1);
       charts[1].update(model.firstTokens(name), seconds(model.firstToken(name)), 0.05);
-      charts[2].update(model.rates(name, "errors"), `${rate(model.recent(name, "errors"))}/s`, 1);
+      charts[2].update(model.rates(name, "errors"), perSecond(model.recent(name, "errors")), 1);
       meters[0].update(`${count(now.used)} / ${count(now.most)}`, now.used / now.most);
       meters[1].update(`${bytes(now.memory)} / ${bytes(now.memoryLimit)}`, now.memory / now.memoryLimit);
       meters[2].update(now.requests == null ? "no limit" : count(now.requests));
@@ -72,18 +72,23 @@ function card(first, model) {
   };
 }
 
+const perSecond = (value) => `${rate(value)}/s`;
+
 const isDrained = (provider) => provider.state === "draining" || provider.state === "drained";
 
 const button = (text, act) => h("button", { class: "button small", type: "button", text, on: { click: act } });
 
-function chart(title, tone, label) {
+function chart(title, tone, label, peak) {
   const line = sparkline(tone, label);
   const value = h("span", { class: "chart-value", text: "–" });
+  const element = h("div", { class: "chart" }, h("div", { class: "chart-head" }, h("span", { text: title }), value), line.element);
   return {
-    element: h("div", { class: "chart" }, h("div", { class: "chart-head" }, h("span", { text: title }), value), line.element),
+    element,
     update(series, text, floor) {
       say(value, text);
       line.update(series, floor);
+      const known = series.filter((one) => one != null);
+      mark(element, "title", known.length ? `At most ${peak(Math.max(...known))} in the last two minutes` : null);
     },
   };
 }
