@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 CANNOT_SERVE = 1
 BAD_CONFIGURATION = 2
+SETTINGS = (
+    "Settings stand in ./gateway.toml (another: --config, LLM_GATEWAY_CONFIG; the repository's has all of them with "
+    "their defaults) and in the environment, which beats it. Secrets only there: providers' keys (OPENAI_API_KEY, "
+    "ANTHROPIC_API_KEY, GEMINI_API_KEY, DEEPSEEK_API_KEY, OPENROUTER_API_KEY), clients' (LLM_GATEWAY_API_KEYS), the "
+    "operator's for /admin (LLM_GATEWAY_ADMIN_TOKEN), and what workers and hosts share (REDIS_URL)."
+)
 
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -35,7 +41,9 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="llm-gateway", description="An OpenAI-compatible gateway to LLM providers.")
+    parser = argparse.ArgumentParser(
+        prog="llm-gateway", description="An OpenAI-compatible gateway to LLM providers.", epilog=SETTINGS
+    )
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="{serve,check,keys,version}")
 

@@ -56,6 +56,7 @@ class Tracing:
             __version__,
             peer=lambda name: _peer(name, current().providers.get(name)),
             contents=contents if settings.content else nothing_said,
+            scheme="https" if config.server.tls_cert else "http",
         )
         self.tracer = Tracer(maker, self._queue, clock=world.clock, wall_clock=world.wall_clock, observe=observe)
 

@@ -20,7 +20,9 @@ _USUAL_FIELDS: Final = b"authorization, content-type"
 _MAX_AGE_S: Final = b"600"
 _EXPOSED: Final = (
     b"x-request-id, x-upstream-request-id, x-should-retry, retry-after, retry-after-ms, "
-    b"x-gateway-provider, x-gateway-model, x-gateway-attempts, "
+    b"x-gateway-provider, x-gateway-model, x-gateway-attempts, x-gateway-warning, "
+    b"x-gateway-cost-usd, x-gateway-budget-remaining-usd, x-gateway-budget-warning, x-gateway-cache, "
+    b"x-cms-routed, x-cms-tier, x-token-count, x-token-limit, x-headroom-pct, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )

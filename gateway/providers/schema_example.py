@@ -19,6 +19,8 @@ _SHALLOW: Final = 4
 _PLAIN: Final = frozenset({"string", "integer", "number", "boolean"})
 _MOST_ITEMS: Final = 16
 _MOST_CHARACTERS: Final = 1024
+_LARGE: Final = 2**53
+"""Up to here numbers are what they are in any JSON."""
 _FORMATS: Final = {
     "date": "2024-01-01",
     "date-time": "2024-01-01T00:00:00Z",
@@ -127,7 +129,7 @@ def _number(schema: Mapping[str, Any], kind: str) -> float:
     high = _bound(schema, "maximum", "exclusiveMaximum", math.inf, -1)
     value = min(max(1.0, low), high)
     step = schema.get("multipleOf")
-    if isinstance(step, int | float) and step > 0:
+    if isinstance(step, int | float) and 0 < step < _LARGE and abs(value / step) < _LARGE:
         value = math.ceil(value / step) * step
     return int(value) if kind == "integer" else value
 
@@ -135,7 +137,7 @@ def _number(schema: Mapping[str, Any], kind: str) -> float:
 def _bound(schema: Mapping[str, Any], inclusive: str, exclusive: str, default: float, away: int) -> float:
     for name, offset in ((inclusive, 0), (exclusive, away)):
         bound = schema.get(name)
-        if isinstance(bound, int | float) and not isinstance(bound, bool) and abs(bound) < 2**53:
+        if isinstance(bound, int | float) and not isinstance(bound, bool) and abs(bound) < _LARGE:
             return bound + offset
     return default
 

@@ -113,7 +113,11 @@ class SpanMaker:
         version: str,
         peer: Callable[[str], Peer],
         contents: Contents = nothing_said,
+        *,
+        scheme: str = "http",
     ) -> None:
+        """`scheme` is what clients speak to this gateway."""
+        self.scheme = scheme
         self._resource = Resource(dict(resource))
         self._scope = InstrumentationScope("llm-gateway", version)
         self._peer = peer
@@ -184,6 +188,7 @@ class _Tree:
         }
         if asked_by_client:
             attributes |= {"http.request.method": trace.method, "http.route": route, "url.path": route}
+            attributes["url.scheme"] = self._maker.scheme
             if record.outcome != "disconnected":  # nobody was sent a status
                 attributes["http.response.status_code"] = record.status
         failed = record.status >= 500

@@ -56,6 +56,8 @@ async def test_a_page_may_read_answers_and_who_gave_them(autojump_clock: MockClo
     ours = [name for name, _ in reply.fields if name.startswith("x-")]
     assert set(ours) <= set(exposed)
     assert "x-gateway-provider" in ours
+    told = "cost-usd", "budget-remaining-usd", "budget-warning", "cache", "warning"
+    assert {"x-cms-tier", *(f"x-gateway-{name}" for name in told)} <= set(exposed), "what other settings add"
     assert reply.header("access-control-allow-credentials") is None
 
 

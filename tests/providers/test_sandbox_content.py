@@ -178,6 +178,8 @@ def test_an_example_fits_its_schema(schema: dict[str, Any]) -> None:
         {"enum": []},
         {"anyOf": []},
         {"type": "array", "minItems": 10**9},
+        {"type": "number", "multipleOf": 5e-324},
+        {"type": "number", "multipleOf": 10**400},
         {"type": "string", "minLength": 10**9},
         {"properties": [1]},
         {"type": "integer", "minimum": 10**400},

@@ -26,6 +26,8 @@ async def test_every_route_is_described_and_every_description_is_of_a_route(auto
     told = {f"{method.upper()} {path}" for path, methods in page["paths"].items() for method in methods}
     assert told == {*OPERATIONS, *ADMIN_OPERATIONS}
     assert page["openapi"].startswith("3.1")
+    spent = page["paths"]["/admin/spend"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in spent] == ["from", "to", "group_by", "key"]
 
 
 async def test_what_is_described_is_there_and_other_methods_are_not(autojump_clock: MockClock) -> None:

@@ -92,6 +92,7 @@ async def test_a_request_is_a_tree_of_server_attempt_and_client(autojump_clock: 
             "http.request.method": "POST",
             "http.route": "/v1/chat/completions",
             "url.path": "/v1/chat/completions",
+            "url.scheme": "http",
             "http.response.status_code": 200,
             "gateway.request_id": TRACE_ID,
             "gateway.client": "",

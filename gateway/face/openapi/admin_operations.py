@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.config.client_keys import NewKey, NewTerms
-from gateway.face.openapi.operation import EVENTS_TYPE, Access, Operation
+from gateway.face.openapi.operation import EVENTS_TYPE, Access, Operation, Parameter
+from gateway.keys.report import GROUPS
 
 _MODEL: Final = {"type": "string", "minLength": 1, "description": "As the provider knows it."}
 _LIMIT: Final = {"type": "integer", "minimum": 0, "description": "0 is no limit."}
@@ -56,12 +57,23 @@ _ROTATION: Final[dict[str, Any]] = {
     },
     "additionalProperties": False,
 }
+_DAY: Final = {"type": "string", "format": "date"}
+_SPENT: Final = (
+    Parameter("from", _DAY, "The first day, in UTC; the first of the last day's month where it is left out."),
+    Parameter("to", _DAY, "The last day, at most 92 after the first; today where it is left out."),
+    Parameter(
+        "group_by",
+        {"type": "string", "pattern": f"^({'|'.join(GROUPS)})(,({'|'.join(GROUPS)}))*$"},
+        "What is told apart, each once; all of it where it is left out.",
+    ),
+    Parameter("key", {"type": "string"}, "One client key's label."),
+)
 _ORDER: Final = (404, 409, 503)
 _BODY: Final = (413, 415)
 
 
-def _look(summary: str, *failures: int) -> Operation:
-    return Operation(summary=summary, tag="Admin", access=Access.ADMIN, failures=failures)
+def _look(summary: str, *failures: int, parameters: tuple[Parameter, ...] = ()) -> Operation:
+    return Operation(summary=summary, tag="Admin", access=Access.ADMIN, parameters=parameters, failures=failures)
 
 
 def _order(summary: str, request: Any = None, *, status: int = 200, request_required: bool = True) -> Operation:
@@ -107,5 +119,5 @@ ADMIN_OPERATIONS: Final = {
     "POST /admin/keys/{label}/rotate": _order(
         "Another secret for a client key, which is shown this once", _ROTATION, request_required=False
     ),
-    "GET /admin/spend": _look("What was spent, by key, model, provider and day", 503),
+    "GET /admin/spend": _look("What was spent, by key, model, provider and day", 503, parameters=_SPENT),
 }
