@@ -17,7 +17,8 @@ from gateway.dialects.foreign_thoughts import without_members
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import add_parameters
 from gateway.dialects.prompt_parts import Pieces, is_given
-from gateway.dialects.prompt_weight import is_read_at_once, reserved_tokens
+from gateway.dialects.prompt_weight import reserved_tokens
+from gateway.dialects.two_readings import TwoReadings
 from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
@@ -119,8 +120,7 @@ class ReadChatRequest(ChatRequest):
         return said, (), others
 
 
-_request_decoder = msgspec.json.Decoder(ChatRequest)
-_read = msgspec.json.Decoder(ReadChatRequest).decode
+_readings: Final = TwoReadings[ChatRequest](ReadChatRequest, ChatRequest)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -130,22 +130,12 @@ def decode_request(body: bytes) -> ChatRequest:
 
     Raises InvalidRequest whose `param` names the field, like `messages[0].role`.
     """
-    if not is_read_at_once(body):
-        return decode_unread(body)
-    try:
-        request = _read(body)
-    except (ValueError, RecursionError):
-        return decode_unread(body)  # it is not usual, or wrong
-    return _checked(request)
+    return _checked(_readings.read(body))
 
 
 def decode_unread(body: bytes) -> ChatRequest:
     """The same, with its contents as the client wrote them."""
-    try:
-        request = _request_decoder.decode(body)
-    except (ValueError, RecursionError) as problem:
-        raise unreadable(problem) from problem
-    return _checked(request)
+    return _checked(_readings.unread(body))
 
 
 def _checked(request: ChatRequest) -> ChatRequest:

@@ -17,7 +17,8 @@ from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
 from gateway.dialects.prompt_parts import Pieces, is_given
-from gateway.dialects.prompt_weight import is_read_at_once, reserved_tokens
+from gateway.dialects.prompt_weight import reserved_tokens
+from gateway.dialects.two_readings import TwoReadings
 from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
@@ -79,8 +80,7 @@ class ReadMessagesRequest(MessagesRequest):
 
 _ANY_BOUND: Final = 2**31 - 1
 """More than any budget of thinking, which has to fit in."""
-_request_decoder = msgspec.json.Decoder(MessagesRequest)
-_read = msgspec.json.Decoder(ReadMessagesRequest).decode
+_readings: Final = TwoReadings[MessagesRequest](ReadMessagesRequest, MessagesRequest)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -98,22 +98,12 @@ def decode_count(body: bytes) -> MessagesRequest:
 
     Raises InvalidRequest as `decode_request` does.
     """
-    if not is_read_at_once(body):
-        return decode_unread(body)
-    try:
-        request = _read(body)
-    except (ValueError, RecursionError):
-        return decode_unread(body)  # it is not usual, or wrong
-    return _checked(request)
+    return _checked(_readings.read(body))
 
 
 def decode_unread(body: bytes) -> MessagesRequest:
     """The same, with its contents as the client wrote them."""
-    try:
-        request = _request_decoder.decode(body)
-    except (ValueError, RecursionError) as problem:
-        raise unreadable(problem) from problem
-    return _checked(request)
+    return _checked(_readings.unread(body))
 
 
 def _checked(request: MessagesRequest) -> MessagesRequest:

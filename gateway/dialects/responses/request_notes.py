@@ -17,9 +17,10 @@ from gateway.dialects.foreign_thoughts import STAMPED, without_foreign_items
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.parameters import with_parameters
 from gateway.dialects.prompt_parts import Pieces, is_given
-from gateway.dialects.prompt_weight import is_read_at_once, reserved_tokens
+from gateway.dialects.prompt_weight import reserved_tokens
 from gateway.dialects.responses.request_settings import NAME
 from gateway.dialects.tool_turns import gateway_tools
+from gateway.dialects.two_readings import TwoReadings
 from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
@@ -142,8 +143,7 @@ class ReadResponsesRequest(ResponsesRequest):
         return said, (), [raw for raw in others if is_given(raw)]
 
 
-_request_decoder = msgspec.json.Decoder(ResponsesRequest)
-_read = msgspec.json.Decoder(ReadResponsesRequest).decode
+_readings: Final = TwoReadings[ResponsesRequest](ReadResponsesRequest, ResponsesRequest)
 _items_decoder = msgspec.json.Decoder(list[_Item])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -152,27 +152,12 @@ _encode = msgspec.json.Encoder().encode
 
 def decode_request(body: bytes) -> ResponsesRequest:
     """Reads and checks a request. Raises InvalidRequest whose `param` names the field."""
-    try:
-        request = _request_decoder.decode(body)
-    except (ValueError, RecursionError) as problem:
-        raise unreadable(problem) from problem
-    _check_model(request)
-    _check_input(request)
-    return request
+    return _checked(_readings.unread(body))
 
 
 def read_request(body: bytes) -> ResponsesRequest:
     """The same, with all that its input says where that is usual."""
-    if not is_read_at_once(body):
-        return decode_request(body)
-    try:
-        request = _read(body)
-    except (ValueError, RecursionError):
-        return decode_request(body)  # it is not usual, or wrong
-    _check_model(request)
-    if request.input is None:
-        _check_absent(request)
-    return request
+    return _checked(_readings.read(body))
 
 
 def rewrite_request(
@@ -239,12 +224,17 @@ def reserved_output(request: ResponsesRequest) -> int:
     return reserved_tokens(request.max_output_tokens)
 
 
-def _check_model(request: ResponsesRequest) -> None:
+def _checked(request: ResponsesRequest) -> ResponsesRequest:
     if not request.model:
         raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
+    if not isinstance(request, ReadResponsesRequest):
+        _check_unread(request)
+    elif request.input is None:
+        _check_absent(request)
+    return request
 
 
-def _check_input(request: ResponsesRequest) -> None:
+def _check_unread(request: ResponsesRequest) -> None:
     if _first_byte(request.input) in b'"[':
         return
     if request.input != NULL:
