@@ -12,10 +12,13 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from gateway.dialects.chat.client import ChatClient
-from gateway.dialects.codec import ClientCodec
+from gateway.dialects.codec import ClientCodec, finish_steps
+from gateway.dialects.conversation import Conversation
+from gateway.dialects.fidelity import OPENAI_CHAT
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.codec import ResponsesClient
 from gateway.dialects.sse import SseSplitter
+from gateway.dialects.stamps import read_stamp
 from tests.calls.recorded import Counts, Said, of_message, parsed
 from tests.dialects.messages import official
 from tests.shared_material import openai_schema
@@ -43,6 +46,41 @@ def question(client: str, *, streamed: bool = False, choices: int = 1) -> bytes:
     if client == CHAT and choices > 1:
         asked["n"] = choices
     return json.dumps(asked).encode()
+
+
+def conversation(client: str, *, streamed: bool = False, choices: int = 1) -> Conversation:
+    """The same, read: of a question this short nothing depends on who is asked."""
+    body = question(client, streamed=streamed, choices=choices)
+    return finish_steps(CLIENTS[client].decode(body, OPENAI_CHAT))
+
+
+def next_turn(client: str, heard: bytes) -> bytes:
+    """A request that hands the answer back as it came, with a result for each of its calls, and asks on."""
+    answer, asked = json.loads(heard), dict(QUESTIONS[client])
+    if client == RESPONSES:
+        calls = [item["call_id"] for item in answer["output"] if item["type"] == "function_call"]
+        results: list[Any] = [{"type": "function_call_output", "call_id": each, "output": "done"} for each in calls]
+        asked["input"] = [
+            {"role": "user", "content": "hi"},
+            *answer["output"],
+            *results,
+            {"role": "user", "content": "?"},
+        ]
+    elif client == MESSAGES:
+        calls = [block["id"] for block in answer["content"] if block["type"] == "tool_use"]
+        results = [{"type": "tool_result", "tool_use_id": each, "content": "done"} for each in calls]
+        asked["messages"] = [*asked["messages"], {"role": "assistant", "content": answer["content"]}]
+        asked["messages"].append({"role": "user", "content": [*results, {"type": "text", "text": "?"}]})
+    else:
+        message = answer["choices"][0]["message"]
+        calls = [call["id"] for call in message.get("tool_calls") or ()]
+        results = [{"role": "tool", "tool_call_id": each, "content": "done"} for each in calls]
+        asked["messages"] = [*asked["messages"], message, *results, _user("?")]
+    return json.dumps(asked).encode()
+
+
+def _user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
 
 
 def hear(client: str, body: bytes) -> Said:
@@ -94,6 +132,7 @@ def _of_completion(completion: Any) -> Said:
             usage["completion_tokens_details"]["reasoning_tokens"],
         )
     functions = [call["function"] for call in message["tool_calls"] or []]
+    details = message.get("reasoning_details") or []
     return Said(
         text=message["content"] or "",
         refusal=message["refusal"] or "",
@@ -101,6 +140,7 @@ def _of_completion(completion: Any) -> Said:
         calls=tuple((function["name"], parsed(function["arguments"])) for function in functions),
         finish=choice["finish_reason"],
         usage=counts,
+        proofs=tuple(sorted(proof for each in details if (proof := each.get("data") or each.get("signature")))),
     )
 
 
@@ -125,9 +165,24 @@ def _response_stream(stream: bytes) -> Said:
         openai_schema("ResponseStreamEvent").validate(event)
         _event_type.validate_python(event)
         assert (name.decode(), event["sequence_number"]) == (event["type"], place)
-    told = _of_response(TypeAdapter(Response).validate_python(events[-1][1]["response"], strict=True))
-    assert "".join(event["delta"] for name, event in events if name == b"response.output_text.delta") == told.text
+    whole = events[-1][1]["response"]
+    told = _of_response(TypeAdapter(Response).validate_python(whole, strict=True))
+    check_pieces([event for _, event in events], whole["output"], told)
     return told
+
+
+def check_pieces(events: list[Any], output: list[Any], told: Said) -> None:
+    """What comes piece by piece is what the whole response says."""
+
+    def pieces(kind: str) -> str:
+        return "".join(event["delta"] for event in events if event["type"] == f"response.{kind}.delta")
+
+    assert (pieces("output_text"), pieces("refusal")) == (told.text, told.refusal)
+    thoughts = pieces("reasoning_text"), pieces("reasoning_summary_text")
+    assert thoughts in ((told.reasoning, ""), ("", told.reasoning))
+    calls = [item for item in output if item["type"] == "function_call"]
+    assert pieces("function_call_arguments") == "".join(call["arguments"] for call in calls)
+    assert [event["item"] for event in events if event["type"] == "response.output_item.done"] == output
 
 
 def _of_response(response: Response) -> Said:
@@ -151,6 +206,9 @@ def _of_response(response: Response) -> Said:
         calls=calls,
         finish=_CUT_REASONS[cut] if cut else "tool_calls" if calls else "stop",
         usage=counts,
+        proofs=tuple(
+            sorted(proof for item in items if (proof := read_stamp(item.get("encrypted_content") or "", "")[1]))
+        ),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from anthropic.types import Message
@@ -13,6 +14,8 @@ from gateway.dialects.chat import flavour
 from gateway.dialects.chat.provider import ChatProvider
 from gateway.dialects.codec import ProviderCodec
 from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.dialects.responses.provider import ResponsesProvider
+from gateway.dialects.stamps import read_stamp
 from tests.dialects.chat.test_recordings import said_by
 from tests.dialects.gemini.test_recordings import FINISHES, calls_of, candidates_of, chunks_of, parts_of, words
 from tests.dialects.messages import official
@@ -33,6 +36,11 @@ STOP_REASONS = {
     "pause_turn": "length",
     "compaction": "length",
 }
+
+OVER_RESPONSES = ("openai", "deepseek", "openrouter")
+"""Whose Responses were recorded."""
+TRIMMED = {"openai/vercel-ai__openai-phase.1.chunks"}
+"""Most of its deltas were taken out by who recorded it."""
 
 Call = tuple[str, Any]
 
@@ -58,13 +66,14 @@ class Said:
     """Name and arguments."""
     finish: str
     usage: Counts | None = None
-
-    def without_usage(self) -> Said:
-        return replace(self, usage=None)
+    proofs: tuple[str, ...] = ()
+    """What of its reasoning and calls the provider has signed, as it wrote that; sorted."""
 
 
 def provider_of(recording: Recording) -> ProviderCodec:
     """The codec that reads the recording."""
+    if is_response(recording):
+        return ResponsesProvider()
     if recording.provider in FLAVOURS:
         return ChatProvider(FLAVOURS[recording.provider])
     return AnthropicProvider() if recording.provider == "anthropic" else GeminiProvider()
@@ -74,10 +83,12 @@ def recorded_answers(*, streamed: bool | None = None) -> list[Any]:
     """Parameters: every good answer that somebody has to translate."""
 
     def wanted(recording: Recording) -> bool:
-        return recording.status == 200 and (streamed is None or recording.streamed is streamed)
+        good = recording.status == 200 and not (is_response(recording) and b"response.failed" in recording.response)
+        return good and recording.name not in TRIMMED and (streamed is None or recording.streamed is streamed)
 
     return [
         *recordings(*FLAVOURS, where=wanted),
+        *recordings(*OVER_RESPONSES, api="responses", where=wanted),
         *recordings("anthropic", api="messages", where=wanted),
         *recordings("google", "vertex", api="generateContent", where=wanted),
         *recordings("google", "vertex", api="streamGenerateContent", where=wanted),
@@ -92,15 +103,21 @@ def recorded_errors() -> list[Any]:
 
     return [
         *recordings(*FLAVOURS, where=is_error),
+        *recordings(*OVER_RESPONSES, api="responses", where=is_error),
         *recordings("anthropic", api="messages", where=is_error),
         *recordings("google", "vertex", api="generateContent", where=is_error),
         *recordings("google", "vertex", api="streamGenerateContent", where=is_error),
     ]
 
 
+def is_response(recording: Recording) -> bool:
+    """Whether it was said in OpenAI's Responses."""
+    return bool(recording.meta["api"] == "responses")
+
+
 def choices_in(recording: Recording) -> int:
     """How many choices the answer has."""
-    if recording.status != 200:
+    if recording.status != 200 or is_response(recording):
         return 1
     if recording.provider in FLAVOURS:
         return len(said_by(recording)[0])
@@ -109,6 +126,8 @@ def choices_in(recording: Recording) -> int:
 
 def said(recording: Recording) -> Said:
     """What the recording says."""
+    if is_response(recording):
+        return _of_response(recording)
     if recording.provider in FLAVOURS:
         return _of_chat(recording)
     if recording.provider == "anthropic":
@@ -134,7 +153,57 @@ def _of_chat(recording: Recording) -> Said:
         reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
         counts = Counts(prompt, completion, min(cached, prompt), reasoning)
     calls = tuple((name, parsed(arguments or "{}")) for _, name, arguments in first["calls"])
-    return Said(first["text"], first["refusal"], first["reasoning"], calls, first["finish"], counts)
+    proofs = tuple(first["proofs"])
+    return Said(first["text"], first["refusal"], first["reasoning"], calls, first["finish"], counts, proofs)
+
+
+def _of_response(recording: Recording) -> Said:
+    """The reasoning itself where it is told, else the summary of it."""
+    response, items = _response_in(recording)
+    content = [part for item in items if item["type"] == "message" for part in item["content"]]
+    thoughts = [item for item in items if item["type"] == "reasoning"]
+    calls = [item for item in items if item["type"] == "function_call"]
+    cut = (response.get("incomplete_details") or {}).get("reason")
+    usage = response["usage"]
+    return Said(
+        text="".join(part["text"] for part in content if part["type"] == "output_text"),
+        refusal="".join(part["refusal"] for part in content if part["type"] == "refusal"),
+        reasoning="".join(_thought_in(item) for item in thoughts),
+        calls=tuple((item["name"], parsed(item["arguments"] or "{}")) for item in calls),
+        finish={"max_output_tokens": "length"}.get(cut, cut) or ("tool_calls" if calls else "stop"),
+        usage=Counts(
+            usage["input_tokens"],
+            usage["output_tokens"],
+            usage["input_tokens_details"]["cached_tokens"],
+            usage["output_tokens_details"]["reasoning_tokens"],
+        ),
+        proofs=tuple(sorted(item["encrypted_content"] for item in thoughts if item.get("encrypted_content"))),
+    )
+
+
+def _response_in(recording: Recording) -> tuple[dict[str, Any], list[Any]]:
+    """The response and its items, of a stream as they came: the last event has reasoning that is encrypted anew."""
+    if not recording.streamed:
+        response = json.loads(recording.response)
+        return response, response["output"]
+    items: list[Any] = []
+    for event in _events_in(recording.response):
+        if event["type"] == "response.output_item.done":
+            items.append(event["item"])
+        elif event["type"] in ("response.completed", "response.incomplete"):
+            return event["response"], items  # some recordings hold several answers
+    raise AssertionError("it does not end")
+
+
+def _events_in(stream: bytes) -> Iterator[Any]:
+    for line in stream.decode().splitlines():
+        if line.startswith("data: {"):
+            yield json.loads(line.removeprefix("data: "))
+
+
+def _thought_in(item: dict[str, Any]) -> str:
+    told = "".join(part["text"] for part in item.get("content") or ())
+    return told or "\n\n".join(part["text"] for part in item["summary"])
 
 
 def _whole(recording: Recording) -> Message:
@@ -161,7 +230,13 @@ def of_message(message: Message) -> Said:
             cached=cached,
             reasoning=(usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0,
         ),
+        proofs=tuple(sorted(proof for block in blocks if (proof := _signed(block)))),
     )
+
+
+def _signed(block: dict[str, Any]) -> str:
+    """What its maker signed; the stamp of what nobody has says nothing."""
+    return read_stamp(block.get("signature") or block.get("data") or "", "")[1]
 
 
 def _of_gemini(recording: Recording) -> Said:
@@ -181,4 +256,11 @@ def _of_gemini(recording: Recording) -> Said:
             counts.get("cachedContentTokenCount", 0),
             counts.get("thoughtsTokenCount", 0),
         ),
+        proofs=tuple(sorted(proof for part in parts_of(pieces) if (proof := _signed_in(part)))),
     )
+
+
+def _signed_in(part: dict[str, Any]) -> str | None:
+    """Of a text, a thought or a call; what Gemini's own tools did is told to nobody else."""
+    heard = "text" in part or "functionCall" in part
+    return part.get("thoughtSignature") if heard else None

@@ -20,17 +20,19 @@ from gateway.calls.translation import TranslatedPassage, TranslatedStream
 from gateway.dialects.anthropic.provider_codec import AnthropicProvider
 from gateway.dialects.chat.flavour import DEEPSEEK, OPENAI, OPENROUTER
 from gateway.dialects.chat.provider import ChatProvider
-from gateway.dialects.codec import Frame, ProviderCodec, finish_steps
+from gateway.dialects.codec import Frame, ProviderCodec
 from gateway.dialects.fidelity import OPENAI_CHAT
 from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.openai_chat import ChatRequest
+from gateway.dialects.responses.provider import ResponsesProvider
 from gateway.errors import UpstreamBroken
-from tests.calls.heard import CLIENTS, hear, hear_stream, question
+from tests.calls.heard import CLIENTS, conversation, hear, hear_stream
 from tests.calls.recorded import choices_in, provider_of, recorded_answers
 from tests.shared_material import Recording
 
 PROVIDERS: dict[str, ProviderCodec] = {
     "openai": ChatProvider(OPENAI),
+    "responses": ResponsesProvider(),
     "deepseek": ChatProvider(DEEPSEEK),
     "openrouter": ChatProvider(OPENROUTER),
     "anthropic": AnthropicProvider(),
@@ -56,7 +58,7 @@ NO_ANSWERS = {
     "a text": b'"choices"',
     "an empty array": b"[]",
     "an empty object": b"{}",
-    "members of wrong types": b'{"choices": 5, "content": 5, "candidates": 5}',
+    "members of wrong types": b'{"choices": 5, "content": 5, "candidates": 5, "output": 5}',
     "lists of wrong types": b'{"choices": [5], "content": [5], "candidates": [5]}',
     "empty lists": b'{"choices": [], "candidates": []}',
     "too deep": b'{"choices": ' + b"[" * 100_000,
@@ -66,6 +68,11 @@ NO_ANSWERS = {
 BEGUN = {
     "openai_chat": [
         {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Sal"}}]},
+    ],
+    "openai_responses": [
+        {"type": "response.created", "response": {"model": "m", "status": "in_progress"}},
+        {"type": "response.content_part.added", "part": {"type": "output_text", "text": ""}},
+        {"type": "response.output_text.delta", "delta": "Sal"},
     ],
     "anthropic_messages": [
         {"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}},
@@ -77,6 +84,7 @@ BEGUN = {
 """The beginning of a stream of each dialect."""
 ERRORS = {
     "openai_chat": {"error": {"message": "Overloaded.", "type": "server_error", "code": 503}},
+    "openai_responses": {"type": "error", "error": {"message": "Overloaded.", "type": "server_error"}},
     "anthropic_messages": {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded."}},
     "gemini": {"error": {"code": 503, "message": "Overloaded.", "status": "UNAVAILABLE"}},
 }
@@ -84,9 +92,8 @@ UNKNOWN = {"type": "something_new", "news": [1, 2]}
 
 
 def passage(client: str, codec: ProviderCodec, *, streamed: bool = False, choices: int = 1) -> TranslatedPassage:
-    asked = question(client, streamed=streamed, choices=choices)
-    conversation = finish_steps(CLIENTS[client].decode(asked, codec.name))
-    return TranslatedPassage(b"/", b"", conversation, CLIENTS[client], codec, Frame("0123", 7))
+    asked = conversation(client, streamed=streamed, choices=choices)
+    return TranslatedPassage(b"/", b"", asked, CLIENTS[client], codec, Frame("0123", 7))
 
 
 def stream(client: str, provider: str) -> TranslatedStream:

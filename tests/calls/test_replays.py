@@ -1,11 +1,14 @@
 """Every recorded answer of every provider, translated for every client of another dialect.
 
-What the client hears is what the recording says by its own JSON: words, calls, why it ended, what it cost; at once, as
-the stream that it was, and as a stream made of a whole answer; valid by the specification and the official types.
+What the client hears is what the recording says by its own JSON: words, thoughts and their proofs, calls, why it ended,
+what it cost; at once, as the stream that it was, and as a stream made of a whole answer; valid by the specification and
+the official types.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,24 +17,37 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.calls.translation import TranslatedPassage
+from gateway.dialects.answer_events import assemble
 from gateway.dialects.codec import Frame, finish_steps
-from tests.calls.heard import CLIENTS, MESSAGES, RESPONSES, hear, hear_stream, question
-from tests.calls.recorded import Counts, Said, choices_in, provider_of, recorded_answers, recorded_errors, said
+from gateway.dialects.conversation import Reply
+from gateway.dialects.fidelity import OPENAI_CHAT
+from gateway.dialects.gemini.contents import UNSIGNED
+from tests.calls.heard import CLIENTS, MESSAGES, RESPONSES, conversation, hear, hear_stream, next_turn
+from tests.calls.recorded import (
+    Counts,
+    Said,
+    choices_in,
+    is_response,
+    provider_of,
+    recorded_answers,
+    recorded_errors,
+    said,
+)
 from tests.shared_material import Recording
 
 FRAME = Frame("0123", 7)
+SIGNED = re.compile(rb'"(?:thoughtSignature|signature|encrypted_content|data)":("[^"]+")')
 PLAIN, STREAMS = recorded_answers(streamed=False), recorded_answers(streamed=True)
 
 
 def passage_of(recording: Recording, client: str, *, streamed: bool) -> TranslatedPassage:
-    codec, provider = CLIENTS[client], provider_of(recording)
-    body = question(client, streamed=streamed, choices=choices_in(recording))
-    conversation = finish_steps(codec.decode(body, provider.name))
-    return TranslatedPassage(b"/", b"", conversation, codec, provider, FRAME)
+    asked = conversation(client, streamed=streamed, choices=choices_in(recording))
+    return TranslatedPassage(b"/", b"", asked, CLIENTS[client], provider_of(recording), FRAME)
 
 
 def clients_of(recording: Recording) -> list[str]:
-    return [name for name in CLIENTS if name != provider_of(recording).name]
+    """Everybody who is not passed on, and of Responses also those who are: nobody else would try all of that form."""
+    return [name for name in CLIENTS if is_response(recording) or name != provider_of(recording).name]
 
 
 def stream_for(recording: Recording, client: str, *cuts: int) -> bytes:
@@ -94,6 +110,38 @@ def test_however_its_bytes_arrive(recording: Recording, cuts: list[int]) -> None
     client = clients_of(recording)[len(cuts) % 2]
     whole = hear_stream(client, stream_for(recording, client))
     assert hear_stream(client, stream_for(recording, client, *cuts)) == whole
+
+
+def is_signed(recording: Recording | None) -> bool:
+    """And goes back in the same dialect: in Responses nobody but OpenAI is asked through the pivot."""
+    if recording is None or (is_response(recording) and recording.provider != "openai"):
+        return False
+    return bool(said(recording).proofs)
+
+
+@pytest.mark.parametrize("recording", [each for each in [*PLAIN, *STREAMS] if is_signed(each.values[0])])
+def test_what_is_signed_goes_back_in_the_next_turn_as_it_was(recording: Recording) -> None:
+    """Whoever the client is: it hands the answer back in its own dialect, and its provider gets what it has signed."""
+    provider, reply = provider_of(recording), whole(recording)
+    for client in clients_of(recording):
+        heard = CLIENTS[client].encode(reply, conversation(client), FRAME)
+        again = finish_steps(CLIENTS[client].decode(next_turn(client, heard), OPENAI_CHAT))
+        sent = finish_steps(provider.encode(again, reply.model))
+        assert signed_in(sent) == said(recording).proofs
+
+
+def whole(recording: Recording) -> Reply:
+    provider = provider_of(recording)
+    if not recording.streamed:
+        return provider.decode(recording.response)
+    stream = provider.stream(choices_in(recording))
+    return assemble(stream.feed(recording.response) + ([] if stream.done else stream.end()))
+
+
+def signed_in(body: bytes) -> tuple[str, ...]:
+    """The signatures in a request to a provider, sorted."""
+    found = [json.loads(each) for each in SIGNED.findall(body)]
+    return tuple(sorted(each for each in found if each != UNSIGNED))
 
 
 @pytest.mark.parametrize("recording", recorded_errors())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -97,7 +96,7 @@ def of_responses(response: openai.types.responses.Response) -> Answer:
             heard.thoughts += "".join(part.text for part in [*item.summary, *(item.content or [])])
             heard.proofs += _signed(item.encrypted_content)
         elif item.type == "function_call":
-            heard.calls.append((item.name, json.loads(item.arguments)))
+            heard.calls.append((item.name, from_json(item.arguments.encode(), partial_mode=True)))
             heard.finish = "tool_calls"
     if response.incomplete_details is not None:
         reason = response.incomplete_details.reason or ""

@@ -30,6 +30,11 @@ class Move:
     text: str
     calls: tuple[ToolUse, ...] = ()
 
+    @property
+    def other_proof(self) -> str:
+        """What it signs of something else beside it."""
+        return self.proof[::-1].lstrip("=") + "=" * (len(self.proof) - len(self.proof.rstrip("=")))
+
 
 ROMA = ToolUse("call_one", "tell_weather", {"city": "Roma"})
 OSTIA = ToolUse("call_two", "tell_weather", {"city": "Ostia"})

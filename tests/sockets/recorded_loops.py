@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from openai.types.responses import Response
-
-from tests.calls.recorded import Counts, Said, recorded_answers, said
-from tests.shared_material import Recording, recordings
-from tests.sockets.heard import of_responses
+from tests.calls.recorded import Said, is_response, recorded_answers, said
+from tests.shared_material import Recording
 from tests.sockets.test_translated_recordings import ASKS
 
 HOSTS = {"azure": "openai", "vertex": "google"}
@@ -31,7 +28,7 @@ class Loop:
 
     @property
     def told(self) -> list[Said]:
-        return [said_in(turn) for turn in self.turns]
+        return [said(turn) for turn in self.turns]
 
     @property
     def calls(self) -> list[tuple[str, Any]]:
@@ -43,14 +40,16 @@ def recorded_loops() -> list[Any]:
     """Of each family, whole and streamed; of each host two turns, those first in which something is signed."""
     calling: dict[tuple[str, bool, Sequence[str]], dict[str, list[Recording]]] = {}
     ending: dict[tuple[str, bool, Sequence[str]], Recording] = {}
-    for each in [*recorded_answers(), *recordings("openai", api="responses", where=is_good)]:
+    for each in recorded_answers():
         recording = each.values[0]
         if recording is None:
             return []
+        if is_response(recording) and not (recording.provider == "openai" and recording.has_request):
+            continue  # others have no loop in it, or are asked in chat completions; one recording is four answers
         kind = HOSTS.get(recording.provider, recording.provider), recording.streamed, asked_by(recording)
         if not (CALLS.search(recording.response) or RESULT.search(request_of(recording))):
             continue
-        told = said_in(recording)
+        told = said(recording)
         if told.calls and told.finish == "tool_calls":
             calling.setdefault(kind, {}).setdefault(recording.provider, []).append(recording)
         elif told.text and told.finish == "stop" and RESULT.search(request_of(recording)):
@@ -61,24 +60,10 @@ def recorded_loops() -> list[Any]:
     ]
 
 
-def is_good(recording: Recording) -> bool:
-    return recording.status == 200
-
-
 def asked_by(recording: Recording) -> Sequence[str]:
-    if recording.meta["api"] == "responses":
+    if is_response(recording):
         return ("responses",)
     return ("chat", "messages") if recording.provider in ("openai", "azure", "openrouter") else tuple(ASKS)
-
-
-def said_in(recording: Recording) -> Said:
-    if recording.meta["api"] != "responses":
-        return said(recording)
-    document = json.loads(recording.response) if not recording.streamed else last_event(recording)["response"]
-    answer = of_responses(Response.construct(**document))
-    (heard,) = answer.choices
-    counts = Counts(answer.prompt, answer.completion, 0, 0)
-    return Said(heard.text, heard.refusal, heard.thoughts, tuple(heard.calls), heard.finish, counts)
 
 
 def last_event(recording: Recording) -> Any:
@@ -88,7 +73,7 @@ def last_event(recording: Recording) -> Any:
 
 def proofs_in(turn: Recording) -> list[bytes]:
     """What is signed in it, as JSON; a stream of Responses signs again what it has begun to say."""
-    is_told_again = turn.streamed and turn.meta["api"] == "responses"
+    is_told_again = turn.streamed and is_response(turn)
     return SIGNED.findall(json.dumps(last_event(turn)).encode() if is_told_again else turn.response)
 
 

@@ -18,11 +18,13 @@ from google import genai
 from google.genai import types as gemini
 from openai import LengthFinishReasonError, OpenAI
 
+from tests.calls.recorded import is_response, recorded_answers
+from tests.calls.recorded import said as said_in
 from tests.dialects.anthropic.wire_types import problems
 from tests.dialects.gemini.google_types import GenerateContentRequest
 from tests.shared_material import Recording, recordings
 from tests.sockets.asks import Clients
-from tests.sockets.heard import Answer, of_anthropic, of_chat, of_gemini, of_responses
+from tests.sockets.heard import Answer, Heard, of_anthropic, of_chat, of_gemini, of_responses
 from tests.sockets.upstream import KEYS, Asked, Script, Upstream
 
 PIECE_BYTES = 700
@@ -31,12 +33,17 @@ UNREADABLE = {
     "google/langchaingo__TestGoogleAIWithOptions__0": "Google's own client has no word for its finishReason, a number",
     "openrouter/pydantic-ai__test_openrouter_web_search_annotations_stream__0": "OpenAI's helper joins no annotations",
     "openai/dd-trace-py__completion_stream_multiple_choices_exclude_usage__0": "it says nothing of its cost",
+    "openai/vercel-ai__openai-reasoning-encrypted-content.1.chunks": "it is four answers",
 }
 """Recordings that cannot be held against what a client has heard directly, and why."""
 
 
 def is_answer(recording: Recording) -> bool:
     return recording.status == 200 and recording.name not in UNREADABLE
+
+
+def is_openais_response(recording: Recording) -> bool:
+    return is_response(recording) and recording.provider == "openai" and is_answer(recording)
 
 
 ANTHROPIC = recordings("anthropic", api="messages", where=is_answer)
@@ -46,6 +53,7 @@ GEMINI = [
     for each in recordings("google", "vertex", api=api, where=is_answer)
 ]
 CHAT = recordings("openai", "azure", "deepseek", "openrouter", where=is_answer)
+RESPONSES = [each for each in recorded_answers() if each.values[0] is None or is_openais_response(each.values[0])]
 
 
 @pytest.fixture(scope="module")
@@ -214,14 +222,37 @@ def test_what_gemini_said_is_what_clients_hear(
 def test_what_is_said_in_chat_is_what_clients_of_messages_hear(
     behind: Clients, direct: Clients, upstream: Upstream, recording: Recording
 ) -> None:
-    """OpenAI, Azure, DeepSeek and OpenRouter have nothing else that Anthropic's clients could ask."""
+    """And those of Responses, where a provider has nothing else for them, as DeepSeek and Azure have not here."""
     model = upstream.plays(plays_again(recording), family="vendor/model")
     said = ask_chat(direct, model, recording.streamed)
     (choice, *_) = said.choices  # nobody but a client of chat can ask for several
-    if choice.refusal:
-        choice.text, choice.refusal, choice.finish = choice.text + choice.refusal, "", "content_filter"
+    if recording.provider in ("azure", "deepseek"):
+        heard = ask_responses(behind, f"{recording.provider}/{model}", recording.streamed)
+        assert heard == replace(said, choices=[choice])
     heard = ask_messages(behind, f"{recording.provider}/{model}", recording.streamed)
-    assert heard == replace(said, choices=[choice])
+    assert heard == replace(said, choices=[without_refusal(choice)])
+
+
+@pytest.mark.parametrize("recording", RESPONSES)
+def test_what_openais_thinking_models_say_is_what_clients_of_messages_hear(
+    behind: Clients, direct: Clients, upstream: Upstream, recording: Recording
+) -> None:
+    """They are asked in Responses; a stream's last event has reasoning that is encrypted anew."""
+    model = upstream.plays(plays_again(recording), family="gpt-5")
+    answer = ask_responses(direct, model, recording.streamed)
+    (choice,) = answer.choices
+    choice.proofs = list(said_in(recording).proofs)
+    heard = ask_messages(behind, model, recording.streamed)
+    heard.choices[0].proofs.sort()
+    assert heard == replace(answer, choices=[without_refusal(choice)])
+    assert upstream.asked(model)[-1].path == "/openai/v1/responses"
+
+
+def without_refusal(choice: Heard) -> Heard:
+    """In Messages what a model says in place of an answer is text."""
+    if not choice.refusal:
+        return choice
+    return replace(choice, text=choice.text + choice.refusal, refusal="", finish="content_filter")
 
 
 def in_one_alphabet(proof: str) -> str:

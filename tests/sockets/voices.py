@@ -83,6 +83,7 @@ class Claude:
     def _blocks(self, move: Move) -> list[Json]:
         return [
             {"type": "thinking", "thinking": move.thought, "signature": move.proof},
+            {"type": "redacted_thinking", "data": move.other_proof},
             *([{"type": "text", "text": move.text}] if move.text else []),
             *({"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in move.calls),
         ]
@@ -107,6 +108,8 @@ class Claude:
             empty = {**block, "thinking": "", "signature": ""}
             deltas = [{"type": "thinking_delta", "thinking": piece} for piece in halves(block["thinking"])]
             deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        elif block["type"] == "redacted_thinking":
+            empty, deltas = block, []
         elif block["type"] == "text":
             empty = {**block, "text": ""}
             deltas = [{"type": "text_delta", "text": piece} for piece in halves(block["text"])]
@@ -121,7 +124,7 @@ class Claude:
 
 
 class Gemini:
-    """Google's generateContent: what is signed of a move with calls stands on the first of them, and ids do not."""
+    """Google's generateContent: what is signed of a move stands on its words and on its first call, and ids do not."""
 
     def tell(self, asked: Asked, move: Move) -> None:
         parts = self._parts(move)
@@ -149,7 +152,7 @@ class Gemini:
         if not calls:
             return [thought, {"text": move.text}, {"text": "", "thoughtSignature": move.proof}]
         calls[0]["thoughtSignature"] = move.proof
-        return [thought, *([{"text": move.text}] if move.text else []), *calls]
+        return [thought, *([{"text": move.text, "thoughtSignature": move.other_proof}] if move.text else []), *calls]
 
     def _chunk(self, asked: Asked, parts: list[Json], finish: str | None = None) -> Json:
         candidate: Json = {"content": {"role": "model", "parts": parts}, "index": 0}

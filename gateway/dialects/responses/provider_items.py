@@ -78,8 +78,11 @@ def _reasoning(part: Reasoning) -> Item:
     """OpenAI's own, encrypted; no other can be proved to it."""
     if part.maker != Maker.OPENAI or part.signature is None:
         return {}
-    summary = [{"type": "summary_text", "text": part.text}] if part.text else []
-    item: Item = {"type": "reasoning", "summary": summary, "encrypted_content": part.signature}
+    item: Item = {"type": "reasoning", "summary": [], "encrypted_content": part.signature}
+    if part.text and part.summary:
+        item["summary"] = [{"type": "summary_text", "text": part.text}]
+    elif part.text:
+        item["content"] = [{"type": "reasoning_text", "text": part.text}]
     return item if part.id is None else {**item, "id": part.id}
 
 

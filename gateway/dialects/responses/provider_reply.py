@@ -17,7 +17,7 @@ from gateway.dialects.responses.provider_shapes import (
     empty_content,
     empty_part,
     finish_of,
-    summary_of,
+    thought_of,
 )
 
 _decode_whole: Final = msgspec.json.Decoder(Whole).decode
@@ -47,7 +47,7 @@ def _parts_of(item: OutputItem) -> list[Part]:
     """What OpenAI's own tools did is left out: the text of the answer says what came of it."""
     part = empty_part(item)
     if isinstance(part, Reasoning):
-        part.text = summary_of(item)
+        part.text, part.summary = thought_of(item)
         part.signature = item.encrypted_content
     elif isinstance(part, ToolCall):
         part.arguments = item.arguments or "{}"

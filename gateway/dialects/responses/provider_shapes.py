@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,7 @@ class Annotation(msgspec.Struct, gc=False):
 
 
 class Content(msgspec.Struct, gc=False):
-    """A part of a message, or of a reasoning's summary."""
+    """A part of a message, of a reasoning, or of its summary."""
 
     type: str = ""
     text: str = ""
@@ -37,6 +37,8 @@ class OutputItem(msgspec.Struct, gc=False):
     content: list[Content] | None = None
     summary: list[Content] | None = None
     encrypted_content: str | None = None
+    format: str | None = None
+    """Whose the reasoning is, where OpenRouter says it."""
 
 
 class Whole(Answer):
@@ -67,15 +69,24 @@ class StreamEvent(msgspec.Struct, gc=False):
 def empty_part(item: OutputItem) -> Reasoning | ToolCall | None:
     """What an item that is a part by itself becomes, without its words."""
     if item.type == "reasoning":
-        return Reasoning(maker=Maker.OPENAI, summary=True, id=item.id)
+        return Reasoning(maker=item.format or Maker.OPENAI, summary=True, id=item.id)
     if item.type == "function_call":
         return ToolCall(item.call_id or item.id or "", item.name, "")
     return None
 
 
-def summary_of(item: OutputItem) -> str:
+class Thought(NamedTuple):
     """What is told of a reasoning."""
-    return "\n\n".join(each.text for each in item.summary or ())
+
+    text: str
+    summary: bool
+
+
+def thought_of(item: OutputItem) -> Thought:
+    """The reasoning itself where it is told (DeepSeek, gpt-oss), else the summary of it."""
+    if text := "".join(each.text for each in item.content or ()):
+        return Thought(text, summary=False)
+    return Thought("\n\n".join(each.text for each in item.summary or () if each.text), summary=True)
 
 
 def empty_content(content: Content) -> Text | Refusal | None:

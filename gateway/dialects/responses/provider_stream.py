@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 
 from gateway.dialects.answer_events import Added, Cited, Closed, Counted, Ended, Event, Opened, Signed, Started
-from gateway.dialects.conversation import ToolCall
+from gateway.dialects.conversation import Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dialects.events_decoder import EventsDecoder
 from gateway.dialects.responses.answer_notes import error_body
 from gateway.dialects.responses.provider_shapes import (
+    Content,
     OutputItem,
     StreamEvent,
     Whole,
@@ -22,16 +23,18 @@ from gateway.dialects.responses.provider_shapes import (
     empty_content,
     empty_part,
     finish_of,
-    summary_of,
+    thought_of,
 )
 from gateway.errors import UpstreamBroken
 
 _VITAL: Final = (b"response.",)
+_OF_A_SUMMARY: Final = "response.reasoning_summary_text.delta"
 _WORDS: Final = frozenset(
     {
         "response.output_text.delta",
         "response.refusal.delta",
-        "response.reasoning_summary_text.delta",
+        "response.reasoning_text.delta",
+        _OF_A_SUMMARY,
         "response.function_call_arguments.delta",
     }
 )
@@ -43,12 +46,16 @@ _decode_whole: Final = msgspec.json.Decoder(Whole).decode
 class ResponsesAnswerDecoder(EventsDecoder[StreamEvent]):
     """One streamed answer."""
 
-    __slots__ = ("_called", "_open", "_said", "_started")
+    __slots__ = ("_called", "_open", "_part", "_said", "_started", "_untold")
 
     def __init__(self) -> None:
         super().__init__(_decode_event, _VITAL)
         self._open: int | None = None
         """The item whose part is open."""
+        self._part: Part | None = None
+        """That part."""
+        self._untold = False
+        """It is a reasoning that shows only with its words whether they are a summary."""
         self._said = False
         """Something of the open part has come."""
         self._started = False
@@ -68,14 +75,14 @@ class ResponsesAnswerDecoder(EventsDecoder[StreamEvent]):
                 self._begin(event.item, event.output_index, told)
             case "response.content_part.added" if event.part is not None:
                 if (part := empty_content(event.part)) is not None:
-                    self._open_part(event.output_index, Opened(part), told)
-            case "response.reasoning_summary_part.added" if event.summary_index and self._open == event.output_index:
+                    self._open_part(event.output_index, part, told)
+            case "response.reasoning_summary_part.added" if self._said and self._open == event.output_index:
                 told.append(Added("\n\n"))
             case "response.output_text.annotation.added" if event.annotation is not None:
                 if self._open is not None and (cited := citation_of(event.annotation)) is not None:
                     told.append(Cited(cited))
-            case "response.content_part.done":
-                self._close(told)
+            case "response.content_part.done" if isinstance(self._part, Text | Refusal):
+                self._finish_content(event.part, told)
             case "response.output_item.done" if event.item is not None:
                 self._finish_item(event.item, event.output_index, told)
             case "response.completed" | "response.incomplete":
@@ -92,21 +99,36 @@ class ResponsesAnswerDecoder(EventsDecoder[StreamEvent]):
         part = empty_part(item)
         if part is not None:
             self._called |= isinstance(part, ToolCall)
-            self._open_part(index, Opened(part), told)
+            self._open_part(index, part, told)
 
-    def _open_part(self, index: int, opened: Opened, told: list[Event]) -> None:
+    def _open_part(self, index: int, part: Part, told: list[Event]) -> None:
         if not self._started:
             raise UpstreamBroken("The provider's answer begins in its middle.")
         self._close(told)
-        self._open, self._said = index, False
-        told.append(opened)
+        self._open, self._part, self._said = index, part, False
+        self._untold = isinstance(part, Reasoning)
+        if not self._untold:
+            told.append(Opened(part))
 
     def _add(self, event: StreamEvent, told: list[Event]) -> None:
         if self._open != event.output_index:
             raise UpstreamBroken("The provider sent a piece of an item that is not open.")
         if event.delta:
+            self._tell_thought(told, summary=event.type == _OF_A_SUMMARY)
             self._said = True
             told.append(Added(event.delta))
+
+    def _tell_thought(self, told: list[Event], *, summary: bool = True) -> None:
+        """The open reasoning begins, where it has not yet."""
+        if self._untold and isinstance(self._part, Reasoning):
+            self._untold = False
+            self._part.summary = summary
+            told.append(Opened(self._part))
+
+    def _finish_content(self, content: Content | None, told: list[Event]) -> None:
+        if content is not None and not self._said and (words := content.text or content.refusal):
+            told.append(Added(words))
+        self._close(told)
 
     def _finish_item(self, item: OutputItem, index: int, told: list[Event]) -> None:
         """The signature of a reasoning comes with its end, as do words that were not said before."""
@@ -114,15 +136,24 @@ class ResponsesAnswerDecoder(EventsDecoder[StreamEvent]):
             return
         if item.type == "function_call" and not self._said:
             told.append(Added(item.arguments or "{}"))
-        elif item.type == "reasoning" and not self._said and (thought := summary_of(item)):
-            told.append(Added(thought))
-        if item.type == "reasoning" and item.encrypted_content is not None:
-            told.append(Signed(item.encrypted_content))
+        elif isinstance(self._part, Reasoning):
+            self._finish_thought(self._part, item, told)
         self._close(told)
+
+    def _finish_thought(self, part: Reasoning, item: OutputItem, told: list[Event]) -> None:
+        if self._untold:
+            part.maker = item.format or part.maker
+            text, summary = thought_of(item)
+            self._tell_thought(told, summary=summary)
+            if text:
+                told.append(Added(text))
+        if item.encrypted_content is not None:
+            told.append(Signed(item.encrypted_content))
 
     def _close(self, told: list[Event]) -> None:
         if self._open is not None:
-            self._open = None
+            self._tell_thought(told)
+            self._open = self._part = None
             told.append(Closed())
 
     def _finish(self, response: msgspec.Raw, told: list[Event]) -> None:
