@@ -13,6 +13,7 @@ from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec, StreamDeco
 from gateway.dialects.conversation import Conversation, Reply
 from gateway.dialects.conversation_parameters import Replaced, add_parameters, withdraw
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.one_call import OneCallEncoder, keep_one_call
 from gateway.errors import InvalidRequest, UpstreamBroken
 from gateway.unhurried import unhurried
 
@@ -72,18 +73,28 @@ class TranslatedPassage:
         """Raises ValueError where the body is no answer."""
         if self._provider.read_error(body) is not None:
             return WholeAnswer(b"", error=body)
-        reply = self._provider.decode(body)
+        reply = self._reply(body)
         encoded = self._client.encode(reply, self._conversation, self._frame)
         return WholeAnswer(encoded, reply.usage, _finish_of(reply))
 
     def stream(self) -> TranslatedStream:
         decoder = self._provider.stream(self._conversation.choices)
-        return TranslatedStream(decoder, self._client.stream(self._conversation, self._frame))
+        return TranslatedStream(decoder, self._encoder())
 
     def as_stream(self, body: bytes) -> bytes:
         """Raises ValueError where the body is no answer."""
+        encoder = self._encoder()
+        return encoder.encode(told(self._reply(body))) + encoder.end()
+
+    def _reply(self, body: bytes) -> Reply:
+        reply = self._provider.decode(body)
+        if self._conversation.parallel_tool_calls is False:
+            keep_one_call(reply)
+        return reply
+
+    def _encoder(self) -> StreamEncoder:
         encoder = self._client.stream(self._conversation, self._frame)
-        return encoder.encode(told(self._provider.decode(body))) + encoder.end()
+        return OneCallEncoder(encoder) if self._conversation.parallel_tool_calls is False else encoder
 
 
 class TranslatedStream(DecodedStream):

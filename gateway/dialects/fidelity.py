@@ -71,6 +71,8 @@ AS_IT_IS: Final = Mapped("travels as the client wrote it")
 """Where client and provider speak the same dialect."""
 OWN_THOUGHTS: Final = Mapped("as the client wrote it, but for what another maker signed")
 """The same, of earlier reasoning."""
+ONE_CALL: Final = Kept("of several calls the first alone is told")
+"""Where a provider cannot be kept to one at a time (`one_call.py`)."""
 
 Fate = Mapped | Kept | Dropped | Refused
 Table = Mapping[str, Mapping[str, Fate]]

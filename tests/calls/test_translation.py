@@ -20,7 +20,7 @@ from gateway.dialects.gemini.codec import GeminiProvider
 from gateway.dialects.messages.client import MessagesClient
 from gateway.errors import InvalidRequest, UpstreamBroken
 from gateway.unhurried import PIECES_A_TURN
-from tests.calls.heard import events_of, question
+from tests.calls.heard import CHAT, CLIENTS, MESSAGES, RESPONSES, events_of, hear, hear_stream, question
 
 FRAME = Frame("0123", 7)
 
@@ -156,6 +156,34 @@ def test_a_whole_answer_becomes_the_stream_that_was_asked_for() -> None:
 
 def dump(document: Any) -> bytes:
     return json.dumps(document).encode()
+
+
+ONE_CALL: dict[str, dict[str, Any]] = {
+    CHAT: {"parallel_tool_calls": False},
+    RESPONSES: {"parallel_tool_calls": False},
+    MESSAGES: {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_who_wants_one_call_at_a_time_hears_of_the_first_alone(client: str) -> None:
+    """Gemini cannot be kept to it. What it has signed and what it says beside its calls is told as ever."""
+    calls: list[dict[str, Any]] = [{"functionCall": {"name": name, "args": {"of": name}}} for name in ("a", "b", "c")]
+    calls[0]["thoughtSignature"] = "c2lnbmVk"
+    chunk = candidate(0, "Let me look.")
+    chunk["candidates"][0]["content"]["parts"] += [*calls, {"text": " And?"}]
+    chunk["usageMetadata"] = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}
+    codec, provider = CLIENTS[client], GeminiProvider()
+    for members, told in ((ONE_CALL[client], ["a"]), ({}, ["a", "b", "c"])):
+        asked = dump({**json.loads(question(client, streamed=True)), **members})
+        conversation = finish_steps(codec.decode(asked, provider.name))
+        passed = TranslatedPassage(b"/", b"", conversation, codec, provider, FRAME)
+        stream = passed.stream()
+        streamed = stream.feed(sse(chunk)) + stream.end()
+        whole = hear(client, passed.read(dump(chunk)).body)
+        assert whole == hear_stream(client, streamed) == hear_stream(client, passed.as_stream(dump(chunk)))
+        assert [name for name, _ in whole.calls] == told
+        assert (whole.text, whole.finish, whole.proofs) == ("Let me look. And?", "tool_calls", ("c2lnbmVk",))
 
 
 # The way up.

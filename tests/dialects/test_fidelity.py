@@ -94,7 +94,12 @@ ANSWERS: Mapping[str, Body] = {
     "anthropic": {"model": "m", "content": [{"type": "text", "text": "ho"}], "stop_reason": "end_turn", "usage": {}},
     "gemini": {
         "modelVersion": "m",
-        "candidates": [{"content": {"parts": [{"text": "ho"}]}, "finishReason": "STOP"}],
+        "candidates": [
+            {
+                "content": {"parts": [{"text": "ho"}, *[{"functionCall": {"name": "f", "args": {}}}] * 2]},
+                "finishReason": "STOP",
+            }
+        ],
         "usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 2},
     },
 }

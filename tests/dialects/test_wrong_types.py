@@ -39,6 +39,7 @@ KINDS: Mapping[type[inspect.Type], frozenset[str]] = {
     inspect.ListType: frozenset({"list"}),
     inspect.DictType: frozenset({"object"}),
     inspect.StructType: frozenset({"object"}),
+    inspect.LiteralType: frozenset(),  # the text here is none of any words
     inspect.NoneType: frozenset(),
     inspect.AnyType: frozenset(VALUES),
 }

@@ -157,7 +157,6 @@ def test_a_tools_arguments_are_parsed_as_they_stream(client: OpenAI, upstream: U
         ("anthropic", "logprobs", True),
         ("anthropic", "logit_bias", {"50256": -100}),
         ("google", "logit_bias", {"50256": -100}),
-        ("google", "parallel_tool_calls", False),
         ("google", "modalities", ["audio", "text"]),
     ],
 )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dialects.chat.provider_fidelity import at_each, passed_thoughts
+from gateway.dialects.chat.provider_fidelity import NO_VERBOSITY, at_each, passed_thoughts
 from gateway.dialects.fidelity import (
     ANTHROPIC_MESSAGES,
     AS_IT_IS,
     GEMINI,
+    ONE_CALL,
     OPENAI_CHAT,
     Dropped,
     Fate,
@@ -41,7 +42,6 @@ _EFFORT: Final = _row(
 _SHOWN: Final = _row(Mapped("display, of models that think unasked"), Mapped("includeThoughts"))
 _CACHE_HINT: Final = Dropped("a hint for OpenAI's cache; the answer is the same without it")
 _NO_PENALTY: Final = Refused("it has no such penalty.", (0,))
-_NO_VERBOSITY: Final = Refused("it has no such setting.", ("medium",))
 
 TABLE: Final[Table] = {
     "audio": _both(Refused("the gateway translates no spoken answers.")),
@@ -84,9 +84,7 @@ TABLE: Final[Table] = {
     "model": _both(Mapped()),
     "moderation": _both(Refused("only OpenAI moderates in this form.")),
     "n": _row(Refused("it gives one answer a request.", (1,)), Mapped("candidateCount")),
-    "parallel_tool_calls": _row(
-        Mapped("disable_parallel_tool_use"), Refused("it cannot be kept to one call at a time.", (True,))
-    ),
+    "parallel_tool_calls": _row(Mapped("disable_parallel_tool_use"), ONE_CALL),
     "prediction": _both(Dropped("it makes an answer faster, not different")),
     "presence_penalty": _row(_NO_PENALTY, Mapped("presencePenalty")),
     "prompt_cache_key": _both(_CACHE_HINT),
@@ -119,7 +117,7 @@ TABLE: Final[Table] = {
     "top_p": _both(Mapped()),
     "usage": _both(Dropped("OpenRouter's older way to ask for usage, which always comes")),
     "user": _row(Mapped("metadata.user_id"), Dropped("it takes no end user's name")),
-    "verbosity": _both(_NO_VERBOSITY),
+    "verbosity": _both(NO_VERBOSITY),
     "web_search_options": _both(Mapped("the provider's own web search")),
     "web_search_options.search_context_size": _both(Dropped("how much a search brings is the provider's own choice")),
     "web_search_options.user_location": _row(Mapped(), Dropped("its search is told of no place")),

@@ -16,7 +16,7 @@ Row = dict[str, Fate]
 
 NO_USER: Final = Dropped("it takes no end user's name")
 OWN_CACHE: Final = Dropped("it finds cached prompts by itself")
-NO_VERBOSITY: Final = Refused("it has no such setting.", ("medium",))
+NO_VERBOSITY: Final = Dropped("a hint of how wordy to be; what the prompt says of that weighs more")
 NO_TOOL: Final = Refused("it has no such tool.")
 NO_SUCH_SETTING: Final = Refused("its web search has no such setting.")
 

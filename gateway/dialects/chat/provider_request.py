@@ -72,11 +72,8 @@ def _answer_members(request: Conversation, flavour: Flavour) -> Members:
         if not flavour.top_k:
             raise refused(request, "top_k", flavour, "it has no such setting.")
         members["top_k"] = request.top_k
-    if request.verbosity is not None:
-        if flavour.verbosity:
-            members["verbosity"] = request.verbosity
-        elif request.verbosity != "medium":
-            raise refused(request, "verbosity", flavour, "it has no such setting.")
+    if request.verbosity is not None and flavour.verbosity:
+        members["verbosity"] = request.verbosity
     return members
 
 

@@ -6,7 +6,7 @@ may hold more, for clients send answers back as they came.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -257,7 +257,7 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     top_logprobs: int | None = None
     top_p: float | None = None
     user: str | None = None
-    verbosity: str | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
     web_search_options: dict[str, Any] | None = None
     # Extensions of OpenRouter, DeepSeek and Anthropic.
     include_reasoning: bool | None = None

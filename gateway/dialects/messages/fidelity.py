@@ -15,6 +15,7 @@ from gateway.dialects.fidelity import (
     ANTHROPIC_MESSAGES,
     AS_IT_IS,
     GEMINI,
+    ONE_CALL,
     OPENAI_CHAT,
     OPENAI_RESPONSES,
     OWN_THOUGHTS,
@@ -138,9 +139,7 @@ TABLE: Final[Table] = {
     "thinking.display": _row(_display, Mapped("includeThoughts"), Mapped("reasoning.summary")),
     "thread": _both(Refused("threads are kept by Anthropic.")),
     "tool_choice": _row(chat.forced_call, Mapped(), Mapped()),
-    "tool_choice.disable_parallel_tool_use": _row(
-        Mapped("parallel_tool_calls"), Refused("it cannot be kept to one call at a time.", (False,))
-    ),
+    "tool_choice.disable_parallel_tool_use": _row(Mapped("parallel_tool_calls"), ONE_CALL),
     "tools": _both(Mapped("functions; Anthropic's own tools as below")),
     "tools[].advisor": _NO_TOOL,
     "tools[].allowed_callers": _both(Refused("only the model itself calls tools.", (["direct"], []))),

@@ -46,7 +46,7 @@ def decode(body: bytes, target: str) -> Steps[Conversation]:
     _check(request)
     fidelity.check(TABLE, _told(members, request), target)
     tools, native_tools = settings.read_tools(request, target)
-    tool_choice, parallel_tool_calls = settings.read_tool_choice(request, target)
+    tool_choice, parallel_tool_calls = settings.read_tool_choice(request)
     turns = read_system(request.system)
     turns += yield from read_messages(request.messages, target)
     if request.cache_control is not None:

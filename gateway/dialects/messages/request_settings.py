@@ -51,7 +51,7 @@ def read_tools(request: CreateMessage, target: str) -> tuple[list[Tool], list[Na
     return functions, natives
 
 
-def read_tool_choice(request: CreateMessage, target: str) -> tuple[ToolChoice | None, bool | None]:
+def read_tool_choice(request: CreateMessage) -> tuple[ToolChoice | None, bool | None]:
     """Which tools may or must be called, and whether several at a time."""
     choice = request.tool_choice
     if choice is None:
@@ -61,9 +61,8 @@ def read_tool_choice(request: CreateMessage, target: str) -> tuple[ToolChoice | 
         invalid("tool_choice.type", "expected auto, any, tool or none")
     if mode == "tool" and choice.name is None:
         missing("tool_choice.name")
-    alone = choice.disable_parallel_tool_use
-    judge("tool_choice.disable_parallel_tool_use", "tool_choice.disable_parallel_tool_use", alone, target)
-    return ToolChoice(mode, choice.name if mode == "tool" else None), False if alone else None
+    one_at_a_time = choice.disable_parallel_tool_use
+    return ToolChoice(mode, choice.name if mode == "tool" else None), False if one_at_a_time else None
 
 
 def read_output_format(request: CreateMessage) -> OutputFormat | None:

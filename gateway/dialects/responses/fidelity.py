@@ -16,6 +16,7 @@ from gateway.dialects.fidelity import (
     ANTHROPIC_MESSAGES,
     AS_IT_IS,
     GEMINI,
+    ONE_CALL,
     OPENAI_RESPONSES,
     OWN_THOUGHTS,
     Dropped,
@@ -61,28 +62,31 @@ _ITEMS_OF_ITS_OWN: Final = (
     "additional_tools",
     "apply_patch_call",
     "apply_patch_call_output",
-    "code_interpreter_call",
     "compaction",
     "compaction_trigger",
     "computer_call",
     "computer_call_output",
     "custom_tool_call",
     "custom_tool_call_output",
-    "file_search_call",
     "local_shell_call",
     "local_shell_call_output",
     "mcp_approval_request",
     "mcp_approval_response",
-    "mcp_call",
-    "mcp_list_tools",
     "program",
     "program_output",
     "shell_call",
     "shell_call_output",
     "tool_search_call",
     "tool_search_output",
+)
+_DONE_BY_ITS_OWN_TOOLS: Final = (
+    "code_interpreter_call",
+    "file_search_call",
+    "mcp_call",
+    "mcp_list_tools",
     "web_search_call",
 )
+"""Whole in themselves: their results, and what came of them, are in the answer that they are part of."""
 _TOOLS_OF_ITS_OWN: Final = (
     "apply_patch",
     "computer",
@@ -124,6 +128,12 @@ _NAMESPACES: Final = Mapped("functions by one name, crm__find for find of crm; c
 
 _ITEMS: Final[Table] = {
     **{f"input[].{kind}": _same(Refused("only OpenAI has it.")) for kind in _ITEMS_OF_ITS_OWN},
+    **{
+        f"input[].{kind}": _same(
+            Dropped("what one of OpenAI's own tools did; the text of the answer says what came of it")
+        )
+        for kind in _DONE_BY_ITS_OWN_TOOLS
+    },
     "input[].content[].annotations": _same(Dropped("where an earlier answer came from; its words are sent")),
     "input[].content[].detail": _row(chat.media, _NO_CHOICE, _NO_CHOICE),
     "input[].content[].input_audio": _row(chat.media, Refused("its models hear nothing."), Mapped("inlineData")),
@@ -192,9 +202,7 @@ TABLE: Final[Table] = {
     "metadata": _same(Kept("kept with the response and repeated in it")),
     "model": _same(Mapped()),
     "moderation": _same(Refused("only OpenAI moderates in this form.")),
-    "parallel_tool_calls": _row(
-        Mapped(), Mapped("disable_parallel_tool_use"), Refused("it cannot be kept to one call at a time.", (True,))
-    ),
+    "parallel_tool_calls": _row(Mapped(), Mapped("disable_parallel_tool_use"), ONE_CALL),
     "previous_response_id": _same(Kept("the gateway puts the earlier turns before the input")),
     "prompt": _same(Refused("prompt templates are kept by OpenAI.")),
     "prompt_cache_key": _row(chat.cache_key, chat.OWN_CACHE, chat.OWN_CACHE),
@@ -225,8 +233,10 @@ TABLE: Final[Table] = {
 }
 
 
-def judge_kind(place: str, kind: str, field: str, target: str) -> None:
-    """Raises InvalidRequest for a kind of item, tool, choice or extra that `target` cannot have, or that nobody knows.
+def judge_kind(place: str, kind: str, field: str, target: str) -> Fate:
+    """What becomes of a kind of item, tool, choice or extra.
+
+    Raises InvalidRequest for one that `target` cannot have, or that nobody knows.
 
     `place` is how the table begins its row ("tools[]"), `field` where it stands.
     """
@@ -236,3 +246,4 @@ def judge_kind(place: str, kind: str, field: str, target: str) -> None:
     fate = row[target]
     if isinstance(fate, Refused):
         refuse(field, f"{fate.reason.removesuffix('.')} (it is of the type '{kind}').", target)
+    return fate

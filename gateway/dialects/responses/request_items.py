@@ -13,6 +13,7 @@ import msgspec
 from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.decoded_weight import check_most, check_parts
+from gateway.dialects.fidelity import Dropped
 from gateway.dialects.reading import invalid, missing, read_in_slices
 from gateway.dialects.responses.fidelity import judge_kind
 from gateway.dialects.responses.namespaces import one_name
@@ -103,7 +104,8 @@ def _read_item(item: Item, field: str, target: str) -> Turn:
         case None | "item_reference":
             raise InvalidRequest(f"Item with id '{item.id}' not found.", param=f"{field}.id")
         case other:
-            judge_kind("input[]", other, field, target)
+            if isinstance(judge_kind("input[]", other, field, target), Dropped):
+                return Turn("assistant", [], field=field)
             return invalid(field, f"an item of type '{other}' cannot be read without its result")
 
 

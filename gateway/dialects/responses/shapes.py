@@ -8,7 +8,7 @@ nobody knows is a mistake. Only what a model said may hold more, for clients sen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -143,7 +143,7 @@ class Format(_Strict):
 
 class TextSettings(_Strict):
     format: Format | None = None
-    verbosity: str | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
 
 
 class ReasoningSettings(_Strict):

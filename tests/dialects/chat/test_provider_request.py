@@ -312,7 +312,6 @@ def test_web_search_is_asked_for_as_each_one_knows_it() -> None:
     ("settings", "flavour", "param"),
     [
         ({"top_k": 3}, OPENAI, "top_k"),
-        ({"verbosity": "low"}, DEEPSEEK, "verbosity"),
         ({"output_format": OutputFormat({})}, DEEPSEEK, "text.format"),
         ({"native_tools": [NativeTool("x", "bash_20250124", {}, "tools[1]")]}, OPENAI, "tools[1]"),
         ({"native_tools": [NativeTool("x", "web_search", {}, "tools[1]")]}, PLAIN, "tools[1]"),

@@ -128,11 +128,6 @@ def test_an_answer_that_the_client_has_begun_is_not_continued_by_others(target: 
     assert name in problem.message
 
 
-def test_gemini_cannot_be_kept_to_one_call_at_a_time() -> None:
-    problem = mistake(GEMINI, tool_choice={"type": "auto", "disable_parallel_tool_use": True})
-    assert problem.param == "tool_choice.disable_parallel_tool_use"
-
-
 def test_a_tool_for_anthropics_code_execution_alone_cannot_be_had() -> None:
     problem = mistake(tools=[{**FUNCTION, "allowed_callers": ["code_execution_20260120"]}])
     assert problem.param == "tools[0].allowed_callers"

@@ -122,15 +122,9 @@ def test_what_a_model_said_may_hold_more() -> None:
     assert [type(part) for part in turn.parts] == [Text, Reasoning, ToolCall]
 
 
-@pytest.mark.parametrize(
-    ("text", "param"),
-    [
-        ({"format": {"type": "json_schema", "name": "a", "schema": {"type": "object"}}}, "text.format"),
-        ({"verbosity": "low"}, "text.verbosity"),
-    ],
-)
-def test_what_a_single_provider_does_not_take_is_named_as_the_client_calls_it(text: Any, param: str) -> None:
+def test_what_a_single_provider_does_not_take_is_named_as_the_client_calls_it() -> None:
+    text = {"format": {"type": "json_schema", "name": "a", "schema": {"type": "object"}}}
     body = json.dumps({"model": "deepseek-chat", "input": "Hi.", "text": text}).encode()
     with pytest.raises(InvalidRequest) as caught:
         written_request(finish_steps(ResponsesClient().decode(body, OPENAI_CHAT)), DEEPSEEK)
-    assert caught.value.param == param
+    assert caught.value.param == "text.format"
