@@ -25,18 +25,19 @@ def result_parts(result: ToolResult, name: str | None, field: str, *, nests_medi
                 texts.append(text)
             case Image():
                 media.append(image_part(part, field))
-            case Document(text=str(text)):
-                texts.append(text)
             case Document():
-                media += document_parts(part, field)
+                for made in document_parts(part, field):
+                    if "text" in made and (nests_media or part.media is None):
+                        texts.append(made["text"])
+                    else:
+                        media.append(made)
     response: dict[str, Any] = {
         "id": result.call_id,
         "name": name,
         "response": _response("\n".join(texts), is_error=result.is_error),
     }
     if media and nests_media:
-        response["parts"] = [part for part in media if "text" not in part]
-        media = []
+        response["parts"], media = media, []
     return [{"functionResponse": response}, *media]
 
 

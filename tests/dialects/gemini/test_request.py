@@ -179,7 +179,10 @@ def test_calls_and_their_results_find_each_other() -> None:
         (ToolResult("call_1", [Text("[1, 2]")]), {"result": "[1, 2]"}),
         (ToolResult("call_1", [Text("{not json")]), {"result": "{not json"}),
         (ToolResult("call_1", [Text("no such city")], is_error=True), {"error": "no such city"}),
-        (ToolResult("call_1", [Document(text="A page.")]), {"result": "A page."}),
+        (
+            ToolResult("call_1", [Document(text="A page.", name="Tale", context="Found.")]),
+            {"result": "Tale\nFound.\nA page."},
+        ),
     ],
 )
 def test_a_result_is_an_object(result: ToolResult, expected: dict[str, str]) -> None:
