@@ -22,6 +22,8 @@ class Started(msgspec.Struct, frozen=True, gc=False):
     model: str
     usage: Usage | None = None
     """What the prompt took, where the provider says so ahead of the answer."""
+    service_tier: str | None = None
+    """How it is served, where the provider says that ahead of the answer."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ def assemble(events: Iterable[Event]) -> Reply:
     ended: set[int] = set()
     for event in events:
         if isinstance(event, Started):
-            reply.model, reply.usage = event.model, event.usage
+            reply.model, reply.usage, reply.service_tier = event.model, event.usage, event.service_tier
         elif isinstance(event, Counted):
             reply.usage = event.usage
             reply.service_tier = event.service_tier or reply.service_tier
@@ -146,7 +148,7 @@ def _add(draft: Choice, event: Opened | Added | Signed | Cited | Scored | Closed
 
 def told(reply: Reply) -> list[Event]:
     """A whole answer as a stream, for a client that asked for one of a provider that did not send one."""
-    events: list[Event] = [Started(reply.model)]
+    events: list[Event] = [Started(reply.model, service_tier=reply.service_tier)]
     for index, choice in enumerate(reply.choices):
         for part in choice.parts:
             events += _part_told(part, index)

@@ -114,7 +114,7 @@ class MessageStream(EventsDecoder[_StreamEvent]):
     def _start(self, message: _Message, events: list[Event]) -> None:
         self._started = True
         self._count(message.usage)
-        events.append(Started(message.model, self.usage))
+        events.append(Started(message.model, self.usage, self._counts.tier))
 
     def _begin(self, event: _StreamEvent, events: list[Event]) -> None:
         if self.whole:

@@ -34,7 +34,7 @@ _encode: Final = msgspec.json.Encoder().encode
 class ChatAnswerStream:
     """One streamed answer on its way to the client."""
 
-    __slots__ = ("_choices", "_counted", "_frame", "_model", "_request")
+    __slots__ = ("_choices", "_counted", "_frame", "_model", "_request", "_tier")
 
     def __init__(self, request: Conversation, frame: Frame) -> None:
         self._request = request
@@ -42,17 +42,19 @@ class ChatAnswerStream:
         self._model = request.model
         self._choices: dict[int, _Choice] = {}
         self._counted: Counted | None = None
+        self._tier: str | None = None
+        """How it is served, in OpenAI's words."""
 
     def encode(self, events: Sequence[Event]) -> bytes:
         """The chunks for what has come; b"" where there is nothing to say yet."""
         chunks = []
         for event in events:
             if isinstance(event, Started):
-                self._model = event.model
+                self._model, self._tier = event.model, tier_of(event.service_tier)
                 if event.usage is not None:
                     self._counted = Counted(event.usage)
             elif isinstance(event, Counted):
-                self._counted = event
+                self._counted, self._tier = event, tier_of(event.service_tier) or self._tier
             else:
                 choice = self._choices.get(event.choice)
                 if choice is None:
@@ -64,19 +66,19 @@ class ChatAnswerStream:
         """The usage, where the client asked for it, and the terminator."""
         if self._counted is None or not self._request.stream_usage:
             return DONE
-        last: dict[str, Any] = {"choices": [], "usage": write_usage(self._counted.usage)}
-        if (tier := tier_of(self._counted.service_tier)) is not None:
-            last["service_tier"] = tier
+        last = {"choices": [], "usage": write_usage(self._counted.usage)}
         return self._head() + b"," + _encode(last)[1:] + b"\n\n" + DONE
 
     def _head(self) -> bytes:
         """What every chunk begins with, up to its last brace."""
-        head = {
+        head: dict[str, Any] = {
             "id": ID_PREFIX + self._frame.id,
             "object": "chat.completion.chunk",
             "created": self._frame.created,
             "model": self._model,
         }
+        if self._tier is not None:
+            head["service_tier"] = self._tier
         return b"data: " + _encode(head)[:-1]
 
 

@@ -115,7 +115,7 @@ class ChatAnswerDecoder:
         parts = self._choices.get(choice.index)
         if parts is None:
             if not self._choices:
-                told.append(Started(chunk.model or ""))
+                told.append(Started(chunk.model or "", service_tier=chunk.service_tier))
             parts = self._choices[choice.index] = AnswerParts(choice.index, self._maker)
         if parts.ended:
             return

@@ -64,7 +64,9 @@ class AnswerReader:
         if chunk.candidates or chunk.prompt_feedback is not None:
             self._started = True
             self._response_id = chunk.response_id or ""
-            events.append(Started(chunk.model_version or "", self.usage))
+            cost = self._read_cost()
+            tier = None if cost is None else cost.service_tier
+            events.append(Started(chunk.model_version or "", self.usage, tier))
 
     def _read_candidate(self, candidate: Candidate, events: list[Event]) -> None:
         index = candidate.index or 0

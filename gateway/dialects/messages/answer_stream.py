@@ -63,6 +63,8 @@ class MessageAnswerStream:
         "_prefix",
         "_refused",
         "_request",
+        "_tier",
+        "_tier_said",
         "_usage",
     )
 
@@ -79,6 +81,10 @@ class MessageAnswerStream:
         """What every delta of the open block begins with."""
         self._ended = Ended(Finish.STOP)
         self._usage: Usage | None = None
+        self._tier: str | None = None
+        """How it is served."""
+        self._tier_said: str | None = None
+        """The same, as the first event said it, which is where Anthropic does."""
 
     def encode(self, events: Sequence[Event]) -> bytes:
         """The client's events for what has come; b"" where there is nothing to say yet."""
@@ -95,15 +101,15 @@ class MessageAnswerStream:
             "stop_sequence": ended.stop_sequence,
             "stop_details": stop_details_of(reason),
         }
-        usage = usage_object(self._usage, None)
+        usage = usage_object(self._usage, None if self._tier == self._tier_said else self._tier)
         return _event({"type": "message_delta", "delta": delta, "usage": usage}) + MESSAGE_STOP
 
     def _encode(self, event: Event) -> bytes:
         match event:
             case Added(text=text, choice=0):
                 return self._add(text)
-            case Started(model=model, usage=usage):
-                self._usage = usage
+            case Started(model=model, usage=usage, service_tier=tier):
+                self._usage, self._tier, self._tier_said = usage, tier, tier
                 return self._begin(model)
             case Opened(part=part, choice=0):
                 return self._take(part)
@@ -116,8 +122,8 @@ class MessageAnswerStream:
                 return b"" if written is None else self._delta({"type": "citations_delta", "citation": written})
             case Ended(choice=0):
                 self._ended = event
-            case Counted(usage=usage):
-                self._usage = usage
+            case Counted(usage=usage, service_tier=tier):
+                self._usage, self._tier = usage, tier or self._tier
         return b""
 
     def _begin(self, model: str) -> bytes:
@@ -130,7 +136,7 @@ class MessageAnswerStream:
             "stop_reason": None,
             "stop_sequence": None,
             "stop_details": None,
-            "usage": usage_object(self._usage, None),
+            "usage": usage_object(self._usage, self._tier),
         }
         return _event({"type": "message_start", "message": message}) + _PING
 

@@ -115,8 +115,8 @@ class ResponsesEncoder:
 
     def _take(self, event: Event) -> None:
         match event:
-            case Started(model=model):
-                self._model = model or self._model
+            case Started(model=model, service_tier=tier):
+                self._model, self._service_tier = model or self._model, tier
                 self._writer.say("response.created", response=self._response(items.IN_PROGRESS))
                 self._writer.say("response.in_progress", response=self._response(items.IN_PROGRESS))
             case Counted(usage=usage, service_tier=tier):

@@ -105,9 +105,9 @@ def test_a_stream_literally() -> None:
         head + b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"' + tail
     )
     assert encoder.end() == (
-        head + b'"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,'
+        head + b'"service_tier":"flex","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,'
         b'"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":0,"audio_tokens":0},'
-        b'"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}},"service_tier":"flex"}\n\n'
+        b'"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}\n\n'
         b"data: [DONE]\n\n"
     )
 

@@ -76,7 +76,9 @@ _SENT_ALWAYS: Mapping[str, Body] = {
     "gemini": {"generationConfig": {"maxOutputTokens": 1000}},
 }
 CHATS = ("openai_chat", "deepseek_chat", "openrouter_chat")
-"""Those who speak chat completions: their clients are passed on."""
+"""Those who speak chat completions."""
+_PASSED_ON: Mapping[str, tuple[str, ...]] = {"openai_chat": (*CHATS, "openai_responses")}
+"""By client, who has that client's dialect, whatever else it speaks."""
 _NO_SETTINGS = ("generationConfig", {})
 """As good as none."""
 
@@ -189,12 +191,12 @@ def question(client: str, members: Body) -> Body:
 
 
 def _pairs(kind: str) -> Iterator[tuple[str, str, str, Any, Any, Body]]:
-    """Of every case, who says it to whom; whoever speaks the client's dialect needs no codec."""
+    """Of every case, who says it to whom; whoever has the client's dialect needs no codec."""
     for idea, document in _documents():
         for case in document.get(kind, []):
             for target, said in case["said"].items():
                 for client, heard in case["heard"].items():
-                    if client != target and not {client, target} <= {*CHATS}:
+                    if client != target and target not in _PASSED_ON.get(client, ()):
                         name = f"{idea}: {case['case']} ({target} to {client})"
                         yield name, client, target, said, heard, case
 

@@ -45,6 +45,7 @@ ERRORS = [pytest.param(each, id=each.name) for each in errors()]
 EMBEDDINGS = [pytest.param(each, id=each.name) for each in embeddings()]
 PROFILES = {
     "openai_chat": profile_of("openai", "openai", "https://provider.test"),
+    "openai_responses": profile_of("openai", "openai", "https://provider.test"),
     "deepseek_chat": profile_of("openai", "deepseek", "https://provider.test"),
     "openrouter_chat": profile_of("openai", "openrouter", "https://provider.test"),
     "anthropic_messages": profile_of("anthropic", "anthropic", "https://provider.test"),
@@ -116,7 +117,7 @@ def test_what_a_provider_says_piece_by_piece_is_what_the_client_hears(case: Stre
 
 def framed(case: Stream) -> bytes:
     """The events as they stand on the provider's wire."""
-    if case.target == "anthropic_messages":
+    if case.target in ("anthropic_messages", "openai_responses"):
         return b"".join(b"event: %b\ndata: %b\n\n" % (each["type"].encode(), dumped(each)) for each in case.said)
     if case.target == "gemini":
         return b"".join(b"data: %b\r\n\r\n" % dumped(each) for each in case.said)
