@@ -23,6 +23,7 @@ def report(config: Config) -> Report:
     refused = dict(_refused(config, catalog))
     sections = [
         ("", [_listens(config), _clients(config)]),
+        ("For operators:", _rows(_operators(config))),
         ("Models, asked for in this order:", _rows(_models(config, catalog, refused))),
         ("Routes, first match wins:", _rows(_routes(config))),
         ("Providers:", _rows(_providers(config))),
@@ -41,11 +42,33 @@ def _listens(config: Config) -> str:
 
 def _clients(config: Config) -> str:
     labels = ", ".join(key.label for key in config.client_keys)
+    stored = "one of the store's" if _shares(config) else ""
     if config.auth_required:
-        return f"Clients must show a key: {labels}."
+        return f"Clients must show a key: {' or '.join(filter(None, (labels, stored)))}."
     if labels and config.auth.mode == "auto":
         return f'Clients need no key on this address, although there are some ({labels}): auth.mode = "keys" asks.'
     return "Clients need no key."
+
+
+def _operators(config: Config) -> Iterator[tuple[str, str]]:
+    asks = "asks for LLM_GATEWAY_ADMIN_TOKEN", "from this machine only: LLM_GATEWAY_ADMIN_TOKEN is not set"
+    yield "/admin", asks[config.admin_token is None]
+    yield "/metrics", f"asks for {config.metrics.token_env}" if config.metrics_token else "open"
+    yield "shared store", _store(config)
+    yield "traces", config.traces.endpoint or "none"
+
+
+def _shares(config: Config) -> bool:
+    """Whether a store is named, that is one."""
+    return config.store_address is not None and config.store_address.kind != "memory"
+
+
+def _store(config: Config) -> str:
+    if config.store_address is not None:
+        return str(config.store_address) if _shares(config) else "none: each process keeps its own"
+    if config.server.workers > 1:
+        return "localhost:6379 if one answers there, else one of these workers' own"
+    return "localhost:6379 if one answers there"
 
 
 def _models(config: Config, catalog: Catalog, refused: dict[str, str]) -> Iterator[tuple[str, str]]:

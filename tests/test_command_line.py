@@ -81,6 +81,27 @@ def test_check_tells_who_may_come_in(capsys: pytest.CaptureFixture[str]) -> None
     assert "Clients must show a key: key-1." in out
 
 
+def test_check_tells_what_operators_have_and_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check"], {})
+    usual = capsys.readouterr().out
+    path = tmp_path / "mine.toml"
+    path.write_text('[auth]\nmode = "keys"\n[metrics]\ntoken_env = "SCRAPER"\n')
+    environ = {
+        "LLM_GATEWAY_ADMIN_TOKEN": "sk-admin",
+        "SCRAPER": "sk-metrics",
+        "REDIS_URL": "redis://ann:sk-store@store:1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+    }
+    main(["check", "--config", str(path)], environ)
+    out = capsys.readouterr().out
+    assert "/admin        from this machine only: LLM_GATEWAY_ADMIN_TOKEN is not set\n  /metrics      open" in usual
+    assert "shared store  localhost:6379 if one answers there\n  traces        none\n" in usual
+    assert "/admin        asks for LLM_GATEWAY_ADMIN_TOKEN\n  /metrics      asks for SCRAPER\n" in out
+    assert "shared store  server store:1\n  traces        http://collector:4318\n" in out
+    assert "Clients must show a key: one of the store's." in out
+    assert "sk-" not in out
+
+
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_wrong_settings_are_told_and_end_with_2(
     command: str, served: list[Config], capsys: pytest.CaptureFixture[str]

@@ -159,8 +159,8 @@ class LeasedBucket:
     def available(self, now: float) -> float:
         if self._alone is not None:
             return self._alone.available(now)
-        refilled = self.rate_per_s * (now - self._heard_at)
-        return min(self._left + self._remaining + refilled, self.burst)
+        there = self._remaining + self.rate_per_s * (now - self._heard_at)
+        return min(self._left + min(there, self.burst), self.burst)
 
     def relimit(self, before: float, after: float, now: float) -> None:
         self.rate_per_s = self.rate_per_s * after / before

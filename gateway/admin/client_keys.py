@@ -76,14 +76,14 @@ class ClientKeysDesk:
         if any(key.label == asked.label for key in self._configured):
             raise Conflict(f"The configuration has a key '{asked.label}' already.")
         made, record = await self._registry.create(asked.label, _terms(asked))
-        return self._made(request, "create", made, record, 201)
+        return self._made(request, "create", made, record, 201, terms=msgspec.to_builtins(record.terms))
 
     async def rotate(self, request: Request) -> Answer:
         """Raises InvalidRequest, NotFound, Conflict, StoreUnavailable."""
         asked = await read_body(request, _Rotation)
         self._check_store()
         made, record = await self._registry.rotate(part_before_last(request), asked.grace_s)
-        return self._made(request, "rotate", made, record, 200)
+        return self._made(request, "rotate", made, record, 200, grace_s=asked.grace_s)
 
     async def amend(self, request: Request) -> Answer:
         """What the body names changes, all else stays. Raises InvalidRequest, NotFound, Conflict, StoreUnavailable."""
@@ -95,7 +95,7 @@ class ClientKeysDesk:
             return _terms(understood({**msgspec.to_builtins(terms), **changes}, NewTerms))
 
         record = await self._registry.amend(last_part(request), changed)
-        return self._done(request, "change", record)
+        return self._done(request, "change", record, terms=changes)
 
     async def revoke(self, request: Request) -> Answer:
         """Raises NotFound, Conflict, StoreUnavailable."""
@@ -106,16 +106,18 @@ class ClientKeysDesk:
         if not self._lasts():
             raise Conflict(NO_STORE)
 
-    def _made(self, request: Request, what: str, made: NewKey, record: KeyRecord, status: int) -> Answer:
-        self._tell(request, what, record)
+    def _made(
+        self, request: Request, what: str, made: NewKey, record: KeyRecord, status: int, **more: object
+    ) -> Answer:
+        self._tell(request, what, record, more)
         return json_answer({"key": made.text, **shown(record, self._wall_clock())}, status)
 
-    def _done(self, request: Request, what: str, record: KeyRecord) -> Answer:
-        self._tell(request, what, record)
+    def _done(self, request: Request, what: str, record: KeyRecord, **more: object) -> Answer:
+        self._tell(request, what, record, more)
         return json_answer(shown(record, self._wall_clock()))
 
-    def _tell(self, request: Request, what: str, record: KeyRecord) -> None:
-        self._note(operator_of(request), {"order": f"key_{what}", "label": record.label})
+    def _tell(self, request: Request, what: str, record: KeyRecord, more: Mapping[str, object]) -> None:
+        self._note(operator_of(request), {"order": f"key_{what}", "label": record.label, **more})
 
 
 def _terms(asked: KeyTerms) -> KeyTerms:

@@ -65,6 +65,7 @@ def test_the_first_takes_need_no_store_and_are_told_with_the_first_question() ->
     worker, shared = Worker(), Shared()
     assert worker.bucket.take(7, 0.0)
     assert worker.question == Question(owed=7, want=10, least=1)
+    assert worker.bucket.available(0.0) == BURST - 7, "as far as anybody knows"
     worker.carry(shared, 0.0)
     assert worker.bucket.available(0.0) == BURST - 7
 

@@ -134,6 +134,8 @@ async def test_new_terms_hold_within_two_seconds(autojump_clock: MockClock) -> N
         key = await make(one, models=["gpt-4o"], requests_per_minute=1)
         assert [await status(other, key) for _ in range(2)] == [200, 429]
         assert (await act(one, "PATCH", "/team", {"requests_per_minute": 100})).json["models"] == ["gpt-4o"]
+        told = one.logged("operator's order")[-1]["what"]
+        assert told == {"order": "key_change", "label": "team", "terms": {"requests_per_minute": 100}}
         await trio.sleep(HEARD_S)
         assert [await status(other, key) for _ in range(2)] == [200, 200]
         assert await status(other, key, "deepseek-chat") == 403
