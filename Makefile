@@ -27,12 +27,12 @@ venv: $(VENV)/.dev ## Create .venv with everything for development
 run: $(VENV)/.run ## Serve on 127.0.0.1, port LLM_GATEWAY_PORT (8080)
 	@$(BIN)/llm-gateway serve
 
-# What keeps real time runs by itself, after what can share the cores.
-REAL_TIME := tests/sockets tests/workers tests/speed
+# What keeps real time runs by itself, after what can share the cores; it stands in these folders.
+REAL_TIME := tests/sockets tests/speed
 
 test: $(VENV)/.dev ## Run every test
-	@$(BIN)/python -m pytest --numprocesses logical $(addprefix --ignore=,$(REAL_TIME))
-	@$(BIN)/python -m pytest $(REAL_TIME)
+	@$(BIN)/python -m pytest --numprocesses logical -m "not real_time"
+	@$(BIN)/python -m pytest -m real_time $(REAL_TIME)
 
 # A number that is not given takes its default.
 SEEDS := 100

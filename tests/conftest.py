@@ -48,6 +48,12 @@ def measured(request: pytest.FixtureRequest) -> Figures:
     return request.config.stash.setdefault(FIGURES, Figures())
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What is measured shares the cores with no other test."""
+    if "measured" in getattr(item, "fixturenames", ()) and item.get_closest_marker("real_time") is None:
+        raise pytest.UsageError(f"{item.nodeid} measures: it needs the mark real_time")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for figure in config.stash.get(FIGURES, Figures()):
         terminalreporter.write_line(f"measured: {figure}")

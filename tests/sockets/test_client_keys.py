@@ -14,6 +14,8 @@ from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.test_shared_store import QUESTION, Asker
 from tests.store.valkeys import Valkey, valkey
 
+pytestmark = pytest.mark.real_time
+
 SETTINGS = """
 [auth]
 mode = "keys"

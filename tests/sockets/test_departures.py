@@ -25,6 +25,8 @@ from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.test_leaving_everywhere import BESIDE, ENDPOINTS, PROVIDERS, pauses, talks_on
 from tests.sockets.upstream import Asked, Upstream
 
+pytestmark = pytest.mark.real_time
+
 DEPARTURES = 500
 AT_ONCE = 16
 WARM_UP = 300

@@ -25,6 +25,8 @@ from tests.sockets.test_translated_recordings import ASKS, plays_again
 from tests.sockets.upstream import Upstream
 from tests.sockets.voices import tells, voice_of
 
+pytestmark = pytest.mark.real_time
+
 QUESTION = "What is the weather in Roma and in Ostia, and what is the time?"
 WEATHER = {call.arguments["city"]: RESULTS[call.id] for move in MOVES for call in move.calls if call.arguments}
 TOOLS: list[Any] = [{"type": "gateway", "name": "tell_weather"}, {"type": "gateway", "name": "tell_time"}]

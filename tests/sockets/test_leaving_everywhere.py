@@ -24,6 +24,8 @@ from tests.sockets.processes import GatewayProcess
 from tests.sockets.pulse import Pulse, Span
 from tests.sockets.upstream import Asked, Script, Upstream
 
+pytestmark = pytest.mark.real_time
+
 LEFT_SOON_S = 0.5
 TIMES = 6
 QUESTION = [{"role": "user", "content": "Hello?"}]

@@ -15,7 +15,10 @@ from tests.sockets.callers import question
 from tests.sockets.legible import FAINT
 from tests.sockets.processes import GatewayProcess, running
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here (Debian's package of that name)")
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here (Debian's package of that name)"),
+]
 
 TOKEN = "the-operators-own-token"
 SLOW = """

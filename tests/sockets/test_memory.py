@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import trio
 
 from bench.machine import resident_bytes
@@ -22,6 +23,8 @@ from tests.sockets import scripts
 from tests.sockets.callers import AT_REST_S, MEGABYTE, at_rest, call, chat, in_time
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.upstream import Upstream
+
+pytestmark = pytest.mark.real_time
 
 ROOT = Path(__file__).parents[2]
 STREAMS = 1000

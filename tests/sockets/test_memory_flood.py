@@ -12,11 +12,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from actors.memory_monitor import SAMPLE_EVERY_S
 from tests.figures import Figures
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.upstream import Asked, Upstream
+
+pytestmark = pytest.mark.real_time
 
 MEGABYTE = 1024 * 1024
 THRESHOLD_MB = 1024

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
 import trio
 
 from gateway.edge.sockets import connect
@@ -29,6 +30,8 @@ from tests.sockets.callers import (
 )
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.upstream import Asked, Upstream
+
+pytestmark = pytest.mark.real_time
 
 TIMES = 40
 LONGEST_WAIT_S = 2.0

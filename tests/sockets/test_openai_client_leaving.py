@@ -14,6 +14,8 @@ from tests.sockets import scripts
 from tests.sockets.processes import GatewayProcess
 from tests.sockets.upstream import Asked, Script, Upstream
 
+pytestmark = pytest.mark.real_time
+
 ASKED = [{"role": "user", "content": "Hello?"}]
 SOON_S = 0.5
 """Ten times what is promised."""

@@ -20,6 +20,8 @@ from tests.sockets.processes import START_LIMIT_S, GatewayProcess, running
 from tests.sockets.scripts import DONE, ROLE, STOP, WORDS, event
 from tests.sockets.upstream import Asked, Script, Upstream
 
+pytestmark = pytest.mark.real_time
+
 STATED_GRACE_S = 0.5
 
 

@@ -18,6 +18,8 @@ from tests.sockets.processes import GatewayProcess
 from tests.sockets.pulse import Pulse, Span
 from tests.sockets.upstream import Script, Upstream
 
+pytestmark = pytest.mark.real_time
+
 LEFT_SOON_S = 0.5
 LATE_S = 0.2
 TIMES = 50

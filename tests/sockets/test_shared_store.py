@@ -22,6 +22,8 @@ from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.pulse import Patience
 from tests.store.valkeys import Valkey, valkey
 
+pytestmark = pytest.mark.real_time
+
 FIRST_LIMIT_S = 1.0
 """Ten times what is promised of the first request that meets a store which is away."""
 ADDED_LIMIT_S = 0.01

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 import trio
 
 from bench.machine import resident_bytes
@@ -14,6 +15,8 @@ from tests.sockets import scripts
 from tests.sockets.callers import MEGABYTE, call, chat
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.upstream import Asked, Upstream
+
+pytestmark = pytest.mark.real_time
 
 READERS = 100
 MAY_HOLD_BYTES = MEGABYTE // 4

@@ -6,10 +6,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.sockets.load import Tally, under_load
 from tests.sockets.processes import GatewayProcess, running
 from tests.sockets.test_shared_store import RESPONSE, SHARED_LIMIT, Asker, mode_of
 from tests.store.valkeys import HOST, cluster, watched
+
+pytestmark = pytest.mark.real_time
 
 BACK_LIMIT_S = 15.0
 """A Sentinel's failover takes two of them, and a client has to hear of it."""

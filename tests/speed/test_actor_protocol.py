@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from statistics import median
 
+import pytest
+
 from bench.protocol import measure
 from tests.figures import Figures
+
+pytestmark = pytest.mark.real_time
 
 PROMISED_US = 35.0
 

@@ -25,6 +25,8 @@ from gateway.face.messages import Messages
 from gateway.face.response_calls import ResponsesDialect
 from gateway.providers.directory import profile_of
 
+pytestmark = pytest.mark.real_time
+
 MOST_MS = 50.0
 LIMIT_BYTES = 32 * 1024 * 1024
 HI = {"role": "user", "content": "hi"}

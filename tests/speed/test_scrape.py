@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from statistics import median
 
+import pytest
 import trio
 
 from gateway.dialects.envelope import Usage
@@ -13,6 +14,8 @@ from gateway.telemetry.exposition import expose, parts_of
 from gateway.telemetry.merge import merge, tell
 from gateway.telemetry.metrics import Metrics, RequestLabels
 from tests.figures import Figures
+
+pytestmark = pytest.mark.real_time
 
 SERIES = 5_000
 STALL_S = 0.005

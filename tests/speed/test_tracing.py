@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.tracing import OFF_MOST_US, UNSAMPLED_MOST_US, measure
 from tests.figures import Figures
+
+pytestmark = pytest.mark.real_time
 
 
 def test_a_request_that_is_not_sampled_pays_next_to_nothing(spared_collector: None, measured: Figures) -> None:

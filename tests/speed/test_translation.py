@@ -23,6 +23,8 @@ from bench.translation import (
 )
 from gateway.unhurried import PIECES_A_TURN
 
+pytestmark = pytest.mark.real_time
+
 
 async def test_translation_costs_little_on_top_of_a_pass_through(spared_collector: None) -> None:
     """Of a request, of an event, and of the neighbours' patience while a large conversation is translated."""

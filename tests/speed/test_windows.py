@@ -9,6 +9,8 @@ import pytest
 from bench.windows import LARGE_BYTES, LIMITS_US, SHAPES, SMALL_BYTES, conversation, cost_us
 from tests.figures import Figures
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.mark.parametrize("size_bytes", [SMALL_BYTES, LARGE_BYTES])
 def test_it_costs_15_microseconds_for_2_kilobytes_and_a_millisecond_for_a_megabyte(
