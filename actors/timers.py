@@ -6,10 +6,15 @@ import heapq
 import math
 from collections.abc import Callable
 from itertools import count
+from typing import Final
 
 import trio
 
-_COMPACT_ABOVE = 64
+LATE_S: Final = 0.5
+"""Whoever wakes up so much later than it wanted to knows that the whole process had no turn: it was stopped, say."""
+SECOND_LOOK_S: Final = 0.05
+"""What those who read get then, before anybody is told that nothing has come."""
+_COMPACT_ABOVE: Final = 64
 
 
 class Timer:
@@ -59,7 +64,7 @@ class Timers:
         timer = Timer(when, action, self)
         heapq.heappush(self._heap, (when, next(self._numbers), timer))
         if self._scope is not None and when < self._scope.deadline:
-            self._scope.deadline = when
+            self._scope.deadline = max(when, self._clock())
         return timer
 
     def forget_one(self) -> None:
@@ -76,6 +81,8 @@ class Timers:
             self._fire_due()
             with trio.CancelScope(deadline=self._heap[0][0] if self._heap else math.inf) as self._scope:
                 await trio.sleep_forever()
+            if self._clock() - self._scope.deadline > LATE_S:
+                await trio.sleep(SECOND_LOOK_S)
 
     def _fire_due(self) -> None:
         now = self._clock()

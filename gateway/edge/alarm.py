@@ -7,12 +7,15 @@ from math import inf
 
 import trio
 
+from actors.timers import LATE_S, SECOND_LOOK_S
+
 
 class Alarm:
     """Calls back when a deadline passes, from the task that runs `watch`.
 
     The scope is moved only towards earlier; where it ends too early it is set up again. So a deadline that is put off
-    with every request costs a float each time.
+    with every request costs a float each time. Where the whole process had no turn meanwhile, what has come is looked
+    at before any deadline is.
     """
 
     __slots__ = ("_deadlines", "_scope", "clock", "wakes_at")
@@ -31,12 +34,17 @@ class Alarm:
 
     async def watch(self, work: Callable[[], Awaitable[None]]) -> None:
         """Runs `work` to its end; called again wherever a deadline interrupts it."""
+        not_before = -inf
         while True:
-            self.wakes_at = min(deadline.at for deadline in self._deadlines)
+            self.wakes_at = max(not_before, min(deadline.at for deadline in self._deadlines))
             with trio.CancelScope(deadline=self.wakes_at) as self._scope:
                 await work()
                 return
             now = self.clock()
+            if now - self.wakes_at > LATE_S:
+                not_before = now + SECOND_LOOK_S
+                continue
+            not_before = -inf
             for deadline in self._deadlines:
                 deadline.check(now)
 
@@ -52,10 +60,10 @@ class Deadline:
 
     def __init__(self, alarm: Alarm) -> None:
         self._alarm = alarm
-        self._on_passed: Callable[[], None] | None = None
+        self._on_passed: Callable[[], object] | None = None
         self.at = inf
 
-    def set(self, seconds: float, on_passed: Callable[[], None]) -> None:
+    def set(self, seconds: float, on_passed: Callable[[], object]) -> None:
         """Calls `on_passed` once, after so many seconds, unless set anew or cleared before."""
         alarm = self._alarm
         self.at = at = alarm.clock() + seconds

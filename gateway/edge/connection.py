@@ -80,12 +80,18 @@ class Connection:
     def drain(self, deadline: float) -> None:
         """Ends an idle connection now, any other after its answer or at `deadline`."""
         self._draining = True
-        if self._is_idle():
-            self.close()
+        if self.end_if_idle():
             return
         self._calls.deadline = deadline
         if self._parting is not None:
             self._parting.end_by(deadline)
+
+    def end_if_idle(self) -> bool:
+        """Ends the connection unless a request has begun; whether it did."""
+        if not self._is_idle():
+            return False
+        self.close()
+        return True
 
     def _is_idle(self) -> bool:
         """It waits for a request of which nothing has come, also not to where only the kernel knows of it."""
@@ -239,7 +245,7 @@ class Connection:
             self._await_rest_of_request()
             return
         self._service.idle[self] = None
-        self._patience.set(self._limits.header_s if self._fresh else self._limits.keep_alive_s, self.close)
+        self._patience.set(self._limits.header_s if self._fresh else self._limits.keep_alive_s, self.end_if_idle)
 
     async def _answer(self, request: Request) -> bool:
         """Has the app answer `request`; whether the connection is good for another one."""

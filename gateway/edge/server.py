@@ -132,10 +132,9 @@ class EdgeServer:
             except OSError as problem:
                 # Out of descriptors or memory, or a client that left before it was accepted: it passes.
                 self._failed_accepts += 1
-                if problem.errno in _NO_DESCRIPTORS:
-                    self._service.make_room()  # who asks comes before who may ask again
-                await trio.sleep(self._service.limits.accept_pause_s)
-                continue
+                if problem.errno not in _NO_DESCRIPTORS or not self._service.make_room():
+                    await trio.sleep(self._service.limits.accept_pause_s)
+                continue  # in the room of somebody who may ask again: who asks comes first
             self._let_in(stream, listener, connections)
             await self._make_room()
 

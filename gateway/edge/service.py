@@ -32,6 +32,10 @@ class Closable(Protocol):
 
     def close(self) -> None: ...
 
+    def end_if_idle(self) -> bool:
+        """Ends it unless a request has begun, be it that only the kernel knows of it; whether it did."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Service:
@@ -60,9 +64,17 @@ class Service:
         if len(self.parting) > self.limits.max_parting:
             next(iter(self.parting)).close()
 
-    def make_room(self) -> None:
-        """Closes whom it hurts least: the longest idle connection, else the one that has been parting longest."""
-        for connections in (self.idle, self.parting):
-            if connections:
-                next(iter(connections)).close()
-                return
+    def make_room(self) -> bool:
+        """Closes whom it hurts least: the longest idle connection, else the one that has been parting longest.
+
+        Whether there was any.
+        """
+        while self.idle:
+            connection = next(iter(self.idle))
+            if connection.end_if_idle():
+                return True
+            self.idle.pop(connection, None)
+        if not self.parting:
+            return False
+        next(iter(self.parting)).close()
+        return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from actors.timers import Timers
@@ -67,3 +68,19 @@ async def test_an_action_may_make_and_cancel_appointments(autojump_clock: MockCl
     timers.at(start + 2 - 1, act)
     await run_until(timers, 20)
     assert log == [("new", start + 3)]
+
+
+async def test_a_process_that_stood_still_looks_at_what_has_come_before_it_says_that_nothing_has(
+    autojump_clock: MockClock,
+) -> None:
+    """Ten seconds late, there is a twentieth of one left to cancel; what nobody cancels comes then."""
+    timers, log, start = Timers(trio.current_time), [], trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_until, timers, 60)
+        await trio.testing.wait_all_tasks_blocked()
+        answered = timers.at(start + 2, note(log, "answered"))
+        timers.at(start + 2, note(log, "silent"))
+        autojump_clock.jump(12)
+        await trio.sleep(0.01)
+        answered.cancel()
+    assert log == [("silent", start + 12.05)]

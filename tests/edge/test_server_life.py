@@ -12,7 +12,7 @@ import trio.testing
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import EdgeServer
 from tests.edge.serving import GET, HOST, PORT, Client, Paths, get, post, serving, whole
-from tests.memory_network import MemoryNetwork
+from tests.memory_network import CLIENT_HOST, MemoryNetwork
 
 
 async def test_an_idle_server_ends_at_once(autojump_clock):
@@ -180,6 +180,24 @@ async def test_a_full_server_closes_the_longest_idle_connection(autojump_clock):
         assert await second.end() == 0
 
 
+async def test_who_has_just_asked_makes_room_for_nobody(autojump_clock):
+    """Its request and a newcomer arrive in the same moment, and who is looked at first is chance."""
+    async with serving(limits=ServerLimits(max_connections=2)) as house:
+        (await house.client()).close()
+        assert await house.neighbour_is_parted_with() == 0
+        for _ in range(20):
+            await trio.testing.wait_all_tasks_blocked()
+            asking = await house.client()
+            await house.hello(asking)
+            newcomer, theirs = house.network.pair((CLIENT_HOST, 1), (HOST, PORT))
+            asking.stream.send_nowait(GET)
+            house.server._listeners[0].deliver(theirs)
+            assert (await asking.answer()).body == b"hello"
+            await house.hello(Client(newcomer))
+            asking.close()
+            newcomer.close()
+
+
 async def test_a_server_full_of_calls_accepts_when_one_has_ended(autojump_clock):
     """Until then the newcomer waits, and answers are the last of their connections."""
     async with serving(limits=ServerLimits(max_connections=2)) as house:
@@ -233,9 +251,9 @@ async def test_running_out_of_descriptors_is_survived(autojump_clock):
 class OutOfDescriptors:
     """Has none for a third connection, which waits in the backlog."""
 
-    def __init__(self, listener, houses):
+    def __init__(self, listener, streams):
         self._listener = listener
-        self._houses = houses
+        self._streams = streams
         self._waiting = None
         self.accept_nowait = listener.accept_nowait
         self.address = listener.address
@@ -244,33 +262,57 @@ class OutOfDescriptors:
     async def accept(self):
         await trio.lowlevel.checkpoint()
         self._waiting = self._waiting or await self._listener.accept()
-        if any(house.server.statistics().connections >= 2 for house in self._houses):
+        if sum(not stream.closed for stream in self._streams[1::2]) > 2:
             raise OSError(errno.EMFILE, "Too many open files")
         stream, self._waiting = self._waiting, None
         return stream
 
 
 async def test_where_descriptors_are_used_up_a_new_client_takes_the_longest_idle_ones_place(autojump_clock):
-    """Two are open between requests; a third is let in after one pause, and of the two only the first is closed."""
-    network, houses = MemoryNetwork(), []
+    """Two are open between requests; a third is let in at once, and of the two only the first is closed."""
+    network = MemoryNetwork()
     listen = network.listen
 
     async def limited(host, port):
-        return OutOfDescriptors(await listen(host, port), houses)
+        return OutOfDescriptors(await listen(host, port), network.streams)
 
     network.listen = limited
     async with serving(network=network) as house:
-        houses.append(house)
         kept = await house.client()
         await house.hello(kept)
         await trio.sleep(1)
         newcomer = await house.client()
         await house.hello(newcomer)
-        assert trio.current_time() == pytest.approx(1.1)
+        assert trio.current_time() == 1
         assert house.server.statistics().failed_accepts == 1
-        assert await house.neighbour_is_parted_with() == pytest.approx(1.1)
+        assert await house.neighbour_is_parted_with() == 1
         await house.hello(kept)
-        houses.clear()
+        newcomer.close()
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_where_nobody_is_idle_a_new_client_waits_for_a_descriptor(autojump_clock):
+    """It is tried again every tenth of a second, not all the time."""
+    network = MemoryNetwork()
+    listen = network.listen
+
+    async def limited(host, port):
+        return OutOfDescriptors(await listen(host, port), network.streams)
+
+    network.listen = limited
+    async with serving(network=network) as house:
+        await house.neighbour.send(get("/second"))
+        busy = await house.client()
+        await busy.send(get("/stream"))
+        await trio.testing.wait_all_tasks_blocked()
+        newcomer = await house.client()
+        await house.hello(newcomer)
+        assert 1 <= trio.current_time() <= 1.1
+        assert 10 <= house.server.statistics().failed_accepts <= 12
+        assert (await house.neighbour.answer()).body == b"after a second"
+        await house.neighbour_is_parted_with()
+        assert (await busy.answer()).at == 3
+        busy.close()
 
 
 async def test_two_servers_do_not_see_each_other(autojump_clock):

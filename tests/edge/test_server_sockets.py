@@ -209,6 +209,28 @@ async def test_where_descriptors_run_out_idle_connections_make_way_and_calls_go_
             client.close()
 
 
+async def test_what_came_while_the_process_stood_still_has_come_in_time():
+    """Stopped, or starved, for longer than clients may take: nobody is cut for what the kernel had all along."""
+    limits = ServerLimits(header_s=0.3, keep_alive_s=0.3, write_stall_s=0.3)
+    async with street(limits) as here:
+        fresh, kept, midway = [[await here.client() for _ in range(8)] for _ in range(3)]
+        for client in kept:
+            await here.hello(client)
+        for client in midway:
+            await client.send(GET[:10])
+        await here.soon(lambda: here.server.statistics().idle == 1 + len(fresh) + len(kept))
+        for client in (*fresh, *kept):
+            client.stream.send_nowait(GET)
+        for client in midway:
+            client.stream.send_nowait(GET[10:])
+        time.sleep(0.9)  # noqa: ASYNC251 - the process stands still
+        for client in (*fresh, *kept, *midway):
+            assert (await client.answer()).body == b"hello"
+            client.close()
+        here.neighbour.close()  # which asked for nothing, and was parted with
+        here.neighbour = await here.client()
+
+
 async def test_a_drained_server_lets_its_requests_end():
     async with street() as here:
         client = await here.client()

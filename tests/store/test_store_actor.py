@@ -58,6 +58,27 @@ async def test_a_store_that_is_silent_fails_the_first_asker_in_90_ms_and_the_oth
         ]
 
 
+async def test_a_gateway_that_stood_still_itself_does_not_blame_the_store(autojump_clock: MockClock) -> None:
+    """What was under way is done once more; a store that is silent then is silent."""
+    server = FakeServer()
+    server.latency_s = 0.01
+    async with living(server) as house:
+        replies: list[object] = []
+        house.line.send("test", ("SET", "key", "1"), replies.append)
+        await trio.sleep(0.005)
+        autojump_clock.jump(0.3)
+        await trio.sleep(0.02)
+        assert replies == [True]
+        assert house.line.mode is Mode.CONNECTED
+        server.hangs = True
+        house.line.send("test", ("SET", "key", "1"), replies.append)
+        await trio.sleep(0.005)
+        autojump_clock.jump(0.3)
+        await trio.sleep(0.1)
+        assert len(replies) == 2
+        assert [move[2:] for move in house.moves[1:]] == [("degraded", "no answer in time")]
+
+
 async def test_whoever_waits_behind_a_silent_round_trip_waits_no_longer(autojump_clock: MockClock) -> None:
     server = FakeServer()
     async with living(server) as house:
