@@ -145,7 +145,12 @@ async def serve_as_worker(config: Config, origin: Origin, world: World, station:
         parent = FarParent(line)
         gateway.console.reload_settings = parent.reload
         nursery.start_soon(_leave_with_parent, parent, gateway)
-        code = await _live(gateway, origin, SocketListener(listening, poll), partial(line.say, READY))
+
+        async def ready() -> None:
+            await line.say(READY)
+            nursery.start_soon(parent.reassure)
+
+        code = await _live(gateway, origin, SocketListener(listening, poll), ready)
         nursery.cancel_scope.cancel()
     return code
 

@@ -8,7 +8,7 @@ import msgspec
 import trio
 
 from gateway.admin.reload import Reloaded
-from gateway.workers.line import RELOAD, RELOADED, Line
+from gateway.workers.line import ALIVE, ALIVE_EVERY_S, RELOAD, RELOADED, Line
 
 ANSWER_S: Final = 10.0
 """The parent may be rolling its workers for an earlier wish."""
@@ -31,6 +31,12 @@ class FarParent:
             if word.startswith(RELOADED):
                 self._answer = _read(word[len(RELOADED) :])
                 self._answered.set()
+
+    async def reassure(self) -> None:
+        """Says for ever that this process gets on: one that hangs is replaced."""
+        while True:
+            await self._line.say(ALIVE)
+            await trio.sleep(ALIVE_EVERY_S)
 
     async def reload(self) -> Reloaded:
         """Has it read the settings again, for all workers; a ReloadSettings."""

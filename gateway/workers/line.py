@@ -1,7 +1,8 @@
 """The line between a worker and its parent: a pair of sockets, a word a line, and its end when either of them is gone.
 
-The worker says `ready` once it serves, and `reload` where an operator wants the settings read again; the parent answers
-with `reloaded` and what came of it. When the parent dies, however it dies, the worker reads the end.
+The worker says `ready` once it serves and `alive` ever after, and `reload` where an operator wants the settings read
+again; the parent answers with `reloaded` and what came of it. When the parent dies, however it dies, the worker reads
+the end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Final
 import trio
 
 READY: Final = b"ready"
+ALIVE: Final = b"alive"
+ALIVE_EVERY_S: Final = 5.0
 RELOAD: Final = b"reload"
 RELOADED: Final = b"reloaded "
 """And behind it a Reloaded as JSON."""

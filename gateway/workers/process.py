@@ -6,17 +6,22 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import trio
 
-from gateway.workers.line import READY, RELOAD, Line
+from gateway.workers.line import ALIVE_EVERY_S, READY, RELOAD, Line
+
+MAX_SILENCES: Final = 6
+"""After so many times `ALIVE_EVERY_S` without a word a worker is taken to hang. What counts is how often its parent has
+looked, not the time: where the machine or the parent itself has stood still, nobody is to blame."""
 
 
 class WorkerDied(Exception):
     """A worker's process has ended, and not in order."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
+    def __init__(self, code: int, because: str = "") -> None:
+        super().__init__(because or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"))
         self.code = code
 
 
@@ -42,7 +47,10 @@ async def spawn(command: Sequence[str], environ: Mapping[str, str], listener: so
 
 
 class WorkerProcess:
-    """One life of a worker slot; ends with the process, raises WorkerDied where that was not in order."""
+    """One life of a worker slot; ends with the process, raises WorkerDied where that was not in order.
+
+    A process that was ready and hangs (deadlocked, stopped) would have new connections wait for ever: it is killed.
+    """
 
     def __init__(
         self,
@@ -63,6 +71,8 @@ class WorkerProcess:
         self._process: trio.Process | None = None
         self._asked = False
         self._started_with = 0
+        self._has_spoken = False
+        self._hangs = False
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Starts the process and waits for its end; ready when it says so. Cancelled, it kills the process."""
@@ -71,7 +81,7 @@ class WorkerProcess:
         self._process = process = spawned.process
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._listen, spawned.line, task_status)
+                nursery.start_soon(self._listen, spawned.line, nursery, task_status)
                 code = await process.wait()
                 nursery.cancel_scope.cancel()
         finally:
@@ -80,6 +90,8 @@ class WorkerProcess:
                 process.kill()  # harmless where it has ended
                 await process.wait()
             self._on_end(process.pid)
+        if self._hangs:
+            raise WorkerDied(code, f"killed, as it did not say a word for {MAX_SILENCES * ALIVE_EVERY_S:g} s")
         if code != 0:
             raise WorkerDied(code)
 
@@ -98,11 +110,23 @@ class WorkerProcess:
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
-    async def _listen(self, line: Line, task_status: trio.TaskStatus[None]) -> None:
+    async def _listen(self, line: Line, nursery: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
         async for word in line.words():
+            self._has_spoken = True
             if word == RELOAD:
                 self._on_reload(line)
             elif word == READY:
                 task_status.started()
+                nursery.start_soon(self._kill_when_silent)
                 if self._edition() != self._started_with:
                     self.send(signal.SIGHUP)
+
+    async def _kill_when_silent(self) -> None:
+        silences = 0
+        while silences < MAX_SILENCES:
+            await trio.sleep(ALIVE_EVERY_S)
+            silences = 0 if self._has_spoken else silences + 1
+            self._has_spoken = False
+        self._hangs = True
+        if self._process is not None:
+            self._process.kill()

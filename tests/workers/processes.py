@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from math import inf
 
 import trio
 
-from gateway.workers.line import READY
+from gateway.workers.line import ALIVE, READY
 from gateway.workers.process import Spawned, WorkerProcess
 
 
 class FakeProcess:
-    """Ready after `ready_after`, ended by itself after `lasts` with `code`; asked, it drains for `drain_s`."""
+    """Ready after `ready_after`, ended by itself after `lasts` with `code`; asked, it drains for `drain_s`.
 
-    def __init__(self, *, ready_after: float = 1, lasts: float = 1e9, code: int = 0, drain_s: float = 0) -> None:
+    It says every 4 s that it lives, but for the time from `hangs_at` to `goes_on_at`.
+    """
+
+    def __init__(
+        self,
+        *,
+        ready_after: float = 1,
+        lasts: float = 1e9,
+        code: int = 0,
+        drain_s: float = 0,
+        hangs_at: float = inf,
+        goes_on_at: float = inf,
+    ) -> None:
         self.pid = 1
         self.signals: list[tuple[float, str]] = []
         self.returncode: int | None = None
@@ -22,6 +35,8 @@ class FakeProcess:
         self._ready_after = ready_after
         self._code = code
         self._drain_s = drain_s
+        self._hangs_at = hangs_at
+        self._goes_on_at = goes_on_at
         self._ends_at = trio.current_time() + lasts
         self._waiting = trio.CancelScope()
 
@@ -49,7 +64,10 @@ class FakeProcess:
     async def words(self) -> AsyncIterator[bytes]:
         await trio.sleep(self._ready_after)
         yield READY
-        await trio.sleep_forever()
+        while True:
+            await trio.sleep(4)
+            if not self._hangs_at <= trio.current_time() < self._goes_on_at:
+                yield ALIVE
 
     def close(self) -> None:
         self.closed = True

@@ -31,6 +31,21 @@ async def test_a_process_that_did_not_end_in_order_is_a_crash(autojump_clock: Mo
     assert trio.current_time() == 5
 
 
+async def test_one_that_hangs_is_killed_and_one_that_goes_on_in_time_is_not(autojump_clock: MockClock) -> None:
+    """Its last word comes at 9; its parent looks every 5 s, and at 41 it has heard nothing for the sixth time."""
+    process = FakeProcess(hangs_at=11, goes_on_at=36)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(worker(process).run)
+        await trio.sleep(3600)
+        assert process.returncode is None
+        nursery.cancel_scope.cancel()
+    began_at = trio.current_time()
+    with pytest.RaisesGroup(pytest.RaisesExc(WorkerDied, match="did not say a word for 30 s")):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(worker(FakeProcess(hangs_at=began_at + 11)).run)
+    assert trio.current_time() - began_at == 41
+
+
 async def test_it_is_told_once_to_drain(autojump_clock: MockClock) -> None:
     """A worker takes a second signal for "at once"."""
     process = FakeProcess(drain_s=7)
