@@ -31,6 +31,7 @@ SETTINGS = (
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
     """Runs one command and returns its exit code: 0 fine, 1 something cannot be served, 2 wrong settings or usage."""
+    _open_standard_streams()
     parser = _parser()
     given = parser.parse_args(arguments)
     command: Callable[[argparse.Namespace, Mapping[str, str]], int] | None = given.command
@@ -38,6 +39,17 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
         parser.print_help()
         return 0
     return command(given, environ)
+
+
+def _open_standard_streams() -> None:
+    """Those that were closed lead nowhere: else what is opened next, a client's connection say, would get the log."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _parser() -> argparse.ArgumentParser:

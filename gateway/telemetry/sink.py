@@ -1,16 +1,18 @@
 """The production log sink: lines wait in bounded memory and leave ten times a second, whoever reads them.
 
 A flush of one line costs more than the line itself, and a reader that stalls must not stop the gateway: what does not
-fit is dropped and counted, and the log says so as soon as it flows again.
+fit, or meets a full disk, is dropped and counted, and the log says so as soon as it flows again.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
 import time
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -21,6 +23,9 @@ FLUSH_AT_BYTES = 64 * 1024
 MAX_BYTES = 4 * 1024 * 1024
 ATOMIC_BYTES = 4096
 """Linux's PIPE_BUF: what a pipe that polls as writable takes without blocking."""
+_NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
+_LINE_END: Final = ord("\n")
+_CANNOT: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
 class BufferedLog:
@@ -37,12 +42,18 @@ class BufferedLog:
         self._lines: list[str] = []
         self._lines_bytes = 0
         self._rest = memoryview(b"")
-        """What the last flush could not write; it may begin in the middle of a line, so it is never dropped."""
+        """What the last flush could not write; it may begin in the middle of a line."""
+        self._amid_line = False
+        """What was written last is the beginning of a line; where its rest is lost, a line end stands in for that."""
         self._stalled = False
         self._untold = 0
+        self._being_told = 0
+        """How many dropped lines the notice in `_rest` tells of."""
         self._fresh = trio.Event()
-        # A regular file never blocks and is always "ready"; everything else is asked before each write.
+        # A regular file never blocks and is always "ready". All else is to refuse what would block; if it cannot, it is
+        # asked before each write: in between another worker with the same pipe may fill it.
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        self._refuses = _NOWAIT is not None and not self._is_file
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         self.dropped = 0
@@ -69,15 +80,15 @@ class BufferedLog:
             self.flush()
 
     def flush(self) -> bool:
-        """Writes what the reader takes now; whether that was all. Never blocks."""
-        while True:
+        """Writes what the reader takes now; False where there is more. Never blocks."""
+        while self._rest or self._lines or self._untold:
+            if not self._rest:
+                self._pack()
             if not self._write_rest():
                 self._stalled = True
-                return False
-            if not self._lines and not self._untold:
-                self._stalled = False
-                return True
-            self._pack()
+                return not self._rest
+        self._stalled = False
+        return True
 
     async def run(self) -> None:
         """Flushes for ever, `FLUSH_EVERY_S` after the first line that waits."""
@@ -100,9 +111,10 @@ class BufferedLog:
                 f'{{"level":"warning","timestamp":"{self._now()}","logger":"{__name__}",'
                 f'"event":"log lines dropped","dropped":{self._untold}}}'
             )
-            self._untold = 0
+            self._being_told, self._untold = self._untold, 0
         self._lines.append("")
-        self._rest = memoryview("\n".join(self._lines).encode("utf-8", "backslashreplace"))
+        begin = "\n" if self._amid_line else ""
+        self._rest = memoryview((begin + "\n".join(self._lines)).encode("utf-8", "backslashreplace"))
         self._lines.clear()
         self._lines_bytes = 0
 
@@ -113,19 +125,38 @@ class BufferedLog:
         return piece[:end] if end else piece
 
     def _write_rest(self) -> bool:
-        """False where the reader takes no more now."""
+        """False where the reader takes no more now, or never will: then nothing is left of it."""
         while self._rest:
-            if self._is_file:
-                piece = self._rest
-            elif self._poll.poll(0):
-                piece = self._whole_lines()
-            else:
-                return False
             try:
-                self._rest = self._rest[os.write(self._fd, piece) :]
+                written = self._put(self._rest if self._is_file else self._whole_lines())
             except BlockingIOError:
                 return False
-            except OSError:  # the reader is gone, or the disk is full: nowhere to say so
-                self.dropped += bytes(self._rest).count(b"\n")
-                self._rest = memoryview(b"")
+            except OSError:  # the reader is gone, or the disk is full
+                self._lose_rest()
+                return False
+            self._amid_line = self._rest[written - 1] != _LINE_END
+            self._rest = self._rest[written:]
+        self._being_told = 0
         return True
+
+    def _put(self, piece: memoryview) -> int:
+        """How many bytes were taken. Raises OSError, BlockingIOError for none."""
+        if self._refuses:
+            try:
+                return os.pwritev(self._fd, [piece], -1, _NOWAIT or 0)
+            except OSError as problem:
+                if problem.errno not in _CANNOT:
+                    raise
+                self._refuses = False
+        if not self._is_file and not self._poll.poll(0):
+            raise BlockingIOError
+        return os.write(self._fd, piece)
+
+    def _lose_rest(self) -> None:
+        """Nobody can be told now; those that are lost are told with the next line that gets through."""
+        rest = bytes(self._rest)
+        lost = rest.count(b"\n") - rest.startswith(b"\n") - (self._being_told > 0)
+        self._rest = memoryview(b"")
+        self.dropped += lost
+        self._untold += lost + self._being_told
+        self._being_told = 0

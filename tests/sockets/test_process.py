@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from bench.processes import free_port
 from tests.figures import Figures
 from tests.sockets import scripts
 from tests.sockets.callers import question
-from tests.sockets.processes import START_LIMIT_S, GatewayProcess, running
+from tests.sockets.processes import COMMAND, END_LIMIT_S, START_LIMIT_S, GatewayProcess, running
 from tests.sockets.scripts import DONE, ROLE, STOP, WORDS, event
 from tests.sockets.upstream import Asked, Script, Upstream
 
@@ -47,6 +50,28 @@ def test_new_settings_are_taken_over_by_a_running_process(tmp_path: Path) -> Non
         done = httpx.post(f"{gateway.url}/admin/reload", headers=operator)
         assert (done.status_code, done.json()["waiting_for_restart"]) == (200, [])
         assert gateway.get("/v1/models/nack")["id"] == "nack"
+
+
+def test_without_standard_streams_it_serves_all_the_same(tmp_path: Path) -> None:
+    """Nothing else gets their numbers: no log is written into a socket, no client's words are read from one."""
+    environ = {"PATH": os.environ["PATH"], "LLM_GATEWAY_PORT": str(free_port()), "REDIS_URL": "memory://"}
+    process = subprocess.Popen(COMMAND, cwd=tmp_path, env=environ, preexec_fn=lambda: os.closerange(0, 3))
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{environ['LLM_GATEWAY_PORT']}", timeout=10) as client:
+            ends_at = time.monotonic() + START_LIMIT_S
+            while time.monotonic() < ends_at:
+                with suppress(httpx.ConnectError):
+                    client.get("/health")
+                    break
+                time.sleep(0.01)
+            assert client.post("/v1/chat/completions", json=question("sandbox/echo")).status_code == 200
+            assert client.post("/v1/chat/completions", content=b"{").status_code == 400
+        assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
+        process.terminate()
+        assert process.wait(END_LIMIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -141,15 +144,15 @@ def test_a_reader_that_takes_less_than_it_promised_gets_the_rest_later(
 ) -> None:
     """A socket may poll as writable and still refuse a piece, or take half of it."""
     reader, writer = pipe
-    real_write, answers = os.write, iter([0, 3, 0])
+    answers = iter([0, 3, 0])
 
-    def write(fd: int, data: memoryview) -> int:
-        room = next(answers, len(data))
+    def write(fd: int, pieces: list[memoryview], _offset: int, _flags: int) -> int:
+        room = next(answers, len(pieces[0]))
         if room == 0:
             raise BlockingIOError
-        return real_write(fd, data[:room])
+        return os.write(fd, pieces[0][:room])
 
-    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "pwritev", write)
     log = BufferedLog(writer)
     log.write("whole")
     assert [log.flush() for _ in range(3)] == [False, False, True]
@@ -166,15 +169,75 @@ def test_the_descriptor_is_left_as_it_was(pipe: tuple[int, int]) -> None:
 
 
 def test_a_reader_that_is_gone_costs_lines_and_nothing_else(pipe: tuple[int, int]) -> None:
-    """Nobody is left to be told; the gateway goes on."""
+    """Nobody is left to be told, nor where a device takes nothing; the gateway goes on."""
     reader, writer = pipe
     os.close(reader)
+    with Path("/dev/full").open("wb") as full:
+        for log in (BufferedLog(writer), BufferedLog(full.fileno())):
+            log.write("one")
+            log.write(URGENT)
+            assert log.flush()
+            assert log.dropped == 2
+            assert log.waiting_bytes == 0
+
+
+class Disk:
+    """Takes what it has room for."""
+
+    def __init__(self, fd: int, room: int) -> None:
+        self._fd = fd
+        self.room = room
+
+    def __call__(self, piece: memoryview) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = os.write(self._fd, piece[: self.room])
+        self.room -= written
+        return written
+
+
+def test_a_full_disk_costs_lines_which_are_told_once_there_is_room_again(tmp_path: Path) -> None:
+    """Each counts once, however often it is tried; the one that was cut by the disk's end stands by itself."""
+    with (tmp_path / "log").open("wb") as file:
+        log = BufferedLog(file.fileno(), wall_clock=lambda: 0.0)
+        disk = log._put = Disk(file.fileno(), room=len("kept\nhalf"))  # type: ignore[method-assign]
+        for line in ("kept", "half of this", URGENT, "lost", "lost too"):
+            log.write(line)
+            assert log.flush()
+        assert (log.dropped, log.waiting_bytes) == (4, 0)
+        disk.room = 1000
+        log.write("at last")
+        assert log.flush()
+    kept, half, last, notice = (tmp_path / "log").read_text().splitlines()
+    assert (kept, half, last) == ("kept", "half", "at last")
+    assert json.loads(notice)["dropped"] == log.dropped == 4
+
+
+def test_another_writer_that_fills_the_pipe_first_blocks_nobody(pipe: tuple[int, int]) -> None:
+    """Several workers write into one: between the question whether there is room and the write there may be none."""
+    reader, writer = pipe
     log = BufferedLog(writer)
-    log.write("one")
-    log.write(URGENT)
+    log._poll = Writable()  # type: ignore[assignment]
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * ATOMIC_BYTES)
+    os.set_blocking(writer, True)
+    log.write("mine")
+    flushing = threading.Thread(target=log.flush, daemon=True)
+    flushing.start()
+    flushing.join(5)
+    assert not flushing.is_alive()
+    read_all(reader)
     assert log.flush()
-    assert log.dropped == 2
-    assert log.waiting_bytes == 0
+    assert read_all(reader) == b"mine\n"
+
+
+class Writable:
+    """A poll that has seen room."""
+
+    def poll(self, _timeout: float) -> list[int]:
+        return [1]
 
 
 def test_closing_writes_what_is_left_and_gives_up_in_time(pipe: tuple[int, int]) -> None:
@@ -203,7 +266,7 @@ def test_what_goes_into_a_pipe_ends_with_a_line_for_others_write_there_too(monke
     """A line longer than the pipe's own piece has to be cut all the same."""
     reader, writer = os.pipe()
     pieces: list[bytes] = []
-    monkeypatch.setattr(os, "write", lambda _, piece: pieces.append(bytes(piece)) or len(piece))
+    monkeypatch.setattr(os, "pwritev", lambda _fd, given, *_: pieces.append(bytes(given[0])) or len(given[0]))
     log = BufferedLog(writer)
     lines = ["a" * 1500, "b" * 1500, "c" * 1500, "d" * 5000, "e" * 10]
     for line in lines:
