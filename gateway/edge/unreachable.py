@@ -25,7 +25,9 @@ def unreachable(failure: OSError | UnicodeError) -> Exhausted | UpstreamUnreacha
     """What a connection that failed is to the call that wanted it."""
     if isinstance(failure, OSError) and failure.errno in _OUR_OWN_WANTS:
         return Exhausted("The gateway has no room for another connection.", retry_after=1.0)
-    return UpstreamUnreachable(f"The provider could not be reached: {_reason(failure)}.")
+    told = UpstreamUnreachable(f"The provider could not be reached: {_reason(failure)}.")
+    told.elsewhere = isinstance(failure, ssl.SSLCertVerificationError)  # which nobody mends within a call
+    return told
 
 
 def _reason(failure: OSError | UnicodeError) -> str:

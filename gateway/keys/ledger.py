@@ -83,7 +83,7 @@ class Ledger:
         self._price = price
         self._wall_clock = wall_clock
         self._day = ""
-        self._day_ends = 0.0
+        self._day_begins = self._day_ends = 0.0
         self._tabs: dict[str, Rows] = {}
         """Of this day, by client key's label; "" where no key is asked for."""
         self._closed: list[Posting] = []
@@ -139,14 +139,15 @@ class Ledger:
         return (Posting(client, self._day, rows) for client, rows in self._tabs.items())
 
     def _turn(self) -> None:
-        """A new day begins on a new page."""
+        """A new day begins on a new page, be it an earlier one: a clock that was wrong has been set right."""
         now = self._wall_clock()
-        if now < self._day_ends:
+        if self._day_begins <= now < self._day_ends:
             return
         self._closed.extend(self._open())
         self._tabs = {}
         self._day = day_of(now)
-        self._day_ends = (now // DAY_S + 1) * DAY_S
+        self._day_begins = now // DAY_S * DAY_S
+        self._day_ends = self._day_begins + DAY_S
 
 
 def row_of(rows: Rows, provider: str, model: str) -> Spent:

@@ -111,6 +111,8 @@ class Running:
         self.network = network
         self.address = address
         self.memory = Memory()
+        self.wall_clock_jumps_s = 0.0
+        """By how much somebody has set the machine's clock."""
         self.lines: list[str] = []
         """What it has logged."""
         self.events: list[object] = []
@@ -130,7 +132,7 @@ class Running:
         ids = count((number << 112) + (seed << 64) + 1)
         return World(
             clock=trio.current_time,
-            wall_clock=lambda: MONDAY + trio.current_time(),
+            wall_clock=lambda: MONDAY + self.wall_clock_jumps_s + trio.current_time(),
             random=random.Random(seed),
             new_id=lambda: f"{next(ids):032x}",
             connect=self.network.connect,

@@ -91,6 +91,28 @@ async def test_a_month_ends_for_those_who_have_been_there_all_the_time(
         assert days == [("2023-11-30", 1), ("2023-12-01", 2)]
 
 
+async def test_a_clock_that_is_set_right_begins_the_day_that_it_is_and_moves_no_deadline(
+    autojump_clock: MockClock,
+) -> None:
+    """A year ahead, as machines are before they have asked what time it is; then right, amid a call of 5 s."""
+    async with running(budget(2 * COSTS + MOST), environ=KEY) as it:
+        it.wall_clock_jumps_s = 366 * 86_400
+        assert [(await ask(it)).status for _ in range(4)] == [200, 200, 200, 429]
+        it.openai.plays(stalls)
+        replies: list[Reply] = []
+
+        async def ask_for_5_s() -> None:
+            replies.append(await it.ask(headers={"authorization": "Bearer sk-other", "x-gateway-timeout": "5"}))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask_for_5_s)
+            await trio.sleep(2)
+            it.wall_clock_jumps_s = 0
+        assert ([reply.status for reply in replies], trio.current_time()) == ([504], 5)
+        it.openai.plays(answers())
+        assert [(await ask(it)).status for _ in range(4)] == [200, 200, 200, 429]
+
+
 async def test_a_call_that_is_too_large_is_not_the_end_of_a_budget_and_the_end_is_told(
     autojump_clock: MockClock,
 ) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import socket
+import ssl
 from typing import Any
 
 import pytest
@@ -398,7 +401,18 @@ context_window = {window}
 # Over time.
 
 
-async def test_a_primary_that_is_down_for_a_minute_is_served_for_and_comes_back(autojump_clock: MockClock) -> None:
+OUTAGES: dict[str, OSError | None] = {
+    "503": None,
+    "no name": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    "refused": ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+    "wrong certificate": ssl.SSLCertVerificationError(1, "certificate verify failed"),
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+async def test_a_primary_that_is_down_for_a_minute_is_served_for_and_comes_back(
+    autojump_clock: MockClock, outage: str
+) -> None:
     """A request a second for two minutes: all are answered, few reach the primary while it is down."""
     async with running() as it:
 
@@ -406,15 +420,19 @@ async def test_a_primary_that_is_down_for_a_minute_is_served_for_and_comes_back(
             await (fails(503) if asked.at < 60 else answers())(asked)
 
         it.openai.plays(down_for_a_minute)
+        it.network.fail("openai.test", 80, OUTAGES[outage])
         served: list[tuple[float, str | None]] = []
         for second in range(120):
             await trio.sleep_until(second)
+            if second == 60:
+                tried = it.network.connects.count(("openai.test", 80))
+                it.network.fail("openai.test", 80, None)
             reply = await it.ask(BACKED)
             assert reply.status == 200
             served.append((second, reply.header("x-gateway-provider")))
 
         during = [asked for asked in it.openai.asked if asked.at < 60]
-        assert len(during) <= 5 + 6  # what opened the breaker, and its probes
+        assert len(during) + tried <= 5 + 6  # what opened the breaker, and its probes
         back = min(second for second, provider in served if second >= 60 and provider == "openai")
         assert back <= 75  # a breaker is open for 15 s at most
         assert all(provider == "openai" for second, provider in served if second > back)
