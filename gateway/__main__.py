@@ -146,8 +146,8 @@ def _configuration(origin: Origin) -> Config | None:
 @contextmanager
 def _leaving_when_told() -> Iterator[None]:
     """Until it serves, and from then on heeds signals itself, SIGTERM and SIGINT end the process at once."""
-    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGINT)}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the settings are being read anyway
+    before = {signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_IGN)}  # the settings are being read anyway
+    before |= {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

@@ -154,7 +154,7 @@ def test_who_needs_what_is_still_imported_waits_for_it_and_others_do_not(tmp_pat
 
 @pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, "said that it is ready"])
 def test_told_to_stop_while_it_starts_it_ends_in_order(tmp_path: Path, after_s: float | str) -> None:
-    """Also while it still imports what it needs."""
+    """Also while it still imports what it needs; that new settings are there is no reason to end."""
     gateway = GatewayProcess.spawn(tmp_path)
     try:
         gateway.wait_for(lambda: heeds(gateway, signal.SIGTERM), START_LIMIT_S)
@@ -162,6 +162,7 @@ def test_told_to_stop_while_it_starts_it_ends_in_order(tmp_path: Path, after_s: 
             gateway.wait_until_ready()
         else:
             time.sleep(after_s)
+        gateway.send(signal.SIGHUP)
         gateway.send(signal.SIGTERM)
         assert gateway.wait() == 0
     finally:
@@ -173,7 +174,9 @@ def test_told_to_stop_while_it_starts_it_ends_in_order(tmp_path: Path, after_s: 
 def test_what_is_under_way_is_finished_before_the_end(
     upstream: Upstream, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """A stream, a whole answer, and an idle connection that nobody has to wait for; newcomers are refused."""
+    """A stream, a whole answer, and an idle connection that nobody has to wait for; newcomers are refused, and new
+    settings change nothing about it.
+    """
     told = threading.Event()
     model = upstream.plays(goes_on_when(told))
     with running(tmp_path, environ=upstream.environ) as gateway, httpx.Client(timeout=10) as idle:
@@ -189,6 +192,7 @@ def test_what_is_under_way_is_finished_before_the_end(
             upstream.wait_for(model, 2)
             gateway.send(number)
             wait_for_drain(gateway)
+            gateway.send(signal.SIGHUP)
             with pytest.raises(ConnectionRefusedError), closing(socket.create_connection(gateway.address)):
                 pass
             told.set()
