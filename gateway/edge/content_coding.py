@@ -8,6 +8,9 @@ from typing import Final
 DECODED_PIECE_BYTES: Final = 256 * 1024
 """At most so much comes out at once, however small what went in."""
 
+MOST_MEMBERS: Final = 1000
+"""Of one gzip body. Nobody needs more than one; each begins with a copy of all that has not been read yet."""
+
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _ZLIB_WINDOW: Final = zlib.MAX_WBITS
 _RAW_WINDOW: Final = -zlib.MAX_WBITS
@@ -32,7 +35,7 @@ def decoder_for(coding: bytes) -> Inflater | None:
 class Inflater:
     """Decodes gzip (several members too) or deflate."""
 
-    __slots__ = ("_input", "_may_have_more", "_stream", "_window")
+    __slots__ = ("_input", "_may_have_more", "_members", "_stream", "_window")
 
     def __init__(self, window: int | None) -> None:
         """With None it is found out whether deflate comes in a zlib wrapping, as it should, or bare."""
@@ -40,6 +43,7 @@ class Inflater:
         self._stream: zlib._Decompress | None = None
         self._input = b""
         self._may_have_more = False
+        self._members = 0
 
     def decode(self, data: bytes) -> bytes:
         """What `data` and what was left of earlier input give, at most DECODED_PIECE_BYTES.
@@ -71,6 +75,9 @@ class Inflater:
             self._window = _deflate_window(self._input)
         elif self._stream is not None and self._window != _GZIP_WINDOW:
             raise UndecodableContent("the answer's compressed body has ended, and more follows")
+        self._members += 1
+        if self._members > MOST_MEMBERS:
+            raise UndecodableContent("the answer's compressed body has more parts than anybody needs")
         self._stream = zlib.decompressobj(self._window)
         return self._stream
 

@@ -15,6 +15,8 @@ from gateway.errors import InvalidRequest, UnsupportedCoding
 from gateway.face.ingress import Ingress
 
 CODING: Final = b"content-encoding"
+FED_BYTES: Final = 64 * 1024
+"""At most so much is undone between two turns of others."""
 
 
 async def decoded(body: bytes, coding: bytes, ingress: Ingress) -> bytes:
@@ -25,13 +27,15 @@ async def decoded(body: bytes, coding: bytes, ingress: Ingress) -> bytes:
     pieces: list[bytes] = []
     size = held = 0
     try:
-        piece = _decode(decoder, body)
-        while piece:
-            size += len(piece)
-            held = ingress.hold(size, held)
-            pieces.append(piece)
+        for start in range(0, len(body), FED_BYTES):  # there are bodies of which megabytes come to nothing
+            piece = _decode(decoder, body[start : start + FED_BYTES])
+            while piece:
+                size += len(piece)
+                held = ingress.hold(size, held)
+                pieces.append(piece)
+                await trio.lowlevel.checkpoint()
+                piece = _decode(decoder, b"")
             await trio.lowlevel.checkpoint()
-            piece = _decode(decoder, b"")
         _check_end(decoder)
         return b"".join(pieces)
     finally:

@@ -56,8 +56,8 @@ async def test_a_coding_that_nobody_knows_is_refused(autojump_clock: MockClock, 
 
 @pytest.mark.parametrize(
     "body",
-    [PLAIN, gzip.compress(PLAIN)[:-1], gzip.compress(PLAIN) + b"x", b"\x1f\x8b"],
-    ids=["plain", "cut", "more", "its first bytes"],
+    [PLAIN, gzip.compress(PLAIN)[:-1], gzip.compress(PLAIN) + b"x", b"\x1f\x8b", gzip.compress(b"") * 1001],
+    ids=["plain", "cut", "more", "its first bytes", "many times nothing"],
 )
 async def test_what_is_not_what_it_says_is_refused(autojump_clock: MockClock, face: Face, body: bytes) -> None:
     reply = await face.request("POST", CHAT, body=body, headers={"content-encoding": "gzip"})

@@ -6,8 +6,10 @@ Before they were bounded it was seconds. What is left is what takes a single loo
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from bench.translation import FRAME, longest_wait_ms
 from gateway.calls.ways import ways_of
 from gateway.dialects.envelope import ModelRequest
 from gateway.errors import InvalidRequest
+from gateway.face.body_coding import decoded
 from gateway.face.chat import ChatCompletions
 from gateway.face.client_dialect import ClientDialect
 from gateway.face.ingress import Ingress
@@ -30,6 +33,10 @@ pytestmark = pytest.mark.real_time
 MOST_MS = 50.0
 LIMIT_BYTES = 32 * 1024 * 1024
 HI = {"role": "user", "content": "hi"}
+NO_NAME = b"\x1f\x8b\x08" + bytes(7)
+"""How gzip begins (RFC 1952)."""
+END_OF_NOTHING = b"\x01\0\0\xff\xff" + bytes(8)
+"""The last empty block (RFC 1951 section 3.2.4), and the checksum and length of nothing."""
 MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "gemini": "gemini-2.5-flash"}
 
 
@@ -91,6 +98,27 @@ async def test_no_body_holds_others_up(name: str) -> None:
             await way.prepare(request, model, streamed=False, frame=FRAME)
 
         assert await longest_wait_ms(prepare) <= 10 * MOST_MS, kind
+
+
+NOTHINGS = {
+    "many times nothing": gzip.compress(b"") * (1 << 20),
+    "one thing of a million nothings": b"".join((NO_NAME, b"\0\0\0\xff\xff" * (6 << 20), END_OF_NOTHING)),
+}
+"""Compressed bodies that come to next to nothing, by how they are made."""
+
+
+@pytest.mark.usefixtures("light_heap")
+@pytest.mark.parametrize("name", NOTHINGS)
+async def test_no_body_that_comes_to_nothing_holds_others_up(name: str) -> None:
+    body = NOTHINGS[name]
+    assert LIMIT_BYTES // 2 < len(body) <= LIMIT_BYTES
+    ingress = Ingress(MemoryBudget(2 * LIMIT_BYTES), LIMIT_BYTES)
+
+    async def undo() -> None:
+        with suppress(InvalidRequest):
+            assert await decoded(body, b"gzip", ingress) == b""
+
+    assert await longest_wait_ms(undo) <= 10 * MOST_MS
 
 
 def refused(ask: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
