@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -11,10 +12,11 @@ from trio.testing import MockClock
 
 from gateway.face.openapi.admin_operations import ADMIN_OPERATIONS
 from gateway.face.openapi.operations import OPERATIONS
-from tests.whole.gateways import Running, running
+from tests.whole.gateways import CHAT, QUESTION, Running, running
 
 BODY_BYTES = 1_000_000
 SMALL = f"[server]\nbody_bytes = {BODY_BYTES}\n"
+ECHO = {**QUESTION, "model": "sandbox/echo"}
 MOST_CPU_S = 0.5
 """What a body of 32 MiB may take of others' time, ten times what is promised of it; these are far smaller."""
 ENDPOINTS = [name for name, words in {**OPERATIONS, **ADMIN_OPERATIONS}.items() if words.request is not None]
@@ -67,3 +69,19 @@ async def test_a_body_that_is_too_large_is_a_413_everywhere(autojump_clock: Mock
         for endpoint in ENDPOINTS:
             assert await answer(it, endpoint, body=body) == 413, endpoint
         assert it.openai.asked == []
+
+
+@pytest.mark.parametrize(("engine", "status"), [("edge", 200), ("hypercorn", 400)])
+async def test_a_body_in_crumbs_is_put_together_or_refused_before_it_takes_long(
+    autojump_clock: MockClock, engine: str, status: int
+) -> None:
+    """A chunk for each byte: nothing to the edge, a third of a millisecond each to Hypercorn."""
+    body = json.dumps({**ECHO, "user": "x" * 1200}).encode()
+    async with running(engine=engine) as it:
+        client = await it.connect()
+        head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        await client.send_raw(head.encode() + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
+        answer = await client.read_raw()
+        assert int(answer.split(b" ")[1]) == status
+        assert status == 200 or b"too small pieces" in answer
+        client.leave()
