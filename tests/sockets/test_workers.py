@@ -170,11 +170,11 @@ def test_workers_share_a_store_of_their_own_and_do_without_it_while_it_is_gone(g
 
 
 def test_a_worker_killed_under_load_takes_only_its_own_requests_along(
-    gateway: GatewayProcess, measured: Figures
+    gateway: GatewayProcess, measured: Figures, soak: float
 ) -> None:
     """At most the four that it can have been serving; from the moment of its death on nobody fails."""
     with under_load(gateway) as tally:
-        time.sleep(0.3)
+        time.sleep(0.3 * min(soak, 20))
         os.kill(worker_pids(gateway)["0"], signal.SIGKILL)
         gateway.wait_for(lambda: len(gateway.logged("worker died")) == 2, 5)
         died_by = time.monotonic()
@@ -251,10 +251,12 @@ def test_workers_are_rolled_under_load_and_nobody_notices(gateway: GatewayProces
     )
 
 
-def test_told_to_stop_under_load_all_workers_finish_what_they_have(gateway: GatewayProcess, measured: Figures) -> None:
+def test_told_to_stop_under_load_all_workers_finish_what_they_have(
+    gateway: GatewayProcess, measured: Figures, soak: float
+) -> None:
     """The last of these stories: it ends the gateway."""
     with under_load(gateway) as tally:
-        time.sleep(0.3)
+        time.sleep(0.3 * min(soak, 20))
         told_at = time.monotonic()
         gateway.send(signal.SIGTERM)
         assert gateway.wait() == 0

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
+from contextlib import aclosing
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,8 +14,10 @@ import trio
 from trio.testing import MockClock
 
 from actors.supervisor import ChildSpec, Escalated, Supervisor
+from gateway.workers.line import ALIVE, READY, Line
 from gateway.workers.parent import GAVE_UP, _code_of
-from gateway.workers.process import WorkerDied
+from gateway.workers.process import WorkerDied, spawn
+from gateway.workers.station import Station, write_settings
 from tests.workers.processes import FakeProcess, worker
 
 
@@ -44,6 +51,26 @@ async def test_one_that_hangs_is_killed_and_one_that_goes_on_in_time_is_not(auto
         async with trio.open_nursery() as nursery:
             await nursery.start(worker(FakeProcess(hangs_at=began_at + 11)).run)
     assert trio.current_time() - began_at == 41
+
+
+async def test_a_real_one_says_that_it_serves_and_then_that_it_lives(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as slot, theirs:
+        station = Station(number=0, listener=slot.fileno(), line=theirs.fileno(), folder=str(tmp_path))
+        write_settings(tmp_path, "[server]\nworkers = 2\n")
+        environ = {"PATH": os.environ["PATH"], "REDIS_URL": "memory://", **station.to_environ()}
+        command = [sys.executable, "-m", "gateway", "serve", "--config", str(station.config_file)]
+        process = await spawn(command, environ, slot, theirs.fileno())
+    line = Line(ours)
+    try:
+        with trio.fail_after(20):
+            async with aclosing(line.words()) as words:  # type: ignore[type-var]  # it is a generator
+                assert [await anext(words), await anext(words)] == [READY, ALIVE]
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        process.kill()
+        line.close()
 
 
 async def test_it_is_told_once_to_drain(autojump_clock: MockClock) -> None:
