@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any, Final, NamedTuple
 
 from actors.letters import Candidate
 from gateway.context.filling import filling_of
 from gateway.dialects.messages import request_notes as messages
-from gateway.dialects.openai_chat import decode_request
+from gateway.dialects.openai_chat import decode_request as decode_chat
 from gateway.dialects.prompt_parts import Prompt
 from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.responses import request_notes as responses
@@ -31,6 +31,7 @@ PICTURE: Final = "data:image/png;base64," + "A" * 200
 CANDIDATE: Final = Candidate(provider="openai", model="gpt-4.1", window=1_047_576)
 
 Json = dict[str, Any]
+Turns = Sequence[Json]
 
 
 class Shape(NamedTuple):
@@ -39,64 +40,106 @@ class Shape(NamedTuple):
     decode: Callable[[bytes], Prompt]
     member: str
     """That holds what is said."""
-    turn: Callable[[int], Json]
+    turns: Turns
+    """That it repeats."""
     ascii_only: bool = False
+    beside: str = ""
+    """Other members, as they are written."""
 
 
-def _said(content: Any) -> Callable[[int], Json]:
-    return lambda place: {"role": "assistant" if place % 2 else "user", "content": content}
+def _chat(turns: Turns, *, ascii_only: bool = False) -> Shape:
+    return Shape(decode_chat, "messages", turns, ascii_only)
 
 
-def _parts(*parts: Json) -> Callable[[int], Json]:
+def _messages(*parts: Json) -> Shape:
+    return Shape(messages.decode_count, "messages", _parts(*parts))
+
+
+def _responses(turns: Turns) -> Shape:
+    return Shape(responses.decode_request, "input", turns)
+
+
+def _said(content: Any) -> Turns:
+    return [{"role": role, "content": content} for role in ("user", "assistant")]
+
+
+def _parts(*parts: Json) -> Turns:
     return _said([*parts])
 
 
-def _text(length: int, kind: str = "text") -> Json:
-    return {"type": kind, "text": (TEXT * 8)[:length]}
+def _text(length: int, kind: str = "text", **more: Any) -> Json:
+    return {"type": kind, "text": (TEXT * 8)[:length], **more}
 
 
-_CALL: Final = {"id": "call_0123456789abcdef", "type": "function", "function": {"name": "look", "arguments": TEXT}}
-_USE: Final = {"type": "tool_use", "id": "toolu_0123456789abcdef", "name": "look", "input": {"at": (TEXT * 4)[:200]}}
-_RESULT: Final = {"type": "tool_result", "tool_use_id": "toolu_0123456789abcdef", "content": (TEXT * 4)[:200]}
-_THOUGHT: Final = {"type": "thinking", "thinking": (TEXT * 4)[:200], "signature": "c2ln" * 20}
+def _picture(kind: str = "image_url", **more: Any) -> Json:
+    return {"type": kind, kind: {"url": PICTURE}, **more}
+
+
+def _called(arguments: str) -> Json:
+    call = {"id": "call_0123456789abcdef", "type": "function", "function": {"name": "look", "arguments": arguments}}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def _used(kind: str = "tool_use", at: str = TEXT * 3) -> Json:
+    return {"type": kind, "id": "toolu_0123456789abcdef", "name": "look", "input": {"at": at}}
+
+
+def _returned(content: Any = TEXT * 3, kind: str = "tool_result") -> Json:
+    return {"type": kind, "tool_use_id": "toolu_0123456789abcdef", "content": content}
+
+
+_TOOL: Final = {"type": "function", "function": {"name": "look", "description": FOREIGN, "parameters": {}}}
+_RESULT: Final = {"role": "tool", "tool_call_id": "call_0123456789abcdef", "content": TEXT * 3}
+_THOUGHT: Final = {"type": "thinking", "thinking": TEXT * 3, "signature": "c2ln" * 20}
 _SHOWN: Final = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 200}}
+_PAGE: Final = {"type": "text", "media_type": "text/plain", "data": TEXT * 3}
+_CITED: Final = [{"type": "char_location", "cited_text": TEXT, "document_index": 0, "start_char_index": 0}]
+_HIT: Final = {"type": "web_search_result", "url": "https://a.example", "title": "A", "encrypted_content": "QUJD" * 30}
+_FOUND: Final = {"type": "search_result", "source": "https://a.example", "title": "A", "content": [_text(200)]}
+_CALL_ITEM: Final = {"type": "function_call", "call_id": "call_0123456789", "name": "look", "arguments": TEXT}
+_RESULT_ITEM: Final = {"type": "function_call_output", "call_id": "call_0123456789", "output": TEXT * 3}
+_THOUGHT_ITEM: Final = {"type": "reasoning", "id": "rs_0123456789", "summary": [_text(200, "summary_text")]}
+_SHELL_ITEM: Final = {"type": "shell_call_output", "call_id": "call_0123456789", "output": [{"stdout": TEXT * 3}]}
 
 SHAPES: Final = {
-    "chat, messages": Shape(decode_request, "messages", _said((TEXT * 4)[:208])),
-    "chat, short messages": Shape(decode_request, "messages", _said(TEXT[:60])),
-    "chat, other alphabets": Shape(decode_request, "messages", _said(FOREIGN)),
-    "chat, other alphabets, escaped": Shape(decode_request, "messages", _said(FOREIGN), ascii_only=True),
-    "chat, parts": Shape(decode_request, "messages", _parts(_text(200))),
-    "chat, several parts": Shape(decode_request, "messages", _parts(*[_text(200)] * 8)),
-    "chat, pictures": Shape(
-        decode_request, "messages", _parts(_text(60), {"type": "image_url", "image_url": {"url": PICTURE}})
+    "chat, messages": _chat(_said(TEXT * 3)),
+    "chat, short messages": _chat(_said(TEXT[:60])),
+    "chat, messages of two letters": _chat(_said("hi")),
+    "chat, other alphabets": _chat(_said(FOREIGN)),
+    "chat, other alphabets, escaped": _chat(_said(FOREIGN), ascii_only=True),
+    "chat, parts": _chat(_parts(_text(200))),
+    "chat, several parts": _chat(_parts(*[_text(200)] * 8)),
+    "chat, parts of two letters": _chat(_parts(*[_text(2)] * 8)),
+    "chat, pictures": _chat(_parts(_text(60), _picture())),
+    "chat, videos": _chat(_parts(_text(60), _picture("video_url"))),
+    "chat, unknown members": _chat(_parts(_text(200, note="new"))),
+    "chat, pictures, unknown members": _chat(_parts(_text(60, note="new"), _picture())),
+    "chat, unknown kinds": _chat(_parts(_text(60), {"type": "smell", "smell": TEXT * 3})),
+    "chat, calls and results": _chat([_called(TEXT), _RESULT]),
+    "chat, calls in other alphabets": _chat([_called(FOREIGN), _RESULT]),
+    "chat, tools in other alphabets": Shape(
+        decode_chat, "tools", [_TOOL], beside='"messages": [{"role": "user", "content": "hi"}], '
     ),
-    "chat, calls and results": Shape(
-        decode_request,
-        "messages",
-        lambda place: (
-            {"role": "tool", "tool_call_id": "call_0123456789abcdef", "content": (TEXT * 4)[:200]}
-            if place % 2
-            else {"role": "assistant", "content": None, "tool_calls": [_CALL]}
-        ),
+    "Messages, parts": _messages(_text(200)),
+    "Messages, citations": _messages(_text(200, citations=_CITED)),
+    "Messages, calls": _messages(_THOUGHT, _used()),
+    "Messages, short calls": _messages(_used(at="it")),
+    "Messages, calls in other alphabets": _messages(_used(at=FOREIGN)),
+    "Messages, results": _messages(_returned()),
+    "Messages, results in parts": _messages(_returned([_text(200), _SHOWN])),
+    "Messages, documents": _messages({"type": "document", "source": _PAGE}, _text(60)),
+    "Messages, search results": _messages(_FOUND),
+    "Messages, the provider's tools": _messages(
+        _used("server_tool_use"), _returned([_HIT], "web_search_tool_result"), _text(200)
     ),
-    "Messages, parts": Shape(messages.decode_count, "messages", _parts(_text(200))),
-    "Messages, calls": Shape(messages.decode_count, "messages", _parts(_THOUGHT, _USE)),
-    "Messages, results": Shape(messages.decode_count, "messages", _parts(_RESULT)),
-    "Messages, results in parts": Shape(
-        messages.decode_count, "messages", _parts({**_RESULT, "content": [_text(200), _SHOWN]})
-    ),
-    "Responses, messages": Shape(responses.read_request, "input", _said((TEXT * 4)[:208])),
-    "Responses, parts": Shape(responses.read_request, "input", _parts(_text(200, "input_text"))),
-    "Responses, calls and results": Shape(
-        responses.read_request,
-        "input",
-        lambda place: (
-            {"type": "function_call_output", "call_id": "call_0123456789abcdef", "output": (TEXT * 4)[:200]}
-            if place % 2
-            else {"type": "function_call", "call_id": "call_0123456789abcdef", "name": "look", "arguments": TEXT}
-        ),
-    ),
+    "Messages, unknown members": _messages(_THOUGHT, {**_used(), "note": "new"}, _text(60)),
+    "Messages, results, unknown members": _messages(_returned([_text(200, note="new"), _SHOWN])),
+    "Responses, messages": _responses(_said(TEXT * 3)),
+    "Responses, parts": _responses(_parts(_text(200, "input_text"))),
+    "Responses, annotations": _responses(_parts(_text(200, "output_text", annotations=_CITED))),
+    "Responses, calls and results": _responses([_CALL_ITEM, _RESULT_ITEM]),
+    "Responses, reasoning": _responses([_THOUGHT_ITEM, _CALL_ITEM]),
+    "Responses, shell": _responses([_SHELL_ITEM]),
 }
 
 
@@ -108,13 +151,13 @@ def conversation(shape: Shape, size_bytes: int) -> bytes:
 
     turns: list[bytes] = []
     left = size_bytes
-    for place in count():
-        turn = written(shape.turn(place))
+    for turn in cycle(map(written, shape.turns)):
         left -= len(turn) + 2
         if left < 0 and turns:
             break
         turns.append(turn)
-    return b'{"model": "gpt-4.1", "%b": [%b]}' % (shape.member.encode(), b", ".join(turns))
+    frame = (shape.beside.encode(), shape.member.encode(), b", ".join(turns))
+    return b'{"model": "gpt-4.1", %b"%b": [%b]}' % frame
 
 
 def cost_us(shape: Shape, size_bytes: int, *, rounds: int = ROUNDS) -> float:
@@ -123,7 +166,7 @@ def cost_us(shape: Shape, size_bytes: int, *, rounds: int = ROUNDS) -> float:
     """
     body = conversation(shape, size_bytes)
     prompt = shape.decode(body)
-    times = max(1, 1_000_000 // size_bytes)
+    times = max(1, 250_000 // size_bytes)
 
     def once() -> None:
         assert filling_of(CANDIDATE, weigh(prompt, body), 128_000).headers
@@ -134,7 +177,7 @@ def cost_us(shape: Shape, size_bytes: int, *, rounds: int = ROUNDS) -> float:
 def decoding_us(shape: Shape, size_bytes: int, *, rounds: int = ROUNDS) -> float:
     """The same of decoding it, which reads what is said as well."""
     body = conversation(shape, size_bytes)
-    return min(_cpu_us(lambda: shape.decode(body), max(1, 1_000_000 // size_bytes)) for _ in range(rounds))
+    return min(_cpu_us(lambda: shape.decode(body), max(1, 250_000 // size_bytes)) for _ in range(rounds))
 
 
 def _cpu_us(work: Callable[[], object], times: int) -> float:
@@ -145,10 +188,10 @@ def _cpu_us(work: Callable[[], object], times: int) -> float:
 
 
 def _table() -> str:
-    lines = [f"{'':32}{'2 KiB: tier':>14}{'decoding':>11}{'1 MiB: tier':>14}{'decoding':>11}  µs of CPU"]
+    lines = [f"{'':36}{'2 KiB: tier':>14}{'decoding':>11}{'1 MiB: tier':>14}{'decoding':>11}  µs of CPU"]
     for name, shape in SHAPES.items():
         figures = [cost(shape, size) for size in LIMITS_US for cost in (cost_us, decoding_us)]
-        lines.append(f"{name:32}{figures[0]:14.1f}{figures[1]:11.1f}{figures[2]:14.0f}{figures[3]:11.0f}")
+        lines.append(f"{name:36}{figures[0]:14.1f}{figures[1]:11.1f}{figures[2]:14.0f}{figures[3]:11.0f}")
     return "\n".join(lines) + "\n"
 
 

@@ -15,16 +15,19 @@ from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.foreign_thoughts import without_members
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.odd_parts import Odd
 from gateway.dialects.parameters import add_parameters
-from gateway.dialects.prompt_parts import Pieces, is_given
+from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, is_given
 from gateway.dialects.prompt_weight import reserved_tokens
-from gateway.dialects.two_readings import TwoReadings
+from gateway.dialects.readings import Readings
 from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
 NAME: Final = "openai_chat"
 """As in ModelRequest.dialect."""
 MOST_CHOICES: Final = 128
+_ABSENT: Final[Any] = None
+"""A member that is not there."""
 _THOUGHTS: Final = (b'"reasoning_content"', b'"reasoning_details"')
 """Of messages that say what a model thought, in the gateway's words."""
 
@@ -39,14 +42,21 @@ class Message(msgspec.Struct, gc=False):
     reasoning_content: msgspec.Raw = NULL
 
 
-class ReadMessage(msgspec.Struct, gc=False):
+class UsualMessage(msgspec.Struct, gc=False):
     """The same, of usual parts, all of which has been read."""
 
     role: str
     content: Said = None
-    tool_calls: msgspec.Raw = NULL
-    function_call: msgspec.Raw = NULL
+    tool_calls: msgspec.Raw = _ABSENT
+    function_call: msgspec.Raw = _ABSENT
     reasoning_content: str | None = None
+
+
+class OddMessage(msgspec.Struct, gc=False):
+    """The same, of any parts."""
+
+    role: str
+    content: Odd = None
 
 
 class StreamOptions(msgspec.Struct, gc=False):
@@ -84,43 +94,60 @@ class ChatRequest(msgspec.Struct):
         """The most tokens one answer may have, where the client says so."""
         return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
 
-    def pieces(self) -> Pieces:
-        """As in `prompt_parts.Prompt`."""
-        messages = self.messages
-        contents = [
-            each.content for each in messages if each.tool_calls is each.function_call is each.reasoning_content
-        ]
-        others = self.structured()
-        if len(contents) < len(messages):  # of some not all three are absent, as they mostly are
-            contents = [raw for each in messages for raw in (each.reasoning_content, each.content) if is_given(raw)]
-            others += [raw for each in messages for raw in (each.tool_calls, each.function_call) if is_given(raw)]
-        return (), contents, others
+    def contents(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+        """As in `prompt_text.Written`."""
+        messages, others = self.messages, self.structured()
+        said = [raw for each in messages for raw in (each.reasoning_content, each.content) if is_given(raw)]
+        others += [raw for each in messages for raw in (each.tool_calls, each.function_call)]
+        return said, [raw for raw in others if is_given(raw)]
+
+    def pieces(self) -> Pieces | None:
+        """As in `prompt_parts.Prompt`: nothing has been read."""
+        return None
 
     def structured(self) -> list[msgspec.Raw]:
         """What is, beside messages."""
         if self.tools is None and self.functions is self.response_format:
             return []
-        return [raw for raw in (*(self.tools or ()), self.functions, self.response_format) if is_given(raw)]
+        return [*(self.tools or ()), self.functions, self.response_format]
 
 
-class ReadChatRequest(ChatRequest):
+class UsualRequest(ChatRequest):
     """One whose messages have been read."""
 
-    messages: list[ReadMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+    messages: list[UsualMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
 
-    def pieces(self) -> Pieces:
+    def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
-        messages: list[ReadMessage] = self.messages
-        said = [each.content for each in messages]
+        messages: list[UsualMessage] = self.messages
+        if len(messages) > MOST_PIECES:
+            return None
+        said = [
+            each.content
+            for each in messages
+            if each.tool_calls is each.function_call and each.reasoning_content is None
+        ]
         others = self.structured()
-        more = [each for each in messages if each.tool_calls is not each.function_call or each.reasoning_content]
-        if more:
-            said += [each.reasoning_content for each in more]
-            others += [raw for each in more for raw in (each.tool_calls, each.function_call) if is_given(raw)]
-        return said, (), others
+        if len(said) < len(messages):  # of some not all three are absent, as they mostly are
+            said = [each.content for each in messages]
+            said += [each.reasoning_content for each in messages if each.reasoning_content]
+            others += [each.tool_calls for each in messages if each.tool_calls]
+            others += [each.function_call for each in messages if each.function_call]
+        return said, None, others
 
 
-_readings: Final = TwoReadings[ChatRequest](ReadChatRequest, ChatRequest)
+class OddRequest(ChatRequest):
+    """One that holds what nobody here knows."""
+
+    messages: list[OddMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+
+    def pieces(self) -> Pieces | None:
+        """As in `prompt_parts.Prompt`."""
+        messages: list[OddMessage] = self.messages
+        return None if len(messages) > MOST_PIECES else ((), [each.content for each in messages], ())
+
+
+_readings: Final = Readings[ChatRequest](UsualRequest, OddRequest, ChatRequest)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 

@@ -1,21 +1,20 @@
 """Parts of contents whose every member is known, in all client dialects: read while the request is decoded.
 
-A part with a member that is not here, or with one that is longer than it ever is, is no usual one: whoever weighs it
-looks at it as it is written.
+A part of another kind, with a member that is not here, or with a name that is longer than names ever are, is no usual
+one (see `odd_parts`). What each kind weighs is in `part_weights`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import attrgetter
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
 NULL: Final = msgspec.Raw(b"null")
+NOTHING: Final = msgspec.Raw(b"")
+"""Of a member that is not there."""
 Short = Annotated[str, msgspec.Meta(max_length=256)]
 """A name or an id, which frames what is said."""
-Nothing = Annotated[list[None], msgspec.Meta(max_length=0)] | None
 
 
 class _Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -27,66 +26,79 @@ class CacheControl(_Usual):
     ttl: Short = ""
 
 
+# What is said: each of the first five is its text, with notes on where that came from.
+
+
 class Text(_Usual, tag="text"):
     text: str
     cache_control: CacheControl | None = None
-    citations: Nothing = None
+    notes: msgspec.Raw = msgspec.field(name="citations", default=NOTHING)
 
 
 class InputText(_Usual, tag="input_text"):
     text: str
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
 
 
 class OutputText(_Usual, tag="output_text"):
     text: str
-    annotations: Nothing = None
-    logprobs: Nothing = None
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
+    logprobs: Annotated[list[None], msgspec.Meta(max_length=0)] | None = None
 
 
 class SummaryText(_Usual, tag="summary_text"):
     text: str
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
 
 
 class ReasoningText(_Usual, tag="reasoning_text"):
     text: str
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
 
 
 class Refusal(_Usual, tag="refusal"):
     refusal: str
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return (self.refusal,)
 
 
 class Thinking(_Usual, tag="thinking"):
     thinking: str
     signature: str = ""
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        return self.thinking, self.signature
-
 
 class RedactedThinking(_Usual, tag="redacted_thinking"):
     data: str
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        return (self.data,)
+
+class Compaction(_Usual, tag="compaction"):
+    content: str | None = None
+    cache_control: CacheControl | None = None
 
 
-class ImageUrl(_Usual):
+# Media of OpenAI's dialects, and of those who speak them too.
+
+
+class Address(_Usual):
     url: str
     detail: Short | None = None
 
 
-class ImageUrlPart(_Usual, tag="image_url"):
-    image_url: ImageUrl
+class ImageUrl(_Usual, tag="image_url"):
+    image_url: Address
+    cache_control: CacheControl | None = None
+
+
+class VideoUrl(_Usual, tag="video_url"):
+    video_url: Address
     cache_control: CacheControl | None = None
 
 
 class InputImage(_Usual, tag="input_image"):
+    image_url: str | None = None
+    file_id: Short | None = None
+    detail: Short | None = None
+
+
+class Screenshot(_Usual, tag="computer_screenshot"):
     image_url: str | None = None
     file_id: Short | None = None
     detail: Short | None = None
@@ -99,6 +111,7 @@ class Audio(_Usual):
 
 class InputAudio(_Usual, tag="input_audio"):
     input_audio: Audio
+    cache_control: CacheControl | None = None
 
 
 class FileBody(_Usual):
@@ -107,7 +120,7 @@ class FileBody(_Usual):
     filename: Short | None = None
 
 
-class FilePart(_Usual, tag="file"):
+class File(_Usual, tag="file"):
     file: FileBody
     cache_control: CacheControl | None = None
 
@@ -117,47 +130,156 @@ class InputFile(_Usual, tag="input_file"):
     file_url: str | None = None
     file_id: Short | None = None
     filename: Short | None = None
+    detail: Short | None = None
 
 
-class Source(_Usual):
-    """Of one of Anthropic's pictures and documents; a document may be a text, or a content of its own."""
+# Media of Anthropic's.
 
-    type: Short
+
+class Base64Source(_Usual, tag="base64"):
+    data: str
     media_type: Short = ""
-    data: str = ""
-    url: str = ""
-    file_id: Short = ""
-    content: str | list[Part] | None = None
+
+
+class UrlSource(_Usual, tag="url"):
+    url: str
+
+
+class FileSource(_Usual, tag="file"):
+    file_id: Short
+
+
+class TextSource(_Usual, tag="text"):
+    data: str
+    media_type: Short = ""
+
+
+class ContentSource(_Usual, tag="content"):
+    content: str | list[Part]
 
 
 class Image(_Usual, tag="image"):
-    source: Source
+    source: Base64Source | UrlSource | FileSource
     cache_control: CacheControl | None = None
 
 
 class Citations(_Usual):
-    enabled: bool = False
+    enabled: bool | None = None
 
 
 class Document(_Usual, tag="document"):
-    source: Source
+    source: Base64Source | UrlSource | FileSource | TextSource | ContentSource
     title: str | None = None
     context: str | None = None
     citations: Citations | None = None
     cache_control: CacheControl | None = None
 
 
-class ToolUse(_Usual, tag="tool_use"):
-    name: str
-    input: msgspec.Raw
-    id: Short = ""
+class SearchResult(_Usual, tag="search_result"):
+    source: str
+    title: str
+    content: list[Part]
+    citations: Citations | None = None
     cache_control: CacheControl | None = None
 
 
-class ToolResult(_Usual, tag="tool_result"):
+class ContainerUpload(_Usual, tag="container_upload"):
+    file_id: Short
+    cache_control: CacheControl | None = None
+
+
+# Calls of tools and what came of them: the client's, and those that a provider runs itself.
+
+
+class Caller(_Usual):
+    type: Short = ""
+    tool_id: Short = ""
+
+
+class _Use(_Usual):
+    name: str
+    input: msgspec.Raw
+    id: Short = ""
+    caller: Caller | None = None
+    server_name: Short | None = None
+    toolset_name: Short | None = None
+    cache_control: CacheControl | None = None
+
+
+class ToolUse(_Use, tag="tool_use"):
+    pass
+
+
+class ServerToolUse(_Use, tag="server_tool_use"):
+    pass
+
+
+class McpToolUse(_Use, tag="mcp_tool_use"):
+    pass
+
+
+class _Result(_Usual):
     content: str | list[Part] | None = None
     tool_use_id: Short = ""
     is_error: bool | None = None
+    toolset_name: Short | None = None
+    cache_control: CacheControl | None = None
+
+
+class ToolResult(_Result, tag="tool_result"):
+    pass
+
+
+class McpToolResult(_Result, tag="mcp_tool_result"):
+    pass
+
+
+class ToolReference(_Usual, tag="tool_reference"):
+    tool_name: str
+    cache_control: CacheControl | None = None
+
+
+class _ServerResult(_Usual):
+    content: msgspec.Raw = NOTHING
+    caller: Caller | None = None
+    tool_use_id: Short = ""
+    cache_control: CacheControl | None = None
+
+
+class WebSearchResult(_ServerResult, tag="web_search_tool_result"):
+    pass
+
+
+class CodeResult(_ServerResult, tag="code_execution_tool_result"):
+    pass
+
+
+class BashResult(_ServerResult, tag="bash_code_execution_tool_result"):
+    pass
+
+
+class EditorResult(_ServerResult, tag="text_editor_code_execution_tool_result"):
+    pass
+
+
+class ToolSearchResult(_ServerResult, tag="tool_search_tool_result"):
+    pass
+
+
+class Page(_Usual, tag="web_fetch_result"):
+    url: str
+    content: Document
+    retrieved_at: Short | None = None
+
+
+class NoPage(_Usual, tag="web_fetch_tool_result_error"):
+    error_code: Short = ""
+
+
+class WebFetchResult(_Usual, tag="web_fetch_tool_result"):
+    content: Page | NoPage
+    caller: Caller | None = None
+    tool_use_id: Short = ""
     cache_control: CacheControl | None = None
 
 
@@ -170,24 +292,30 @@ Part = (
     | Refusal
     | Thinking
     | RedactedThinking
-    | ImageUrlPart
+    | Compaction
+    | ImageUrl
+    | VideoUrl
     | InputImage
+    | Screenshot
     | InputAudio
-    | FilePart
+    | File
     | InputFile
     | Image
     | Document
+    | SearchResult
+    | ContainerUpload
     | ToolUse
+    | ServerToolUse
+    | McpToolUse
     | ToolResult
+    | McpToolResult
+    | ToolReference
+    | WebSearchResult
+    | CodeResult
+    | BashResult
+    | EditorResult
+    | ToolSearchResult
+    | WebFetchResult
 )
-Said = str | list[Part] | None
-"""A content of nothing but usual parts."""
-MEDIA: Final[Mapping[type, Callable[[Any], str | None]]] = {
-    InputImage: attrgetter("image_url"),
-    InputAudio: attrgetter("input_audio.data"),
-    FilePart: attrgetter("file.file_data"),
-    InputFile: attrgetter("file_data"),
-}
-"""Those that are one piece of media, but for the most usual one, and where its bytes are; None: elsewhere."""
-TEXTS: Final = frozenset({Text, InputText, OutputText, SummaryText, ReasoningText})
-"""Those that are their `text`."""
+Said = str | list[Part] | Screenshot | None
+"""A content of nothing but usual parts; of what a tool returned, one kind may be no list."""

@@ -18,10 +18,10 @@ from gateway.dialects.responses import errors as responses_errors
 from gateway.dialects.responses.recorder import StreamRecorder
 from gateway.dialects.responses.request_notes import (
     decode_request,
+    decode_unread,
     gateway_tools_of,
     let_go,
     many_items,
-    read_request,
     reserved_output,
 )
 from gateway.dialects.responses.tool_turns import ResponsesToolTurns
@@ -50,7 +50,7 @@ class ResponsesDialect:
     most_values = MOST_VALUES
 
     def read(self, body: bytes) -> Asked:
-        request = read_request(body)
+        request = decode_request(body)
         weight, size_bytes = weigh(request, body), decoded_bytes(many_items(request))
         let_go(request)
         return Asked(
@@ -58,7 +58,7 @@ class ResponsesDialect:
         )
 
     def text_of(self, body: bytes, /) -> Steps[str]:
-        return text_of(decode_request(body))
+        return text_of(decode_unread(body))
 
     def error_body(self, description: Description) -> bytes:
         return openai_errors.error_body(description)

@@ -28,7 +28,7 @@ from gateway.dialects.responses.kept import (
     with_members,
 )
 from gateway.dialects.responses.recorder import StreamRecorder
-from gateway.dialects.responses.request_notes import ResponsesRequest, decode_request, replace_members
+from gateway.dialects.responses.request_notes import ResponsesRequest, decode_unread, replace_members
 from gateway.errors import InvalidRequest, NotFound, StoreUnavailable
 from gateway.keys.caller import Caller
 from gateway.store.responses import ResponseStore
@@ -63,7 +63,7 @@ class ResponseLife:
 
     async def before(self, body: bytes, owner: str) -> Prepared:
         """Reads a request to make a response. Raises InvalidRequest; GatewayError where the store is out of reach."""
-        request = decode_request(body)
+        request = decode_unread(body)
         _check_background(request)
         try:
             items = items_of(request.input)

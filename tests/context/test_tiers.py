@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.context.tiers import Reading, gauge_of, read, tier_of
-from gateway.dialects import openai_chat, prompt_weight
+from gateway.dialects import openai_chat, part_weights, prompt_parts, prompt_weight, usual_parts
 from gateway.dialects.codec import finish_steps
 from gateway.dialects.messages import request_notes
 from gateway.dialects.prompt_weight import MEDIA_TOKENS, PromptWeight, weigh
+from gateway.dialects.responses import request_notes as responses_notes
 from gateway.face.chat import ChatCompletions
 from gateway.face.messages import Messages
 from gateway.face.response_calls import ResponsesDialect
@@ -85,10 +86,8 @@ def test_texts_are_counted_by_their_characters_however_they_are_written(
     assert weighed(ChatCompletions(), chat(first, second), ascii_only=ascii_only).characters == count
     parts = [{"type": "text", "text": first}, {"type": "text", "text": second, "cache_control": {"type": "ephemeral"}}]
     assert weighed(ChatCompletions(), chat(parts, None), ascii_only=ascii_only).characters == count
-    written = json.dumps([*parts, {"refusal": "no"}], ensure_ascii=ascii_only)
-    more = weighed(ChatCompletions(), chat([*parts, {"refusal": "no"}]), ascii_only=ascii_only).characters
-    texts = [json.dumps(text, ensure_ascii=ascii_only) for text in (first, second)]
-    assert more == len(written) - sum(map(len, texts)) + count
+    said = {"input": [{"role": "user", "content": [{"type": "input_text", "text": first}]}, {"content": second}]}
+    assert weighed(ResponsesDialect(), {"model": "m", **said}, ascii_only=ascii_only).characters == count
 
 
 @settings(max_examples=40, deadline=None)
@@ -139,12 +138,14 @@ def in_responses(texts: list[str], image: Any) -> tuple[Any, dict[str, Any]]:
 def test_more_text_never_weighs_less_wherever_it_is_put(
     asking: Any, texts: list[str], which: int, more: str, data: st.DataObject
 ) -> None:
-    """Appended or put amid a text of any kind, beyond the first megabytes too."""
+    """Appended or put amid a text of any kind; where not all is known or looked at, too."""
     at = data.draw(st.integers(0, len(texts[which])))
     longer = [*texts[:which], texts[which][:at] + more + texts[which][at:], *texts[which + 1 :]]
+    most, image = data.draw(st.sampled_from([0, 3, 8192])), data.draw(st.sampled_from([IMAGE, IMAGE | {"note": "new"}]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prompt_weight, "MOST_READ_BYTES", data.draw(st.sampled_from([0, 60, 300, 2**23])))
-        before, after = (weighed(*asking(each, IMAGE), ascii_only=True) for each in (texts, longer))
+        for module in (openai_chat, request_notes, prompt_weight, responses_notes):
+            patch.setattr(module, "MOST_PIECES", most)
+        before, after = (weighed(*asking(each, image), ascii_only=True) for each in (texts, longer))
     for gauge in (gauge_of("gpt-4o", 1000), gauge_of("deepseek-chat", 1000)):
         assert read(gauge, after).tokens >= read(gauge, before).tokens
     assert after.characters > before.characters
@@ -205,16 +206,50 @@ def test_images_count_as_pieces_by_address_and_by_their_bytes() -> None:
     assert weighed(ResponsesDialect(), {"model": "m", "input": shown}).media == 1
 
 
-def test_beyond_what_is_read_everything_weighs_what_it_is_written_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many parts take long to read and few bytes; a picture among them is one still."""
-    many, few = [{"type": "text", "text": "é"}] * 70_000, [{"type": "text", "text": "é" * 100}, IMAGE]
-    weights = [weighed(ChatCompletions(), chat(*contents), ascii_only=True) for contents in ([few], [many, few])]
-    written = [len(json.dumps(content)) for content in (many, few)]
-    assert weights[0].characters < 200
-    assert weights[1].characters == sum(written)
-    assert [weights[0].media, min(weights[1].media, 1)] == [1, 1]
-    monkeypatch.setattr(prompt_weight, "MOST_READ_BYTES", 200)
-    assert weighed(ChatCompletions(), chat("é" * 100), ascii_only=True).characters == 602
+def test_what_nobody_knows_makes_a_request_weigh_its_bytes_less_its_media() -> None:
+    """A part of no kind, one with a member too many, contents of no form: whatever else they hold."""
+    inline = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 40_000}}
+    source = {"type": "base64", "media_type": "image/png", "data": "A" * 40_000}
+    returned = {"type": "tool_result", "content": [{"type": "image", "source": source}, {**text("é"), "note": 1}]}
+    page = {"type": "document", "source": {"type": "content", "content": [{"type": "image", "source": source}]}}
+    sound = {"type": "audio", "input_audio": source["data"], "text": "\n"}
+    odds: list[tuple[Any, int, int]] = [
+        ({**text("é"), "note": "new"}, 0, 0),
+        ({"type": "smell", "smell": ["é"]}, 0, 0),
+        (["a", 1, None, ["b"]], 0, 0),
+        ({**inline, "note": "new"}, 40_024, 1),
+        (IMAGE | {"note": "new"}, 0, 1),
+        (sound, 40_002, 1),
+        ({"type": "file", "file_id": "f" * 3000, "note": "new"}, 0, 1),
+        (returned, 40_002, 1),
+        (page | {"note": 1}, 40_002, 1),
+    ]
+    for odd, large, pieces in odds:
+        document = chat("a", [text("b"), odd], max_tokens=1)
+        for dialect in (ChatCompletions(), Messages()):
+            size = len(json.dumps(document, ensure_ascii=False).encode())
+            weight = weighed(dialect, document)
+            assert (weight.characters, weight.media) == (size - large, pieces), odd
+            assert weight.reserved == (size - large) // 4 + (MEDIA_TOKENS if large else 0)
+
+
+def test_more_messages_and_parts_than_are_looked_at_weigh_what_they_are_written_with() -> None:
+    """However they are divided; what is read is counted exactly up to there."""
+    most = prompt_parts.MOST_PIECES
+    cases: list[tuple[list[Any], int | None]] = [
+        (["a"] * most, most),
+        (["a"] * (most + 1), None),
+        ([[text("a")]] * (most // 2), most // 2),
+        ([[text("a")]] * (most // 2 + 1), None),
+        ([[text("a")] * (most - 1)], most - 1),
+        ([[text("a")] * most], None),
+        ([[text("a")] * most, IMAGE], None),
+        ([[{"type": "tool_result", "content": [text("a")] * most}]], None),
+    ]
+    for contents, exact in cases:
+        document = chat(*contents)
+        size = len(json.dumps(document))
+        assert weighed(ChatCompletions(), document).characters == (size if exact is None else exact)
 
 
 def test_schemas_and_the_functions_of_old_are_part_of_the_prompt() -> None:
@@ -266,12 +301,17 @@ def test_usual_parts_weigh_what_they_say_and_what_tools_are_given() -> None:
         assert weight.reserved == pytest.approx((len(json.dumps(document)) - 4002) // 4 + MEDIA_TOKENS, abs=10)
 
 
+def test_every_kind_of_part_has_a_rule_by_which_it_weighs() -> None:
+    assert [kind for kind in get_args(usual_parts.Part) if kind not in part_weights.RULES] == []
+
+
 def text(said: str) -> dict[str, Any]:
     return {"type": "text", "text": said}
 
 
 LONG = "x" * 4000
 PICTURE = {"type": "base64", "media_type": "image/png", "data": "A"}
+PLAIN_PAGE = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": LONG}}
 UNUSUAL: dict[str, list[dict[str, Any]]] = {
     "chat": [
         {**text("a"), "note": LONG},
@@ -289,7 +329,7 @@ UNUSUAL: dict[str, list[dict[str, Any]]] = {
         {"type": "image", "source": {"type": "file", "file_id": LONG}},
         {"type": "document", "source": PICTURE, "title": LONG},
         {"type": "document", "source": PICTURE, "context": LONG},
-        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": LONG}},
+        PLAIN_PAGE,
         {"type": "document", "source": {"type": "content", "content": [text(LONG)]}},
         {**text("a"), "citations": [{"cited_text": LONG}]},
         {"type": "tool_use", "id": LONG, "name": "look", "input": {}},
@@ -299,6 +339,10 @@ UNUSUAL: dict[str, list[dict[str, Any]]] = {
         {"type": "thinking", "thinking": LONG, "signature": "s"},
         {"type": "redacted_thinking", "data": LONG},
         {"type": "search_result", "source": "a", "title": "b", "content": [text(LONG)]},
+        {"type": "server_tool_use", "id": "t", "name": "web_search", "input": {"query": LONG}},
+        {"type": "web_search_tool_result", "tool_use_id": "t", "content": [{"encrypted_content": LONG}]},
+        {"type": "web_fetch_tool_result", "content": {"type": "web_fetch_result", "url": "a", "content": PLAIN_PAGE}},
+        {"type": "mcp_tool_result", "tool_use_id": "t", "content": LONG},
     ],
     "responses": [
         {"type": "input_text", "text": "a", "note": LONG},
@@ -332,11 +376,11 @@ def test_a_long_text_counts_wherever_in_a_part_it_stands(dialect: str, part: dic
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_what_is_read_while_it_is_decoded_weighs_what_it_weighs_by_itself(data: st.DataObject) -> None:
-    """As that of a request which is too large to be read in one go, or has one unusual part."""
+def test_what_is_not_read_weighs_what_it_is_written_with_and_never_less_than_what_is(data: st.DataObject) -> None:
     usual = st.builds(text, WORDS) | st.sampled_from([part for parts in UNUSUAL.values() for part in parts])
     contents = data.draw(st.lists(WORDS | st.none() | st.lists(usual, max_size=4), min_size=1, max_size=8))
     document = {**chat(*contents), "max_tokens": 1, "system": data.draw(WORDS)}
     body = json.dumps(document, ensure_ascii=data.draw(st.booleans())).encode()
-    assert weigh(openai_chat.decode_request(body), body) == weigh(openai_chat.decode_unread(body), body)
-    assert weigh(request_notes.decode_request(body), body) == weigh(request_notes.decode_unread(body), body)
+    for decode in (openai_chat, request_notes):
+        unread = weigh(decode.decode_unread(body), body)
+        assert unread.characters == len(body) >= weigh(decode.decode_request(body), body).characters

@@ -15,10 +15,11 @@ from gateway.dialects.decoded_weight import check_count
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.odd_parts import Odd
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_parts import Pieces, is_given
+from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, is_given
 from gateway.dialects.prompt_weight import reserved_tokens
-from gateway.dialects.two_readings import TwoReadings
+from gateway.dialects.readings import Readings
 from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
@@ -30,11 +31,18 @@ class Message(msgspec.Struct, gc=False):
     content: msgspec.Raw = NULL
 
 
-class ReadMessage(msgspec.Struct, gc=False):
+class UsualMessage(msgspec.Struct, gc=False):
     """The same, of usual parts, all of which has been read."""
 
     role: str
     content: Said = None
+
+
+class OddMessage(msgspec.Struct, gc=False):
+    """The same, of any parts."""
+
+    role: str
+    content: Odd = None
 
 
 class MessagesRequest(msgspec.Struct):
@@ -49,38 +57,53 @@ class MessagesRequest(msgspec.Struct):
     output_config: msgspec.Raw = NULL
     output_format: msgspec.Raw = NULL
 
-    def pieces(self) -> Pieces:
-        """As in `prompt_parts.Prompt`."""
+    def contents(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+        """As in `prompt_text.Written`."""
         contents = [message.content for message in self.messages]
         if self.system is not NULL:
             contents.append(self.system)
-        return (), contents, self.structured()
+        return contents, [raw for raw in self.structured() if is_given(raw)]
+
+    def pieces(self) -> Pieces | None:
+        """As in `prompt_parts.Prompt`: nothing has been read."""
+        return None
 
     def structured(self) -> list[msgspec.Raw]:
         """What is, beside messages."""
         if self.tools is None and self.output_config is self.output_format:
             return []
-        others = [*(self.tools or ()), self.output_config, self.output_format]
-        return [raw for raw in others if is_given(raw)]
+        return [*(self.tools or ()), self.output_config, self.output_format]
 
 
-class ReadMessagesRequest(MessagesRequest):
+class UsualRequest(MessagesRequest):
     """One whose messages have been read."""
 
-    messages: list[ReadMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+    messages: list[UsualMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
     system: Said = None  # type: ignore[assignment]
 
-    def pieces(self) -> Pieces:
+    def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
+        if len(self.messages) > MOST_PIECES:
+            return None
         said = [each.content for each in self.messages]
         if self.system is not None:
             said.append(self.system)
-        return said, (), self.structured()
+        return said, None, self.structured()
+
+
+class OddRequest(MessagesRequest):
+    """One that holds what nobody here knows."""
+
+    messages: list[OddMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+
+    def pieces(self) -> Pieces | None:
+        """As in `prompt_parts.Prompt`."""
+        return None if len(self.messages) > MOST_PIECES else ((), [each.content for each in self.messages], ())
 
 
 _ANY_BOUND: Final = 2**31 - 1
 """More than any budget of thinking, which has to fit in."""
-_readings: Final = TwoReadings[MessagesRequest](ReadMessagesRequest, MessagesRequest)
+_readings: Final = Readings[MessagesRequest](UsualRequest, OddRequest, MessagesRequest)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 

@@ -6,7 +6,7 @@ Members nobody reads here are skipped and travel on as the client wrote them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -15,15 +15,47 @@ from gateway.dialects.decoded_weight import check_most
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.foreign_thoughts import STAMPED, without_foreign_items
 from gateway.dialects.mistakes import unreadable
+from gateway.dialects.odd_parts import Odd
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_parts import Pieces, is_given
+from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, is_given
 from gateway.dialects.prompt_weight import reserved_tokens
+from gateway.dialects.readings import Readings
 from gateway.dialects.responses.request_settings import NAME
 from gateway.dialects.tool_turns import gateway_tools
-from gateway.dialects.two_readings import TwoReadings
 from gateway.dialects.usual_parts import NULL, Said
 from gateway.errors import InvalidRequest
 
+ItemType = Literal[
+    "message",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "reasoning",
+    "item_reference",
+    "compaction",
+    "web_search_call",
+    "file_search_call",
+    "computer_call",
+    "computer_call_output",
+    "code_interpreter_call",
+    "image_generation_call",
+    "local_shell_call",
+    "local_shell_call_output",
+    "shell_call",
+    "shell_call_output",
+    "apply_patch_call",
+    "apply_patch_call_output",
+    "mcp_call",
+    "mcp_list_tools",
+    "mcp_approval_request",
+    "mcp_approval_response",
+]
+"""Those that are known: a decoder has one string for each of them."""
+_PLAIN: Final[frozenset[ItemType | None]] = frozenset(
+    {"message", "reasoning", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}
+)
+"""Types of items that say one thing, but for reasoning, which may have a summary beside its content."""
 _GATEWAY: Final = b'"gateway"'
 _MANY_BYTES: Final = 64 * 1024
 """An input below this has too few items to count."""
@@ -50,8 +82,12 @@ class ResponsesRequest(msgspec.Struct):
         """Whether the response may be asked for again; OpenAI keeps all that nobody said no to."""
         return self.store is not False
 
-    def pieces(self) -> Pieces:
-        """As in `prompt_parts.Prompt`."""
+    def pieces(self) -> Pieces | None:
+        """As in `prompt_parts.Prompt`: nothing has been read."""
+        return None
+
+    def contents(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+        """As in `prompt_text.Written`."""
         contents, others = [self.instructions], [self.tools, self.text, self.prompt]
         for item in _items_of(self.input):
             if not isinstance(item, _Item):
@@ -61,7 +97,7 @@ class ResponsesRequest(msgspec.Struct):
             else:
                 contents += (item.content, item.output, item.arguments, item.input, item.summary)
                 others += (item.action, item.code, item.outputs, item.results, item.operation, item.tools)
-        return (), [raw for raw in contents if raw is not NULL], [raw for raw in others if is_given(raw)]
+        return [raw for raw in contents if raw is not NULL], [raw for raw in others if is_given(raw)]
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -86,9 +122,10 @@ class _Item(msgspec.Struct, gc=False):
         return given and self.outputs is self.results is self.operation is self.tools is self.output
 
 
-class ReadItem(msgspec.Struct, gc=False):
+class UsualItem(msgspec.Struct, gc=False):
     """The same, where all that it says is usual and has been read."""
 
+    type: ItemType | None = "message"
     content: Said = None
     output: Said = None
     arguments: str | None = None
@@ -101,49 +138,65 @@ class ReadItem(msgspec.Struct, gc=False):
     operation: msgspec.Raw = NULL
     tools: msgspec.Raw = NULL
 
+    def more(self) -> list[Said]:
+        """What it says beside the first that it says."""
+        said: tuple[Said, ...] = (self.content, self.output, self.arguments, self.summary, self.input)
+        given: list[Said] = [each for each in said if each]
+        return given[1:]
 
-class ReadResponsesRequest(ResponsesRequest):
+    def structured(self) -> tuple[msgspec.Raw, ...]:
+        return self.action, self.code, self.outputs, self.results, self.operation, self.tools
+
+
+class OddItem(msgspec.Struct, gc=False):
+    """The same, with any contents."""
+
+    content: Odd = None
+    output: Odd = None
+
+
+class UsualRequest(ResponsesRequest):
     """One whose input has been read."""
 
-    input: str | list[ReadItem] | None = None  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+    input: str | list[UsualItem] | None = None  # type: ignore[assignment]  # told apart by whoever asks for its pieces
     instructions: str | None = None  # type: ignore[assignment]
 
-    def items(self) -> list[ReadItem]:
-        """Those of the input; none of a text. Raises InvalidRequest for too many."""
-        items: list[ReadItem] = self.input if isinstance(self.input, list) else []
-        check_most(items, "input")
-        return items
-
-    def pieces(self) -> Pieces:
+    def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
-        others = [raw for raw in (self.tools, self.text, self.prompt) if raw is not NULL]
-        if not isinstance(self.input, list):
-            return (self.instructions, self.input), (), [raw for raw in others if is_given(raw)]
-        items = self.items()
-        said = [each.content for each in items]
-        said.append(self.instructions)
-        more = [
-            each
-            for each in items
-            if not (each.output is each.arguments is each.input is each.summary)
-            or not (each.action is each.code is each.outputs is each.results is each.operation is each.tools)
+        items: list[UsualItem] = self.input if isinstance(self.input, list) else []
+        if len(items) > MOST_PIECES:
+            return None
+        said: list[Said] = [
+            each.content or each.output or each.arguments or each.summary or each.input for each in items
         ]
-        if more:
-            said += [each.output for each in more if each.output is not None]
-            said += [each.arguments for each in more if each.arguments is not None]
-            said += [each.input for each in more if each.input is not None]
-            said += [each.summary for each in more if each.summary is not None]
-            odd = [
-                each
-                for each in more
-                if not (each.action is each.code is each.outputs is each.results is each.operation is each.tools)
-            ]
-            for each in odd:
-                others += (each.action, each.code, each.outputs, each.results, each.operation, each.tools)
-        return said, (), [raw for raw in others if is_given(raw)]
+        said += (self.instructions, self.input if isinstance(self.input, str) else None)
+        others = [self.tools, self.text, self.prompt]
+        types = {each.type for each in items}
+        if "reasoning" in types:
+            said += [each.summary for each in items if each.summary and each.content]
+        if not types <= _PLAIN:
+            for item in [each for each in items if each.type not in _PLAIN]:
+                said += item.more()
+                others += item.structured()
+        return said, None, others
 
 
-_readings: Final = TwoReadings[ResponsesRequest](ReadResponsesRequest, ResponsesRequest)
+class OddRequest(ResponsesRequest):
+    """One that holds what nobody here knows."""
+
+    input: str | list[OddItem] | None = None  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+
+    def pieces(self) -> Pieces | None:
+        """As in `prompt_parts.Prompt`."""
+        items: list[OddItem] = self.input if isinstance(self.input, list) else []
+        if len(items) > MOST_PIECES:
+            return None
+        contents: list[Odd] = [each.content for each in items]
+        contents += [each.output for each in items]
+        return (), contents, ()
+
+
+_readings: Final = Readings[ResponsesRequest](UsualRequest, OddRequest, ResponsesRequest)
 _items_decoder = msgspec.json.Decoder(list[_Item])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -151,13 +204,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 def decode_request(body: bytes) -> ResponsesRequest:
-    """Reads and checks a request. Raises InvalidRequest whose `param` names the field."""
-    return _checked(_readings.unread(body))
+    """Reads and checks a request, with all that its input says where that is usual.
 
-
-def read_request(body: bytes) -> ResponsesRequest:
-    """The same, with all that its input says where that is usual."""
+    Raises InvalidRequest whose `param` names the field.
+    """
     return _checked(_readings.read(body))
+
+
+def decode_unread(body: bytes) -> ResponsesRequest:
+    """The same, with its input as the client wrote it."""
+    return _checked(_readings.unread(body))
 
 
 def rewrite_request(
@@ -201,22 +257,23 @@ def gateway_tools_of(request: ResponsesRequest) -> list[str]:
 
 def many_items(request: ResponsesRequest) -> Sequence[object]:
     """The items of a large input; none of a small one, whose do not matter. Raises InvalidRequest for too many."""
-    if isinstance(request, ReadResponsesRequest):
-        return request.items()
-    if len(request.input) < _MANY_BYTES or _first_byte(request.input) != b"[":
+    given: Any = request.input
+    if not isinstance(given, msgspec.Raw):
+        items: Sequence[object] = given if isinstance(given, list) else []
+    elif len(given) < _MANY_BYTES or _first_byte(given) != b"[":
         return []
-    try:
-        items = _raw_items_decoder.decode(request.input)
-    except (ValueError, RecursionError) as problem:
-        raise unreadable(problem) from problem
+    else:
+        try:
+            items = _raw_items_decoder.decode(given)
+        except (ValueError, RecursionError) as problem:
+            raise unreadable(problem) from problem
     check_most(items, "input")
     return items
 
 
 def let_go(request: ResponsesRequest) -> None:
     """What it says has been weighed, and whoever needs it reads it in its own way."""
-    if isinstance(request, ReadResponsesRequest):
-        request.input = request.instructions = None
+    request.input = request.instructions = NULL
 
 
 def reserved_output(request: ResponsesRequest) -> int:
@@ -227,9 +284,10 @@ def reserved_output(request: ResponsesRequest) -> int:
 def _checked(request: ResponsesRequest) -> ResponsesRequest:
     if not request.model:
         raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
-    if not isinstance(request, ReadResponsesRequest):
+    given: Any = request.input
+    if isinstance(given, msgspec.Raw):
         _check_unread(request)
-    elif request.input is None:
+    elif given is None:
         _check_absent(request)
     return request
 
