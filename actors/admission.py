@@ -28,6 +28,8 @@ from actors.shortage import COOLDOWN, HOST, MEMORY, PERMITS, Wait
 
 HIGH_IS_EXPECTED_S = 60.0
 """After a call of high priority, so long permits and tokens are kept for the next one: without any, none lie idle."""
+ROOM_LOOK_S = 0.1
+"""Who waits for memory is looked at so often: what a stream's reader frees, piece by piece, nobody is told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,7 @@ class Admission:
         if not self.memory.reserve(size_bytes):
             self._give_rates_back(key_buckets, model_buckets, tokens, now)
             concurrency.release()
-            return self._wait_for_memory(size_bytes)
+            return self._wait_for_memory(size_bytes, now)
         attempt.key = key
         return Hold(
             key=key,
@@ -304,10 +306,10 @@ class Admission:
         if model is not None:
             model.give_back(tokens, now)
 
-    def _wait_for_memory(self, size_bytes: int) -> Wait:
+    def _wait_for_memory(self, size_bytes: int, now: float) -> Wait:
         if size_bytes > self.memory.limit:
             raise NeverFits(
                 f"The request needs {size_bytes} bytes of memory; calls of {self.settings.name} may hold "
                 f"{self.memory.limit} together."
             )
-        return Wait(math.inf, HOST, MEMORY)
+        return Wait(now + ROOM_LOOK_S, HOST, MEMORY)

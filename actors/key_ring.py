@@ -165,7 +165,10 @@ class KeyRing:
             if (label, model) in self._cooldowns and not self._is_aside(label, model, now)
         ]
         if not cooling:
-            return min(self._labels, key=lambda label: self._aside_until(label, model))
+            tired = [label for label in self._labels if self._cooldowns.get((label, model), now) <= now]
+            if tired:
+                return min(tired, key=lambda label: self._aside_until(label, model))
+            cooling = [self._cooldowns[label, model] for label in self._labels]
         until = min(cooling)
         in_vain = attempt.backed and not self._unsaid.isdisjoint((label, model) for label in self._labels)
         if in_vain or until - now > self._pauses.wait_for_cooldown_s or until >= attempt.call.deadline:

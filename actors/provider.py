@@ -138,6 +138,7 @@ class ProviderActor(Actor[Attempt]):
         """The asker of a waiting attempt has gone."""
         if self.waiters.leave(attempt):
             self._finish(attempt, Outcome.LEFT)
+            self._queue.left()
             if self._leaving:
                 self._end_if_idle()
 

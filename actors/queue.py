@@ -107,6 +107,11 @@ class Queue:
                 self._owner.refuse(attempt, verdict)
         self._try_again_at(earliest)
 
+    def left(self) -> None:
+        """Somebody has gone who may have held up those behind: they are looked at, once for all who go just now."""
+        if self._waiters.count:
+            self._try_again_at(self._clock())
+
     def _decide(self, decided: list[tuple[Attempt, Hold | Failure]]) -> float:
         """Fills `decided` with those whose waiting is over; returns when to ask for the rest."""
         now = self._clock()
@@ -146,6 +151,7 @@ class Queue:
     def _expire(self, attempt: Attempt) -> None:
         self._waiters.leave(attempt)
         self._owner.refuse(attempt, self._why_expired(attempt))
+        self.left()
 
     def _why_expired(self, attempt: Attempt) -> Failure:
         now = self._clock()

@@ -29,7 +29,11 @@ class Flight:
         self.head: tuple[int, Headers, bool] | None = None
         """Status, headers, and whether the body is a stream."""
         self.failure: Failure | None = None
+        self.told: Failure | None = None
+        """What the last piece tells of: the answer broke, and its readers know."""
         self.ended = False
+        self.left_because: Failure | None = None
+        """Why the last reader does not wait any more; None: it has gone."""
         self._max_bytes = max_bytes
         self._pieces: list[bytes] = []
         self._forgotten = 0
@@ -74,11 +78,12 @@ class Flight:
     def board(self, reader: object) -> None:
         self._readers[reader] = 0
 
-    def leave(self, reader: object) -> None:
-        """Nobody who is left is kept waiting; the last one stops the work."""
+    def leave(self, reader: object, because: Failure | None = None) -> None:
+        """Nobody who is left is kept waiting; the last one stops the work, and says why it does not wait any more."""
         self._readers.pop(reader, None)
         self._room.unpark_all()
         if not self._readers and not self.ended:
+            self.left_because = because
             self.scope.cancel()
 
     async def begun(self) -> tuple[int, Headers, bool]:
@@ -146,6 +151,9 @@ class Passenger:
                 self._flight.leave(self)
                 return Answer(status, headers_for(headers), body)
             raise DeadlineExceeded(_TOO_LATE)
+        except Failure as failure:
+            self._flight.leave(self, failure)
+            raise
         except BaseException:
             self._flight.leave(self)
             raise
@@ -160,7 +168,8 @@ class Passenger:
                 return piece
             if self._flight.failure is not None:
                 return self._break(self._flight.failure)
-            self._outcome = OK
+            self._record.failure = self._flight.told
+            self._outcome = OK if self._flight.told is None else ERROR
             return None
         return self._break(DeadlineExceeded(_TOO_LATE))
 
@@ -174,7 +183,7 @@ class Passenger:
         return self._render_break(describe(failure))
 
     def close(self) -> None:
-        self._flight.leave(self)
+        self._flight.leave(self, self._record.failure)
         if self._outcome:
             self._record.finish(self._record.status, self._outcome, self._clock())
         else:

@@ -68,7 +68,11 @@ class Flights(LastingTasks):
             if self._flights.get(key) is flight:
                 del self._flights[key]
             flight.end(Unavailable("The gateway has ended before the answer was there."))
-            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
+            if flight.left_because is None:
+                record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
+            else:
+                record.failure = record.failure or flight.left_because
+                record.finish(record.status or describe(flight.left_because).status, ERROR, clock())
 
     async def _ask(
         self, flight: Flight, ask: Ask, keep: Keep, record: RequestRecord, clock: Callable[[], float]
@@ -88,6 +92,7 @@ class Flights(LastingTasks):
                 await flight.add(piece)
             if record.failure is None and (whole := flight.whole) is not None:
                 await keep(answer, whole)
+            flight.told = record.failure
         finally:
             body.close()
         flight.end()

@@ -9,6 +9,8 @@ from actors.errors import CallCrashed, TimedOut
 from actors.events import AttemptEnded, CallCrash
 from actors.letters import Call
 from tests.sim import checks_actors as actors
+from tests.sim import checks_breakers as breakers
+from tests.sim import checks_limits as limits
 from tests.sim.bare_work import PIECES, Stumbled
 from tests.sim.bare_world import BareEvidence, BareHeard
 from tests.sim.checks import BILLING, Violation
@@ -103,6 +105,19 @@ def work_ends_with_its_attempt(evidence: BareEvidence) -> Iterator[str]:
                 yield f"{heard.call.id} was over at {heard.ended_at:g}, an attempt of it at {ended_at}"
 
 
+def nobody_overtakes(evidence: BareEvidence) -> Iterator[str]:
+    """Promise 15: of those who wait for one provider the higher priority has its turn first, and of one the eldest."""
+    for actor in {id(worked.actor): worked.actor for worked in evidence.worked}.values():
+        turns = [(worked.at, worked.attempt) for worked in evidence.worked if worked.actor is actor]
+        for place, (at, attempt) in enumerate(turns):
+            for later_at, later in turns[place + 1 :]:
+                if later_at == at:
+                    continue  # let in together; whose task runs first is the scheduler's choice
+                older, higher = later.began_at < attempt.began_at, later.call.priority > attempt.call.priority
+                if (older and later.call.priority == attempt.call.priority) or (higher and later.began_at < at):
+                    yield f"{attempt.call.id} had its turn at {at:g}, {later.call.id} stood before it"
+
+
 Check = Callable[[BareEvidence], Iterator[str]]
 CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (1, askers_hear_once_and_in_time),
@@ -115,8 +130,13 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (9, crashes_are_their_calls_own),
     (9, actors.actors_die_only_when_struck),  # type: ignore[list-item]
     (13, actors.retries_are_paid_for),  # type: ignore[list-item]
-    (14, actors.breakers_move_by_the_table),  # type: ignore[list-item]
-    (14, actors.open_breakers_refuse),  # type: ignore[list-item]
+    (8, actors.supervisors_restart_whom_they_lost),  # type: ignore[list-item]
+    (14, breakers.breakers_move_by_the_table),  # type: ignore[list-item]
+    (14, breakers.breakers_open_at_the_fifth_failure),  # type: ignore[list-item]
+    (14, breakers.open_breakers_refuse),  # type: ignore[list-item]
+    (15, nobody_overtakes),
+    (15, limits.keys_cool_down),  # type: ignore[list-item]
+    (15, limits.another_key_is_tried),  # type: ignore[list-item]
     (15, tokens_add_up),
     (17, pieces_come_once_and_in_order),
     (17, actors.content_commits),  # type: ignore[list-item]

@@ -66,6 +66,8 @@ class BareScenario:
     """The share of attempts that go well."""
     calls: tuple[BareCall, ...]
     blows: tuple[BareBlow, ...]
+    mailbox_capacity: int
+    """Of each actor."""
 
 
 def bare_scenario_of(seed: int) -> BareScenario:
@@ -91,6 +93,7 @@ def bare_scenario_of(seed: int) -> BareScenario:
         health=chance.choice([0.2, 0.5, 0.8]),
         calls=_calls(chance),
         blows=_blows(chance, names),
+        mailbox_capacity=Random(f"{seed}/bounds").choice([1, 4096, 4096]),
     )
 
 

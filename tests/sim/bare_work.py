@@ -26,7 +26,8 @@ class MadeUp(Failure):
         if kind == "throttled" and chance.random() < 0.6:
             self.retry_after = chance.choice([0.3, 2.0, 8.0])
         if kind == "key":
-            self.key_fault, self.elsewhere = KeyFault.REFUSED, True
+            # Drawn at last, so that everything else stays what the seed has made of it.
+            self.key_fault, self.elsewhere = chance.choice([KeyFault.REFUSED, KeyFault.UNFIT]), True
 
 
 class Stumbled(Exception):

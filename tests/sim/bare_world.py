@@ -25,7 +25,7 @@ from tests.sim.bare_work import work
 from tests.sim.evidence import Ledger
 from tests.sim.history import End
 from tests.sim.order import same_order_each_time
-from tests.sim.watch import Complaints, left_over_at_provider, left_over_at_router, look_at_provider
+from tests.sim.watch import Complaints, left_over_at_provider, left_over_at_router, look_at_mailbox, look_at_provider
 
 ENDS_S = 120.0
 
@@ -137,6 +137,7 @@ class _BareWorld(trio.abc.Instrument):
             clock=trio.current_time,
             random=self._random,
             observe=self._note,
+            mailbox_capacity=self.scenario.mailbox_capacity,
         )
         return actor
 
@@ -152,6 +153,7 @@ class _BareWorld(trio.abc.Instrument):
             clock=trio.current_time,
             random=self._random,
             observe=self._note,
+            mailbox_capacity=self.scenario.mailbox_capacity,
         )
 
     def _present_router(self) -> RouterActor:
@@ -244,6 +246,8 @@ class _BareWorld(trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         if self._watching and not self._complaints.enough:
+            if isinstance(router := self._root.current("router"), RouterActor):
+                look_at_mailbox(router.mailbox, self._complaints)
             for name in self.scenario.providers:
                 if isinstance(actor := self._root.current(name), ProviderActor):
                     look_at_provider(actor, trio.current_time(), self._complaints)

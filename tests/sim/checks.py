@@ -7,7 +7,10 @@ from typing import Final, NamedTuple
 
 from tests.sim import checks_actors as actors
 from tests.sim import checks_answers as answers
+from tests.sim import checks_asking as asking
+from tests.sim import checks_breakers as breakers
 from tests.sim import checks_clients as clients
+from tests.sim import checks_limits as limits
 from tests.sim import checks_money as money
 from tests.sim import checks_turns as turns
 from tests.sim.evidence import Evidence
@@ -41,15 +44,20 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (5, clients.no_provider_is_left_asked),
     (7, actors.the_dead_tell_all_at_once),
     (8, actors.the_dead_come_back),
+    (8, actors.supervisors_restart_whom_they_lost),
     (9, actors.nothing_crashes_by_itself),
     (9, actors.actors_die_only_when_struck),
     (9, clients.hostile_bytes_are_refused),
     (LIVENESS, clients.all_is_well_soon_after),
     (13, actors.retries_are_paid_for),
-    (14, actors.breakers_move_by_the_table),
-    (14, actors.open_breakers_refuse),
-    (15, actors.limits_are_kept),
-    (15, actors.leases_come_back),
+    (14, breakers.breakers_move_by_the_table),
+    (14, breakers.breakers_open_at_the_fifth_failure),
+    (14, breakers.open_breakers_refuse),
+    (15, limits.limits_are_kept),
+    (15, limits.leases_come_back),
+    (15, limits.token_leases_come_back),
+    (15, limits.keys_cool_down),
+    (15, limits.another_key_is_tried),
     (16, clients.the_store_is_no_excuse),
     (17, answers.no_word_is_lost_or_said_twice),
     (17, answers.nothing_is_answered_that_nobody_said),
@@ -64,6 +72,7 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (1, turns.background_work_ends_honestly),
     (3, turns.cancelled_work_stops),
     (18, actors.drains_end_in_time),
+    (18, actors.who_is_replaced_answers_all),
     (19, clients.memory_refuses_only_while_it_is_short),
     (19, actors.short_of_memory_nothing_is_begun),
     (BILLING, clients.usage_is_what_providers_said),
@@ -74,9 +83,14 @@ CHECKS: Final[tuple[tuple[int, Check], ...]] = (
     (BILLING, money.no_sum_loses_any),
     (BILLING, money.clients_are_told_the_cost),
     (BILLING, money.hard_budgets_are_kept),
+    (BILLING, money.holds_are_let_go),
     (BILLING, clients.attempts_are_counted),
+    (BILLING, clients.who_answers_is_named),
     (BILLING, actors.numbers_add_up),
     (9, clients.no_secret_comes_out),
+    (9, asking.headers_come_once),
+    (9, asking.clients_keys_stay_here),
+    (9, asking.providers_get_their_present_key),
 )
 
 

@@ -7,19 +7,16 @@ from collections.abc import Iterator
 
 from actors.attempt import Attempt, Outcome
 from actors.errors import Stage, TimedOut
-from actors.events import ActorBuried, AttemptEnded, BreakerMoved, CallCrash, Retried
+from actors.events import ActorBuried, AttemptEnded, CallCrash, Retried
 from actors.memory_monitor import Pressure, PressureMoved
-from actors.policy.breaker import MOVES, Phase
-from actors.supervision import ChildStarted, ChildStopped
-from gateway.store.leases import LOOK_EVERY_S
-from tests.sim.evidence import Evidence, Life, request_id
+from actors.policy.restart_window import BASE_S, LEAST
+from actors.supervision import ChildStarted, ChildStopped, Restarted
+from tests.sim.evidence import Evidence, ended, request_id
 
 DEPOSIT = 0.2
 EXACT = 1e-6
 BACKOFF_MOST_S = 5.0
-BACK_AFTER_S = 3.0
-"""How long after its trouble a worker has found the store again."""
-LEGAL = {(before, after) for (before, _), after in MOVES.items()}
+LEAST_PAUSE_S = BASE_S * LEAST
 
 
 def every_attempt_ends_once(evidence: Evidence) -> Iterator[str]:
@@ -71,6 +68,26 @@ def the_dead_come_back(evidence: Evidence) -> Iterator[str]:
         yield from (f"{name} did not come back" for name, at in missing.items() if at + BACKOFF_MOST_S < ends_at)
 
 
+def supervisors_restart_whom_they_lost(evidence: Evidence) -> Iterator[str]:
+    """Promise 8: a restart follows an end and a pause, and nobody runs twice but while one takes another's place."""
+    for life in evidence.lives:
+        running: Counter[tuple[str, str]] = Counter()
+        ended_at: dict[tuple[str, str], float] = {}
+        for event in life.events:
+            if isinstance(event, ChildStarted):
+                place = event.supervisor, event.child
+                running[place] += 1
+                if running[place] > 1 and not life.reloaded_at:
+                    yield f"{event.child} runs twice at {event.at:g}"
+            elif isinstance(event, ChildStopped):
+                place = event.supervisor, event.child
+                running[place], ended_at[place] = max(0, running[place] - 1), event.at
+            elif isinstance(event, Restarted):
+                since = ended_at.get((event.supervisor, event.child))
+                if since is None or event.at - since < max(LEAST_PAUSE_S, event.backoff_s) - EXACT:
+                    yield f"{event.child}, which ended at {since}, is restarted at {event.at:g}"
+
+
 def the_dead_tell_all_at_once(evidence: Evidence) -> Iterator[str]:
     """Promise 7: who was with an actor when it died is told in that moment, before anything else happens."""
     for life in evidence.lives:
@@ -87,7 +104,19 @@ def the_dead_tell_all_at_once(evidence: Evidence) -> Iterator[str]:
                     continue
                 attempt = late.attempt
                 if attempt.candidate.provider == event.actor and attempt.began_at < event.at:
-                    yield f"{request_id(attempt)} was with {event.actor}, dead at {event.at:g}, until {_end(attempt):g}"
+                    dead = f"{event.actor}, dead at {event.at:g}"
+                    yield f"{request_id(attempt)} was with {dead}, until {ended(attempt):g}"
+
+
+def who_is_replaced_answers_all(evidence: Evidence) -> Iterator[str]:
+    """Promise 18: an actor in whose place another one has come ends when all that it had is answered."""
+    for life in evidence.lives:
+        for event in life.events:
+            if not isinstance(event, ActorBuried) or not event.replaced:
+                continue
+            in_time = life.drained_at is None or event.at < life.drained_at
+            if in_time and (event.queued or event.in_flight):
+                yield f"{event.actor} was replaced and left {event.queued} and {event.in_flight} behind"
 
 
 def losers_stop_at_once(evidence: Evidence) -> Iterator[str]:
@@ -96,8 +125,8 @@ def losers_stop_at_once(evidence: Evidence) -> Iterator[str]:
         for attempts in life.calls.values():
             firsts = [_answered_at(attempt) for attempt in attempts if attempt.outcome is Outcome.OK]
             for attempt in attempts:
-                if attempt.outcome is Outcome.SUPERSEDED and firsts and _end(attempt) > firsts[0]:
-                    yield f"{request_id(attempt)}: the slower attempt ran {_end(attempt) - firsts[0]:g} s longer"
+                if attempt.outcome is Outcome.SUPERSEDED and firsts and ended(attempt) > firsts[0]:
+                    yield f"{request_id(attempt)}: the slower attempt ran {ended(attempt) - firsts[0]:g} s longer"
 
 
 def streams_are_given_up_for_silence_alone(evidence: Evidence) -> Iterator[str]:
@@ -107,7 +136,7 @@ def streams_are_given_up_for_silence_alone(evidence: Evidence) -> Iterator[str]:
         for attempt in life.attempts:
             if not (isinstance(attempt.failure, TimedOut) and attempt.failure.stage is Stage.STREAMING):
                 continue
-            exchange, ended_at = evidence.exchange_of(attempt), _end(attempt)
+            exchange, ended_at = evidence.exchange_of(attempt), ended(attempt)
             # What comes in the very moment comes too late.
             spoke_at = [] if exchange is None else [at for at in exchange.spoke_at if at < ended_at - EXACT]
             if spoke_at and abs(ended_at - spoke_at[-1] - idle_s) > EXACT:
@@ -122,48 +151,6 @@ def content_commits(evidence: Evidence) -> Iterator[str]:
             for attempt in attempts:
                 if attempt.operation in ("retry", "hedge", "fallback") and begun and attempt.began_at > min(begun):
                     yield f"{request_id(attempt)}: a {attempt.operation} began after the first content"
-
-
-def breakers_move_by_the_table(evidence: Evidence) -> Iterator[str]:
-    """Promise 14: each from where it was, by a move that exists; a fresh actor's are closed."""
-    for life in evidence.lives:
-        phases: dict[tuple[str, str], Phase] = {}
-        for event in life.events:
-            if isinstance(event, ActorBuried):
-                phases = {place: phase for place, phase in phases.items() if place[0] != event.actor}
-            elif isinstance(event, BreakerMoved) and not life.reloaded_at:
-                place = (event.provider, event.model)
-                if event.before is not phases.get(place, Phase.CLOSED) or (event.before, event.after) not in LEGAL:
-                    yield f"{place} moved from {event.before} to {event.after}, was {phases.get(place)}"
-                phases[place] = event.after
-
-
-def open_breakers_refuse(evidence: Evidence) -> Iterator[str]:
-    """Promise 14: while one is open nobody gets past it, while one is half open a single probe."""
-    for life in evidence.lives:
-        if life.reloaded_at:
-            continue
-        shut: dict[tuple[str, str], float] = {}
-        for event in life.events:
-            if isinstance(event, ActorBuried):
-                shut = {place: at for place, at in shut.items() if place[0] != event.actor}
-            if not isinstance(event, BreakerMoved):
-                continue
-            place = (event.provider, event.model)
-            since = shut.pop(place, None)
-            if since is not None:
-                for attempt in _let_in(life, place, since, event.at):
-                    yield f"{request_id(attempt)} got past {place} at {attempt.began_at:g}, shut since {since:g}"
-            if event.after is not Phase.CLOSED:
-                shut[place] = event.at
-
-
-def _let_in(life: Life, place: tuple[str, str], since: float, until: float) -> Iterator[Attempt]:
-    for attempt in life.attempts:
-        there = attempt.candidate.provider == place[0] and place[1] in ("*", attempt.candidate.model)
-        sent_at = attempt.sent_at
-        if there and since < attempt.began_at and sent_at is not None and sent_at < until:
-            yield attempt
 
 
 def retries_are_paid_for(evidence: Evidence) -> Iterator[str]:
@@ -182,47 +169,6 @@ def retries_are_paid_for(evidence: Evidence) -> Iterator[str]:
             most = routers * evidence.retry_start + DEPOSIT * firsts[provider]
             if times > most + 1e-6:
                 yield f"{provider} was tried {times} times more, {most:g} were paid for"
-
-
-def limits_are_kept(evidence: Evidence) -> Iterator[str]:
-    """Promise 15: burst and rate, over all workers; each restart of an actor may begin a bucket anew."""
-    rate = evidence.scenario.requests_per_minute
-    if not rate or any(life.reloaded_at for life in evidence.lives):
-        return
-    asked = [exchange.at for exchange in evidence.history.exchanges if exchange.provider == "openai"]
-    lives = sum(
-        isinstance(event, ChildStarted) and event.child == "openai" for life in evidence.lives for event in life.events
-    )
-    keys = 2
-    most = keys * rate * (lives + max(asked, default=0.0) / 60.0)
-    if len(asked) > most:
-        yield f"openai was asked {len(asked)} times, {most:g} were allowed"
-
-
-def leases_come_back(evidence: Evidence) -> Iterator[str]:
-    """Promise 15: when all have ended, the store holds no more against a limit than what was really asked comes to.
-
-    That is reckoned as if all keys shared one bucket, which forgets no sooner than several do, and as if each request
-    had been told as late as can be.
-    """
-    if not evidence.charged or not all(map(evidence.could_give_back, evidence.lives)):
-        return
-    rate_per_s = evidence.scenario.requests_per_minute / 60.0
-    level, since = 0.0, 0.0
-    asked = (each.at for each in evidence.history.exchanges if each.provider == "openai")
-    for at in sorted(min(_told_by(evidence, at), evidence.ended_at) for at in asked):
-        level, since = max(0.0, level - rate_per_s * (at - since)) + 1.0, at
-    level -= rate_per_s * (evidence.ended_at - since)
-    if evidence.charged > max(0.0, level) + EXACT:
-        yield f"{evidence.charged:g} requests are charged to openai, what it was asked comes to {level:g}"
-
-
-def _told_by(evidence: Evidence, at: float) -> float:
-    """When the store has heard at the latest of what was drawn without a lease: once it is there again."""
-    for trouble in evidence.store_troubles:
-        if trouble.at <= at + LOOK_EVERY_S and at <= trouble.until + BACK_AFTER_S:
-            at = trouble.until + BACK_AFTER_S
-    return at + LOOK_EVERY_S
 
 
 def tokens_are_charged_as_used(evidence: Evidence) -> Iterator[str]:
@@ -276,8 +222,8 @@ def drains_end_in_time(evidence: Evidence) -> Iterator[str]:
             if ended_at is None or ended_at > life.drained_at + limit_s + 1e-6:
                 yield f"worker {life.worker} was told at {life.drained_at:g} and ended at {ended_at}"
             for attempt in life.attempts:
-                if _end(attempt) > life.drained_at + scenario.drain_grace_s + stalls_s + EXACT:
-                    yield f"{request_id(attempt)} outlasts the grace of worker {life.worker} until {_end(attempt):g}"
+                if ended(attempt) > life.drained_at + scenario.drain_grace_s + stalls_s + EXACT:
+                    yield f"{request_id(attempt)} outlasts the grace of worker {life.worker} until {ended(attempt):g}"
 
 
 def numbers_add_up(evidence: Evidence) -> Iterator[str]:
@@ -289,10 +235,5 @@ def numbers_add_up(evidence: Evidence) -> Iterator[str]:
             yield f"the log tells of {dict(told)}, there were {dict(done)}"
 
 
-def _end(attempt: Attempt) -> float:
-    assert attempt.ended_at is not None, "it has ended"
-    return attempt.ended_at
-
-
 def _answered_at(attempt: Attempt) -> float:
-    return _end(attempt) if attempt.content_at is None else attempt.content_at
+    return ended(attempt) if attempt.content_at is None else attempt.content_at

@@ -33,7 +33,7 @@ def nothing_is_answered_that_nobody_said(evidence: Evidence) -> Iterator[str]:
     Where a second one has gone on with a text, that has its beginning from the first.
     """
     for heard in _conversations(evidence):
-        said = evidence.by_request.get(heard.id, [])
+        said = evidence.sources_of(heard)
         if heard.end is End.OK:
             if not any(is_all(heard, exchange, said) for exchange in said if exchange.whole):
                 yield f"{heard.id} has {_told(heard)}, nobody has said all of that"
@@ -46,7 +46,7 @@ def what_is_asked_for_reaches_the_model(evidence: Evidence) -> Iterator[str]:
     for heard in _conversations(evidence):
         if heard.end is not End.OK:
             continue
-        for exchange in evidence.by_request.get(heard.id, []):
+        for exchange in evidence.sources_of(heard):
             question, ask = exchange.question, heard.ask
             # OpenAI's chat completions do not show what a model thinks.
             may_think = exchange.provider != "openai" or ask.dialect is Dialect.RESPONSES
@@ -61,12 +61,12 @@ def what_is_asked_for_reaches_the_model(evidence: Evidence) -> Iterator[str]:
 def signatures_come_back_whole(evidence: Evidence) -> Iterator[str]:
     """What a maker signed stands at the end of what the client gets, below whose it is where that is another's."""
     for heard in _conversations(evidence):
-        signed = {exchange.answer.signature for exchange in evidence.by_request.get(heard.id, [])} - {""}
+        signed = {exchange.answer.signature for exchange in evidence.sources_of(heard)} - {""}
         for signature in heard.signatures:
             if not signature.endswith((*signed, ":")):
                 yield f"{heard.id} got the signature {signature!r}, there were {signed}"
-        answered_by = [exchange for exchange in evidence.by_request.get(heard.id, []) if exchange.whole]
-        said = evidence.by_request.get(heard.id, [])
+        answered_by = [exchange for exchange in evidence.sources_of(heard) if exchange.whole]
+        said = evidence.sources_of(heard)
         if heard.end is End.OK and any(_is_signed(heard, each, said) for each in answered_by):
             shows = any(exchange.provider != "deepseek" for exchange in answered_by)
             if shows and not any(signature.endswith(tuple(signed)) for signature in heard.signatures):

@@ -100,6 +100,14 @@ def hard_budgets_are_kept(evidence: Evidence) -> Iterator[str]:
                     yield f"{request_id(attempt)} was asked for {client}, who had spent {before} of {share}"
 
 
+def holds_are_let_go(evidence: Evidence) -> Iterator[str]:
+    """When all is over nothing is held of a budget any more, as far as the store could be told."""
+    if all(map(evidence.could_give_back, evidence.lives)):
+        for client, held in evidence.held_in_store.items():
+            if held:
+                yield f"{held} nano-USD of {client}'s budget are held for nobody"
+
+
 def _untold(evidence: Evidence) -> Sums:
     """What workers could not tell before they ended, or not hear that they had."""
     untold = Sums()

@@ -66,6 +66,8 @@ def _chat_stream(events: list[Any]) -> Said:
     text, thought, code, usage, finish = "", "", "", None, None
     signatures: list[str] = []
     calls: dict[int, Call] = {}
+    names = {(event["id"], event.get("created")) for event in events if isinstance(event, dict) and event.get("id")}
+    assert len(names) <= 1, f"an answer has one name, be it of several makers: {names}"
     for event in events:
         if not isinstance(event, dict):
             continue  # the end, or what the provider said that nobody can read

@@ -58,7 +58,10 @@ TALKATIVE: Final = 0.25
 MOST_KILLS: Final = 3
 LEASES_UNHEARD: Final = 0.5
 TOOL_DIES: Final = 0.4
+CACHED: Final = 0.12
+KEEPER_DIES: Final = 0.25
 KILLED = ("openai", "anthropic", "google", "deepseek", "openai", "router", "store")
+KEEPERS: Final = ("memory", "leases", "hints", "spend", "keys", "upstream", "responses", "flights")
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -78,7 +81,8 @@ def scenario_of(seed: int) -> Scenario:
     write_stall_s = chance.choice([2.0, 4.0, 10.0])
     drain_grace_s = chance.choice([1.0, 4.0, 8.0])
     rate = chance.choice([0, 0, 0, 12, 60])
-    settings = _settings(chance, timeouts, retry_start, write_stall_s, drain_grace_s, rate)
+    tokens = Random(f"{seed}/tokens").choice([0, 0, 60_000])
+    settings = _settings(chance, timeouts, retry_start, write_stall_s, drain_grace_s, rate, tokens)
     settings = settings.replace('env = "TEAM_B"\n', f'env = "TEAM_B"\n{_budget(Random(f"{seed}/budget"))}')
     scenario = Scenario(
         seed=seed,
@@ -92,16 +96,19 @@ def scenario_of(seed: int) -> Scenario:
         write_stall_s=write_stall_s,
         drain_grace_s=drain_grace_s,
         requests_per_minute=rate,
+        tokens_per_minute=tokens,
         window_bytes=chance.choice([500, 4000, WINDOW_BYTES]),
         moody=chance.choice([0.0, 0.1, 0.3]),
         clients=_with_wishes(Random(f"{seed}/wishes"), _clients(chance, workers)),
         faults=_faults(chance, workers, shared=shared),
     )
-    return _talking(Random(f"{seed}/talk"), _unheard_leases(Random(f"{seed}/leases"), scenario))
+    scenario = _talking(Random(f"{seed}/talk"), _unheard_leases(Random(f"{seed}/leases"), scenario))
+    scenario = _caching(Random(f"{seed}/cache"), _keys_alone(Random(f"{seed}/reload"), scenario))
+    return _further_deaths(Random(f"{seed}/deaths"), scenario)
 
 
 def _settings(
-    chance: Random, timeouts: Timeouts, retry_start: float, write_stall_s: float, grace_s: float, rate: int
+    chance: Random, timeouts: Timeouts, retry_start: float, write_stall_s: float, grace_s: float, rate: int, tokens: int
 ) -> str:
     names = ("connect_s", "first_token_s", "idle_s", "total_s", "hedge_after_s", "queue_s")
     times = "".join(f"{name} = {getattr(timeouts, name)}\n" for name in names)
@@ -111,7 +118,8 @@ def _settings(
         # A reload turns this into ten times as much and more (see `reloaded`): the provider's actor is replaced.
         houses.append(
             f"[providers.{name}]\nmax_concurrent = {chance.choice([1, 2, 16])}\nmemory_mb = {chance.choice([1, 8])}\n"
-            f"requests_per_minute = {rate if name == 'openai' else 0}\ntokens_per_minute = 0\n{adapts}"
+            f"requests_per_minute = {rate if name == 'openai' else 0}\n"
+            f"tokens_per_minute = {tokens if name == 'anthropic' else 0}\n{adapts}"
         )
         if name == "openai":
             houses.append('api_key_env = ["OPENAI_API_KEY", "OPENAI_SECOND_KEY"]\n')
@@ -220,6 +228,48 @@ def _longer(chance: Random, ask: Ask, temper: Temper) -> Ask:
     if ask.dialect is not Dialect.RESPONSES or temper is Temper.PIPELINING or not background:
         return replace(ask, goes_on=goes_on, hires=hires)
     return replace(ask, goes_on=goes_on, hires=hires, background=True, cancels_after_s=cancels_after_s)
+
+
+def _keys_alone(chance: Random, scenario: Scenario) -> Scenario:
+    """A reload brings other keys of the providers in any case (`town.py`), and in half of the runs nothing else."""
+    return replace(scenario, reloaded=scenario.settings) if chance.random() < 0.5 else scenario
+
+
+def _caching(chance: Random, scenario: Scenario) -> Scenario:
+    """A run with the response cache, in which most ask the same, or the run as it was."""
+    if chance.random() >= CACHED:
+        return scenario
+    model = chance.choice([*RINGS, *SINGLES])
+    dialect, streamed = chance.choice([Dialect.CHAT, Dialect.MESSAGES]), chance.random() < 0.6
+    same = Ask(dialect=dialect, model=model, streamed=streamed)
+    clients = tuple(
+        replace(client, asks=tuple(_alike(ask, same) if chance.random() < 0.7 else ask for ask in client.asks))
+        for client in scenario.clients
+    )
+    store = "shared" if scenario.shared and chance.random() < 0.5 else "memory"
+    cache = f'[cache]\nenabled = true\njoin = true\nstore = "{store}"\n'
+    return replace(
+        scenario,
+        caches=True,
+        settings=scenario.settings + cache,
+        reloaded=scenario.reloaded + cache,
+        clients=clients,
+    )
+
+
+def _alike(ask: Ask, same: Ask) -> Ask:
+    """What `same` asks, when and for how long as `ask` has it."""
+    return replace(same, pause_s=ask.pause_s, timeout_s=ask.timeout_s, priority=ask.priority)
+
+
+def _further_deaths(chance: Random, scenario: Scenario) -> Scenario:
+    """A run in which one of the children dies that nobody asks for an answer, or the run as it was."""
+    kills = sum(fault.blow is Blow.KILL for fault in scenario.faults)
+    if kills >= MOST_KILLS or chance.random() >= KEEPER_DIES:
+        return scenario
+    target, worker = chance.choice(KEEPERS), chance.randrange(scenario.workers)
+    death = Fault(at=chance.uniform(0.5, CALM_AT - 6.0), lasts_s=0.2, blow=Blow.KILL, target=target, worker=worker)
+    return replace(scenario, faults=tuple(sorted((*scenario.faults, death), key=lambda fault: fault.at)))
 
 
 def _limit(chance: Random, temper: Temper) -> float:

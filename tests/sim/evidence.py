@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
+
+import trio
 
 from actors.attempt import Attempt
 from actors.events import AttemptEnded
 from actors.letters import Call
+from gateway.config import Config
 from gateway.keys.report import Question
 from tests.sim.history import Errand, Exchange, Heard, History, Work
 from tests.sim.money import Sums
@@ -57,6 +61,15 @@ class Ledger:
         return calls
 
 
+class Terms(NamedTuple):
+    """What a configuration says."""
+
+    since: float
+    until: float
+    keys: Mapping[str, frozenset[str]]
+    """Of providers."""
+
+
 @dataclass(eq=False, kw_only=True)
 class Life(Ledger):
     """One gateway process, from its start to its end."""
@@ -71,8 +84,18 @@ class Life(Ledger):
     """The store was there when it was told to stop: it could take leases back."""
     metered: Counter[tuple[str, str]] = field(default_factory=Counter)
     """What its metrics said at the end that each provider's models had cost, in nano-USD."""
+    terms: list[Terms] = field(default_factory=list)
+    """What it went by, one after the other."""
     books: Sums = field(default_factory=Sums)
     """What it knew at the end of what was spent, and no store did."""
+
+    def goes_by(self, config: Config, *, since: float, whole: bool = True) -> None:
+        """A reload takes its time: `since` is when it began, and until now others may have held, or if it is not
+        `whole` longer."""
+        if self.terms and whole:
+            self.terms[-1] = self.terms[-1]._replace(until=trio.current_time())
+        keys = {name: frozenset(key.value for key in config.provider_keys(name)) for name in config.providers}
+        self.terms.append(Terms(since, float("inf"), keys))
 
     @cached_property
     def lines(self) -> list[Any]:
@@ -106,8 +129,12 @@ class Evidence:
     """What adding floats may cost, or real clocks."""
     charged: float = 0.0
     """Requests that the store holds against the provider that has a limit, when all workers have ended."""
+    tokens_charged: float = 0.0
+    """The same of tokens."""
     ended_at: float = 0.0
     """When that was."""
+    held_in_store: Counter[str] = field(default_factory=Counter)
+    """What is held of budgets then, by client key."""
     in_store: Sums = field(default_factory=Sums)
     days_in_store: Counter[str] = field(default_factory=Counter)
     """What the store says then that each key has spent: on which model, and in sum."""
@@ -147,6 +174,30 @@ class Evidence:
         for exchange in self.history.exchanges:
             found[exchange.request_id].append(exchange)
         return found
+
+    def sources_of(self, heard: Heard) -> Sequence[Exchange]:
+        """Where its answer comes from: what was asked for it, or, where it was given again, for the same of others."""
+        if heard.fields.get("x-gateway-cache") != "hit":
+            return self.by_request.get(heard.id, ())
+        return [exchange for same in self.same_as(heard) for exchange in self.by_request.get(same.id, ())]
+
+    def same_as(self, heard: Heard) -> Sequence[Heard]:
+        """Whoever has asked exactly the same under the same key, itself among them."""
+        return self._questions[_question_of(heard)] if self.scenario.caches else [heard]
+
+    def wanted_until(self, heard: Heard, until: float) -> float:
+        """When the last one has gone who waited for what was asked for it, and worked on `until` then."""
+        worker = heard.client.worker
+        return max(
+            same.ended_at for same in self.same_as(heard) if same.client.worker == worker and same.asked_at <= until
+        )
+
+    @cached_property
+    def _questions(self) -> dict[str, list[Heard]]:
+        questions: dict[str, list[Heard]] = defaultdict(list)
+        for heard in self.all_heard:
+            questions[_question_of(heard)].append(heard)
+        return questions
 
     def exchange_of(self, attempt: Attempt) -> Exchange | None:
         """What an attempt was to the provider in the end; None where nothing of it came there."""
@@ -204,3 +255,13 @@ class Evidence:
 def request_id(attempt: Attempt) -> str:
     """As its client named it."""
     return str(attempt.call.payload.request_id)
+
+
+def ended(attempt: Attempt) -> float:
+    """When."""
+    assert attempt.ended_at is not None, "it has ended"
+    return attempt.ended_at
+
+
+def _question_of(heard: Heard) -> str:
+    return f"{heard.client.key} {heard.ask.dialect} {json.dumps(heard.body_sent)}"

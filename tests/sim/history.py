@@ -121,6 +121,8 @@ class Exchange:
     question: Question
     answer: Answer
     """What it means to say."""
+    head: bytes
+    body: bytes
     said: int = 0
     """How many characters of it have been sent."""
     spoke_at: list[float] = field(default_factory=list)

@@ -63,3 +63,12 @@ def sums_in_store(values: Mapping[str, tuple[Any, float | None]]) -> tuple[Sums,
         elif "}:day:" in place:
             days[client] += int(value)
     return rows, days
+
+
+def held_in_store(values: Mapping[str, tuple[Any, float | None]]) -> Counter[str]:
+    """What calls may cost that are not over, by client key."""
+    held = Counter[str]()
+    for place, (holds, _) in values.items():
+        if ":spend:{client/" in place and place.endswith("}:holds"):
+            held[place.partition("{client/")[2].partition("}")[0]] += sum(amount for amount, _ in holds.values())
+    return held

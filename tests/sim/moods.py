@@ -10,7 +10,7 @@ from typing import Final
 
 import trio
 
-from tests.sim.answers import Question
+from tests.sim.answers import Answer, Bill, Question
 from tests.sim.history import Exchange
 from tests.sim.scenario import CALM_AT, Mood
 from tests.sim.voices import Voice
@@ -25,6 +25,7 @@ STREAM_ENDS: Final = (
     Mood.ERROR_WITHIN,
 )
 """What only a stream can do; whole answers are well then."""
+STRAY: Final = "stray"
 _STATUS_LINE = b"content-type: application/json"
 
 
@@ -84,6 +85,9 @@ class Turn:
                 await self._say_garbage()
             case Mood.SHORT:
                 await self._say_too_little()
+            case Mood.LONG:
+                await self._answer()
+                self._asked.send_nowait(self._stray())
             case Mood.LONG_HEAD:
                 await self._asked.send(b"HTTP/1.1 200 OK\r\n" + b"x-filler: 0123456789\r\n" * 6000)
                 await trio.sleep_forever()
@@ -179,6 +183,12 @@ class Turn:
         await self._asked.send_head(200, _STATUS_LINE, b"content-length: 10000")
         await self._asked.send(b'{"id": "chatcm')
         self._leave()
+
+    def _stray(self) -> bytes:
+        """An answer that nobody has asked for: whoever asks next over this connection must not take it for theirs."""
+        document = self._voice.whole(self._question, Answer(text=STRAY), Bill(1, 1))
+        body = json.dumps(document).encode()
+        return b"HTTP/1.1 200 Said\r\n%b\r\ncontent-length: %d\r\n\r\n%b" % (_STATUS_LINE, len(body), body)
 
     def _leave(self, *, abort: bool = False) -> None:
         self._exchange.over_at = trio.current_time()

@@ -18,6 +18,8 @@ from tests.sim.bare_world import played_bare
 from tests.sim.checks import violations
 from tests.sim.drawing import scenario_of
 from tests.sim.mutants import BARE_MUTANTS, Mutant
+from tests.sim.mutants_doors import DOOR_MUTANTS
+from tests.sim.mutants_queues import BREAKER_MUTANTS, QUEUE_MUTANTS
 from tests.sim.mutants_whole import WHOLE_MUTANTS
 from tests.sim.world import played
 
@@ -73,8 +75,8 @@ def _innermost(crash: BaseException) -> str:
 
 
 ALL: Final = (
-    *((mutant, "actors") for mutant in BARE_MUTANTS),
-    *((mutant, "whole gateways") for mutant in WHOLE_MUTANTS),
+    *((mutant, "actors") for mutant in (*BARE_MUTANTS, *QUEUE_MUTANTS)),
+    *((mutant, "whole gateways") for mutant in (*WHOLE_MUTANTS, *BREAKER_MUTANTS, *DOOR_MUTANTS)),
 )
 
 

@@ -18,7 +18,9 @@ from tests.sim.town import HOUSES
 from tests.sim.voices_others import voice_of
 from tests.whole.upstream import Asked, Upstream
 
-NOW_AND_THEN = tuple(mood for mood in Mood if mood is not Mood.WELL)
+NOW_AND_THEN = tuple(mood for mood in Mood if mood not in (Mood.WELL, Mood.LONG))
+OVERLONG = 0.05
+"""The share of answers behind which comes more than their length says."""
 FAULT_PREVAILS = 0.8
 """The share of requests that meet a spell which the provider is in."""
 
@@ -46,11 +48,14 @@ class Providers:
         self._asked[provider, request_id] += 1
         number = self._asked[provider, request_id]
         # Drawn anew for each request, so that one that is left out of a scenario changes nothing for the others.
-        chance = Random(f"{self._scenario.seed}/{provider}/{request_id}/{number}")
+        turn = f"{self._scenario.seed}/{provider}/{request_id}/{number}"
+        chance = Random(turn)
         target = asked.target.decode()
         voice = voice_of(provider, target)
         question = voice.read(target, json.loads(asked.body))._replace(id=f"{request_id}-{number}")
         mood = self._mood(provider, chance)
+        if mood is Mood.WELL and self._scenario.overlong and Random(f"{turn}/overlong").random() < OVERLONG:
+            mood = Mood.LONG
         if question.earlier:  # nobody but the gateway knows any
             mood = Mood.BAD_REQUEST
         contrary = self._scenario.moody > 0 and asked.at < CALM_AT
@@ -67,6 +72,8 @@ class Providers:
             bill=bill,
             question=question,
             answer=answer,
+            head=asked.head,
+            body=asked.body,
         )
         self._history.exchanges.append(exchange)
         await Turn(asked, voice, question, exchange, chance).play(mood)

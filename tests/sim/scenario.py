@@ -62,6 +62,7 @@ class Mood(enum.Enum):
     ERROR_WITHIN = "error amid the stream"
     GARBAGE = "no answer but something else"
     SHORT = "shorter than its length says"
+    LONG = "longer than its length says"
     LONG_HEAD = "an endless head"
     FAREWELL = "well, and closes"
 
@@ -176,6 +177,12 @@ class Scenario:
     faults: tuple[Fault, ...]
     hires: bool = False
     """There is a tool that the gateways run."""
+    caches: bool = False
+    """Answers are kept and given again, and who asks what is being asked reads along."""
+    overlong: bool = True
+    """Providers may say more than the length of their answer."""
+    tokens_per_minute: int = 0
+    """Of one provider, 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

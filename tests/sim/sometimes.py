@@ -151,7 +151,7 @@ def _among_answers(evidence: Evidence) -> Seen:
     for heard in evidence.history.heard:
         dialect = heard.ask.dialect.name.lower()
         if heard.end is End.OK:
-            (provider, *_) = [each.provider for each in evidence.by_request[heard.id] if each.whole] or [""]
+            (provider, *_) = [each.provider for each in evidence.sources_of(heard) if each.whole] or [""]
             wishes = {"calls": heard.calls, "thoughts": heard.thought, "json": heard.ask.structured}
             yield from (f"{name} by {provider} in {dialect}" for name, there in wishes.items() if there)
         elif heard.calls:
@@ -200,6 +200,20 @@ def _among_turns(evidence: Evidence) -> Seen:
             yield "a response outlasts its client"
 
 
+def _among_kept(evidence: Evidence) -> Seen:
+    """Answers that others have asked for."""
+    by_id = {heard.id: heard for heard in evidence.all_heard}
+    for heard in evidence.history.heard:
+        if heard.end is not End.OK or heard.fields.get("x-gateway-cache") != "hit":
+            continue
+        for exchange in evidence.sources_of(heard):
+            if exchange.whole and exchange.over_at is not None:
+                is_there = exchange.over_at < heard.asked_at
+                yield "an answer is given again" if is_there else "an answer is read along"
+                if not is_there and by_id[exchange.request_id].end is End.LEFT:
+                    yield "who reads along outlasts who began"
+
+
 LOOKS: Final[tuple[Callable[[Evidence], Seen], ...]] = (
     _among_facts,
     _among_attempts,
@@ -207,6 +221,7 @@ LOOKS: Final[tuple[Callable[[Evidence], Seen], ...]] = (
     _among_faults,
     _among_answers,
     _among_turns,
+    _among_kept,
 )
 CONVERSATIONS: Final = ("chat", "responses", "messages")
 EXPECTED: Final = frozenset(
@@ -276,6 +291,8 @@ EXPECTED: Final = frozenset(
         "a tool fails",
         "a tool is given up",
         "a response outlasts its client",
+        "an answer is given again",
+        "an answer is read along",
         *(f"in the background a response is {status}" for status in ("completed", "failed", "cancelled")),
         *(f"a conversation goes on in {dialect}" for dialect in CONVERSATIONS),
         *(f"a tool is run in {dialect}" for dialect in CONVERSATIONS),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.mutants import BARE_MUTANTS
-from tests.sim.mutants_whole import WHOLE_MUTANTS
-from tests.sim.mutation import fate_of
+from tests.sim.mutation import ALL, fate_of, mutant_called
 
 LEAST = 20
 QUICK = (
@@ -31,17 +29,15 @@ QUICK_WHOLE = (
 
 
 def test_there_are_enough_of_them() -> None:
-    names = [mutant.words for mutant in (*BARE_MUTANTS, *WHOLE_MUTANTS)]
+    names = [mutant.words for mutant, _ in ALL]
     assert len(names) == len(set(names)) >= LEAST
 
 
 @pytest.mark.parametrize("words", QUICK)
 def test_the_actors_simulation_sees_it(words: str) -> None:
-    (mutant,) = (mutant for mutant in BARE_MUTANTS if mutant.words == words)
-    assert fate_of(mutant, "actors", most_seeds=60).seeds
+    assert fate_of(mutant_called(words), "actors", most_seeds=60).seeds
 
 
 @pytest.mark.parametrize("words", QUICK_WHOLE)
 def test_the_simulation_of_whole_gateways_sees_it(words: str) -> None:
-    (mutant,) = (mutant for mutant in WHOLE_MUTANTS if mutant.words == words)
-    assert fate_of(mutant, "whole gateways", most_seeds=10).seeds
+    assert fate_of(mutant_called(words), "whole gateways", most_seeds=10).seeds

@@ -38,7 +38,7 @@ RINGS = {
 """Models with fallbacks."""
 SINGLES = tuple(house.model for house in HOUSES.values())
 EMBEDDERS = tuple(house.embeds for house in HOUSES.values() if house.embeds)
-PROVIDER_KEYS = ("sk-open-1", "sk-open-2", "sk-anth", "sk-goog", "sk-deep")
+PROVIDER_KEYS = ("sk-open-1", "sk-open-2", "sk-anth", "sk-goog", "sk-deep", "sk-new-anth", "sk-new-goog", "sk-new-deep")
 CLIENT_KEYS = {"sk-team-a": "team-a", "sk-team-b": "team-b"}
 
 ENVIRON = {
@@ -54,6 +54,14 @@ ENVIRON = {
     "TEAM_A": "sk-team-a",
     "TEAM_B": "sk-team-b",
 }
+OTHER_KEYS = {
+    "OPENAI_SECOND_KEY": "sk-open-1",
+    "OPENAI_API_KEY": "sk-open-2",
+    "ANTHROPIC_API_KEY": "sk-new-anth",
+    "GEMINI_API_KEY": "sk-new-goog",
+    "DEEPSEEK_API_KEY": "sk-new-deep",
+}
+"""What a reload finds in the environment."""
 
 
 def usual_settings() -> str:

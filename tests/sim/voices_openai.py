@@ -73,7 +73,12 @@ class ChatVoice:
         return data(self._head(question, "chat.completion.chunk") | {"choices": [choice]})
 
     def _head(self, question: Question, kind: str) -> Json:
-        return {"id": "chatcmpl-1", "object": kind, "created": 1_700_000_000, "model": question.model}
+        return {
+            "id": f"chatcmpl-{question.model}-{question.id}",
+            "object": kind,
+            "created": 1_700_000_000,
+            "model": question.model,
+        }
 
     def _usage(self, bill: Bill) -> Json:
         return {

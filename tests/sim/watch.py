@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import trio
 
+from actors.admission import ROOM_LOOK_S, Hold
+from actors.attempt import Attempt
+from actors.letters import Broken, Failed, Rotated
+from actors.mailbox import Mailbox
 from actors.provider import ProviderActor
 from actors.router import RouterActor
+from actors.shortage import MEMORY, PERMITS
 from tests.memory_network import MemoryNetwork
 from tests.sim.evidence import Evidence, Life
 
@@ -84,6 +89,8 @@ class Watch(trio.abc.Instrument):
 def look_at_provider(actor: ProviderActor, now: float, complaints: Complaints) -> None:
     """Books that must balance and bounds that must hold at any moment."""
     flying, waiters, concurrency = actor._in_flight, actor.waiters, actor.admission.concurrency
+    if actor.mailbox._letters:
+        look_at_mailbox(actor.mailbox, complaints)
     if not (flying or waiters.count or concurrency.used):
         return
     if concurrency.used != len(flying):
@@ -92,8 +99,10 @@ def look_at_provider(actor: ProviderActor, now: float, complaints: Complaints) -
         complaints.add(6, f"{actor.name}: {concurrency.used} calls at a time")
     if waiters.count > actor.settings.max_waiting or waiters.bytes > actor.settings.max_waiting_bytes:
         complaints.add(6, f"{actor.name}: {waiters.count} wait with {waiters.bytes} bytes")
-    if actor.admission.memory.used < sum(hold.bytes for hold in flying.values()):
+    if actor.admission.memory.used < sum(map(_bytes_of, flying.items())):
         complaints.add(5, f"{actor.name}: less memory is charged than its calls hold")
+    if waiters.count and _waits_in_vain(actor, waiters.first(), now):
+        complaints.add(11, f"{actor.name}: {waiters.count} wait though there is room")
     for attempt in flying:
         if now > attempt.due and not attempt.stopped:
             complaints.add(4, f"{actor.name}: an attempt of {attempt.call.id} runs {now - attempt.due:g} s too long")
@@ -104,6 +113,31 @@ def look_at_provider(actor: ProviderActor, now: float, complaints: Complaints) -
             complaints.add(4, f"{actor.name}: {attempt.call.id} waits beyond its deadline")
         if attempt.call.left:
             complaints.add(3, f"{actor.name}: {attempt.call.id} waits though its asker has gone")
+
+
+def look_at_mailbox(mailbox: Mailbox[Any], complaints: Complaints) -> None:
+    """Nobody stands in a place that there is not; reports have places of their own behind those."""
+    for place, (letter, _, _) in enumerate(mailbox._letters):
+        if place >= mailbox._capacity and not isinstance(letter, Failed | Broken | Rotated):
+            complaints.add(6, f"a letter stands in place {place + 1} of the mailbox of {mailbox._owner}")
+
+
+def _bytes_of(flying: tuple[Attempt, Hold]) -> int:
+    attempt, hold = flying
+    relay = attempt.call.relay
+    return hold.bytes + (0 if relay is None or attempt.content_at is None else relay.held_bytes)
+
+
+def _waits_in_vain(actor: ProviderActor, first: Attempt, now: float) -> bool:
+    """There is what it says that it waits for, and nobody is about to look."""
+    again, admission = actor._queue._next_try, actor.admission
+    soon_s = ROOM_LOOK_S if first.waiting_for == MEMORY else 0.0
+    if again is not None and again.pending and again.when <= now + soon_s:
+        return False
+    if first.waiting_for == MEMORY:
+        stream_bytes = 0 if first.call.relay is None else actor.settings.stream_bytes
+        return admission.memory.has_room(first.call.size_bytes + stream_bytes)
+    return first.waiting_for == PERMITS and admission.concurrency.used < admission.concurrency.ordinary
 
 
 def left_over_at_provider(actor: ProviderActor) -> Iterator[tuple[str, float]]:
@@ -146,6 +180,8 @@ def _left_over(life: Life) -> Iterator[tuple[str, float]]:
         yield from left_over_at_router(router)
     yield "ingress bytes", gateway.ingress.used
     yield "attempts of requests that are over", gateway.observer.awaited
+    yield "budgets that are held", sum(gateway.accounting.spend.view()["held"].values())
+    yield "answers that are read along", gateway._flights.view()["in_flight"]
     for origin, pool in gateway.upstream.statistics().items():
         yield f"busy connections to {origin}", pool.busy + pool.connecting
     for call in life.calls:

@@ -17,6 +17,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from actors.actor import Actor
 from actors.errors import ActorDied
 from actors.supervisor import Escalated, OrderRefused
 from gateway.config import Config, load
@@ -26,12 +27,12 @@ from tests.sim.background import follow_to_the_end
 from tests.sim.clients import VirtualClient
 from tests.sim.evidence import Evidence, Life
 from tests.sim.history import End, Heard, History
-from tests.sim.money import sums_in_store
+from tests.sim.money import held_in_store, sums_in_store
 from tests.sim.network import TracedNetwork
 from tests.sim.order import same_order_each_time
 from tests.sim.providers import Providers
 from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Scenario, Temper
-from tests.sim.town import ENVIRON, HOUSES, usual_settings
+from tests.sim.town import ENVIRON, HOUSES, OTHER_KEYS, usual_settings
 from tests.sim.watch import Watch
 from tests.store.fake_redis import FakeServer
 from tests.whole.gateways import MEGABYTE, QUIET, Running
@@ -82,7 +83,7 @@ class _World:
         environ = {**ENVIRON, "REDIS_URL": "redis://store.test" if scenario.shared else "memory://"}
         self._config = config_of(scenario, scenario.settings, environ)
         reloads = any(fault.blow is Blow.RELOAD for fault in scenario.faults)
-        self._reloaded = config_of(scenario, scenario.reloaded, environ) if reloads else self._config
+        self._reloaded = config_of(scenario, scenario.reloaded, environ | OTHER_KEYS) if reloads else self._config
         self._present: dict[int, Life] = {}
         self._seeds = count(scenario.seed << 8)
         self.evidence = Evidence(scenario, self.history, [], wire)
@@ -119,6 +120,7 @@ class _World:
         running.listener = await self._network.listen(*running.address)
         await self._nursery.start(self._live, life)
         life.ready_at = trio.current_time()
+        life.goes_by(self._config, since=life.began_at)
         self._present[worker] = life
 
     async def _live(self, life: Life, *, task_status: trio.TaskStatus[None]) -> None:
@@ -185,17 +187,27 @@ class _World:
 
     def _kill(self, life: Life, name: str) -> None:
         """The actor's own loop crashes, as a bug in it would have it."""
-        actor = life.running.gateway.actors._somewhere(name)
-        if actor is not None and not actor.buried:  # type: ignore[attr-defined]
-            actor._timers.at(trio.current_time(), _crash)  # type: ignore[attr-defined]
-            life.struck += 1
+        actors = life.running.gateway.actors
+        actor = actors._somewhere(name)
+        if isinstance(actor, Actor):
+            if not actor.buried:
+                actor._timers.at(trio.current_time(), _crash)
+                life.struck += 1
+        elif actor is not None and actors.root is not None:
+            lives = actors.root._roster.find(name).life
+            if lives is not None and not lives.asked:
+                lives._scope.cancel()  # as if it had raised: nobody has asked for its end
+                life.struck += 1
 
     async def _reload(self, life: Life) -> None:
-        config = self._reloaded if life.running.gateway.config is self._config else self._config
+        config = self._config if life.reloaded_at and len(life.reloaded_at) % 2 else self._reloaded
+        began_at = trio.current_time()
         try:
             await life.running.gateway.reload(config)
+            life.goes_by(config, since=began_at)
             life.reloaded_at.append(trio.current_time())
         except (ActorDied, OrderRefused):
+            life.goes_by(config, since=began_at, whole=False)
             self._say("the reload came in the middle of a restart")
 
     async def _drain(self, life: Life) -> None:
@@ -245,9 +257,14 @@ class _World:
                     starts_at=CALM_AT,
                     temper=Temper.PATIENT,
                     limit=0.0,
-                    asks=(Ask(dialect=Dialect.CHAT, model=house.model, streamed=number % 2 == 0),),
+                    asks=(self._question(house.model, number),),
                 )
                 nursery.start_soon(self._probe, client)
+
+    def _question(self, model: str, number: int) -> Ask:
+        """One that no cache can answer: everybody's is another."""
+        padding = number + 1 if self.scenario.caches else 0
+        return Ask(dialect=Dialect.CHAT, model=model, streamed=number % 2 == 0, padding=padding)
 
     async def _probe(self, client: Client) -> None:
         while trio.current_time() <= CALM_AT + PROBED_S:
@@ -287,10 +304,18 @@ class _World:
             life.close_books()
         self.evidence.in_store, self.evidence.days_in_store = sums_in_store(self._store.values)
         self.evidence.ended_at = trio.current_time()
-        per_s = self.scenario.requests_per_minute / 60.0
-        for place, (full_at, _) in self._store.values.items():
-            if place.endswith("/requests}") and "provider/openai" in place and full_at is not None:
-                self.evidence.charged += max(0.0, full_at - trio.current_time()) * per_s
+        self.evidence.charged = self._charged("provider/openai", "requests", scenario.requests_per_minute)
+        self.evidence.tokens_charged = self._charged("provider/anthropic", "tokens", scenario.tokens_per_minute)
+        self.evidence.held_in_store = held_in_store(self._store.values)
+
+    def _charged(self, whose: str, what: str, per_minute: int) -> float:
+        """What the store holds against a limit now."""
+        full_at = [
+            value
+            for place, (value, _) in self._store.values.items()
+            if place.endswith(f"/{what}}}") and whose in place and value is not None
+        ]
+        return sum(max(0.0, at - trio.current_time()) * per_minute / 60.0 for at in full_at)
 
     def _say(self, what: str) -> None:
         self.history.notes.append((trio.current_time(), what))

@@ -19,6 +19,7 @@ class Asked:
 
     def __init__(self, stream: MemoryStream, head: bytes, body: bytes) -> None:
         self.at = trio.current_time()
+        self.head = head
         self.body = body
         self.closed_at: float | None = None
         """When the gateway broke the connection off under it; None where it was answered, or may still be."""
@@ -41,6 +42,11 @@ class Asked:
                 rest = rest[self._stream.send_nowait(rest) :]
             except trio.WouldBlock:
                 await self._stream.wait_writable()
+
+    def send_nowait(self, data: bytes) -> None:
+        """What there is room for, in the same turn as whatever was sent before."""
+        with suppress(trio.WouldBlock):
+            self._stream.send_nowait(data)
 
     async def send_head(self, status: int, *fields: bytes) -> None:
         await self.send(b"\r\n".join([b"HTTP/1.1 %d Said" % status, *fields, b"", b""]))
