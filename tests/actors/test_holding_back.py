@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.admission import ROOM_LOOK_S
 from actors.attempt import Attempt
 from actors.buckets import RateLimits
 from actors.client_account import ClientLimits
-from actors.errors import NeverFits, Overloaded, RateLimited
+from actors.errors import DeadlineExceeded, NeverFits, Overloaded, RateLimited
 from actors.letters import Candidate, Priority, Timeouts
 from actors.router import RouterSettings
 from tests.actors.failures import BadRequest
-from tests.actors.house import House, answers
+from tests.actors.house import House, answers, streams
 
 
 async def test_waiters_are_served_in_order_of_priority_then_arrival(autojump_clock: MockClock) -> None:
@@ -137,6 +142,48 @@ async def test_memory_is_a_limit_to_wait_for_and_a_giant_is_refused(autojump_clo
         with pytest.raises(NeverFits, match="1001 bytes"):
             await house.ask(size_bytes=1001)
         house.assert_at_rest()
+
+
+@pytest.mark.parametrize("deadline_s", [600.0, 1.0], ids=["left", "expired"])
+async def test_who_goes_from_the_head_of_the_queue_holds_up_nobody_behind(
+    autojump_clock: MockClock, deadline_s: float
+) -> None:
+    """900 of 1000 bytes do not fit beside 600 that take 9 s; after 1 s they go, and the 300 behind begin then."""
+    async with House({"a": [answers("x", after_s=9)]}, settings={"a": {"memory_bytes": 1000}}).running() as house:
+
+        async def want_too_much() -> None:
+            with trio.move_on_after(1), suppress(DeadlineExceeded):
+                await house.ask(size_bytes=900, deadline_s=deadline_s)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: house.ask(size_bytes=600))
+            await trio.testing.wait_all_tasks_blocked()
+            start = trio.current_time()
+            nursery.start_soon(want_too_much)
+            await trio.testing.wait_all_tasks_blocked()
+            await house.ask(size_bytes=300)
+            assert trio.current_time() - start == 1 + 9
+        house.assert_at_rest()
+
+
+async def test_what_a_streams_reader_frees_lets_the_next_one_in_within_a_tenth_of_a_second(
+    autojump_clock: MockClock,
+) -> None:
+    """500 bytes lie in a relay from 2 s on and are read at 3 s; the stream itself goes on for ever."""
+    script, settings = streams(b"x" * 500, b"x" * 500), {"memory_bytes": 1000, "stream_bytes": 0}
+
+    async def for_ever(attempt: Attempt) -> Any:
+        await script(attempt)
+        await trio.sleep_forever()
+
+    house = House({"a": [for_ever, answers("x")]}, settings={"a": settings})
+    async with house.running(), trio.open_nursery() as nursery:
+        nursery.start_soon(partial(house.read, pause_s=2.0))
+        await trio.sleep(2.5)  # the second piece is there, and the first one's reader pauses
+        start = trio.current_time()
+        await house.ask(size_bytes=600)
+        assert 0.5 <= trio.current_time() - start <= 0.5 + ROOM_LOOK_S
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_client_key_has_limits_of_its_own(autojump_clock: MockClock) -> None:

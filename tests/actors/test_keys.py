@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from actors.attempt import Attempt
@@ -232,6 +233,25 @@ async def test_of_a_throttled_key_and_a_refused_one_the_asker_hears_what_passes(
     ).running() as it:
         with pytest.raises(Throttled):
             await it.ask()
+
+
+async def test_a_key_that_is_refused_and_throttled_is_left_alone_for_as_long_as_was_asked_for(
+    autojump_clock: MockClock,
+) -> None:
+    """A 429 of 4 s and a 401 at 1 s: whoever comes after that asks at 5 s and not before."""
+    scripts = [fails(Throttled("slow down", retry_after=4), after_s=1), fails(REFUSED, after_s=1), answers("x")]
+    async with House({"p": scripts}).running() as it, trio.open_nursery() as nursery:
+        nursery.start_soon(it.ask)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(refused, it)
+        await trio.sleep(2)
+        assert await it.ask() == "x"
+        assert [at for _, at in it.played] == [0, 0, 5, 5]
+
+
+async def refused(it: House) -> None:
+    with pytest.raises(KeyRefused):
+        await it.ask()
 
 
 # A 403.
