@@ -71,13 +71,13 @@ async def test_a_hard_budget_refuses_before_anybody_is_asked_and_begins_anew_at_
         assert (await ask(it)).status == 200
 
 
-@pytest.mark.parametrize("environ", [{}, SHARED], ids=["memory", "shared"])
-async def test_a_month_ends_for_those_who_have_been_there_all_the_time(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+@pytest.mark.parametrize(("period", "environ"), [("month", {}), ("month", SHARED), ("day", SHARED)])
+async def test_a_month_and_a_day_end_for_those_who_have_been_there_all_the_time(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, period: str, environ: dict[str, str]
 ) -> None:
-    """The story begins 100 s before December; a call that is under way then counts in the month in which it ends."""
+    """The story begins 100 s before December; a call that is under way then counts where it ends."""
     monkeypatch.setattr(gateways, "MONDAY", 1_701_388_700.0)
-    settings = budget(0.0).replace("per_day = 0.0", f"per_month = {COSTS + MOST}")
+    settings = budget(0.0).replace("per_day = 0.0", f"per_{period} = {COSTS + MOST}")
     async with running(settings, environ={**KEY, **environ}, open_redis=FakeServer().open) as it:
         it.openai.plays(answers(), answers(after_s=5), answers())
         assert (await ask(it)).status == 200

@@ -42,6 +42,9 @@ async def test_new_work_is_refused_at_95_percent_and_taken_again_below(autojump_
             assert (refused.status, refused.error["code"]) == (503, "memory_pressure")
             assert refused.header("retry-after") == "1"
         assert (await it.request("GET", "/health")).status == 200
+        figures = await it.figures()
+        assert figures("gateway_memory_pressure") == 2
+        assert figures("gateway_memory_bytes", actor="memory") == 960 * MEGABYTE
         detail = (await it.actors())["memory"]["detail"]
         assert detail == {
             "pressure": "refuse",

@@ -74,7 +74,9 @@ async def test_a_clients_limit_holds_over_both(autojump_clock: MockClock) -> Non
 
 
 async def test_a_response_made_here_is_read_continued_and_deleted_there(autojump_clock: MockClock) -> None:
-    async with two(FakeServer()) as (one, other):
+    server = FakeServer()
+    server.latency_s = 0.001
+    async with two(server) as (one, other):
         made = (await one.request("POST", "/v1/responses", json_body=RESPONSE)).json
         path = f"/v1/responses/{made['id']}"
         assert (await other.request("GET", path)).json == made
@@ -82,6 +84,11 @@ async def test_a_response_made_here_is_read_continued_and_deleted_there(autojump
         assert (await other.request("POST", "/v1/responses", json_body=continued)).status == 200
         assert (await other.request("DELETE", path)).status == 200
         assert (await one.request("GET", path)).status == 404
+        figures = await other.figures()
+        for operation in ("response_get", "response_put"):
+            asked = figures("gateway_store_seconds_count", operation=operation)
+            took = figures("gateway_store_seconds_sum", operation=operation)
+            assert (asked, took) == (3, pytest.approx(3 * server.latency_s)), operation
 
 
 @pytest.mark.parametrize("fault", ["hangs", "no connection", "out of memory", "read-only"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import trio
 import trio.testing
 from trio.testing import MockClock
@@ -32,12 +34,27 @@ async def test_the_line_of_a_request_says_where_its_time_went(autojump_clock: Mo
         it.openai.plays(answers(after_s=5), streams("Hel", "lo.", every_s=2))
         clients.start_soon(it.ask)
         await trio.sleep(1)
-        await it.ask(STREAMED)
+        clients.start_soon(it.ask, STREAMED)
+        await trio.sleep(1)
+        figures = await it.figures()
+        for name, value in (("in_flight", 1), ("waiting", 1), ("concurrency_limit", 1), ("actor_mailbox_depth", 0)):
+            assert figures(f"gateway_{name}", actor="openai") == value, name
+        assert figures("gateway_memory_bytes", actor="openai") == len(json.dumps(QUESTION)), "of whom it has let in"
+        await trio.sleep(11)
 
         names = ("queue_s", "connect_s", "first_token_s", "total_s", "overhead_s")
         first, second = ([line[name] for name in names] for line in it.logged("request"))
         assert first == [0, 3, None, 8, 0]
         assert second == [7, 0, 9, 11, 7], "its time in the queue is ours"
+        figures = await it.figures()
+        for name, whose, count, total in (
+            ("llm_request_duration_seconds", {"stream": "false", "model": "gpt-4o"}, 1, 8),
+            ("llm_request_duration_seconds", {"stream": "true", "endpoint": "chat/completions"}, 1, 11),
+            ("llm_time_to_first_token_seconds", {"endpoint": "chat/completions"}, 1, 9),
+            ("gateway_overhead_seconds", {"endpoint": "chat/completions"}, 2, 7),
+        ):
+            counted = figures(f"{name}_count", provider="openai", **whose)
+            assert (counted, figures(f"{name}_sum", provider="openai", **whose)) == (count, total), name
 
 
 async def test_a_change_of_state_is_told_once_however_many_meet_it(autojump_clock: MockClock) -> None:
