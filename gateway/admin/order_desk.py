@@ -22,6 +22,7 @@ from gateway.admin.asking import (
     understood,
 )
 from gateway.admin.orders import AnyOrder, Breaker, Cancel, Given, Limits, LogLevels, Restart, SetIntake
+from gateway.admin.precedence import Precedence
 from gateway.errors import InvalidRequest, NotFound, describe
 from gateway.exchange import Answer, Request
 from gateway.ids import worker_of
@@ -29,6 +30,8 @@ from gateway.ids import worker_of
 DONE: Final = "done"
 ABSENT: Final = "absent"
 """A worker that did not answer in time: whether it has carried the order out nobody knows."""
+SUPERSEDED: Final = "superseded"
+"""A worker that had heard of a later order about the same thing, which holds there."""
 INTAKES: Final = {"resume": "open", "pause": "paused", "drain": "drained"}
 
 CarryOut = Callable[[AnyOrder], Awaitable[None]]
@@ -49,9 +52,11 @@ class OrderDesk:
         note: Note,
         note_obeyed: Note,
         worker: str,
+        wall_clock: Callable[[], float],
         tell_siblings: TellSiblings | None,
     ) -> None:
         """`note_obeyed` takes what was ordered at another worker, which has noted it."""
+        self._precedence = Precedence(worker, wall_clock)
         self._carry_out = carry_out
         self._note = note
         self._note_obeyed = note_obeyed
@@ -92,7 +97,7 @@ class OrderDesk:
         if number is None or str(number) == self._worker or self._tell_siblings is None:
             return await self._give(order, request, everywhere=False)
         by = operator_of(request)
-        said = await self._tell_siblings(Given(order=order, by=by), str(number))
+        said = await self._tell_siblings(Given(order=order, by=by, stamp=self._precedence.stamp()), str(number))
         outcome = said.get(str(number), "")
         if outcome != DONE and outcome is not None:
             refused = f"No request in flight has the id '{order.id}'."
@@ -105,6 +110,8 @@ class OrderDesk:
 
     async def obey(self, given: Given) -> str:
         """Another worker's operator wants this: what came of it."""
+        if not self._precedence.take(given):
+            return SUPERSEDED
         try:
             await self._carry_out(given.order)
         except Failure as failure:
@@ -121,6 +128,8 @@ class OrderDesk:
 
     async def _give(self, order: AnyOrder, request: Request, *, everywhere: bool = True) -> Answer:
         by = operator_of(request)
+        given = Given(order=order, by=by, stamp=self._precedence.stamp())
+        self._precedence.take(given)
         try:
             await self._carry_out(order)
         except Failure as failure:
@@ -128,7 +137,7 @@ class OrderDesk:
             raise
         outcomes: dict[str, str] = {self._worker: DONE}
         if everywhere and self._tell_siblings is not None:
-            said = await self._tell_siblings(Given(order=order, by=by), None)
+            said = await self._tell_siblings(given, None)
             outcomes |= {worker: ABSENT if outcome is None else outcome for worker, outcome in said.items()}
         self._note(by, _plain(order))
         return self._answer(order, by, outcomes)

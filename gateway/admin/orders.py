@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -85,9 +85,18 @@ class InForce(msgspec.Struct):
     intakes: dict[str, Intake]
 
 
+class Stamp(NamedTuple):
+    """When an order was given, and at which worker: the larger one is the later one."""
+
+    at: float
+    """Seconds since the epoch."""
+    worker: str
+
+
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """An order on its way to another worker."""
 
     order: AnyOrder
     by: str
     """Who wants it."""
+    stamp: Stamp

@@ -75,6 +75,7 @@ class Console:
             note=self.note,
             note_obeyed=self._log_order,
             worker=worker,
+            wall_clock=wall_clock,
             tell_siblings=None if siblings is None else partial(_tell, siblings),
         )
         self._in_flight = in_flight = InFlight(self._calls, clock, worker)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -123,6 +124,32 @@ async def test_an_order_given_to_any_worker_is_carried_out_by_all(autojump_clock
 
         nobody = await third.request("POST", "/admin/providers/nobody/drain", headers=OWN)
         assert nobody.status == 404
+
+
+@pytest.mark.parametrize("apart", range(3))
+async def test_of_two_orders_in_one_moment_the_later_one_holds_everywhere(
+    autojump_clock: MockClock, apart: int
+) -> None:
+    """Two operators, each at another worker, neither of whom knows of the other; what they do twice changes nothing."""
+    async with workers() as (first, second, third):
+        said: dict[str, Mapping[str, str]] = {}
+
+        async def order(worker: Running, word: str) -> None:
+            reply = await worker.request("POST", f"/admin/providers/openai/{word}", headers=OWN)
+            said[word] = reply.json["workers"]
+
+        async with trio.open_nursery() as operators:
+            operators.start_soon(order, first, "drain")
+            for _ in range(apart):
+                await trio.lowlevel.checkpoint()
+            operators.start_soon(order, second, "pause")
+        assert [worker.provider("openai").state for worker in (first, second, third)] == ["paused"] * 3
+        assert said["pause"] == {"0": "done", "1": "done", "2": "done"}
+        assert said["drain"]["0"] == "done"
+        assert said["drain"]["1"] == "superseded"
+        for _ in range(2):
+            await order(third, "resume")
+        assert set(said["resume"].values()) == {"done"}
 
 
 async def test_a_worker_that_starts_later_does_as_the_others_do(autojump_clock: MockClock) -> None:
