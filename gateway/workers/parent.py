@@ -70,11 +70,17 @@ def run(config: Config, origin: Origin) -> int:
 
 async def keep_workers(config: Config, origin: Origin) -> int:
     """On SIGTERM and SIGINT the workers drain; a second signal makes them end without grace."""
+    try:
+        private = tempfile.TemporaryDirectory(prefix="llm-gateway-")  # mode 0700
+    except OSError as problem:
+        reason = problem.strerror or problem
+        sys.stderr.write(f"llm-gateway has nowhere to put its workers' sockets: {reason} (TMPDIR names a place)\n")
+        return GAVE_UP
     log = BufferedLog(STDOUT)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.run)
-            with tempfile.TemporaryDirectory(prefix="llm-gateway-") as folder:  # mode 0700
+            with private as folder:
                 code = await Parent(config, origin, Path(folder), log.write).run()
             nursery.cancel_scope.cancel()
     finally:
@@ -153,6 +159,8 @@ class Parent:
         try:
             self._embedded = await self._needed_store()
             for number in range(len(self._slots)):
+                if self._draining:
+                    return
                 self._ahead[number] = await self._launch(number)
             async with trio.open_nursery() as life:
                 await life.start(self._root.run)
@@ -227,6 +235,8 @@ class Parent:
         return await self._launch(number) if ahead is None else ahead
 
     async def _launch(self, number: int) -> Spawned:
+        if self._draining:
+            raise ActorDied("the gateway is being stopped")
         ours, theirs = socket.socketpair()
         listener = self._slots[number]
         with theirs:

@@ -254,9 +254,11 @@ def test_workers_are_rolled_under_load_and_nobody_notices(gateway: GatewayProces
 def test_told_to_stop_under_load_all_workers_finish_what_they_have(
     gateway: GatewayProcess, measured: Figures, soak: float
 ) -> None:
-    """The last of these stories: it ends the gateway."""
+    """The last of these stories: it ends the gateway, which has just begun to go over to new settings."""
     with under_load(gateway) as tally:
         time.sleep(0.3 * min(soak, 20))
+        reload(gateway, WORKERS + "max_connections = 1001\n" + PACED)
+        gateway.wait_for(lambda: "1001" in (private_folder(gateway) / "gateway.toml").read_text(), 5)
         told_at = time.monotonic()
         gateway.send(signal.SIGTERM)
         assert gateway.wait() == 0
@@ -265,6 +267,7 @@ def test_told_to_stop_under_load_all_workers_finish_what_they_have(
     assert tally.whole > 0
     assert tally.streamed > 0
     assert gateway.stderr == ""
+    assert "ValueError" not in gateway.log, "nobody is started on a closed socket"
     measured(
         18,
         "SIGTERM under load with streams, two workers",

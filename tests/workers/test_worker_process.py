@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
+import tempfile
 from contextlib import aclosing
 from pathlib import Path
 from random import Random
@@ -14,8 +16,9 @@ import trio
 from trio.testing import MockClock
 
 from actors.supervisor import ChildSpec, Escalated, Supervisor
+from gateway.config import Origin
 from gateway.workers.line import ALIVE, READY, Line
-from gateway.workers.parent import GAVE_UP, _code_of
+from gateway.workers.parent import GAVE_UP, _code_of, keep_workers
 from gateway.workers.process import WorkerDied, spawn
 from gateway.workers.station import Station, write_settings
 from tests.workers.processes import FakeProcess, worker
@@ -115,3 +118,19 @@ async def test_one_that_keeps_dying_ends_the_gateway_with_its_own_exit_code(
         await supervisor.run()
     assert len(lives) == 6
     assert _code_of(gave_up.value) == ends_with
+
+
+async def test_without_a_place_for_their_sockets_it_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container whose file system is read-only."""
+
+    def read_only(**_: str) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", read_only)
+    nowhere = Origin(path=None, environ={}, options={})
+    assert await keep_workers(nowhere.load(), nowhere) == GAVE_UP
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "sockets: No usable temporary directory found" in line
+    assert "TMPDIR" in line
