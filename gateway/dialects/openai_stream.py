@@ -74,9 +74,16 @@ class ChatStream(PassedStream):
                 self._count(choice.delta)
             if choice.finish_reason:
                 self._finish_choice(choice)
-        if chunk.usage is _NULL:
-            return raw
-        return self._take_usage(raw, data, name, chunk)
+        shown = raw if chunk.usage is _NULL else self._take_usage(raw, data, name, chunk)
+        if chunk.choices:
+            self._learn(raw, shown, _sole_text(chunk.choices))
+        return shown
+
+    def _learn(self, raw: bytes, shown: bytes, text: str) -> None:
+        """Events like this one may follow: it says `text` and nothing else, and is `shown` as it is or without null."""
+        hidden = b"" if shown is raw else _NULL_USAGE
+        if text and (shown is raw or shown == raw.replace(hidden, b"")):
+            self._usual.learn(raw, text, hidden)
 
     def _is_vital(self, data: bytes, name: bytes) -> bool:
         return b'"choices"' in data
@@ -117,6 +124,12 @@ class ChatStream(PassedStream):
                 if self._hide_usage and not chunk.choices:
                     return b""
         return _without_usage(data, name) if self._hide_usage else raw
+
+
+def _sole_text(choices: list[_Choice]) -> str:
+    """What an event says that says but one thing; "" for all others."""
+    said = [value for member, value in (choices[0].delta or {}).items() if value and member != "role"]
+    return said[0] if len(choices) == len(said) == 1 and isinstance(said[0], str) else ""
 
 
 def _without_usage(data: bytes, name: bytes) -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.dialects.envelope import Usage
 from gateway.dialects.sse import SseSplitter
+from gateway.dialects.usual_event import UsualEvent
 from gateway.errors import UpstreamBroken
 
 PREAMBLE_LIMIT_BYTES: Final = 64 * 1024
@@ -34,6 +35,7 @@ class PassedStream(ABC):
     __slots__ = (
         "_held",
         "_splitter",
+        "_usual",
         "characters",
         "done",
         "error",
@@ -46,6 +48,8 @@ class PassedStream(ABC):
 
     def __init__(self) -> None:
         self._splitter = SseSplitter()
+        self._usual = UsualEvent()
+        """What has said a piece of text and nothing else."""
         self._held: list[bytes] = []
         self.started = False
         """The first content has come."""
@@ -83,6 +87,11 @@ class PassedStream(ABC):
         Raises UpstreamBroken for an event without end, for a piece of the answer that cannot be read, and for the
         wire format's end where the answer has none. After `done` or `error` nothing more is read.
         """
+        usual = self._usual
+        characters = None if self._splitter.pending else usual.characters(data)
+        if characters is not None:
+            self.characters += characters
+            return data.replace(usual.hidden, b"") if usual.hidden else data
         pieces = self._held
         sole = self._splitter.sole_event(data)
         if sole is not None:

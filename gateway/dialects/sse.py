@@ -39,17 +39,18 @@ class SseSplitter:
     the last blank line is no event (see `unfinished`).
     """
 
-    __slots__ = ("_begun", "_limit_bytes", "_pending")
+    __slots__ = ("_begun", "_limit_bytes", "pending")
 
     def __init__(self, *, limit_bytes: int = EVENT_LIMIT_BYTES) -> None:
-        self._pending = bytearray()
+        self.pending = bytearray()
+        """What has come of an event that has begun and not ended."""
         self._limit_bytes = limit_bytes
         self._begun = False
 
     @property
     def unfinished(self) -> bytes:
         """The bytes of the event that has begun and not ended."""
-        return bytes(self._pending)
+        return bytes(self.pending)
 
     def sole_event(self, data: bytes) -> bytes | None:
         """The data of the one event that `data` is; None where it is anything else, and `feed` has to look at it.
@@ -57,7 +58,7 @@ class SseSplitter:
         A provider writes each event by itself, so that nearly every read brings exactly one, in its plainest form.
         """
         if (
-            self._pending
+            self.pending
             or not data.startswith(b"data: ")
             or not data.endswith(b"\n\n")
             or data.find(b"\n") != len(data) - 2
@@ -69,7 +70,7 @@ class SseSplitter:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes. Raises UpstreamBroken where one grows beyond the limit."""
-        pending = self._pending
+        pending = self.pending
         if pending:
             scanned = max(0, len(pending) - _LONGEST_BLANK_LINE + 1)
             pending += data
@@ -122,7 +123,7 @@ class SseSplitter:
         return Event(raw, b"\n".join(lines) if lines else None, name)
 
     def _check_size(self) -> None:
-        if len(self._pending) > self._limit_bytes:
+        if len(self.pending) > self._limit_bytes:
             raise UpstreamBroken(f"The provider sent an event of more than {self._limit_bytes} bytes.")
 
 

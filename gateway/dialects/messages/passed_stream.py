@@ -81,6 +81,7 @@ class MessagesStream(PassedStream):
             case "content_block_delta":
                 if event.delta is not None:
                     self._count(event.delta)
+                    self._learn(raw, event.delta)
             case "content_block_start":
                 self._begin(event.content_block or _Block())
             case "message_start":
@@ -114,6 +115,12 @@ class MessagesStream(PassedStream):
         if words or delta.signature or delta.citation is not None:
             self.started = True
             self.characters += words
+
+    def _learn(self, raw: bytes, delta: _Delta) -> None:
+        """Events like this one may follow, if it says but one thing."""
+        said = delta.text or delta.thinking
+        if said and delta == _Delta(delta.text, "" if delta.text else delta.thinking):
+            self._usual.learn(raw, said)
 
     def _begin(self, block: _Block) -> None:
         """Some kinds of block are content by being there; their own size is not known."""
