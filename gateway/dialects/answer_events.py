@@ -103,8 +103,7 @@ def has_content(event: Event) -> bool:
 def assemble(events: Iterable[Event]) -> Reply:
     """The whole answer that the events add up to. Raises ValueError where it is not whole."""
     reply = Reply(model="", choices=[])
-    drafts: dict[int, Choice] = {}
-    ended: set[int] = set()
+    drafts: dict[int, _Draft] = {}
     for event in events:
         if isinstance(event, Started):
             reply.model, reply.usage, reply.service_tier = event.model, event.usage, event.service_tier
@@ -114,36 +113,61 @@ def assemble(events: Iterable[Event]) -> Reply:
         else:
             draft = drafts.get(event.choice)
             if draft is None:
-                draft = drafts[event.choice] = Choice(parts=[], finish=Finish.STOP)
-            if isinstance(event, Ended):
-                draft.finish, draft.stop_sequence = event.finish, event.stop_sequence
-                ended.add(event.choice)
-            else:
-                _add(draft, event)
-    if not drafts or ended != set(drafts):
+                draft = drafts[event.choice] = _Draft()
+            draft.add(event)
+    if not drafts or not all(draft.ended for draft in drafts.values()):
         raise ValueError("the answer is not whole")
-    reply.choices = [drafts[index] for index in sorted(drafts)]
+    reply.choices = [drafts[index].whole() for index in sorted(drafts)]
     return reply
 
 
-def _add(draft: Choice, event: Opened | Added | Signed | Cited | Scored | Closed) -> None:
-    if isinstance(event, Opened):
-        draft.parts.append(msgspec.structs.replace(event.part))
-        return
-    if isinstance(event, Scored):
-        content = event.logprobs.get("content") or []
-        draft.logprobs = {"content": [*(draft.logprobs or {"content": []})["content"], *content]}
-        return
-    part = draft.parts[-1]
-    if isinstance(event, Added):
+class _Draft:
+    """A choice as far as it has come. What its last part is made of is put together once."""
+
+    __slots__ = ("_choice", "_cited", "_scores", "_words", "ended")
+
+    def __init__(self) -> None:
+        self._choice = Choice(parts=[], finish=Finish.STOP)
+        self._words: list[str] = []
+        self._cited: list[Citation] = []
+        self._scores: list[Any] | None = None
+        self.ended = False
+
+    def add(self, event: Opened | Added | Signed | Cited | Scored | Closed | Ended) -> None:
+        choice = self._choice
+        if isinstance(event, Added):
+            self._words.append(event.text)
+        elif isinstance(event, Opened):
+            self._settle()
+            choice.parts.append(msgspec.structs.replace(event.part))
+        elif isinstance(event, Signed) and isinstance(part := choice.parts[-1], Reasoning):
+            part.signature = event.signature
+        elif isinstance(event, Cited):
+            self._cited.append(event.citation)
+        elif isinstance(event, Scored):
+            self._scores = self._scores or []
+            self._scores += event.logprobs.get("content") or []
+        elif isinstance(event, Ended):
+            choice.finish, choice.stop_sequence = event.finish, event.stop_sequence
+            self.ended = True
+
+    def whole(self) -> Choice:
+        self._settle()
+        if self._scores is not None:
+            self._choice.logprobs = {"content": self._scores}
+        return self._choice
+
+    def _settle(self) -> None:
+        if not (self._words or self._cited):
+            return
+        part = self._choice.parts[-1]
         if isinstance(part, ToolCall):
-            part.arguments += event.text
+            part.arguments += "".join(self._words)
         elif isinstance(part, _SPOKEN):
-            part.text += event.text
-    elif isinstance(event, Signed) and isinstance(part, Reasoning):
-        part.signature = event.signature
-    elif isinstance(event, Cited) and isinstance(part, Text):
-        part.citations = (*part.citations, event.citation)
+            part.text += "".join(self._words)
+        if isinstance(part, Text):
+            part.citations += tuple(self._cited)
+        self._words, self._cited = [], []
 
 
 def told(reply: Reply) -> list[Event]:

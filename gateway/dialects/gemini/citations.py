@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from gateway.dialects.conversation import Citation
@@ -51,19 +53,60 @@ class _CitationMetadata(msgspec.Struct, rename="camel"):
     """The same on Vertex AI."""
 
 
+_CONTINUATION: Final = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 with which no character begins."""
+_STRETCH_BYTES: Final = 256
+
 _decode_grounding = msgspec.json.Decoder(_Grounding).decode
 _decode_metadata = msgspec.json.Decoder(_CitationMetadata).decode
 
 
+class _Passages:
+    """Finds passages of a text by their bytes, however many: a stretch is counted for each, not all before it."""
+
+    __slots__ = ("_begun", "_encoded", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._encoded = text.encode()
+        self._begun = [0]
+        """How many characters have begun before each stretch."""
+        for start in range(0, len(self._encoded), _STRETCH_BYTES):
+            self._begun.append(self._begun[-1] + self._count(start, start + _STRETCH_BYTES))
+
+    def find(self, segment: _Segment) -> tuple[int | None, int | None]:
+        """A segment's first and last character; Gemini counts bytes of UTF-8, within one of the answer's parts."""
+        if segment.end_index is not None:
+            start, end = self._characters(segment.start_index), self._characters(segment.end_index)
+            if segment.text is None or self._text[start:end] == segment.text:
+                return start, end
+        start = self._text.find(segment.text) if segment.text else -1
+        return (start, start + len(segment.text or "")) if start >= 0 else (None, None)
+
+    def _characters(self, length: int) -> int:
+        """How many are whole within the first so many bytes."""
+        length = min(max(length, 0), len(self._encoded))
+        stretch, rest = divmod(length, _STRETCH_BYTES)
+        begun = self._begun[stretch] + self._count(length - rest, length)
+        is_amid_one = length < len(self._encoded) and self._encoded[length] in _CONTINUATION
+        return begun - is_amid_one
+
+    def _count(self, start: int, end: int) -> int:
+        return len(self._encoded[start:end].translate(None, _CONTINUATION))
+
+
 def read_citations(text: str, grounding: msgspec.Raw, recited: msgspec.Raw) -> list[Citation]:
     """The citations that stand on `text`. What cannot be understood of them does not spoil the answer."""
+    if is_null(grounding) and is_null(recited):
+        return []
+    passages = _Passages(text)
     try:
-        return [*_grounded(text, grounding), *_recitations(text, recited)]
+        return [*_grounded(passages, grounding), *_recitations(passages, recited)]
     except (ValueError, RecursionError):
         return []
 
 
-def _grounded(text: str, raw: msgspec.Raw) -> list[Citation]:
+def _grounded(passages: _Passages, raw: msgspec.Raw) -> list[Citation]:
     """One a passage and source; a source that no passage names stands for the whole text."""
     if is_null(raw):
         return []
@@ -72,7 +115,7 @@ def _grounded(text: str, raw: msgspec.Raw) -> list[Citation]:
     cited: list[Citation] = []
     named: set[int] = set()
     for support in grounding.grounding_supports or ():
-        start, end = _place(text, support.segment or _Segment())
+        start, end = passages.find(support.segment or _Segment())
         for index in support.grounding_chunk_indices or ():
             if 0 <= index < len(sources):
                 named.add(index)
@@ -80,13 +123,13 @@ def _grounded(text: str, raw: msgspec.Raw) -> list[Citation]:
     return cited + [_citation(source, None, None) for index, source in enumerate(sources) if index not in named]
 
 
-def _recitations(text: str, raw: msgspec.Raw) -> list[Citation]:
+def _recitations(passages: _Passages, raw: msgspec.Raw) -> list[Citation]:
     if is_null(raw):
         return []
     metadata = _decode_metadata(raw)
     cited = []
     for each in metadata.citation_sources or metadata.citations or ():
-        start, end = _place(text, _Segment(each.start_index, each.end_index))
+        start, end = passages.find(_Segment(each.start_index, each.end_index))
         cited.append(Citation(url=each.uri, title=each.title, start=start, end=end))
     return cited
 
@@ -97,15 +140,3 @@ def _source(chunk: _GroundingChunk) -> _Source:
 
 def _citation(source: _Source, start: int | None, end: int | None) -> Citation:
     return Citation(url=source.uri, title=source.title, cited_text=source.text, start=start, end=end)
-
-
-def _place(text: str, segment: _Segment) -> tuple[int | None, int | None]:
-    """A segment's first and last character; Gemini counts bytes of UTF-8, within one of the answer's parts."""
-    if segment.end_index is not None:
-        encoded = text.encode()
-        start = len(encoded[: segment.start_index].decode(errors="ignore"))
-        end = len(encoded[: segment.end_index].decode(errors="ignore"))
-        if segment.text is None or text[start:end] == segment.text:
-            return start, end
-    start = text.find(segment.text) if segment.text else -1
-    return (start, start + len(segment.text or "")) if start >= 0 else (None, None)

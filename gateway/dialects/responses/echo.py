@@ -40,7 +40,11 @@ _ALSO: Final = ("prompt_cache_retention", "user")
 """Repeated only where they were set."""
 
 
-class _Tool(msgspec.Struct):
+class _Kind(msgspec.Struct, gc=False):
+    type: str
+
+
+class _Function(msgspec.Struct):
     """A function as answers show it: the specification wants what requests may leave out."""
 
     type: str
@@ -50,7 +54,8 @@ class _Tool(msgspec.Struct):
     strict: bool | None = None
 
 
-_tools_decoder = msgspec.json.Decoder(list[_Tool])
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+_decode_function = msgspec.json.Decoder(_Function).decode
 
 
 def default_echo() -> Echo:
@@ -68,8 +73,7 @@ def echo_of(members: Mapping[str, msgspec.Raw]) -> Echo:
 
 
 def _shown_tools(raw: msgspec.Raw) -> msgspec.Raw:
-    shown = [
-        tool if tool.type == "function" else written
-        for tool, written in zip(_tools_decoder.decode(raw), _raw_list.decode(raw), strict=True)
-    ]
+    """All others are shown as they are written: what their members may be is for their provider to say."""
+    tools = _raw_list.decode(raw)
+    shown = [_decode_function(tool) if _decode_kind(tool).type == "function" else tool for tool in tools]
     return msgspec.Raw(_encode(shown))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.dialects.conversation import (
     Audio,
@@ -291,6 +294,33 @@ def test_sources_become_citations_whose_places_count_characters() -> None:
             Citation(url="https://example.com/c"),
         ),
     )
+
+
+def cited_at(said: str, *places: tuple[int, int]) -> list[tuple[int | None, int | None]]:
+    """Where the citations of passages at these bytes stand."""
+    supports = [
+        {"segment": {"startIndex": start, "endIndex": end}, "groundingChunkIndices": [0]} for start, end in places
+    ]
+    grounding = {"groundingChunks": [{"web": {"uri": "https://example.com"}}], "groundingSupports": supports}
+    (part,) = only_choice(chunk(text(said), finish="STOP", groundingMetadata=grounding)).parts
+    assert isinstance(part, Text)
+    return [(each.start, each.end) for each in part.citations]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("aé€😀", min_size=1, max_size=600), st.integers(-5, 2500), st.integers(-5, 2500))
+def test_a_passage_stands_where_its_bytes_do_even_amid_a_character(said: str, start: int, end: int) -> None:
+    raw = said.encode()
+    places = tuple(len(raw[: max(0, at)].decode(errors="ignore")) for at in (start, end))
+    assert cited_at(said, (start, end)) == [places]
+
+
+def test_many_passages_of_a_long_text_take_a_moment() -> None:
+    """With a look at all of the text, or at all earlier passages, for each it took several."""
+    begun = time.process_time()
+    places = cited_at("é" * 40_000, *[(2 * at, 2 * at + 2) for at in range(15_000)])
+    assert places == [(at, at + 1) for at in range(15_000)]
+    assert time.process_time() - begun < 1.5
 
 
 def test_a_passage_is_found_by_its_words_where_its_place_is_wrong() -> None:

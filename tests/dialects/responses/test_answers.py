@@ -142,7 +142,7 @@ def test_an_answer_repeats_what_was_asked() -> None:
         "truncation": "auto",
         "user": "u",
     }
-    tools = [{"type": "function", "name": "f"}, {"type": "web_search", "search_context_size": "low"}]
+    tools = [{"type": "function", "name": "f"}, {"type": "web_search", "search_context_size": "low", "name": 5}]
     document = whole(ANSWERS["text"], asked(**settings, tools=tools))
     assert {name: document[name] for name in settings} == settings
     assert document["tools"] == [
