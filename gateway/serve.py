@@ -25,6 +25,7 @@ from gateway.admin.reload import Reloaded
 from gateway.clock import ProcessClock, running_clock
 from gateway.config import Config, ConfigError, Origin
 from gateway.config.announcement import announcement, unasked_keys
+from gateway.edge.lookups import SharedLookups
 from gateway.edge.read_poll import ReadPoll, open_read_poll
 from gateway.edge.sockets import BACKLOG, SocketListener, connect, listen
 from gateway.ids import new_ids
@@ -62,6 +63,9 @@ async def serve(config: Config, origin: Origin) -> int:
             nursery.start_soon(log.run)
             if poll is not None:
                 nursery.start_soon(poll.run)
+            lookups = SharedLookups()
+            await nursery.start(lookups.run)
+            trio.socket.set_custom_hostname_resolver(lookups)
             station = station_of(origin.environ)
             world = real_world(log.write, poll, number=0 if station is None else station.number)
             if station is None:

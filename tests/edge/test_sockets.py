@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import trio
 
+from gateway.edge.lookups import SharedLookups
 from gateway.edge.sockets import SocketListener, SocketStream, connect, listen
 from gateway.world import Stream
 
@@ -150,6 +152,47 @@ async def test_nobody_listening_is_refused(listener: SocketListener) -> None:
 async def test_a_name_that_nobody_knows_is_an_os_error() -> None:
     with pytest.raises(socket.gaierror):
         await connect("nobody.invalid", 80)
+
+
+async def test_a_name_whose_servers_are_silent_keeps_nobody_from_another(
+    listener: SocketListener, monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
+) -> None:
+    """A hundred want to go there, more than Trio has threads: it is asked for once, and all hear what came of it."""
+    asked, told, heard = [], threading.Event(), []
+    look_up = socket.getaddrinfo
+
+    def hang(host: Any, *more: Any) -> Any:
+        if host != b"silent.example":
+            return look_up(host, *more)
+        asked.append(host)
+        told.wait(10)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    async def go_there() -> None:
+        with pytest.raises(socket.gaierror):
+            await connect("silent.example", 80)
+        heard.append(True)
+
+    lookups = SharedLookups()
+    await nursery.start(lookups.run)
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    before = trio.socket.set_custom_hostname_resolver(lookups)
+    try:
+        async with trio.open_nursery() as travellers:
+            with trio.move_on_after(0.01):
+                await go_there()
+            for _ in range(100):
+                travellers.start_soon(go_there)
+            await trio.sleep(0.01)
+            with trio.fail_after(5):
+                stream = await connect("localhost", listener.address[1])
+            stream.close()
+            told.set()
+    finally:
+        trio.socket.set_custom_hostname_resolver(before)
+        told.set()
+    assert (len(asked), len(heard)) == (1, 100)
+    nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("wait", [SocketStream.wait_readable, SocketStream.wait_writable])

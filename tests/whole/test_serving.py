@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from gateway import serve
 from gateway.config import Config, Origin
+from gateway.edge.lookups import SharedLookups
 from gateway.wiring import Gateway
 from gateway.world import World
 from tests.actors.sweep import DisturbAt, sweep
@@ -69,6 +70,18 @@ async def test_an_address_that_is_taken_is_said_in_one_line(
     assert await serve.serve_alone(it.gateway.config, NOWHERE, it.world) == serve.GAVE_UP
 
     assert capsys.readouterr().err == "llm-gateway cannot listen on 127.0.0.1:8080: 127.0.0.1:8080 is taken\n"
+
+
+async def test_the_process_looks_names_up_once_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[object] = []
+
+    async def look(*_: object) -> int:
+        installed.append(trio.socket.set_custom_hostname_resolver(None))
+        return serve.SERVED
+
+    monkeypatch.setattr(serve, "serve_alone", look)
+    assert await serve.serve(configured("edge"), NOWHERE) == serve.SERVED
+    assert [type(resolver) for resolver in installed] == [SharedLookups]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
