@@ -116,8 +116,9 @@ def _whole_story(seed: int) -> list[str]:
     if wrong := judged(scenario):
         scenario = shrunk(scenario, lambda smaller: bool(judged(smaller)))
         wrong = [f"    {words}" for words in judged(scenario)]
-    head = f"{len(scenario.clients)} clients, {len(scenario.faults)} faults, {scenario.engine}, {scenario.timeouts}:"
-    return [head, *timeline(played(scenario)), *wrong]
+    store, cache = " with a store" if scenario.shared else "", ", answers are cached" if scenario.caches else ""
+    head = f"{len(scenario.clients)} clients, {len(scenario.faults)} faults, {scenario.workers} workers{store}{cache}, "
+    return [f"{head}{scenario.engine}, {scenario.timeouts}:", *timeline(played(scenario)), *wrong]
 
 
 def _judged(look: Callable[[], Sequence[Violation]]) -> list[str]:

@@ -22,6 +22,7 @@ import trio
 from gateway.edge.sockets import connect, listen
 from gateway.world import Listener, Stream
 from tests.sim import checks_answers as answers
+from tests.sim import checks_asking as asking
 from tests.sim import checks_clients as clients
 from tests.sim import checks_turns as turns
 from tests.sim.background import follow_to_the_end
@@ -49,6 +50,8 @@ CHECKS: Final[tuple[tuple[int, Callable[[Evidence], Iterator[str]]], ...]] = (
     (5, clients.no_provider_is_left_asked),
     (9, clients.hostile_bytes_are_refused),
     (9, clients.no_secret_comes_out),
+    (9, asking.headers_come_once),
+    (9, asking.clients_keys_stay_here),
     (LIVENESS, clients.all_is_well_soon_after),
     (17, answers.no_word_is_lost_or_said_twice),
     (17, answers.nothing_is_answered_that_nobody_said),
@@ -219,6 +222,7 @@ def real_scenario_of(seed: int) -> Scenario:
         scenario,
         workers=1,
         shared=False,
+        overlong=False,  # a process may ask anew between the answer and what comes behind it
         faults=tuple(fault for fault in scenario.faults if fault.blow in PLAYED),
         clients=tuple(replace(client, worker=0) for client in scenario.clients),
     )

@@ -106,10 +106,12 @@ class VirtualClient:
         self._asked += 1
         request_id = f"c{self._client.number}-{self._asked}"
         before = self._last_answer(ask) if ask.goes_on else None
-        heard = Heard(id=request_id, client=self._client, ask=ask, asked_at=trio.current_time())
+        order = self._history.order
+        heard = Heard(id=request_id, client=self._client, ask=ask, asked_at=trio.current_time(), order=order)
         if ask.dialect is not Dialect.EMBEDDINGS:
             heard.told = told_with(ask, before, request_id)
         heard.body_sent = body_of(ask, before, request_id)
+        heard.asked_mark = next(order)
         self._noted.append(heard)
         return heard
 

@@ -21,6 +21,8 @@ WHOLE: Final[dict[int, str]] = {
     213: "a thought that Google had signed went to Anthropic",
     368: "what ran in the background had a grace of its own in a drain",
     1867: "an event that is JSON but no chunk crashed a request whose tools the gateway runs",
+    36: "who waited alone for an answer that others could join, until its time was over, had a line without a status",
+    55: "who read along with a stream that broke had the line of a whole answer",
     4952: "a check held it against who went on with an answer that the client did not see it think anew",
     6450: "a check took it for an answer that a body which is no JSON is refused for want of memory",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
@@ -30,6 +32,9 @@ BARE: Final[dict[int, str]] = {
     25: "the breakers of a dead provider were still heard of: its successor's was shown as open",
     30: "the same",
     75: "the same",
+    63: "who waited behind one that left the queue was not looked at, though there was room",
+    276: "what a stream's reader freed was of no use to who waited for memory, until a call ended",
+    100: "a key that was throttled and refused at once was asked while it was to be left alone",
     80: "the check took who waits in the queue while a breaker opens, and is its probe then, for one who got past it",
 }
 """Of the actors alone."""

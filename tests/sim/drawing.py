@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from random import Random
-from typing import Final
 
 from tests.memory_network import WINDOW_BYTES
-from tests.sim.answers import LOOKUP
-from tests.sim.errands import SETTINGS as TOOL_SETTINGS
 from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Mood, Scenario, Temper, Timeouts
 from tests.sim.town import CLIENT_KEYS, EMBEDDERS, HOUSES, RINGS, SINGLES, takes
+from tests.sim.twists import MOST_KILLS, with_twists
 
 LEAST_CLIENTS, LEAST_ASKS, LEAST_FAULTS = 8, 26, 3
 """Of the 26 some are not asked any more when it is calm; 20 always are."""
@@ -53,15 +50,7 @@ TEMPERS = (
     Temper.SLOW,
     Temper.PIPELINING,
 )
-TALKATIVE: Final = 0.25
-"""The share of runs in which clients go on with conversations, hire tools, and ask for answers in the background."""
-MOST_KILLS: Final = 3
-LEASES_UNHEARD: Final = 0.5
-TOOL_DIES: Final = 0.4
-CACHED: Final = 0.12
-KEEPER_DIES: Final = 0.25
 KILLED = ("openai", "anthropic", "google", "deepseek", "openai", "router", "store")
-KEEPERS: Final = ("memory", "leases", "hints", "spend", "keys", "upstream", "responses", "flights")
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -102,9 +91,7 @@ def scenario_of(seed: int) -> Scenario:
         clients=_with_wishes(Random(f"{seed}/wishes"), _clients(chance, workers)),
         faults=_faults(chance, workers, shared=shared),
     )
-    scenario = _talking(Random(f"{seed}/talk"), _unheard_leases(Random(f"{seed}/leases"), scenario))
-    scenario = _caching(Random(f"{seed}/cache"), _keys_alone(Random(f"{seed}/reload"), scenario))
-    return _further_deaths(Random(f"{seed}/deaths"), scenario)
+    return with_twists(scenario)
 
 
 def _settings(
@@ -182,94 +169,6 @@ def _with_wishes(chance: Random, clients: tuple[Client, ...]) -> tuple[Client, .
 def _wishing(chance: Random, ask: Ask) -> Ask:
     wish = chance.choice(WISHES)
     return ask if ask.dialect is Dialect.EMBEDDINGS else replace(ask, **wish)
-
-
-def _unheard_leases(chance: Random, scenario: Scenario) -> Scenario:
-    """A run in which the store is not heard when many ask at once, and who asked it for leases dies meanwhile."""
-    kills = sum(fault.blow is Blow.KILL for fault in scenario.faults)
-    limited = scenario.shared and scenario.requests_per_minute
-    if not limited or kills >= MOST_KILLS or chance.random() >= LEASES_UNHEARD:
-        return scenario
-    rush_at, _ = Counter(client.starts_at for client in scenario.clients).most_common(1)[0]
-    worker = next(client.worker for client in scenario.clients if client.starts_at == rush_at)
-    mute = Fault(at=max(0.0, rush_at - 0.05), lasts_s=2.0, blow=Blow.STORE_MUTE)
-    death = Fault(at=rush_at + chance.uniform(0.1, 1.0), lasts_s=0.2, blow=Blow.KILL, target="openai", worker=worker)
-    return replace(scenario, faults=tuple(sorted((*scenario.faults, mute, death), key=lambda fault: fault.at)))
-
-
-def _talking(chance: Random, scenario: Scenario) -> Scenario:
-    """A run in which they do, or the run as it was."""
-    if chance.random() >= TALKATIVE:
-        return scenario
-    faults = scenario.faults
-    clients = tuple(
-        replace(client, asks=tuple(_longer(chance, ask, client.temper) for ask in client.asks))
-        for client in scenario.clients
-    )
-    if chance.random() < TOOL_DIES:
-        at, worker = chance.uniform(2.0, CALM_AT - 8.0), chance.randrange(scenario.workers)
-        faults = (*faults, Fault(at=at, lasts_s=0.2, blow=Blow.KILL, target=f"tool.{LOOKUP}", worker=worker))
-    return replace(
-        scenario,
-        hires=True,
-        settings=scenario.settings + TOOL_SETTINGS,
-        reloaded=scenario.reloaded + TOOL_SETTINGS,
-        clients=clients,
-        faults=tuple(sorted(faults, key=lambda fault: fault.at)),
-    )
-
-
-def _longer(chance: Random, ask: Ask, temper: Temper) -> Ask:
-    """A question that goes on with a conversation, hires a tool, or does not wait for its answer."""
-    goes_on, hires, background = chance.random() < 0.5, chance.random() < 0.3, chance.random() < 0.4
-    cancels_after_s = chance.choice([None, None, None, 0.0, 1.0])
-    if ask.dialect is Dialect.EMBEDDINGS:
-        return ask
-    if ask.dialect is not Dialect.RESPONSES or temper is Temper.PIPELINING or not background:
-        return replace(ask, goes_on=goes_on, hires=hires)
-    return replace(ask, goes_on=goes_on, hires=hires, background=True, cancels_after_s=cancels_after_s)
-
-
-def _keys_alone(chance: Random, scenario: Scenario) -> Scenario:
-    """A reload brings other keys of the providers in any case (`town.py`), and in half of the runs nothing else."""
-    return replace(scenario, reloaded=scenario.settings) if chance.random() < 0.5 else scenario
-
-
-def _caching(chance: Random, scenario: Scenario) -> Scenario:
-    """A run with the response cache, in which most ask the same, or the run as it was."""
-    if chance.random() >= CACHED:
-        return scenario
-    model = chance.choice([*RINGS, *SINGLES])
-    dialect, streamed = chance.choice([Dialect.CHAT, Dialect.MESSAGES]), chance.random() < 0.6
-    same = Ask(dialect=dialect, model=model, streamed=streamed)
-    clients = tuple(
-        replace(client, asks=tuple(_alike(ask, same) if chance.random() < 0.7 else ask for ask in client.asks))
-        for client in scenario.clients
-    )
-    store = "shared" if scenario.shared and chance.random() < 0.5 else "memory"
-    cache = f'[cache]\nenabled = true\njoin = true\nstore = "{store}"\n'
-    return replace(
-        scenario,
-        caches=True,
-        settings=scenario.settings + cache,
-        reloaded=scenario.reloaded + cache,
-        clients=clients,
-    )
-
-
-def _alike(ask: Ask, same: Ask) -> Ask:
-    """What `same` asks, when and for how long as `ask` has it."""
-    return replace(same, pause_s=ask.pause_s, timeout_s=ask.timeout_s, priority=ask.priority)
-
-
-def _further_deaths(chance: Random, scenario: Scenario) -> Scenario:
-    """A run in which one of the children dies that nobody asks for an answer, or the run as it was."""
-    kills = sum(fault.blow is Blow.KILL for fault in scenario.faults)
-    if kills >= MOST_KILLS or chance.random() >= KEEPER_DIES:
-        return scenario
-    target, worker = chance.choice(KEEPERS), chance.randrange(scenario.workers)
-    death = Fault(at=chance.uniform(0.5, CALM_AT - 6.0), lasts_s=0.2, blow=Blow.KILL, target=target, worker=worker)
-    return replace(scenario, faults=tuple(sorted((*scenario.faults, death), key=lambda fault: fault.at)))
 
 
 def _limit(chance: Random, temper: Temper) -> float:

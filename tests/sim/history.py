@@ -6,7 +6,9 @@ As Jepsen has it, a request is invoked, and ends as ok, error or unknown.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from tests.sim.answers import Answer, Bill, Question
@@ -60,9 +62,12 @@ class Heard:
     content_at: float | None = None
     """When the first byte of the answer's body came."""
     body: bytes = b""
+    order: Iterator[int] = field(default_factory=count)
+    asked_mark: int = 0
+    ended_mark: int = 0
 
     def close(self, end: End, at: float) -> None:
-        self.end, self.ended_at = end, at
+        self.end, self.ended_at, self.ended_mark = end, at, next(self.order)
 
 
 @dataclass(eq=False, slots=True)
@@ -123,6 +128,8 @@ class Exchange:
     """What it means to say."""
     head: bytes
     body: bytes
+    mark: int
+    over_mark: int = 0
     said: int = 0
     """How many characters of it have been sent."""
     spoke_at: list[float] = field(default_factory=list)
@@ -135,10 +142,25 @@ class Exchange:
     """When the gateway broke the connection off, before that."""
 
 
+class Facts(list[object]):
+    """What actors have stated, each with its mark."""
+
+    def __init__(self, order: Iterator[int]) -> None:
+        super().__init__()
+        self.marks: list[int] = []
+        self._order = order
+
+    def append(self, fact: object) -> None:
+        super().append(fact)
+        self.marks.append(next(self._order))
+
+
 @dataclass(eq=False, slots=True)
 class History:
     """All of a run, in order."""
 
+    order: Iterator[int] = field(default_factory=count)
+    """Marks what happens, for the clock stands still where one thing leads to the next."""
     heard: list[Heard] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     probes: list[Heard] = field(default_factory=list)
@@ -147,7 +169,7 @@ class History:
     errands: list[Errand] = field(default_factory=list)
     hostile: list[bytes] = field(default_factory=list)
     """What those got who sent no HTTP."""
-    notes: list[tuple[float, str]] = field(default_factory=list)
+    notes: list[tuple[float, int, str]] = field(default_factory=list)
     """What the world did: faults, drains, reloads."""
     seen: set[str] = field(default_factory=set)
     """What the watch has seen (`sometimes.py`)."""

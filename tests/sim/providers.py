@@ -74,9 +74,13 @@ class Providers:
             answer=answer,
             head=asked.head,
             body=asked.body,
+            mark=next(self._history.order),
         )
         self._history.exchanges.append(exchange)
-        await Turn(asked, voice, question, exchange, chance).play(mood)
+        try:
+            await Turn(asked, voice, question, exchange, chance).play(mood)
+        finally:
+            exchange.over_mark = next(self._history.order)
 
     def _mood(self, provider: str, chance: Random) -> Mood:
         now = trio.current_time()

@@ -149,6 +149,28 @@ class Fault:
     def until(self) -> float:
         return self.at + self.lasts_s
 
+    @property
+    def words(self) -> str:
+        """For whoever reads of it."""
+        spell = f"for {self.lasts_s:.3g} s"
+        match self.blow:
+            case Blow.MOOD:
+                return f"{self.target} is in a mood {spell}: {self.mood.value}"
+            case Blow.REFUSED:
+                return f"nobody listens at {self.target} {spell}"
+            case Blow.UNREACHABLE:
+                return f"connecting to {self.target} does not end {spell}"
+            case Blow.KILL:
+                return f"{self.target} of worker {self.worker} crashes"
+            case Blow.RELOAD:
+                return f"worker {self.worker} goes over to other settings"
+            case Blow.DRAIN:
+                return f"worker {self.worker} is to be replaced"
+            case Blow.MEMORY:
+                return f"worker {self.worker} holds {self.amount:g} % of its memory {spell}"
+            case _:
+                return f"the {self.blow.value} {spell}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:

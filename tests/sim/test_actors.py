@@ -19,9 +19,8 @@ def test_every_promise_holds_in_every_seed(first: int) -> None:
         assert_kept(seed)
 
 
-@pytest.mark.parametrize("seed", BARE)
-def test_what_failed_once_does_not_fail_again(seed: int) -> None:
-    assert_kept(seed)
+def test_what_failed_once_is_among_them() -> None:
+    assert max(BARE) < SEEDS
 
 
 def assert_kept(seed: int) -> None:

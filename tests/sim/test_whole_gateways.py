@@ -21,8 +21,9 @@ CHUNK = 10
 LEAST_ASKED = 20
 
 
-@pytest.mark.parametrize("seed", WHOLE)
+@pytest.mark.parametrize("seed", [seed for seed in WHOLE if seed >= SEEDS])
 def test_what_failed_once_does_not_fail_again(seed: int) -> None:
+    """The others are among those that are played anyway."""
     found = violations(played(scenario_of(seed)))
     assert not found, f"seed {seed}:\n" + "\n".join(map(str, found))
 

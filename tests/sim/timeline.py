@@ -4,36 +4,58 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from typing import Any
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any, Final
 
 from actors.attempt import Attempt
-from actors.events import ActorBuried, AttemptEnded, BreakerMoved
+from actors.events import ActorBuried, AttemptEnded, BreakerMoved, CoolingDown, KeyMoved, Retried
 from actors.letters import Call
-from actors.supervision import ChildStarted
+from actors.life import describe
+from actors.memory_monitor import PressureMoved
+from actors.supervision import ChildStarted, ChildStopped, Restarted
 from gateway.face.record import RequestRecord
 from tests.sim.bare_world import BareEvidence
 from tests.sim.evidence import Evidence, Life
-from tests.sim.history import Exchange, Heard
+from tests.sim.history import Exchange, Facts, Heard
+
+Entry = tuple[float, int, str]
+"""When, the how manyth of all, and what."""
+LAST: Final = 1 << 62
+TOLD_BY_FACTS: Final = frozenset(
+    {
+        "request",
+        "attempt repeated",
+        "breaker moved",
+        "cooling down",
+        "provider key revoked",
+        "provider key accepted again",
+        "memory pressure",
+        *(f"actor {what}" for what in ("started", "stopped", "crashed", "restarts", "gone")),
+    }
+)
+"""Lines of the log that say what a fact says, or what is told of a request anyway."""
 
 
 def timeline(evidence: Evidence) -> list[str]:
     """Everything in the order in which it happened, a line each."""
-    entries = [(at, f"world     {what}") for at, what in evidence.history.notes]
+    entries: list[Entry] = [(at, mark, f"world     {what}") for at, mark, what in evidence.history.notes]
     for heard in evidence.all_heard:
         entries += _of_client(heard)
     for exchange in evidence.history.exchanges:
         entries += _of_provider(exchange)
     for work in evidence.history.works:
         who = f"client    {work.heard.id} asked for {work.id}"
-        entries.append((work.began_at, f"{who}, which begins"))
+        entries.append((work.began_at, LAST, f"{who}, which begins"))
         if work.ended_at is not None:
-            entries.append((work.ended_at, f"{who}: {work.status}"))
+            entries.append((work.ended_at, LAST, f"{who}: {work.status}"))
     for errand in evidence.history.errands:
         told = "no answer" if errand.result is None else _short(errand.result)
-        entries.append((errand.over_at or errand.broken_at or errand.at, f"tool      for {errand.request_id}: {told}"))
+        at = errand.over_at or errand.broken_at or errand.at
+        entries.append((at, LAST, f"tool      for {errand.request_id}: {told}"))
     for life in evidence.lives:
-        entries += [(at, f"worker {life.worker}  {words}") for at, words in _of_gateway(life)]
-    return [f"{at:9.3f}  {words}" for at, words in sorted(entries, key=lambda entry: entry[0])]
+        entries += [(at, mark, f"worker {life.worker}  {words}") for at, mark, words in _of_gateway(life)]
+    return [f"{at:9.3f}  {words}" for at, _, words in sorted(entries, key=lambda entry: entry[:2])]
 
 
 def bare_timeline(evidence: BareEvidence) -> list[str]:
@@ -68,38 +90,66 @@ def digest(evidence: Evidence) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _of_client(heard: Heard) -> list[tuple[float, str]]:
+def _of_client(heard: Heard) -> list[Entry]:
     who, ask = f"client    {heard.id}", heard.ask
     limit = "" if ask.timeout_s is None else f", within {ask.timeout_s} s"
-    manner = "a stream of" if ask.streamed else "for"
-    asked = f"{who} ({heard.client.temper.value}) asks {manner} {ask.model} in {ask.dialect.name.lower()}{limit}"
-    ended = f"{who} {heard.end.value}: {heard.status or ''} {heard.code} {_short(heard.text)}"
-    return [(heard.asked_at, asked), (heard.ended_at, ended)]
+    manner = "for a stream of" if ask.streamed else "for"
+    place = f"({heard.client.temper.value}) asks worker {heard.client.worker}"
+    asked = f"{who} {place} {manner} {ask.model} in {ask.dialect.name.lower()}{limit}"
+    got = [str(heard.status or ""), heard.code, _short(heard.text) if heard.text else ""]
+    ended = f"{who} {heard.end.value}: {' '.join(filter(None, got)) or 'nothing has come'}"
+    return [(heard.asked_at, heard.asked_mark, asked), (heard.ended_at, heard.ended_mark, ended)]
 
 
-def _of_provider(exchange: Exchange) -> list[tuple[float, str]]:
+def _of_provider(exchange: Exchange) -> list[Entry]:
     who = f"provider  {exchange.provider}, asked for {exchange.request_id}"
     begun = f", who has {_short(exchange.prefix)}" if exchange.prefix else ""
-    entries = [(exchange.at, f"{who}{begun}: {exchange.mood}")]
+    entries = [(exchange.at, exchange.mark, f"{who}{begun}: {exchange.mood}")]
+    said = _short(exchange.answer.until(exchange.said).text)
     if exchange.over_at is not None:
-        entries.append((exchange.over_at, f"{who}: done, said {_short(exchange.answer.until(exchange.said).text)}"))
+        entries.append((exchange.over_at, exchange.over_mark, f"{who}: done, said {said}"))
     if exchange.broken_at is not None:
-        entries.append(
-            (exchange.broken_at, f"{who}: broken off, had said {_short(exchange.answer.until(exchange.said).text)}")
-        )
+        entries.append((exchange.broken_at, exchange.over_mark, f"{who}: broken off, had said {said}"))
     return entries
 
 
-def _of_gateway(life: Life) -> list[tuple[float, str]]:
-    """Its log, without what every request says, and the ends of attempts."""
-    entries = []
+def _of_gateway(life: Life) -> Iterator[Entry]:
+    """What its actors decided and what became of them, and of its log what no actor has stated."""
+    facts = life.events
+    for fact, mark in zip(facts, facts.marks if isinstance(facts, Facts) else repeat(0), strict=False):
+        if (told := _of_fact(fact, life.drained_at)) is not None:
+            yield told[0], mark, told[1]
     for line in life.lines:
-        if line["event"] not in ("request", "actor started"):
-            at = _seconds_of(line["timestamp"])
-            names = ("event", "actor", "provider", "model", "before", "after", "operation", "correlation_id", "because")
-            entries.append((at, " ".join(str(line[name]) for name in names if line.get(name) is not None)))
-    entries += [_of_attempt(attempt) for attempt in life.attempts]
-    return entries
+        if line["event"] not in TOLD_BY_FACTS:
+            names = ("event", "before", "after", "because", "correlation_id", "crash")
+            words = " ".join(str(line[name]) for name in names if line.get(name) is not None)
+            yield _seconds_of(line["timestamp"]), 0, words
+
+
+def _of_fact(fact: object, drained_at: float | None) -> tuple[float, str] | None:
+    match fact:
+        case AttemptEnded(attempt=attempt):
+            return _of_attempt(attempt)
+        case Retried(_, attempt, delay_s, because):
+            after = f" after {delay_s:.3g} s" if delay_s else ""
+            why = "" if because is None else f", because of {type(because).__name__}"
+            who = f"{attempt.call.payload.request_id} attempt {attempt.number} at {attempt.candidate.provider}"
+            return attempt.began_at, f"attempt   {who} begins ({attempt.operation}{after}{why})"
+        case BreakerMoved(provider, model, before, after, failures, at):
+            return at, f"breaker   of {provider}/{model} from {before.value} to {after.value}, {failures} failures"
+        case CoolingDown(provider, model, key, seconds, at):
+            return at, f"key       {key} of {provider} is left alone for {seconds:g} s, for {model}"
+        case KeyMoved(provider, key, model, revoked, at):
+            return at, f"key       {key} of {provider} is {'refused' if revoked else 'accepted again'}, for {model}"
+        case PressureMoved(before=before, after=after, at=at):
+            return at, f"memory    pressure from {before.name.lower()} to {after.name.lower()}"
+        case ActorBuried(actor, queued, in_flight, at) if drained_at is None or at < drained_at:
+            return at, f"actor     {actor} is dead, {queued} queued and {in_flight} in flight are told"
+        case ChildStopped(child=child, crash=crash, at=at) if crash is not None:
+            return at, f"actor     {child} has crashed: {describe(crash)}"
+        case Restarted(child=child, backoff_s=pause_s, at=at):
+            return at, f"actor     {child} is started again after {pause_s:.2g} s"
+    return None
 
 
 def _of_attempt(attempt: Attempt) -> tuple[float, str]:

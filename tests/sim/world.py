@@ -26,7 +26,7 @@ from tests.memory_network import MemoryStream
 from tests.sim.background import follow_to_the_end
 from tests.sim.clients import VirtualClient
 from tests.sim.evidence import Evidence, Life
-from tests.sim.history import End, Heard, History
+from tests.sim.history import End, Facts, Heard, History
 from tests.sim.money import held_in_store, sums_in_store
 from tests.sim.network import TracedNetwork
 from tests.sim.order import same_order_each_time
@@ -113,6 +113,7 @@ class _World:
             seed=next(self._seeds),
             open_redis=self._store.open,
             number=worker,
+            events=Facts(self.history.order),
         )
         life = Life(events=running.events, running=running, worker=worker, began_at=trio.current_time())
         self.evidence.lives.append(life)
@@ -129,6 +130,7 @@ class _World:
         except* Escalated:
             life.gave_up = True
         life.running.ended_at = trio.current_time()
+        self._say(f"worker {life.worker} has ended")
 
     # The time of trouble.
 
@@ -153,7 +155,7 @@ class _World:
 
     async def _strike(self, fault: Fault) -> None:
         await trio.sleep_until(fault.at)
-        self._say(f"{fault.blow.value} {fault.target} {fault.mood.value if fault.blow is Blow.MOOD else ''}")
+        self._say(fault.words)
         life = self._present[fault.worker]
         match fault.blow:
             case Blow.REFUSED | Blow.UNREACHABLE:
@@ -219,6 +221,7 @@ class _World:
 
     def _tell_to_stop(self, life: Life) -> None:
         life.drained_at = trio.current_time()
+        self._say(f"worker {life.worker} is told to stop")
         life.gave_back = life.running.gateway.store_mode == "connected"
         life.running.gateway.drain()
 
@@ -247,6 +250,7 @@ class _World:
 
     async def _liveness(self) -> None:
         """Every worker is asked for every provider's model, again and again until it answers."""
+        self._say("all is well from here on, and every worker is asked for every model")
         async with trio.open_nursery() as nursery:
             for number, (worker, house) in enumerate(
                 (worker, house) for worker in self._present for house in HOUSES.values()
@@ -318,7 +322,7 @@ class _World:
         return sum(max(0.0, at - trio.current_time()) * per_minute / 60.0 for at in full_at)
 
     def _say(self, what: str) -> None:
-        self.history.notes.append((trio.current_time(), what))
+        self.history.notes.append((trio.current_time(), next(self.history.order), what))
 
 
 def _crash() -> None:

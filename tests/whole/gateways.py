@@ -105,6 +105,7 @@ class Running:
         open_redis: OpenRedis = no_redis,
         number: int = 0,
         place: Place | None = None,
+        events: list[object] | None = None,
     ) -> None:
         """Worker `number`, in its `place` among others."""
         self.open_redis = open_redis
@@ -115,7 +116,7 @@ class Running:
         """By how much somebody has set the machine's clock."""
         self.lines: list[str] = []
         """What it has logged."""
-        self.events: list[object] = []
+        self.events: list[object] = [] if events is None else events
         """The facts that its actors have stated."""
         self.world = self._world(seed, number)
         self.gateway = build(config, self.world, worker=str(number), place=place)
