@@ -61,6 +61,7 @@ class LedRequest:
         try:
             self.members = _members_decoder.decode(body)
             self._history = [*form.read_history(self.members.get(form.history, _NULL))]
+            self._begun = len(self._history)
             tools = read_raws(self.members["tools"])
         except (ValueError, RecursionError) as problem:
             raise unreadable(problem) from problem
@@ -80,6 +81,11 @@ class LedRequest:
         choice = self.members.get("tool_choice")
         if choice is not None and (forced := gateway_tool(choice)) is not None:
             self._set("tool_choice", form.choice(forced))
+
+    @property
+    def worked(self) -> Sequence[object]:
+        """What the history has grown by: what was said in turns that are over, and what came of their calls."""
+        return self._history[self._begun :]
 
     def next_turn(self, *, last: bool) -> bytes:
         """The body of the next turn: a call that was forced is forced once, and in the last turn there is none."""

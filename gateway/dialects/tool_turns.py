@@ -80,8 +80,15 @@ _name_decoder = msgspec.json.Decoder(str)
 
 
 def gateway_tools(tools: Iterable[msgspec.Raw]) -> list[str]:
-    """The names of those that the gateway is to run. Raises InvalidRequest for one of them without a name."""
-    return [name for place, tool in enumerate(tools) if (name := gateway_tool(tool, f"tools[{place}]")) is not None]
+    """The names of those that the gateway is to run. Raises InvalidRequest for one without a name, or there twice."""
+    names: list[str] = []
+    for place, tool in enumerate(tools):
+        name = gateway_tool(tool, field := f"tools[{place}]")
+        if name in names:
+            raise InvalidRequest(f"Invalid '{field}.name': '{name}' is there already.", param=f"{field}.name")
+        if name is not None:
+            names.append(name)
+    return names
 
 
 def gateway_tool(tool: msgspec.Raw, field: str = "tool_choice") -> str | None:

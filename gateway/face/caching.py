@@ -23,7 +23,7 @@ from gateway.face.flight import Flight, Passenger
 from gateway.face.flights import Flights
 from gateway.face.ingress import Ingress
 from gateway.face.kept_answers import HIT, MISS, CopiedBody, KeptAnswer, KeptAnswers, for_others, told_again
-from gateway.face.provenance import COST
+from gateway.face.provenance import COST, answered_by
 from gateway.face.rate_limit_headers import told_by_us
 from gateway.face.record import RequestRecord
 from gateway.face.router import Router
@@ -83,7 +83,7 @@ class Caching:
         call, record, clock = question.call, question.record, self.reporting.clock
         if question.wish.reads and (kept := await self._find(question)) is not None:
             self._charge(question, "hit")
-            return self._limits_told(call, told_again(kept, record, clock))
+            return self._told(question, told_again(kept, record, clock))
         if not (self.rules.joins and self.flights.runs and question.wish.reads):
             record.cache = "miss"
             return await self._kept_on_its_way(question, await ask(record, call))
@@ -91,9 +91,10 @@ class Caching:
         flight = self.flights.find(question.key)
         if flight is None:
             flight = self._start(question, ask)
-            return await Passenger(flight, record, deadline, clock, render_break).answer(_leaders)
+            answer = await Passenger(flight, record, deadline, clock, render_break).answer(_leaders)
+            return _window_told(question, answer)
         self._charge(question, "joined")
-        return self._limits_told(call, await self._read_along(question, flight, render_break))
+        return self._told(question, await self._read_along(question, flight, render_break))
 
     async def _find(self, question: Question) -> KeptAnswer | None:
         held = self.ingress.hold(question.call.size_bytes, 0)
@@ -116,10 +117,12 @@ class Caching:
         self.router.charge(question.call)
         question.record.cache = how
 
-    def _limits_told(self, call: Call, answer: Answer) -> Answer:
-        if call.account is not None:
-            answer.headers = told_by_us(answer.headers, call.account.standings(self.reporting.clock()))
-        return answer
+    def _told(self, question: Question, answer: Answer) -> Answer:
+        """An answer of another time, or to another request, with what this client is told of its own."""
+        account = question.call.account
+        if account is not None:
+            answer.headers = told_by_us(answer.headers, account.standings(self.reporting.clock()))
+        return _window_told(question, answer)
 
     def _start(self, question: Question, ask: Ask) -> Flight:
         """The flight's record is the request's: it tells of the call, also when the client that began it has gone."""
@@ -153,6 +156,14 @@ class Caching:
             kept = KeptAnswer(streamed, for_others(answer.headers), whole)
             with trio.CancelScope(deadline=question.call.deadline):  # the store is told, and its answer not waited for
                 await self.answers.keep(question.key, question.owner, kept)
+
+
+def _window_told(question: Question, answer: Answer) -> Answer:
+    """The client hears of the context window of whoever has answered."""
+    candidate = answered_by(answer.headers, question.call.candidates or ())
+    if candidate is not None:
+        question.record.tell_context(candidate)
+    return answer
 
 
 def _leaders(headers: Headers) -> Headers:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
 from actors.attempt import Attempt
 from actors.errors import Cancelled, Failure
-from actors.letters import Call
+from actors.letters import Call, Candidate
 from gateway.dialects.envelope import cost_of
 from gateway.exchange import Headers
 from gateway.face.rate_limit_headers import told_by_us
@@ -53,6 +54,15 @@ def of_failure(call: Call, failure: Failure | None = None) -> Headers:
     if isinstance(failure, Cancelled) or any(_was_spent(attempt) for attempt in attempts):
         headers.append(NO_RETRY)
     return headers
+
+
+def answered_by(headers: Headers, candidates: Sequence[Candidate]) -> Candidate | None:
+    """Who of them has answered, as the headers of that answer say it; None: nobody who is asked now."""
+    said = dict(headers)
+    named = (said.get(PROVIDER), said.get(MODEL))
+    return next(
+        (each for each in candidates if (_header_value(each.provider), _header_value(each.model)) == named), None
+    )
 
 
 def _was_spent(attempt: Attempt) -> bool:

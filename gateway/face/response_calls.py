@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -95,7 +96,7 @@ class ResponseCalls:
         if prepared.request.background:
             return await self._begin(request, record, caller, prepared)
         asking = Asking(request, record, caller, self._calls.call(request, record, caller, prepared.body))
-        led = await self._ready(asking)
+        led, prepared = await self._ready(asking, prepared)
         recorder = StreamRecorder(prepared.shown)
         answer, deadline = await self._answer(asking, led, recorder.fail), asking.first.deadline
         if isinstance(answer.body, bytes):
@@ -104,19 +105,21 @@ class ResponseCalls:
             answer.body = _RecordedBody(answer.body, recorder, self._life, prepared, deadline)
         return answer
 
-    async def _ready(self, asking: Asking) -> Led | None:
-        """Who leads the conversation, where the gateway runs tools for it; the prompt is counted where that is wanted.
+    async def _ready(self, asking: Asking, prepared: Prepared) -> tuple[Led | None, Prepared]:
+        """Who leads the conversation, where the gateway runs tools for it, which are kept with the response; the prompt
+        is counted where that is wanted.
 
         Raises Failure.
         """
         calls, call = self._calls, asking.first
         if self._loop is not None and (names := gateway_tools_of(call.payload.decoded)):
-            led = self._loop.lead(asking, ResponsesToolTurns(call.payload.body, self._loop.definitions(names)))
+            turns = ResponsesToolTurns(call.payload.body, self._loop.definitions(names))
+            led = self._loop.lead(asking, turns)
             await led.count()
-            return led
+            return led, replace(prepared, follows=turns.follows)
         if calls.wants_count(asking.request, asking.record):
             await calls.count(call, asking.record)
-        return None
+        return None, prepared
 
     async def _answer(self, asking: Asking, led: Led | None, render_break: RenderError) -> Answer:
         """What the model says, with the tools that the gateway runs for it."""
@@ -138,7 +141,7 @@ class ResponseCalls:
         frame = Frame(call.id, int(self._wall_clock()))
         asking = Asking(request, own, caller, call)
         try:
-            led = await self._ready(asking)
+            led, prepared = await self._ready(asking, prepared)
         finally:
             record.context, record.warning = own.context, own.warning
         if call.relay is None:

@@ -7,6 +7,7 @@ What a store does not know may still be known to a provider that keeps responses
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -52,6 +53,8 @@ class Prepared:
     """Whether the answer goes into the store."""
     shown: dict[str, Any]
     """Members of the response that only the gateway knows."""
+    follows: Callable[[], list[msgspec.Raw]] = list
+    """What will stand for its output where it is continued; empty: the output."""
 
 
 class ResponseLife:
@@ -114,7 +117,7 @@ class ResponseLife:
         After `deadline` what is on its way there is not waited for: whoever asked is answered in time.
         """
         if prepared.kept:
-            kept = Kept(response, prepared.input)
+            kept = Kept(response, prepared.input, prepared.follows())
             with trio.CancelScope(deadline=deadline):
                 await self._store.put(kept.head.id, prepared.owner, kept.to_bytes(), ttl_s=self._ttl_s)
 

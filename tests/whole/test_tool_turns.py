@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from typing import Any
 
@@ -274,10 +275,11 @@ async def test_a_provider_that_fails_in_a_later_turn_is_retried_like_any_other(a
         ({"tools": [GATEWAY_TOOL, {**OWN_FUNCTION, "function": {"name": "extract_keywords"}}]}, "tools"),
         ({"tools": [OWN_FUNCTION, {"type": "gateway"}]}, "tools[1].name"),
         ({"tools": [{"type": "gateway", "name": 7}]}, "tools[0].name"),
+        ({"tools": [GATEWAY_TOOL, OWN_FUNCTION, GATEWAY_TOOL]}, "tools[2].name"),
         ({"tools": [GATEWAY_TOOL], "tool_choice": {"type": "gateway"}}, "tool_choice.name"),
         ({"n": 2}, "n"),
     ],
-    ids=["unknown", "twice", "no name", "no string", "no name chosen", "several answers"],
+    ids=["unknown", "also a function", "no name", "no string", "twice", "no name chosen", "several answers"],
 )
 async def test_what_cannot_be_is_a_mistake_that_names_the_field(
     autojump_clock: MockClock, changes: Any, param: str
@@ -299,17 +301,28 @@ async def test_several_tools_of_one_turn_run_at_the_same_time(autojump_clock: Mo
         assert ["error" in result for result in results] == [False] * 16 + [True] * 2
 
 
-async def test_a_response_in_the_background_has_its_tools_run(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("how", [{}, {"stream": True}, {"background": True}], ids=["whole", "streamed", "background"])
+async def test_a_response_is_continued_with_what_the_tools_have_said(autojump_clock: MockClock, how: Any) -> None:
+    """The client has seen texts alone; the model is asked again with its calls and their results where they were."""
     async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
         keywords(service)
-        it.deepseek.plays(says("Let me see.", call()), says("Tea."))
-        question = {"model": "deepseek-chat", "input": "Find.", "tools": [GATEWAY_TOOL], "background": True}
-        begun = (await it.request("POST", "/v1/responses", json_body=question)).json
+        it.deepseek.plays(says("Let me see.", call()), says("Tea."), says("Green."))
+        question = {"model": "deepseek-chat", "input": "Find.", "tools": [GATEWAY_TOOL]}
+        begun = await it.request("POST", "/v1/responses", json_body={**question, **how})
         await trio.sleep(1)
-        ended = (await it.request("GET", f"/v1/responses/{begun['id']}")).json
+        name = json.loads(re.findall(rb'"resp_[^"]+"', begun.body)[0])
+        ended = (await it.request("GET", f"/v1/responses/{name}")).json
         assert ended["status"] == "completed"
-        texts = [item["content"][0]["text"] for item in ended["output"] if item["type"] == "message"]
-        assert texts == ["Let me see.", "Tea."]
+        assert [item["type"] for item in ended["output"]] == ["message"] * 2
+        assert [item["content"][0]["text"] for item in ended["output"]] == ["Let me see.", "Tea."]
+
+        follow_up = {"model": "deepseek-chat", "input": "Which?", "previous_response_id": name}
+        assert (await it.request("POST", "/v1/responses", json_body=follow_up)).status == 200
+        asked = it.deepseek.asked[-1].json["messages"]
+        assert [each["role"] for each in asked] == ["user", "assistant", "tool", "assistant", "user"]
+        assert (asked[1]["content"], asked[1]["tool_calls"]) == ("Let me see.", [call()])
+        assert (asked[2]["tool_call_id"], json.loads(asked[2]["content"])) == ("call_1", {"keywords": ["tea"]})
+        assert (asked[3]["content"], asked[4]["content"]) == ("Tea.", "Which?")
 
 
 @pytest.mark.parametrize("choices", [[{"message": "Hello."}], [{"message": {"tool_calls": "none"}}]])

@@ -129,10 +129,12 @@ async def test_what_cannot_be_is_a_mistake_that_names_the_field(autojump_clock: 
         unknown = await ask(it, path, stream=False, tools=[{"type": "gateway", "name": "guess"}])
         twice = await ask(it, path, stream=False, tools=[{**OWN[path], "name": "extract_keywords"}, GATEWAY_TOOL])
         unnamed = await ask(it, path, stream=False, tools=[OWN[path], {"type": "gateway"}])
+        again = await ask(it, path, stream=False, tools=[GATEWAY_TOOL, GATEWAY_TOOL])
         for refused, words in (
             (unknown, "There is no tool 'guess' here"),
             (twice, "two of the name"),
             (unnamed, "Invalid 'tools[1].name'"),
+            (again, "Invalid 'tools[1].name': 'extract_keywords' is there already."),
         ):
             assert refused.status == 400
             assert words in refused.json["error"]["message"]

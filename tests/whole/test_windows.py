@@ -97,6 +97,20 @@ async def test_a_fallback_is_told_of_its_own_window_and_the_client_of_that_of_wh
             assert [[asked.header(name) for name in NAMES] for asked in provider.asked] == [expected] * 2
 
 
+@pytest.mark.parametrize("join", ["false", "true"])
+async def test_an_answer_from_the_cache_tells_of_the_window_of_whoever_made_it(
+    autojump_clock: MockClock, join: str
+) -> None:
+    """Also whoever had it made, and has joined others."""
+    async with running(f"[retry]\nattempts = 1\n[cache]\nenabled = true\njoin = {join}\n") as it:
+        it.openai.plays(fails(500))
+        it.deepseek.plays(says("Hello."))
+        for how in ("miss", "hit"):
+            reply = await it.ask({**HALF, "model": "backed"})
+            assert (reply.header("x-gateway-cache"), reply.header("x-gateway-provider")) == (how, "deepseek")
+            assert told(reply) == ["false", "4", "80000", "64000", "0.0"]
+
+
 async def test_the_window_is_the_catalogues_unless_the_configuration_says_another(autojump_clock: MockClock) -> None:
     """And that of whoever is asked, whatever the client calls it."""
     big = '[models."big"]\ntarget = "openai/gpt-4.1"\n'

@@ -46,6 +46,8 @@ class Kept(msgspec.Struct):
 
     response: msgspec.Raw
     input: list[msgspec.Raw]
+    follows: list[msgspec.Raw] = []
+    """What stands for its output where it is continued, with the tools that the gateway has run; empty: the output."""
 
     @property
     def head(self) -> _Head:
@@ -53,7 +55,7 @@ class Kept(msgspec.Struct):
 
     def item(self, item_id: str) -> msgspec.Raw | None:
         """The item with that id of its own, in the output or in the input."""
-        for item in (*self.head.output, *self.input):
+        for item in (*self.head.output, *self.follows, *self.input):
             if _reference_decoder.decode(item).id == item_id:
                 return item
         return None
@@ -99,7 +101,7 @@ def continued(previous: Kept) -> list[msgspec.Raw]:
             f"Previous response '{head.id}' cannot be continued: it is {head.status or 'unknown'}.",
             param="previous_response_id",
         )
-    return [*previous.input, *head.output]
+    return [*previous.input, *(previous.follows or head.output)]
 
 
 def reference_of(item: msgspec.Raw) -> str | None:

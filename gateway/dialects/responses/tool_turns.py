@@ -34,7 +34,16 @@ class ResponsesToolTurns:
         """What the client has seen of the turns before this one."""
         self._first: Object = {}
         """What all turns' responses have in common: the id and the time of the first one."""
+        self._ending: list[Object] = []
+        """What the client has of the last turn."""
         self._stream = _Stream()
+
+    def follows(self) -> list[msgspec.Raw]:
+        """What stands for the output where the response is continued: the calls that the gateway has run, and their
+        results, where they were made. Nothing where there were none.
+        """
+        worked = self._request.worked
+        return [msgspec.Raw(_encode(item)) for item in (*worked, *self._ending)] if worked and self._ending else []
 
     def body(self, *, last: bool) -> bytes:
         return self._request.next_turn(last=last)
@@ -124,7 +133,8 @@ class ResponsesToolTurns:
         own, is_cut = self._request.clients_own([item for item in output if item.get("type") == _CALL], _name_in)
         cut = _CUT if is_cut and response.get("status") == "completed" else {}
         usage = {"usage": self._usage} if self._usage else {}
-        return {**self._framed(response), "output": [*self._output, *others, *own], **usage, **cut}
+        self._ending = [*others, *own]
+        return {**self._framed(response), "output": [*self._output, *self._ending], **usage, **cut}
 
     def _framed(self, response: Object) -> Object:
         """With the frame of the first turn."""
