@@ -103,6 +103,7 @@ class Gateway:
             workers=config.server.workers,
             logs=self.logs,
             prices=lambda provider, model: self.catalog.prices(provider, model),
+            output_limit=lambda provider, model: self.catalog.output_limit(provider, model),
             siblings=self._siblings,
         )
         ledger = self.accounting.ledger

@@ -40,11 +40,13 @@ class Accounting:
         has_lasting_store: bool,
         workers: int,
         prices: Callable[[str, str], Prices | None],
+        output_limit: Callable[[str, str], int | None],
         siblings: Siblings | None,
         logs: Logs,
     ) -> None:
-        """`prices` are those of now, by provider and its own name of a model; `prefix` is what the store's keys begin
-        with. A store that does not last, if there is one, ends with this gateway.
+        """`prices` are those of now, by provider and its own name of a model; so is `output_limit`, the most tokens
+        that it can answer. `prefix` is what the store's keys begin with. A store that does not last, if there is one,
+        ends with this gateway.
         """
         self._world = world
         self._line = line
@@ -52,6 +54,7 @@ class Accounting:
         self.key_book = KeyBook(line, prefix=prefix, clock=world.clock)
         self._registry = Registry(line.ask, prefix=prefix, wall_clock=world.wall_clock)
         self._logs = logs
+        self._output_limit = output_limit
         self._told: set[tuple[str, ...]] = set()
         self.watch: Callable[[str, dict[str, Any]], None] = _nobody_watches
         """Is told what those who watch the gateway want to hear of: a kind, and what happened."""
@@ -78,6 +81,7 @@ class Accounting:
         return Purses(
             spend=self.spend,
             prices=self.pricer.of,
+            output_limit=self._output_limit,
             refuse_unpriced=refuse_unpriced,
             on_passed=self._tell_passed,
             on_too_large=self._tell_too_large,

@@ -139,4 +139,4 @@ def _as_written(size: int) -> PromptWeight:
 
 def reserved_tokens(limit: int | None) -> int:
     """Tokens reserved for one answer of at most `limit`."""
-    return DEFAULT_OUTPUT_TOKENS if limit is None else min(max(limit, 0), _MOST_OUTPUT_TOKENS)
+    return DEFAULT_OUTPUT_TOKENS if limit is None or limit < 1 else min(limit, _MOST_OUTPUT_TOKENS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.dialects import openai_errors
 from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
-from gateway.dialects.openai_chat import decode_request, decode_unread, reserved_output
+from gateway.dialects.openai_chat import ChatRequest, decode_request, decode_unread, reserved_output
 from gateway.dialects.prompt_text import text_of
 from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.structure import MOST_VALUES
@@ -28,6 +28,9 @@ class ChatCompletions:
         return Asked(
             request.model, bool(request.stream), weight.reserved, reserved_output(request), request, size_bytes, weight
         )
+
+    def output_limit(self, decoded: ChatRequest, /) -> int | None:
+        return decoded.output_limit
 
     def text_of(self, body: bytes, /) -> Steps[str]:
         return text_of(decode_unread(body))

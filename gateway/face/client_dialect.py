@@ -56,6 +56,10 @@ class ClientDialect(Protocol):
         """Decodes and checks. Raises InvalidRequest whose `param` names the field."""
         ...
 
+    def output_limit(self, decoded: Any, /) -> int | None:
+        """The most tokens of one answer, where the client of a request that has been read bounds it."""
+        ...
+
     def text_of(self, body: bytes, /) -> Steps[str]:
         """The prompt of a body that has been read before, as one text."""
         ...

@@ -27,6 +27,10 @@ class Embeddings:
         request = decode_request(body)
         return Asked(request.model, False, estimate_tokens(request), 0, request, decoded_bytes(request))
 
+    def output_limit(self, _decoded: object, /) -> int | None:
+        """They answer with no token."""
+        return None
+
     def text_of(self, _body: bytes, /) -> Steps[str]:
         """No conversation: its texts stand for themselves."""
         yield from ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.dialects.codec import Steps
 from gateway.dialects.decoded_weight import decoded_bytes
 from gateway.dialects.messages import errors
-from gateway.dialects.messages.request_notes import decode_request, decode_unread, reserved_output
+from gateway.dialects.messages.request_notes import MessagesRequest, decode_request, decode_unread, reserved_output
 from gateway.dialects.prompt_text import text_of
 from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.structure import MOST_VALUES
@@ -30,6 +30,9 @@ class Messages:
         return Asked(
             request.model, bool(request.stream), weight.reserved, reserved_output(request), request, size_bytes, weight
         )
+
+    def output_limit(self, decoded: MessagesRequest, /) -> int | None:
+        return decoded.max_tokens
 
     def text_of(self, body: bytes, /) -> Steps[str]:
         return text_of(decode_unread(body))

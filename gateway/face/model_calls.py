@@ -27,6 +27,7 @@ from gateway.face.deadline import Patience, patience_of
 from gateway.face.errors import RenderError
 from gateway.face.ingress import Ingress
 from gateway.face.intake import Intake
+from gateway.face.largest_call import largest_call
 from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.face.response_life import owner_of
@@ -254,9 +255,8 @@ class ModelCalls:
         if caller.allowance is not None:
             candidates = caller.allowance.among(terms.candidates, asked.model, fallbacks)
         if caller.budget is not None and self._purses is not None:
-            record.purse = self._purses.open(
-                caller, candidates or terms.candidates, asked.prompt_tokens, asked.output_tokens
-            )
+            largest = largest_call(self._dialect, asked, terms.parameters)
+            record.purse = self._purses.open(caller, candidates or terms.candidates, largest)
             candidates = record.purse.candidates
         if self._windows is not None and asked.weight is not None:
             record.filling = self._windows.read((candidates or terms.candidates)[0], asked.weight)

@@ -18,6 +18,7 @@ from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.responses import errors as responses_errors
 from gateway.dialects.responses.recorder import StreamRecorder
 from gateway.dialects.responses.request_notes import (
+    ResponsesRequest,
     decode_request,
     decode_unread,
     gateway_tools_of,
@@ -57,6 +58,9 @@ class ResponsesDialect:
         return Asked(
             request.model, bool(request.stream), weight.reserved, reserved_output(request), request, size_bytes, weight
         )
+
+    def output_limit(self, decoded: ResponsesRequest, /) -> int | None:
+        return decoded.max_output_tokens
 
     def text_of(self, body: bytes, /) -> Steps[str]:
         return text_of(decode_unread(body))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from actors.letters import Candidate
 from gateway.config.client_keys import KeyTerms
@@ -17,6 +17,7 @@ from gateway.providers.prices import PriceList
 
 REMAINING: Final = b"x-gateway-budget-remaining-usd"
 WARNING: Final = b"x-gateway-budget-warning"
+_BOUND_IT: Final = " A limit of tokens for its answer would make that less."
 HOLD_BEYOND_S: Final = 60.0
 """A hold outlasts its call's deadline by so much before it lapses by itself."""
 
@@ -25,6 +26,20 @@ OnPassed = Callable[[str, str, str], None]
 
 OnTooLarge = Callable[[str, Shortage, int], None]
 """Told of each call that is too large for what is left: (client key's label, why, what it may cost in nano-USD)."""
+
+
+UNKNOWN_OUTPUT: Final = 16_384
+"""Tokens that an answer may have where neither its client nor its model's data says how many: as most of today's."""
+
+
+class LargestCall(NamedTuple):
+    """What a request may come to, in tokens."""
+
+    prompt: int
+    output: int
+    """Of answers whose length is bounded."""
+    unbounded: int = 0
+    """How many answers may be as long as their model can make them."""
 
 
 class Spend(Protocol):
@@ -46,16 +61,17 @@ class Purses:
     spend: Spend
     prices: Callable[[str, str], PriceList | None]
     """By provider and its own name of a model."""
+    output_limit: Callable[[str, str], int | None]
+    """The most tokens that such a model can answer; None where nobody knows."""
     refuse_unpriced: bool
     """Models whose prices nobody knows are not asked for keys with a hard budget."""
     on_passed: OnPassed
     on_too_large: OnTooLarge
 
-    def open(self, caller: Caller, candidates: Sequence[Candidate], prompt_tokens: int, output_tokens: int) -> Purse:
-        """For a call of at most so many tokens. Raises ModelForbidden."""
+    def open(self, caller: Caller, candidates: Sequence[Candidate], largest: LargestCall) -> Purse:
+        """For a call that is no larger. Raises ModelForbidden."""
         terms = caller.budget
         assert terms is not None, "whoever has no budget needs no purse"
-        usage = Usage(prompt=prompt_tokens, completion=output_tokens)
         priced = [(candidate, self.prices(candidate.provider, candidate.model)) for candidate in candidates]
         if terms.budget_edge == "hard" and self.refuse_unpriced:
             priced = [(candidate, prices) for candidate, prices in priced if prices is not None]
@@ -63,14 +79,21 @@ class Purses:
                 raise ModelForbidden(
                     f"Nobody knows the price of '{candidates[0].model}', and this key has a hard budget.", param="model"
                 )
-        amount = max((prices.nano_usd(usage) for _, prices in priced if prices is not None), default=0)
-        return Purse(self, caller.label, terms, [candidate for candidate, _ in priced], amount)
+        costs = (prices.nano_usd(self._usage(candidate, largest)) for candidate, prices in priced if prices is not None)
+        amount = max(costs, default=0)
+        return Purse(self, caller.label, terms, [candidate for candidate, _ in priced], amount, bool(largest.unbounded))
+
+    def _usage(self, candidate: Candidate, largest: LargestCall) -> Usage:
+        output = largest.output
+        if largest.unbounded:
+            output += largest.unbounded * (self.output_limit(candidate.provider, candidate.model) or UNKNOWN_OUTPUT)
+        return Usage(prompt=largest.prompt, completion=output)
 
 
 class Purse:
     """One request's."""
 
-    __slots__ = ("_amount", "_client", "_purses", "_spend", "_terms", "candidates")
+    __slots__ = ("_amount", "_client", "_purses", "_spend", "_terms", "_unbounded", "candidates")
 
     def __init__(
         self,
@@ -79,12 +102,15 @@ class Purse:
         terms: KeyTerms,
         candidates: Sequence[Candidate],
         amount: int,
+        unbounded: bool,
     ) -> None:
+        """`amount` is what it may cost at most; `unbounded`: it is so much since the client bounds no answer."""
         self._purses = purses
         self._spend = purses.spend
         self._client = client
         self._terms = terms
         self._amount = amount
+        self._unbounded = unbounded
         self.candidates = candidates
         """Those that may be asked."""
 
@@ -102,13 +128,14 @@ class Purse:
         budget = budget_of(self._terms, share=self._spend.share_of(self._terms))
         lack = shortage(budget, standing, self._amount)
         assert lack is not None, "whoever refuses goes by the same rule"
+        told = _told(lack, self._amount) + (_BOUND_IT if self._unbounded else "")
         if lack.passes:
-            raise KeyLimited(f"{_told(lack, self._amount)} Other calls of this key hold the rest.", retry_after=1.0)
+            raise KeyLimited(f"{told} Other calls of this key hold the rest.", retry_after=1.0)
         if lack.is_the_end:
             self._purses.on_passed(self._client, lack.period, "hard")
         else:
             self._purses.on_too_large(self._client, lack, self._amount)
-        raise InsufficientQuota(_told(lack, self._amount))
+        raise InsufficientQuota(told)
 
     def release(self, id: str) -> None:
         self._spend.release(self._client, id)

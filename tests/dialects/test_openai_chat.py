@@ -193,7 +193,7 @@ def test_an_unlimited_answer_reserves_a_usual_one() -> None:
 def test_a_picture_is_not_weighed_by_its_bytes() -> None:
     """Four megabytes of base64 are no million tokens, and must not be refused for it."""
     picture = b'{"type":"image_url","image_url":{"url":"data:image/png;base64,' + b"A" * 4_000_000 + b'"}}'
-    body = b'{"model":"m","max_tokens":0,"messages":[{"role":"user","content":[' + picture + b"]}]}"
+    body = b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[' + picture + b"]}]}"
     assert estimate_tokens(body) == pytest.approx(prompt_weight.MEDIA_TOKENS, abs=50)
 
 

@@ -26,6 +26,11 @@ PROMPT = len(of_one_model(json.dumps(LIMITED).encode())) // 4
 MOST = (PROMPT * 2_500 + 100 * 10_000) / 1e9
 """What the question may cost at most, by estimate; it costs 0.0000525."""
 COSTS = 0.0000525
+BOUNDED = """
+[models.short]
+target = "openai/gpt-4o"
+parameters = { max_tokens = 100 }
+"""
 REMAINING, WARNING = "x-gateway-budget-remaining-usd", "x-gateway-budget-warning"
 
 
@@ -168,6 +173,34 @@ async def test_calls_at_once_cannot_pass_a_hard_budget_together(autojump_clock: 
         busy = next(reply for reply in replies if reply.status == 429)
         assert (busy.json["error"]["code"], busy.header("retry-after")) == ("rate_limit_exceeded", "1")
         assert (await ask(it)).status == 200
+
+
+UNBOUNDED: dict[str, tuple[str, dict[str, Any]]] = {
+    "chat": ("/v1/chat/completions", QUESTION),
+    "nothing is no bound": ("/v1/chat/completions", {**QUESTION, "max_tokens": -1}),
+    "responses": ("/v1/responses", {"model": "gpt-4o", "input": "Hi.", "store": False}),
+}
+
+
+@pytest.mark.parametrize("name", UNBOUNDED)
+async def test_an_answer_that_nobody_bounds_may_be_as_long_as_its_model_can_make_it(
+    autojump_clock: MockClock, name: str
+) -> None:
+    """16,384 tokens of gpt-4o: there is room for one such call at a time, and for many that are bounded."""
+    path, unbounded = UNBOUNDED[name]
+    async with running(budget(0.3) + BOUNDED, environ=KEY) as it:
+        it.openai.plays(stalls)
+        client = await it.connect()
+        await client.send("POST", path, json_body=unbounded, headers=TEAM)
+        await trio.sleep(1)
+        it.openai.plays(answers())
+        refused = await it.request("POST", path, json_body=unbounded, headers=TEAM)
+        assert (refused.status, refused.header("retry-after")) == (429, "1")
+        assert "this call may cost 0.16" in refused.error["message"]
+        assert "A limit of tokens for its answer would make that less." in refused.error["message"]
+        assert [(await ask(it)).status for _ in range(3)] == [200] * 3
+        assert (await ask(it, {**QUESTION, "model": "short"})).status == 200, "the operator bounds this one"
+        client.leave()
 
 
 async def test_what_was_held_comes_back_however_a_call_ends(autojump_clock: MockClock) -> None:

@@ -150,7 +150,7 @@ def rewrite_request(
 
 def reserved_output(request: MessagesRequest) -> int:
     """The most tokens that may be answered."""
-    return reserved_tokens(request.max_tokens or 0)
+    return 0 if request.max_tokens is None else reserved_tokens(request.max_tokens)
 
 
 def write_count(tokens: int) -> bytes:
