@@ -7,8 +7,7 @@ seconds. While the store is away those that are known go on, and of all others n
 from __future__ import annotations
 
 from collections import OrderedDict
-from math import inf
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import trio
@@ -27,18 +26,14 @@ MOST: Final = 10_000
 """Keys that are known; the one that has not been used for longest goes first."""
 UNKNOWN_S: Final = 2.0
 """For so long a key that nobody knows is not asked for again."""
+MOST_UNKNOWN: Final = 1000
+"""Of those; guesses, however many, take no place of a key's that is known."""
 EVERYTHING: Final = b"*"
 """In place of names: too many have changed to be told."""
 DEAF_S: Final = 1800.0
 """After so long without news all have to be looked up again; the store remembers changes for twice as long."""
 
-
-class _Entry:
-    __slots__ = ("caller", "until")
-
-    def __init__(self, caller: Caller | None, until: float) -> None:
-        self.caller = caller
-        self.until = until
+T = TypeVar("T")
 
 
 class KeyBook:
@@ -51,16 +46,20 @@ class KeyBook:
         self._find_script = script("keys_find.lua")
         self._changed_script = script("keys_changed.lua")
         self._decode = msgspec.json.Decoder(KeyRecord).decode
-        self._known: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._known: OrderedDict[bytes, Caller] = OrderedDict()
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+        """What is nobody's key, and until when that is taken for granted."""
         self._heard_ms = -1
         self._heard_at = clock()
 
     async def find(self, digest: bytes) -> Caller | None:
         """Whose key has this SHA-256; None where it is nobody's. Raises StoreUnavailable where nobody can say."""
-        entry = self._known.get(digest)
-        if entry is not None and entry.until > self._clock():
+        caller = self._known.get(digest)
+        if caller is not None:
             self._known.move_to_end(digest)
-            return entry.caller
+            return caller
+        if self._unknown.get(digest, 0.0) > self._clock():
+            return None
         match self._line.mode:
             case Mode.MEMORY:
                 return None
@@ -78,10 +77,10 @@ class KeyBook:
         except StoreUnavailable as away:
             raise _nobody_can_say(away) from away
         caller = None if text is None else _caller(self._decode(text), name)
-        self._known[digest] = _Entry(caller, inf if caller is not None else self._clock() + UNKNOWN_S)
-        self._known.move_to_end(digest)
-        while len(self._known) > MOST:
-            self._known.popitem(last=False)
+        if caller is None:
+            _keep(self._unknown, digest, self._clock() + UNKNOWN_S, MOST_UNKNOWN)
+        else:
+            _keep(self._known, digest, caller, MOST)
         return caller
 
     # What changes.
@@ -98,7 +97,7 @@ class KeyBook:
     def view(self) -> dict[str, Any]:
         """This child's detail in /admin/actors."""
         return {
-            "known": sum(entry.caller is not None for entry in self._known.values()),
+            "known": len(self._known),
             "heard_s": self._clock() - self._heard_at,
         }
 
@@ -117,9 +116,18 @@ class KeyBook:
         self._heard_ms, self._heard_at = int(reply[0]), now
         if forgets_all:
             self._known.clear()
+            self._unknown.clear()
             return
-        for name in reply[1:]:
-            self._known.pop(bytes.fromhex(name.decode()), None)
+        for digest in (bytes.fromhex(name.decode()) for name in reply[1:]):
+            self._known.pop(digest, None)
+            self._unknown.pop(digest, None)
+
+
+def _keep(kept: OrderedDict[bytes, T], digest: bytes, what: T, most: int) -> None:
+    kept[digest] = what
+    kept.move_to_end(digest)
+    if len(kept) > most:
+        kept.popitem(last=False)
 
 
 def _caller(record: KeyRecord, name: str) -> Caller | None:

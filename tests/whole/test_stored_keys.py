@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -229,6 +230,22 @@ async def test_guesses_cost_the_store_nothing_unless_they_look_like_its_own(auto
         for guess in ("sk-proj-1", "sk-gw-guess", "sk-gw-guess", "Bearer", "sk-GW-guess"):
             assert await status(it, guess) == 401
         assert sum(words[1] == FIND for words in server.written("EVAL")) == 1, "the same guess twice is one question"
+
+
+async def test_guesses_make_nobody_forget_a_key(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many: who was known goes on, also while the store that could be asked again is away."""
+    monkeypatch.setattr(key_book, "MOST", 2)
+    monkeypatch.setattr(key_book, "MOST_UNKNOWN", 2)
+    server = FakeServer()
+    async with running(ASKING, environ=SHARED, open_redis=server.open) as it:
+        key = await make(it)
+        assert await status(it, key) == 200
+        for number in range(5):
+            assert await status(it, f"sk-gw-guess-{number}") == 401
+        server.hangs = True
+        await trio.sleep(HEARD_S)
+        assert await status(it, key) == 200
+        assert await status(it, "sk-gw-guess-0") == 503, "of whom nobody can say"
 
 
 async def test_without_a_store_nothing_is_made_that_would_be_lost(autojump_clock: MockClock) -> None:
