@@ -1,8 +1,8 @@
 """Events that say the same as the one before them, but for one text.
 
-A model's words come in events that are equal to the byte around them. What stands there is read once and compared after
-that, which costs a stream's event less than to decode it. OpenAI's end with a random text of random length
-(`obfuscation`), which is passed over.
+A model's words come in events that are equal to the byte around them, but for a number that counts them in Responses
+and what OpenAI adds to hide their length (`obfuscation`). What stands there is read once and compared after that, which
+costs a stream's event less than to decode it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,25 @@ from typing import Final
 
 _PLAIN: Final = re.compile(rb"[ !#-\[\]-~]*+")
 """What means itself within a JSON string: ASCII, but for quotes, backslashes and control characters."""
-_NOISE: Final = b'"obfuscation":"'
-_NOISE_END: Final = re.compile(rb'[0-9A-Za-z]*+"\}\n\n')
+_OF_NO_INTEREST: Final = (
+    (re.compile(rb'"sequence_number":([0-9]++)'), re.compile(rb"0|[1-9][0-9]*+")),
+    (re.compile(rb'"obfuscation":"([0-9A-Za-z]*+)"'), re.compile(rb"[0-9A-Za-z]*+")),
+)
+"""Where values stand that differ from event to event and change nothing; what else they may be."""
+_NOTHING: Final = ((b"\0", _PLAIN),)
+"""No event begins like this."""
 _ATTEMPTS: Final = 8
 
 
 class UsualEvent:
     """What stands around the one text of a stream's events, as the latest that was learnt has it."""
 
-    __slots__ = ("_attempts", "_begin", "_head", "_is_noisy", "_tail", "hidden")
+    __slots__ = ("_attempts", "_end", "_parts", "hidden")
 
     def __init__(self) -> None:
-        self._head = b"\0"  # no event begins with this
-        self._begin = 1
-        self._tail = b""
-        self._is_noisy = False
+        self._parts: tuple[tuple[bytes, re.Pattern[bytes]], ...] = _NOTHING
+        """What has to be there, and how what follows it may differ, in order."""
+        self._end = b""
         self._attempts = _ATTEMPTS
         """How often it may still be learnt in vain: some write every event in another way."""
         self.hidden = b""
@@ -34,15 +38,21 @@ class UsualEvent:
 
     def characters(self, raw: bytes) -> int | None:
         """How long the text of `raw`, a whole event, is, if that is all in which it differs; else None."""
-        if not raw.startswith(self._head):
-            return None
-        plain = _PLAIN.match(raw, self._begin)
-        assert plain is not None, "it may be empty"
-        rest = raw[plain.end() :]
-        if rest != self._tail and not (self._is_noisy and self._ends_in_noise(rest)):
+        at = said = 0
+        for constant, differing in self._parts:
+            if not raw.startswith(constant, at):
+                return None
+            begin = at + len(constant)
+            found = differing.match(raw, begin)
+            if found is None:
+                return None
+            at = found.end()
+            if differing is _PLAIN:
+                said = at - begin
+        if raw[at:] != self._end:
             return None
         self._attempts = _ATTEMPTS
-        return plain.end() - self._begin
+        return said
 
     def learn(self, raw: bytes, text: str, hidden: bytes = b"") -> None:
         """Events like `raw`, whose JSON has `text` as a string, may follow, and are passed on without `hidden`."""
@@ -50,15 +60,14 @@ class UsualEvent:
             return
         self._attempts -= 1
         written = b'"%b"' % text.encode()
-        before, _, behind = raw.partition(written)
-        if not behind or written in behind or _PLAIN.fullmatch(written, 1, len(written) - 1) is None:
+        if raw.count(written) != 1 or _PLAIN.fullmatch(written, 1, len(written) - 1) is None:
             return
-        tail, noise, _ = behind.partition(_NOISE)
-        self._head = before + b'"'
-        self._begin = len(self._head)
-        self._tail = b'"' + tail + noise
-        self._is_noisy = bool(noise)
-        self.hidden = hidden
-
-    def _ends_in_noise(self, rest: bytes) -> bool:
-        return rest.startswith(self._tail) and _NOISE_END.fullmatch(rest, len(self._tail)) is not None
+        begin = raw.index(written) + 1
+        places = [(begin, begin + len(text), _PLAIN)]
+        for where, differing in _OF_NO_INTEREST:
+            places += [(*found.span(1), differing) for found in where.finditer(raw)]
+        parts, at = [], 0
+        for begin, end, differing in sorted(places, key=lambda place: place[0]):
+            parts.append((raw[at:begin], differing))
+            at = end
+        self._parts, self._end, self.hidden = tuple(parts), raw[at:], hidden

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.openai_stream import ChatStream
 from gateway.dialects.passed_stream import PassedStream
+from gateway.dialects.responses.answer_stream import ResponsesStream
 from gateway.dialects.usual_event import UsualEvent
 from gateway.errors import UpstreamBroken
 
@@ -28,6 +29,11 @@ def block_delta(delta: dict[str, Any], end: bytes) -> bytes:
     return end.join((b"event: content_block_delta", b"data: " + data, b"", b""))
 
 
+def numbered(members: dict[str, Any], kind: str) -> bytes:
+    data = json.dumps({"type": kind, **members, "obfuscation": "x1"}, separators=(",", ":"), ensure_ascii=False)
+    return f"event: {kind}\ndata: {data}\n\n".encode()
+
+
 LEARNT = event("Salve", obfuscation="x8")
 
 
@@ -39,6 +45,7 @@ LEARNT = event("Salve", obfuscation="x8")
         (event("Vale, O amice!", obfuscation="Z" * 40), 14),
         (event("Vale"), None),
         (event("Vale", obfuscation="no-noise"), None),
+        (event("Vale", obfuscation="x", sequence_number=8), None),
         (event("Vale", obfuscation="x", usage={}), None),
         (event('"Vale"', obfuscation="x"), None),
         (event("a\nb", obfuscation="x"), None),
@@ -63,6 +70,14 @@ def test_a_text_that_stands_there_twice_or_is_escaped_teaches_nothing(raw: bytes
     usual = UsualEvent()
     usual.learn(raw, json.loads(raw[6:])["choices"][0]["delta"]["content"])
     assert usual.characters(raw) is None
+
+
+@pytest.mark.parametrize(("number", "characters"), [("0", 4), ("1200", 4), ("012", None), ("", None), ("1.5", None)])
+def test_their_number_makes_no_difference(number: str, characters: int | None) -> None:
+    usual = UsualEvent()
+    usual.learn(event("Salve", sequence_number=7, item="1"), "Salve")
+    raw = event("Vale", sequence_number=7, item="1").replace(b":7", b":" + number.encode())
+    assert usual.characters(raw) == characters
 
 
 def test_who_writes_every_event_in_another_way_is_given_up() -> None:
@@ -125,6 +140,30 @@ DELTAS = st.lists(
 @given(events=DELTAS)
 def test_in_messages_too(events: list[bytes]) -> None:
     same(MessagesStream, events)
+
+
+RESPONSES = st.lists(
+    st.tuples(
+        st.sampled_from(["response.output_text.delta", "response.in_progress", "response.refusal.delta"]),
+        TEXTS,
+        st.booleans(),
+        st.integers(1, 4),
+    ),
+    max_size=8,
+).map(
+    lambda drawn: [
+        numbered(
+            {"sequence_number": number, "delta": text} if first else {"delta": text, "sequence_number": number}, kind
+        )
+        for kind, text, first, times in drawn
+        for number in range(98, 98 + times)
+    ]
+)
+
+
+@given(events=RESPONSES)
+def test_in_responses_too(events: list[bytes]) -> None:
+    same(ResponsesStream, events)
 
 
 @pytest.mark.parametrize("usage", [None, COUNTS])

@@ -72,6 +72,8 @@ class ResponsesStream(PassedStream):
             self._take_response(event.response)
         elif kind not in _PREAMBLE:
             self._count(event.delta)
+            if isinstance(event.delta, str) and event.delta:
+                self._usual.learn(raw, event.delta)
         return raw
 
     def _is_vital(self, data: bytes, name: bytes) -> bool:
