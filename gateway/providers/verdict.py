@@ -83,7 +83,7 @@ def upstream_error(
         throttled=status == _TOO_MANY,
         key_fault=_key_fault(status, said, exhausted=exhausted),
         wants_window=too_long,
-        retry_after=_retry_after(profile, headers, said, now),
+        retry_after=_retry_after(profile, headers, said, now) or None,  # a moment that is over says nothing
     )
     failure.filtered = status in _REFUSALS and bool(_FILTERS & {said.code, said.type})
     if translated or said.is_flat or not explained:

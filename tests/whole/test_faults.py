@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import socket
 import ssl
@@ -116,6 +115,8 @@ FORMS: dict[str, tuple[bytes, float]] = {
     "a date": (b"retry-after: Tue, 14 Nov 2023 22:13:24 GMT", 4),
     "milliseconds": (b"retry-after-ms: 1500", 1.5),
     "milliseconds before seconds": (b"retry-after-ms: 2500\r\nretry-after: 9", 2.5),
+    "a date that is over, as where clocks differ": (b"retry-after: Tue, 14 Nov 2023 22:00:00 GMT", 1),
+    "less than nothing": (b"retry-after: -3", 1),
 }
 
 
@@ -404,7 +405,6 @@ context_window = {window}
 OUTAGES: dict[str, OSError | None] = {
     "503": None,
     "no name": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
-    "refused": ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
     "wrong certificate": ssl.SSLCertVerificationError(1, "certificate verify failed"),
 }
 
@@ -413,7 +413,7 @@ OUTAGES: dict[str, OSError | None] = {
 async def test_a_primary_that_is_down_for_a_minute_is_served_for_and_comes_back(
     autojump_clock: MockClock, outage: str
 ) -> None:
-    """A request a second for two minutes: all are answered, few reach the primary while it is down."""
+    """A request a second until it is long back: all are answered, few reach the primary while it is down."""
     async with running() as it:
 
         async def down_for_a_minute(asked: Asked) -> None:
@@ -422,7 +422,7 @@ async def test_a_primary_that_is_down_for_a_minute_is_served_for_and_comes_back(
         it.openai.plays(down_for_a_minute)
         it.network.fail("openai.test", 80, OUTAGES[outage])
         served: list[tuple[float, str | None]] = []
-        for second in range(120):
+        for second in range(85):
             await trio.sleep_until(second)
             if second == 60:
                 tried = it.network.connects.count(("openai.test", 80))
