@@ -8,8 +8,9 @@ from typing import Any
 import anthropic
 import pytest
 from anthropic import Anthropic
+from pydantic import BaseModel
 
-from tests.sockets.moves import FAMILIES, MOVES, name_for
+from tests.sockets.moves import FAMILIES, MOVES, Move, name_for
 from tests.sockets.processes import GatewayProcess
 from tests.sockets.upstream import KEYS, Asked, Upstream
 from tests.sockets.voices import tells
@@ -72,6 +73,26 @@ def test_the_text_arrives_word_by_word(anthropic_client: Anthropic, upstream: Up
         words = list(helper.text_stream)
     assert "".join(words) == ANSWER.text
     assert len(words) > 1 or provider == "google"  # which tells it in one piece here
+
+
+class Weather(BaseModel):
+    city: str
+    degrees: float
+
+
+@pytest.mark.parametrize("provider", [name for name in FAMILIES if name != "deepseek"])
+def test_structured_output_is_parsed_whole_and_streamed(
+    anthropic_client: Anthropic, upstream: Upstream, provider: str
+) -> None:
+    weather = Weather(city="Roma", degrees=21.5)
+    told = Move("", "c2lnbmVk", weather.model_dump_json())
+    model = upstream.plays(tells(told, told), family=FAMILIES[provider])
+    parsed = anthropic_client.messages.parse(model=name_for(model), output_format=Weather, **IN_WORDS)
+    assert parsed.parsed_output == weather
+    with anthropic_client.messages.stream(model=name_for(model), output_format=Weather, **IN_WORDS) as helper:
+        assert helper.get_final_message().parsed_output == weather
+    for asked in upstream.asked(model):
+        assert '"required":["city","degrees"]' in json.dumps(asked.json, separators=(",", ":"))
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "google", "openrouter"])

@@ -185,12 +185,17 @@ def test_the_size_of_an_input_counts_what_it_continues(client: OpenAI, upstream:
 
 @pytest.mark.parametrize("provider", ["anthropic", "google"])
 def test_structured_output_is_parsed(client: OpenAI, upstream: Upstream, provider: str) -> None:
+    """Whole, and as it streams."""
     weather = Weather(city="Roma", degrees=21.5)
-    model = upstream.plays(tells(Move("", "", weather.model_dump_json())), family=FAMILIES[provider])
+    told = Move("", "", weather.model_dump_json())
+    model = upstream.plays(tells(told, told), family=FAMILIES[provider])
     parsed = client.responses.parse(model=model, input="The weather?", text_format=Weather)
     assert parsed.output_parsed == weather
-    (asked,) = upstream.asked(model)
-    assert schema_in(asked)["required"] == ["city", "degrees"]
+    with client.responses.stream(model=model, input="The weather?", text_format=Weather) as helper:
+        done = [event.parsed for event in helper if event.type == "response.output_text.done"]
+        assert (done, helper.get_final_response().output_parsed) == ([weather], weather)
+    for asked in upstream.asked(model):
+        assert schema_in(asked)["required"] == ["city", "degrees"]
 
 
 def schema_in(asked: Asked) -> Any:
