@@ -141,6 +141,7 @@ def _of_completion(completion: Any) -> Said:
         finish=choice["finish_reason"],
         usage=counts,
         proofs=tuple(sorted(proof for each in details if (proof := each.get("data") or each.get("signature")))),
+        sources=frozenset(each["url_citation"]["url"] for each in message["annotations"] or ()),
     )
 
 
@@ -209,6 +210,7 @@ def _of_response(response: Response) -> Said:
         proofs=tuple(
             sorted(proof for item in items if (proof := read_stamp(item.get("encrypted_content") or "", "")[1]))
         ),
+        sources=frozenset(note["url"] for part in parts for note in part.get("annotations") or ()),
     )
 
 

@@ -68,6 +68,8 @@ class Said:
     usage: Counts | None = None
     proofs: tuple[str, ...] = ()
     """What of its reasoning and calls the provider has signed, as it wrote that; sorted."""
+    sources: frozenset[str] = frozenset()
+    """The addresses that it cites."""
 
 
 def provider_of(recording: Recording) -> ProviderCodec:
@@ -153,8 +155,16 @@ def _of_chat(recording: Recording) -> Said:
         reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
         counts = Counts(prompt, completion, min(cached, prompt), reasoning)
     calls = tuple((name, parsed(arguments or "{}")) for _, name, arguments in first["calls"])
-    proofs = tuple(first["proofs"])
-    return Said(first["text"], first["refusal"], first["reasoning"], calls, first["finish"], counts, proofs)
+    return Said(
+        first["text"],
+        first["refusal"],
+        first["reasoning"],
+        calls,
+        first["finish"],
+        counts,
+        proofs=tuple(first["proofs"]),
+        sources=frozenset(first["sources"]),
+    )
 
 
 def _of_response(recording: Recording) -> Said:
@@ -178,6 +188,7 @@ def _of_response(recording: Recording) -> Said:
             usage["output_tokens_details"]["reasoning_tokens"],
         ),
         proofs=tuple(sorted(item["encrypted_content"] for item in thoughts if item.get("encrypted_content"))),
+        sources=frozenset(note["url"] for part in content for note in part.get("annotations") or () if "url" in note),
     )
 
 
@@ -231,6 +242,7 @@ def of_message(message: Message) -> Said:
             reasoning=(usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0,
         ),
         proofs=tuple(sorted(proof for block in blocks if (proof := _signed(block)))),
+        sources=frozenset(each["url"] for block in blocks for each in block.get("citations") or () if each.get("url")),
     )
 
 
@@ -257,7 +269,14 @@ def _of_gemini(recording: Recording) -> Said:
             counts.get("thoughtsTokenCount", 0),
         ),
         proofs=tuple(sorted(proof for part in parts_of(pieces) if (proof := _signed_in(part)))),
+        sources=frozenset(_sources_in(pieces)),
     )
+
+
+def _sources_in(pieces: list[dict[str, Any]]) -> Iterator[str]:
+    """Of what a search or a file has brought; the last chunk names them all."""
+    for chunk in pieces[-1].get("groundingMetadata", {}).get("groundingChunks", []):
+        yield from (source["uri"] for source in chunk.values() if source.get("uri"))
 
 
 def _signed_in(part: dict[str, Any]) -> str | None:
