@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dialects.envelope import Usage
@@ -156,6 +156,7 @@ def test_an_incomplete_answer_is_a_whole_one() -> None:
 
 
 @pytest.mark.parametrize("recording", recordings(*PROVIDERS, api="responses", where=streams))
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_recorded_streams_pass_unchanged_however_they_are_split(recording: Recording, data: st.DataObject) -> None:
     """All but what comes before the first content and is no event. One of them is several streams in a row."""
