@@ -310,7 +310,8 @@ class Signal:
         await self._lot.park()
 
     def wake(self) -> None:
-        self._lot.unpark_all()
+        if self._lot:  # mostly nobody does
+            self._lot.unpark_all()
 
 
 class FakeSocket:

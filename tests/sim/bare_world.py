@@ -10,7 +10,6 @@ from typing import Any
 
 import trio
 import trio.testing
-from trio.testing import MockClock
 
 from actors.attempt import Attempt
 from actors.control import Drain, Heed, Resume
@@ -24,7 +23,7 @@ from tests.sim.bare_scenario import QUIET_AT, BareBlow, BareCall, BareScenario, 
 from tests.sim.bare_work import work
 from tests.sim.evidence import Ledger
 from tests.sim.history import End
-from tests.sim.order import same_order_each_time
+from tests.sim.order import same_order_each_time, still_clock
 from tests.sim.watch import Complaints, left_over_at_provider, left_over_at_router, look_at_mailbox, look_at_provider
 
 ENDS_S = 120.0
@@ -89,7 +88,7 @@ def played_bare(scenario: BareScenario) -> BareEvidence:
     """The evidence of one run."""
     world = _BareWorld(scenario)
     with same_order_each_time(scenario.seed):
-        trio.run(world.live, clock=MockClock(autojump_threshold=0), instruments=[world])
+        trio.run(world.live, clock=still_clock(), instruments=[world])
     return world.evidence
 
 

@@ -66,7 +66,7 @@ class Watch(trio.abc.Instrument):
         if not 0 <= ingress.used <= ingress.limit:
             self._complaints.add(6, f"ingress holds {ingress.used} of {ingress.limit} bytes")
         for actor in gateway.actors._providers.values():  # whoever has been asked anything
-            if not actor.buried:
+            if (actor._in_flight or actor.waiters.count or actor.admission.concurrency.used) and not actor.buried:
                 look_at_provider(actor, now, self._complaints)
 
     # At the end.

@@ -15,7 +15,6 @@ from random import Random
 import msgspec
 import trio
 import trio.testing
-from trio.testing import MockClock
 
 from actors.actor import Actor
 from actors.errors import ActorDied
@@ -29,7 +28,7 @@ from tests.sim.evidence import Evidence, Life
 from tests.sim.history import End, Facts, Heard, History
 from tests.sim.money import held_in_store, sums_in_store
 from tests.sim.network import TracedNetwork
-from tests.sim.order import same_order_each_time
+from tests.sim.order import same_order_each_time, still_clock
 from tests.sim.providers import Providers
 from tests.sim.scenario import CALM_AT, Ask, Blow, Client, Dialect, Fault, Scenario, Temper
 from tests.sim.town import ENVIRON, HOUSES, OTHER_KEYS, usual_settings
@@ -48,7 +47,7 @@ def played(scenario: Scenario, *, traced: bool = False) -> Evidence:
     """The evidence of one run."""
     world = _World(scenario, traced=traced)
     with same_order_each_time(scenario.seed):
-        trio.run(world.live, clock=MockClock(autojump_threshold=0), instruments=[world.watch])
+        trio.run(world.live, clock=still_clock(), instruments=[world.watch])
     return world.evidence
 
 
