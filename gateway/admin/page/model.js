@@ -8,6 +8,7 @@ const BREAKERS = ["open", "half_open", "closed"];
 
 const worst = (order, states) => order[Math.min(...states.map((state) => Math.max(0, order.indexOf(state))))];
 const sum = (values) => values.reduce((total, value) => total + value, 0);
+const total = (values) => (values.length && !values.includes(null) ? sum(values) : null);
 const least = (values) => {
   const known = values.filter((value) => value != null);
   return known.length ? Math.min(...known) : null;
@@ -90,6 +91,8 @@ export class Model {
 
   /** All providers, each added up over the workers. */
   providers() {
+    // With a store each worker knows what all of them have left; without it each has a part of its own.
+    const left = this.frame.workers.every((worker) => worker.store === "connected") ? least : total;
     return this.providerNames().map((name) => {
       const actors = this.frame.workers.flatMap((worker) => worker.actors.filter((actor) => isProvider(actor) && actor.name === name));
       const details = actors.map((actor) => actor.detail).filter((detail) => detail.concurrency);
@@ -104,8 +107,8 @@ export class Model {
         most: sum(details.map((detail) => detail.concurrency.limit)),
         memory: sum(details.map((detail) => detail.memory.used)),
         memoryLimit: sum(details.map((detail) => detail.memory.limit)),
-        tokens: least(details.map((detail) => detail.tokens)),
-        requests: least(details.map((detail) => detail.requests)),
+        tokens: left(details.map((detail) => detail.tokens)),
+        requests: left(details.map((detail) => detail.requests)),
         mailbox: sum(actors.map((actor) => actor.mailbox?.depth ?? 0)),
         limits: details[0]?.limits ?? null,
         keys: details[0]?.keys ?? [],

@@ -46,6 +46,7 @@ function confirm({ title, text, fields = [], button, danger = false, done, act }
   };
   byId("dialog-cancel").onclick = () => dialog.close();
   dialog.showModal();
+  if (document.activeElement instanceof HTMLInputElement) document.activeElement.select();
 }
 
 function fieldOf({ name, label, type = "text", value = "", options, hint }) {
