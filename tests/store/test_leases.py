@@ -114,6 +114,19 @@ async def test_at_the_end_leases_are_given_back(autojump_clock: MockClock) -> No
     assert used(server) == 3
 
 
+async def test_what_is_granted_while_the_end_comes_is_given_back_too(autojump_clock: MockClock) -> None:
+    """The question was on its way when the gateway was told to stop."""
+    server = FakeServer()
+    server.latency_s = 0.01
+    async with living(server) as house:
+        bucket = house.bucket()
+        await trio.sleep(0.05)
+        assert bucket.take(3, trio.current_time())
+        await trio.sleep(0.005)
+        assert house.desk._accounts["limit"].question is not None
+    assert round(used(server)) == 3
+
+
 async def test_after_an_ordered_restart_of_the_store_leases_are_kept_again(autojump_clock: MockClock) -> None:
     server = FakeServer()
     async with living(server) as house:

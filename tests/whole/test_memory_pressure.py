@@ -114,6 +114,20 @@ async def test_a_gateway_that_refuses_is_not_ready(autojump_clock: MockClock) ->
         assert (await it.request("GET", "/health/ready")).status == 200
 
 
+async def test_a_large_body_is_taken_only_where_three_of_it_have_room(autojump_clock: MockClock) -> None:
+    """So much it may be until it is sent; nobody waits for the pressure to say what is certain."""
+    large = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x" * 2 * MEGABYTE}]}
+    async with running("[memory]\nthreshold_mb = 100") as it:
+        it.memory.bytes = 95 * MEGABYTE - 1
+        await trio.sleep(ONE_SAMPLE_S)
+        refused = await it.ask(large)
+        assert (refused.status, refused.error["code"]) == (503, "memory_pressure")
+        assert (await it.ask()).status == 200
+        it.memory.bytes -= 2 * MEGABYTE
+        await trio.sleep(ONE_SAMPLE_S)
+        assert (await it.ask(large)).status == 200
+
+
 async def test_what_never_fits_is_the_clients_to_change_and_not_to_repeat(autojump_clock: MockClock) -> None:
     """A request larger than all that the provider's calls may hold: 413, and what it would have taken."""
     async with running("[providers.openai]\nmemory_mb = 1") as it:
