@@ -99,6 +99,23 @@ async def test_a_throttled_key_cools_down_while_the_next_one_answers(autojump_cl
         it.assert_at_rest()
 
 
+async def test_a_shorter_pause_that_is_asked_for_later_ends_no_longer_one(autojump_clock: MockClock) -> None:
+    """Two calls were at the provider when it began to throttle: at 0 it says 60 s, at 20 a second; it is 60 s."""
+    said = iter(((0, 60), (20, 1)))
+
+    async def throttles(attempt: Attempt) -> Any:
+        after_s, pause_s = next(said)
+        await trio.sleep(after_s)
+        raise Throttled("slow down", retry_after=pause_s)
+
+    async with house(by_key(a=throttles), keys=("a", "b")).running() as it:
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(it.ask)
+        assert (state_of(it, "a")["state"], state_of(it, "a")["cooldown_s"]) == ("cooling_down", 40)
+        it.assert_at_rest()
+
+
 async def test_every_key_is_asked_once_and_then_the_usual_rules_hold(autojump_clock: MockClock) -> None:
     """A 429 of 2 s by all three: one round of them, 2 s of patience, and the answer at exactly 2 s."""
     throttled = fails(Throttled("slow down", retry_after=2))
@@ -140,14 +157,16 @@ async def test_rotation_takes_nothing_from_the_retry_budget(autojump_clock: Mock
 
 
 async def test_a_refused_key_is_tried_by_one_call_after_pauses_that_double(autojump_clock: MockClock) -> None:
-    """Set aside at 0 s; tried at 5 s and again 10 s, 20 s later. Whoever tries it is answered by another key."""
+    """Set aside at 0 s; tried at 5 s and again 10 s, 20 s later, and every ten minutes in the end. Whoever tries it is
+    answered by another key.
+    """
     async with house(by_key(a=fails(REFUSED)), keys=("a", "b")).running() as it:
         start = trio.current_time()
-        for _ in range(36):
+        for second in (*range(36), 74, 75, 154, 155, 314, 315, 634, 635, 1234, 1235, 1834, 1835):
+            await trio.sleep_until(start + second)
             assert await it.ask() == "b"
-            await trio.sleep(1)
         tried = [attempt.began_at - start for call in it.calls for attempt in call.attempts if attempt.key == "a"]
-        assert tried == [0, 5, 15, 35]
+        assert tried == [0, 5, 15, 35, 75, 155, 315, 635, 1235, 1835]
         assert len(moves(it)) == 1, "told once"
 
 
