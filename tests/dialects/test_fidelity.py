@@ -82,6 +82,17 @@ PROVIDERS = {
     ANTHROPIC_MESSAGES: Provider("anthropic", "anthropic", "claude-sonnet-4-5"),
     GEMINI: Provider("gemini", "google", "gemini-2.5-flash"),
 }
+WHO = {
+    OPENAI_CHAT: "OpenAI",
+    OPENAI_RESPONSES: "OpenAI",
+    DEEPSEEK_CHAT: "DeepSeek",
+    OPENROUTER_CHAT: "OpenRouter",
+    OTHER_CHAT: "this provider",
+    SANDBOX: "the sandbox",
+    ANTHROPIC_MESSAGES: "Anthropic",
+    GEMINI: "Gemini",
+}
+"""Whom a refusal names."""
 FRAME = Frame(id="answer", created=7)
 COMPLETION: Body = {
     "model": "m",
@@ -185,7 +196,10 @@ async def untrue(dialect: str, target: str, name: str, fate: Fate) -> str:
 
 
 async def not_refused(dialect: str, target: str, name: str, fate: Refused) -> str:
-    """The same for what must be refused by the name of its field, but for values that ask for nothing."""
+    """The same for what must be refused by the names of its field and of who cannot do it.
+
+    Values that ask for nothing must not.
+    """
     sample = CLIENTS[dialect].samples[name]
     if dialect not in ways_to(target):
         return ""  # nothing of it is served
@@ -196,6 +210,8 @@ async def not_refused(dialect: str, target: str, name: str, fate: Refused) -> st
     except InvalidRequest as refusal:
         if refusal.param != field and refusal.param != await refused_for(dialect, target, sample):
             return f"refused for {refusal.param}: {refusal.message}"
+        if WHO[target] not in refusal.message and name != "input[].item_reference":  # which nobody has kept
+            return f"it does not say who cannot: {refusal.message}"
     if fate.idle and await refused_for(dialect, target, sample) is None and "." not in name:
         plain = await passage(dialect, target, sample, {})
         for idle in fate.idle:
