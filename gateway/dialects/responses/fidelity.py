@@ -98,7 +98,6 @@ _TOOLS_OF_ITS_OWN: Final = (
     "mcp",
     "programmatic_tool_calling",
     "shell",
-    "tool_search",
 )
 _CHOICES_OF_ITS_OWN: Final = (
     "apply_patch",
@@ -124,6 +123,7 @@ _EXTRAS_OF_ITS_OWN: Final = (
     "web_search_call.results",
 )
 
+_ALL_TOLD: Final = Dropped("the model is told of all tools from the start")
 _NAMESPACES: Final = Mapped("functions by one name, crm__find for find of crm; calls come back with both")
 
 _ITEMS: Final[Table] = {
@@ -166,10 +166,12 @@ _TOOLS: Final[Table] = {
     "tools[].code_interpreter": _row(chat.NO_TOOL, Mapped("code_execution"), Mapped("codeExecution")),
     "tools[].function": _same(Mapped()),
     "tools[].function.allowed_callers": _same(Refused("only the model itself calls tools.", (["direct"],))),
-    "tools[].function.defer_loading": _same(Refused("only OpenAI's models look for tools.", (False,))),
+    "tools[].function.defer_loading": _same(_ALL_TOLD),
     "tools[].function.output_schema": _same(Dropped("what a tool answers is seen when it does")),
     "tools[].function.strict": _row(Mapped(), Mapped(), Mapped("VALIDATED, for all functions at once")),
     "tools[].namespace": _same(_NAMESPACES),
+    "tools[].tool_search": _same(_ALL_TOLD),
+    "tools[].tool_search.execution": _same(Refused("it looks for no tools that the client keeps.", ("server",))),
     "tools[].web_search": _WEB_SEARCH,
     "tools[].web_search.external_web_access": _row(chat.searching(_THE_WEB), _THE_WEB, _THE_WEB),
     "tools[].web_search.filters": _row(

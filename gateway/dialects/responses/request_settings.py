@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.dialects.conversation import NativeTool, OutputFormat, ReasoningWish, Tool, ToolChoice
 from gateway.dialects.decoded_weight import check_tools
+from gateway.dialects.fidelity import Dropped
 from gateway.dialects.reading import check_effort, invalid, missing, read, refuse
 from gateway.dialects.responses import shapes
 from gateway.dialects.responses.fidelity import judge_kind
@@ -20,6 +21,7 @@ _LOGPROBS: Final = "message.output_text.logprobs"
 
 _kind_decoder: Final = msgspec.json.Decoder(shapes.Kind)
 _function_decoder: Final = msgspec.json.Decoder(shapes.FunctionTool)
+_search_decoder: Final = msgspec.json.Decoder(shapes.ToolSearch)
 _namespace_decoder: Final = msgspec.json.Decoder(shapes.Namespace)
 
 
@@ -49,8 +51,11 @@ def read_tools(tools: list[msgspec.Raw] | None, target: str) -> Tools:
                 functions.append(in_one_name(namespace.name, namespace.description, function))
                 namespaced[functions[-1].name] = (namespace.name, function.name)
         else:
-            judge_kind("tools[]", kind, field, target)
-            natives.append(NativeTool(NAME, kind, msgspec.json.decode(raw), field))
+            fate = judge_kind("tools[]", kind, field, target)
+            if not isinstance(fate, Dropped):
+                natives.append(NativeTool(NAME, kind, msgspec.json.decode(raw), field))
+            elif read(_search_decoder, raw, field).execution not in (None, "server"):
+                refuse(f"{field}.execution", "it looks for no tools that the client keeps.", target)
     return read_so_far
 
 
@@ -109,8 +114,6 @@ def read_logprobs(request: shapes.CreateResponse, target: str) -> int | None:
 def _read_function(tool: shapes.FunctionTool, field: str, target: str) -> Tool:
     if not tool.name:
         missing(f"{field}.name")
-    if tool.defer_loading:
-        refuse(f"{field}.defer_loading", "only OpenAI's models look for tools.", target)
     if tool.allowed_callers is not None and "direct" not in tool.allowed_callers:
         refuse(f"{field}.allowed_callers", "only OpenAI's models call tools from programs.", target)
     return Tool(tool.name, tool.description, tool.parameters, tool.strict)

@@ -95,6 +95,11 @@ class Kind(msgspec.Struct, gc=False):
     type: str
 
 
+class ToolSearch(msgspec.Struct, gc=False):
+    execution: str | None = None
+    """By the server, or by the client."""
+
+
 class FunctionTool(_Strict):
     """An entry of `tools` that the client runs."""
 

@@ -159,9 +159,7 @@ SAMPLES: Final[Mapping[str, Sample]] = {
     "tools[].function.allowed_callers": Sample(
         {"tools": [{**_NAMED, "allowed_callers": ["programmatic"]}]}, {"tools": [_NAMED]}, "tools[0].allowed_callers"
     ),
-    "tools[].function.defer_loading": Sample(
-        {"tools": [{**_NAMED, "defer_loading": True}]}, {"tools": [_NAMED]}, "tools[0].defer_loading"
-    ),
+    "tools[].function.defer_loading": Sample({"tools": [{**_NAMED, "defer_loading": True}]}, {"tools": [_NAMED]}),
     "tools[].function.output_schema": Sample({"tools": [{**_NAMED, "output_schema": SCHEMA}]}, {"tools": [_NAMED]}),
     "tools[].function.strict": Sample({"tools": [{**_NAMED, "strict": True}]}, {"tools": [_NAMED]}),
     **{
@@ -175,6 +173,9 @@ SAMPLES: Final[Mapping[str, Sample]] = {
     },
     "tools[].namespace": Sample(
         {"tools": [{"type": "namespace", "name": "crm", "description": "All of it.", "tools": [_NAMED]}]}
+    ),
+    "tools[].tool_search.execution": Sample(
+        {"tools": [{"type": "tool_search", "execution": "client"}, _NAMED]}, field="tools[0].execution"
     ),
     "tools[].web_search.external_web_access": _web("external_web_access", False),
     "tools[].web_search.filters": _web("filters", {"allowed_domains": ["example.org"]}),

@@ -352,7 +352,7 @@ def test_every_way_to_choose_a_tool(given: Any, expected: ToolChoice) -> None:
         ),
         ({"tools": [{"type": "custom", "name": "c"}]}, "tools[0]"),
         ({"tools": [{"type": "function"}]}, "tools[0].name"),
-        ({"tools": [{"type": "function", "name": "f", "defer_loading": True}]}, "tools[0].defer_loading"),
+        ({"tools": [{"type": "tool_search", "execution": "client"}]}, "tools[0].execution"),
         ({"tools": [{"type": "function", "name": "f", "parameters": "{}"}]}, "tools[0].parameters"),
         ({"tool_choice": "perhaps"}, "tool_choice"),
         ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
@@ -416,7 +416,7 @@ _NOT_FOR_OTHERS = {
         "previous_response_id"
     ),
     "dd-trace-py__response_with_mixed_prompt_url_stripped__0": "model",
-    "pydantic-ai__test_tool_search.test_openai_client_tool_search_streaming__2": "tools[0]",
+    "pydantic-ai__test_tool_search.test_openai_client_tool_search_streaming__2": "tools[0].execution",
 }
 _NOT_FOR_ANTHROPIC = {"pydantic-ai__test_openai_instructions_with_responses_logprobs__0": "include[0]"}
 
