@@ -208,16 +208,17 @@ async def test_once_high_priority_has_come_a_fifth_of_the_tokens_is_kept_for_it(
 
 
 async def test_the_last_places_of_the_queue_are_kept_for_high_priority(autojump_clock: MockClock) -> None:
+    """Ten places, eight of them for everybody: of ten normal ones beside the one at work two are told at once."""
     settings = {"max_concurrent": 1, "max_waiting": 10}
     async with House({"a": [answers("x", after_s=100)]}, settings={"a": settings}).running() as house:
         noted: list[Any] = []
         async with trio.open_nursery() as nursery:
-            for priority, count in ((Priority.NORMAL, 10), (Priority.HIGH, 3)):
+            for priority, count, waiting, refused in ((Priority.NORMAL, 11, 8, 2), (Priority.HIGH, 3, 10, 3)):
                 for _ in range(count):
                     nursery.start_soon(lambda priority=priority: ask_and_note(house, noted, priority=priority))
                 await trio.testing.wait_all_tasks_blocked()
-            assert len(house.providers["a"].waiters) == 10
-            assert noted == [(Overloaded, 0.0), (Overloaded, 0.0)]
+                assert len(house.providers["a"].waiters) == waiting
+                assert noted == [(Overloaded, 0.0)] * refused
             nursery.cancel_scope.cancel()
 
 
