@@ -15,6 +15,7 @@ from trio.testing import MockClock
 from gateway.assembly.upstream_clients import AnyClient, UpstreamClients
 from gateway.config.settings import Transport
 from gateway.context.client import Chunks, Processed
+from gateway.errors import ServiceFailed
 from gateway.neighbour import Behalf
 from tests.whole.gateways import CHAT, QUESTION, running
 from tests.whole.neighbours import CMS, beside
@@ -103,11 +104,19 @@ async def test_services_are_asked_with_httpx(autojump_clock: MockClock, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("mode", "asks"),
-    [("none", 0), ("validate", 1), ("Validate", 1), ("optimize", 0), ("plan", 0), ("auto", 0), ("whatever", 0)],
+    ("mode", "asks", "asks_for_a_large_one"),
+    [
+        ("none", 0, 0),
+        ("validate", 1, 1),
+        ("Validate", 1, 1),
+        ("optimize", 0, 0),
+        ("plan", 0, 0),
+        ("auto", 0, 1),
+        ("whatever", 0, 1),
+    ],
 )
-async def test_the_clients_mode_says_whether_a_small_prompt_is_counted(
-    autojump_clock: MockClock, mode: str, asks: int
+async def test_the_clients_mode_says_which_prompts_are_counted(
+    autojump_clock: MockClock, mode: str, asks: int, asks_for_a_large_one: int
 ) -> None:
     async with beside(CMS, QUIET, environ=AT_CMS) as (it, cms):
         cms.says(VALIDATE, COUNT)
@@ -115,6 +124,8 @@ async def test_the_clients_mode_says_whether_a_small_prompt_is_counted(
             reply = await it.ask(headers={"x-cms-mode": mode})
         assert reply.header("x-cms-routed") == ("true" if asks else "false")
         assert len(cms.asked) == 2 * asks
+        await it.ask(HALF, headers={"x-cms-mode": mode})
+        assert [asked.target.decode() for asked in cms.asked] == [VALIDATE] * (2 * asks + asks_for_a_large_one)
         odd = [line["mode"] for line in it.logged("unknown X-CMS-Mode")]
         assert odd == (["whatever"] if mode == "whatever" else [])
         told = "X-CMS-Mode is none of none, validate, optimize, plan, auto: it counts as auto"
@@ -294,6 +305,9 @@ async def test_the_client_itself_gives_typed_results(autojump_clock: MockClock) 
         assert await context.process(body, Behalf(math.inf)) == Processed(9, 3, "a")
         assert await context.check() is None
         assert cms.asked[0].json == {"text": "a b", "model": "m", "overlap_ratio": 0.1}
+        cms.says("/v1/context/chunk", {"chunks": "a"})
+        with pytest.raises(ServiceFailed):
+            await context.chunk("a b", "m", 0.1, Behalf(math.inf))
 
 
 async def test_questions_are_checked_and_clients_known(autojump_clock: MockClock) -> None:

@@ -22,6 +22,7 @@ url = "http://{ORCHESTRATOR}/weather/now"
 description = "Says what the weather is like."
 token_env = "WEATHER_TOKEN"
 timeout_s = 2
+max_concurrent = 2
 schema = {{type = "object", required = ["city"], properties = {{city = {{type = "string"}}}}}}
 [tools.time]
 url = "http://{ORCHESTRATOR}/time"
@@ -96,6 +97,10 @@ async def test_texts_are_embedded_part_by_part_and_in_smaller_ones_under_pressur
             "processing_time_ms": 20.0,
         }
         assert {len(asked.json["texts"]) for asked in service.asked} == {2}
+
+        service.says("/v1/embeddings", {"embeddings": [[1.0]]})
+        refused = await execute(it, "generate_embeddings", {"texts": texts})
+        assert (refused.status, refused.json["error"]["code"]) == (502, "service_error")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +185,8 @@ async def test_a_dead_service_is_asked_five_times_and_then_left_alone(autojump_c
         assert (actor["parent"], actor["kind"], actor["detail"]["breaker"]["state"]) == ("tools", "service", "open")
 
 
-async def test_tools_of_the_operators_own_have_fixed_addresses_and_breakers(autojump_clock: MockClock) -> None:
+async def test_tools_of_the_operators_own_have_fixed_addresses_breakers_and_limits(autojump_clock: MockClock) -> None:
+    """Of three calls at once the third has its turn when the first two have had their two seconds."""
     async with beside(ORCHESTRATOR, QUIET + OWN, environ=AT_ORCHESTRATOR) as (it, service):
         service.says("/weather/now", {"sky": "clear"})
         service.by_path["/time?zone=Europe%2FParis&exact=true"] = writes("noon")
@@ -193,10 +199,16 @@ async def test_tools_of_the_operators_own_have_fixed_addresses_and_breakers(auto
 
         service.by_path["/weather/now"] = stalls
         begun = trio.current_time()
-        assert (await execute(it, "weather", {"city": "Paris"})).status == 504
-        assert trio.current_time() - begun == 2
+        silent = await execute(it, "weather", {"city": "Paris"})
+        assert (silent.status, trio.current_time() - begun) == (504, 2)
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(execute, it, "weather", {"city": "Paris"})
+        assert [asked.at - begun for asked in service.asked[3:]] == [0, 0, 2]
+        assert trio.current_time() - begun == 4
         actors = await it.actors()
-        assert actors["tool.weather"]["detail"]["breaker"]["failures"] == 1
+        assert actors["tool.weather"]["detail"]["breaker"]["failures"] == 4
         assert actors["tool.time"]["detail"]["breaker"]["failures"] == 0
 
 

@@ -13,6 +13,7 @@ from tests.whole.test_tool_turns import says
 from tests.whole.upstream import answers, fails, streams
 
 NAMES = ("x-cms-routed", "x-cms-tier", "x-token-count", "x-token-limit", "x-headroom-pct")
+ELSEWHERE = "http://openai.test"
 HALF: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "a" * 4 * 64_000}]}
 OTHER_DIALECTS: dict[str, dict[str, Any]] = {
     "/v1/responses": {"input": "a" * 4 * 64_000},
@@ -54,6 +55,20 @@ async def test_so_are_they_in_the_other_dialects(
         expected = ["false", "3", str(tokens), "128000", f"{100 - 100 * tokens / 128_000:.1f}"]
         assert (reply.status, told(reply)) == (200, expected)
         assert [it.deepseek.asked[0].header(name) for name in NAMES] == expected
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_every_provider_is_told(autojump_clock: MockClock, stream: bool) -> None:
+    """What the client is told too, of each model's own window."""
+    models = {"OPENAI": "gpt-4o", "ANTHROPIC": "claude-sonnet-4-5", "GEMINI": "gemini-2.5-flash"}
+    models |= {"DEEPSEEK": "deepseek-chat", "OPENROUTER": "mistralai/mistral-large"}
+    environ = {f"{name}_API_KEY": "key" for name in models} | {f"{name}_BASE_URL": ELSEWHERE for name in models}
+    async with running(environ=environ) as it:
+        it.openai.plays(*[fails(400)] * len(models))
+        replies = [await it.ask({**HALF, "model": model, "stream": stream}) for model in models.values()]
+        seen = [[asked.header(name) for name in NAMES] for asked in it.openai.asked]
+        assert seen == [told(reply) for reply in replies]
+        assert len({(limit, count) for _, _, count, limit, _ in seen}) > 3
 
 
 async def test_an_error_says_it_too_and_what_is_no_conversation_says_nothing(autojump_clock: MockClock) -> None:
