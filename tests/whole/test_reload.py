@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
@@ -138,6 +139,20 @@ async def test_limits_change_for_those_whose_limits_have_changed(autojump_clock:
         assert [await status("k-first"), await status("k-second")] == [429, 200]
         await it.gateway.reload(configured("edge"))
         assert (await it.ask()).status == 200, "no key is asked for any more"
+
+
+async def test_new_prices_hold_for_what_is_billed_from_then_on(autojump_clock: MockClock) -> None:
+    question = {**QUESTION, "model": "deepseek/deepseek-chat"}
+
+    def priced(usd: float) -> str:
+        return f'[models."{question["model"]}"]\nprices = {{ input = {usd}, output = {usd} }}\n'
+
+    async with running(priced(1.0)) as it:
+        before = float((await it.ask(question)).header("x-gateway-cost-usd") or 0)
+        await it.gateway.reload(configured("edge", priced(3.0)))
+        after = float((await it.ask(question)).header("x-gateway-cost-usd") or 0)
+        assert after == pytest.approx(3 * before)
+        assert before > 0
 
 
 async def test_log_levels_and_memory_change_at_once(autojump_clock: MockClock) -> None:
