@@ -86,6 +86,47 @@ async def test_what_came_from_a_cache_and_what_was_thought_is_priced_as_what_it_
         assert (row["cached_tokens"], row["reasoning_tokens"]) == (800, 60)
 
 
+CLAUDE = """
+[providers.claude]
+kind = "anthropic"
+base_url = "http://openai.test"
+api_key_env = "OPENAI_API_KEY"
+[models."claude/one"]
+prices = { input = 1.0, output = 5.0, cached_input = 0.1, cache_write = 1.25, cache_write_1h = 2.0 }
+"""
+
+
+async def test_what_is_written_to_a_cache_for_minutes_and_for_an_hour_is_told_apart(autojump_clock: MockClock) -> None:
+    """In micro-USD: 100 as they are, 20 * 1.25 for minutes, 30 * 2 for an hour, 200 * 0.1 read again, 10 * 5 said."""
+    usage = {
+        "input_tokens": 100,
+        "cache_creation_input_tokens": 50,
+        "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 30},
+        "cache_read_input_tokens": 200,
+        "output_tokens": 10,
+    }
+    said = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hi."}], "model": "one"}
+    async with running(CLAUDE) as it:
+        it.openai.plays(sends({"id": "msg_1", **said, "stop_reason": "end_turn", "usage": usage}))
+        question = {"model": "claude/one", "max_tokens": 9, "messages": QUESTION["messages"]}
+        for path in ("/v1/messages", "/v1/chat/completions"):
+            assert (await it.request("POST", path, json_body=question)).header(COST) == "0.000255", path
+        (row,) = await spend(it)
+        assert (row["prompt_tokens"], row["cached_tokens"], row["cache_write_tokens"]) == (700, 400, 100)
+
+
+async def test_embeddings_cost_their_input(autojump_clock: MockClock) -> None:
+    vector = {"object": "embedding", "index": 0, "embedding": [0.5]}
+    async with running() as it:
+        used = {"prompt_tokens": 1000, "total_tokens": 1000}
+        it.openai.plays(sends({"object": "list", "data": [vector], "model": "m", "usage": used}))
+        asked = {"model": "text-embedding-3-small", "input": "Hello."}
+        reply = await it.request("POST", "/v1/embeddings", json_body=asked)
+        assert (reply.status, reply.header(COST)) == (200, "0.00002")
+        (row,) = await spend(it)
+        assert (row["prompt_tokens"], row["completion_tokens"], row["cost_usd"]) == (1000, 0, 0.00002)
+
+
 async def test_after_a_failover_who_answered_is_named_and_whoever_worked_is_billed(autojump_clock: MockClock) -> None:
     """Refusals cost nothing; a first answer that was cut costs what was delivered, and the log says all of it."""
     async with running(PRICES) as it:
