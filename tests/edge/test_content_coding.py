@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.content_coding import DECODED_PIECE_BYTES, Inflater, UndecodableContent, decoder_for
+from gateway.edge.content_coding import DECODED_PIECE_BYTES, MOST_MEMBERS, Inflater, UndecodableContent, decoder_for
 
 
 def decode_all(inflater: Inflater, data: bytes) -> bytes:
@@ -53,6 +53,14 @@ def test_nothing_is_held_back_where_input_ends_at_the_output_bound(coding: bytes
     for cut in range(2, len(packed)):
         at_once = zlib.decompressobj(wbits).decompress(packed[:cut])
         assert decode_all(inflater_for(coding), packed[:cut]) == at_once
+
+
+def test_a_body_of_more_parts_than_anybody_needs_is_none() -> None:
+    """Each of them costs a copy of all behind it."""
+    part = gzip.compress(b"x")
+    assert decode_all(inflater_for(b"gzip"), part * MOST_MEMBERS) == b"x" * MOST_MEMBERS
+    with pytest.raises(UndecodableContent):
+        decode_all(inflater_for(b"gzip"), part * (MOST_MEMBERS + 1))
 
 
 @pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, gzip", b"compress"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -45,8 +45,15 @@ class Line(StoreLine):
         (reply,) = await self._redis.execute([words])
         return reply
 
-    async def arrive(self, *, lost: bool = False) -> None:
+    def take_back(self) -> list[tuple[Words, Callable[[object], object]]]:
+        """What is sent and has not arrived."""
         sent, self._sent = self._sent, []
+        return sent
+
+    async def arrive(self, *, lost: bool = False) -> None:
+        await self.carry(self.take_back(), lost=lost)
+
+    async def carry(self, sent: Sequence[tuple[Words, Callable[[object], object]]], *, lost: bool = False) -> None:
         self.words += [words for words, _ in sent]
         replies = await self._redis.execute([words for words, _ in sent])
         for (_, done), reply in zip(sent, replies, strict=True):
@@ -83,6 +90,19 @@ async def test_what_two_workers_spend_is_one_sum_whatever_becomes_of_replies(ser
             book.flush(DAY)
             await line.arrive()
         assert book.unconfirmed() == []
+    # What is told twice is answered twice: the second answer says nothing of the parcel that is under way by then.
+    books[0].post(posting("late", "2026-10-01", 1))
+    books[0].flush(DAY)
+    books[0].flush(DAY)
+    twice = lines[0].take_back()
+    await lines[0].carry(twice[:-1])
+    books[0].post(posting("late", "2026-10-01", 2))
+    books[0].flush(DAY)
+    lost = lines[0].take_back()
+    await lines[0].carry(twice[-1:])
+    assert [row.nano_usd for row in books[0].unconfirmed()] == [2]
+    await lines[0].carry(lost)
+    assert (books[0].unconfirmed(), books[0].spent("late", "2026-10-01")) == ([], (3, 3))
     assert books[1].spent("team", DAY) == (2 * (10**15 + 7), 2 * (10**15 + 12))
     found = {line.day: line.spent for line in await books[0].lines(EVERYTHING)}
     assert found == {
