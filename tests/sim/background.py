@@ -14,6 +14,7 @@ from gateway.store.ownership import LIFE_S
 from gateway.world import Stream
 from tests.sim.dialects import said
 from tests.sim.history import End, Heard, Work
+from tests.sim.town import CLIENT_KEYS
 
 Connect = Callable[[int], Awaitable[Stream]]
 """To a worker. Raises OSError."""
@@ -34,6 +35,7 @@ class Follower:
     async def follow(self, work: Work) -> None:
         """Until it has ended, or for some looks; wants it cancelled when its client does."""
         cancels_after_s = work.heard.ask.cancels_after_s
+        await self._pry(work)
         for look in range(MOST_LOOKS):
             if cancels_after_s is not None and look * LOOK_EVERY_S >= cancels_after_s and work.cancelled_at is None:
                 await self.cancel(work)
@@ -56,6 +58,12 @@ class Follower:
             work.ended_at = trio.current_time()
             work.found = _found(work, document)
 
+    async def _pry(self, work: Work) -> None:
+        """Somebody else asks for it."""
+        (stranger,) = set(CLIENT_KEYS) - {work.heard.client.key}
+        shown = await self._ask(work, "GET", "", key=stranger)
+        work.seen_by_others = shown is not None and shown[0] == 200
+
     async def cancel(self, work: Work) -> None:
         answered = await self._ask(work, "POST", "/cancel")
         if answered is None or answered[0] != 200:
@@ -65,13 +73,13 @@ class Follower:
         else:
             work.unheeded = True
 
-    async def _ask(self, work: Work, method: str, what: str) -> tuple[int, Any] | None:
+    async def _ask(self, work: Work, method: str, what: str, *, key: str = "") -> tuple[int, Any] | None:
         """On a connection of its own; None where that ends under it."""
         client = work.heard.client
         work.looks += 1
         fields = [
             ("host", "localhost"),
-            ("authorization", f"Bearer {client.key}"),
+            ("authorization", f"Bearer {key or client.key}"),
             ("x-request-id", f"{work.heard.id}-look-{work.looks}"),
             ("content-length", "0"),
         ]

@@ -64,6 +64,7 @@ CHECKS: Final[tuple[tuple[int, Callable[[Evidence], Iterator[str]]], ...]] = (
     (1, turns.tools_are_run_once),
     (1, turns.every_turn_has_a_line),
     (1, turns.background_work_ends_honestly),
+    (9, turns.responses_are_their_askers_own),
     (3, turns.cancelled_work_stops),
 )
 

@@ -12,10 +12,13 @@ from actors.memory_monitor import Pressure, PressureMoved
 from actors.policy.restart_window import BASE_S, LEAST
 from actors.supervision import ChildStarted, ChildStopped, Restarted
 from tests.sim.evidence import Evidence, ended, request_id
+from tests.sim.scenario import Temper
 
 DEPOSIT = 0.2
 EXACT = 1e-6
 BACKOFF_MOST_S = 5.0
+READERS = (Temper.PATIENT, Temper.IMPATIENT)
+"""Who takes what there is at once."""
 LEAST_PAUSE_S = BASE_S * LEAST
 
 
@@ -141,6 +144,24 @@ def streams_are_given_up_for_silence_alone(evidence: Evidence) -> Iterator[str]:
             spoke_at = [] if exchange is None else [at for at in exchange.spoke_at if at < ended_at - EXACT]
             if spoke_at and abs(ended_at - spoke_at[-1] - idle_s) > EXACT:
                 yield f"{request_id(attempt)} was given up at {ended_at:g}, the last word came at {spoke_at[-1]:g}"
+
+
+def silence_is_not_waited_out(evidence: Evidence) -> Iterator[str]:
+    """Promise 4: a stream is given up once its provider has been silent for as long as it may, if its client reads."""
+    timeouts = evidence.scenario.timeouts
+    heard = {each.id: each for each in evidence.all_heard}
+    for life in evidence.lives:
+        for attempt in life.attempts:
+            exchange, asker = evidence.exchange_of(attempt), heard.get(request_id(attempt))
+            if attempt.sent_at is None or attempt.call.relay is None or exchange is None or asker is None:
+                continue
+            if exchange.whole or attempt.progress is not None or asker.client.temper not in READERS:
+                continue
+            since, allowed_s = attempt.sent_at, timeouts.connect_s + timeouts.first_token_s
+            if attempt.content_at is not None:
+                since, allowed_s = max(at for at in exchange.spoke_at if at <= ended(attempt)), timeouts.idle_s
+            if ended(attempt) - since > allowed_s + EXACT:
+                yield f"{request_id(attempt)} heard nothing for {ended(attempt) - since:g} s of {allowed_s:g}"
 
 
 def content_commits(evidence: Evidence) -> Iterator[str]:

@@ -92,6 +92,13 @@ def background_work_ends_honestly(evidence: Evidence) -> Iterator[str]:
                 yield f"{work.heard.id} failed, and does not say why"
 
 
+def responses_are_their_askers_own(evidence: Evidence) -> Iterator[str]:
+    """Promise 9: nobody sees one that was made for another key."""
+    for work in evidence.history.works:
+        if work.seen_by_others:
+            yield f"{work.heard.id} ({work.id}) was shown to another key"
+
+
 def cancelled_work_stops(evidence: Evidence) -> Iterator[str]:
     """Promise 3: when who cancels is answered, nobody works for it any more."""
     for work in evidence.history.works:

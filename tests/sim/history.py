@@ -82,6 +82,7 @@ class Work:
     """When somebody had asked for its end, and been told that it is there."""
     unheeded: bool = False
     """Who asked for its end was told that it goes on."""
+    seen_by_others: bool = False
     looks: int = 0
     """How often it was asked for."""
     ended_at: float | None = None

@@ -8,16 +8,20 @@ from actors.attempt import Attempt, Outcome
 from actors.policy.leased_bucket import LeasedBucket
 from actors.provider import ProviderActor
 from gateway.assembly import provider_changes
+from gateway.calls.course import Course
 from gateway.calls.http_calls import HttpCalls
 from gateway.calls.resumed_stream import ResumedStream
 from gateway.dialects.chat.told import ChatSequel, ChatTold
 from gateway.edge import pool
 from gateway.face import caching, provenance
 from gateway.face.flight import Flight
+from gateway.face.lasting_tasks import LastingTasks
 from gateway.face.model_calls import ModelCalls
+from gateway.face.response_life import ResponseLife
 from gateway.keys.ledger import Ledger
 from gateway.keys.spend import SpendDesk
 from tests.sim.mutants import Mutant, mutant, nothing
+from tests.sim.town import CLIENT_KEYS
 
 
 def _named_twice(headers_of: Any) -> Any:
@@ -92,6 +96,22 @@ def _under_another_id(_: Any) -> Any:
     return lambda told, model: ChatSequel("chatcmpl-another", told._created, model, wants_usage=told._wants_usage)
 
 
+def _endless_patience(_: Any) -> Any:
+    return lambda course, silence_s: None
+
+
+def _never_over(_: Any) -> Any:
+    return lambda tasks, at: None
+
+
+def _anybodys(find: Any) -> Any:
+    async def open_to_all(life: ResponseLife, response_id: str, owner: str) -> Any:
+        found = [await find(life, response_id, each) for each in CLIENT_KEYS.values()]
+        return next((each for each in found if each is not None), None)
+
+    return open_to_all
+
+
 def _always_silent(_: Any) -> Any:
     return lambda stream: True
 
@@ -110,5 +130,8 @@ DOOR_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("who was asked first is named", provenance, "of_answer", _the_first_is_named),
     mutant("who goes on with an answer gives it another id", ChatTold, "sequel", _under_another_id),
     mutant("what was begun by another is prompt to the client", ResumedStream, "_whole_usage", _prompt_to_all),
+    mutant("nobody gives a silent stream up", Course, "within", _endless_patience),
+    mutant("what runs in the background outlasts a drain", LastingTasks, "end_by", _never_over),
+    mutant("a response is shown to every key", ResponseLife, "find", _anybodys),
     mutant("a kept connection is taken as it is", pool, "_is_silent", _always_silent),
 )
