@@ -5,7 +5,7 @@ Whatever is JSON can be read so; the provider will judge it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -71,23 +71,25 @@ class Found(msgspec.Struct, gc=False):
     large_bytes: int = 0
     """Of large pieces, as they are written."""
 
-    def look(self, contents: Iterable[Odd], most: int) -> None:
+    def look(self, contents: Sequence[Odd], most: int) -> None:
         """Finds those of all of them, one kind after the other; of more than `most` parts none."""
         lists = [each for each in contents if type(each) is list]
         if sum(map(len, lists)) > most:
             return
         parts: list[Any] = [part for each in lists for part in each if part != _BARE]
-        parts += [each for each in contents if type(each) is OddPart]
+        if len(lists) < len(contents):
+            parts += [each for each in contents if type(each) is OddPart]
         try:
-            left = [part for part in parts if part.content is part.source]  # neither is there
+            held = [part.content for part in parts if part.content is not None]
         except AttributeError:  # some are no objects
             parts = [part for part in parts if type(part) is OddPart]
-            left = [part for part in parts if part.content is part.source]
-        if left:
-            self._show(left)
-        if len(left) < len(parts):
             held = [part.content for part in parts if part.content is not None]
-            held += self._refer([part.source for part in parts if type(part.source) is _Source])
+        if len(held) < len(parts):
+            sources = [part.source for part in parts if type(part.source) is _Source]
+            if len(sources) < len(parts):
+                self._show([part for part in parts if part.content is part.source])  # neither is there
+            held += self._refer(sources)
+        if held:
             self.look(held, most)
 
     def _refer(self, sources: list[_Source]) -> list[Odd]:

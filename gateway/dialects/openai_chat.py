@@ -129,7 +129,7 @@ class UsualRequest(ChatRequest):
         ]
         others = self.structured()
         if len(said) < len(messages):  # of some not all three are absent, as they mostly are
-            said = [each.content for each in messages]
+            said = [each.content for each in messages if each.content]
             said += [each.reasoning_content for each in messages if each.reasoning_content]
             others += [each.tool_calls for each in messages if each.tool_calls]
             others += [each.function_call for each in messages if each.function_call]

@@ -24,7 +24,8 @@ class Rule(NamedTuple):
     """Something of a usual kind in each of them."""
 
 
-def _text(some: list[Any]) -> int:
+def text(some: list[Any]) -> int:
+    """Characters of what is said, and of the notes on it. Raises AttributeError where one of them is no text."""
     return sum([len(each.text) + len(each.notes) for each in some])
 
 
@@ -41,7 +42,7 @@ def _file_id(some: list[Any]) -> list[str]:
 
 
 def _frame(some: list[Any]) -> int:
-    given = filter(None, [*[each.title for each in some], *[each.context for each in some]])
+    given = [each.title for each in some if each.title] + [each.context for each in some if each.context]
     return sum(map(len, given))
 
 
@@ -62,8 +63,9 @@ def _image_url(some: list[Any]) -> list[str]:
 
 
 RULES: Final[Mapping[type, Rule]] = {
+    str: Rule(lambda some: sum(map(len, some))),  # a text of one character is the one part that it consists of
     **dict.fromkeys(
-        (parts.Text, parts.InputText, parts.OutputText, parts.SummaryText, parts.ReasoningText), Rule(_text)
+        (parts.Text, parts.InputText, parts.OutputText, parts.SummaryText, parts.ReasoningText), Rule(text)
     ),
     parts.Refusal: Rule(lambda some: sum([len(each.refusal) for each in some])),
     parts.Thinking: Rule(lambda some: sum([len(each.thinking) + len(each.signature) for each in some])),

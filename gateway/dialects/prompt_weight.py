@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.dialects.odd_parts import LARGE_BYTES, NULL_BYTES, Found, Odd
-from gateway.dialects.part_weights import NO_RULE, RULES
+from gateway.dialects.part_weights import NO_RULE, RULES, text
 from gateway.dialects.prompt_parts import MOST_PIECES, Prompt
 from gateway.dialects.usual_parts import Said, Screenshot
 
@@ -28,7 +28,7 @@ _BYTES_PER_TOKEN: Final = 4
 _MOST_OUTPUT_TOKENS: Final = 10_000_000
 
 
-_LISTS: Final = {list}
+_MANY: Final = 16
 
 
 class PromptWeight(msgspec.Struct, frozen=True, gc=False):
@@ -55,20 +55,32 @@ class _Scales(msgspec.Struct, gc=False):
 
     def take(self, said: Sequence[Said]) -> None:
         lists: Sequence[Any] = said
-        if (kinds := set(map(type, said))) != _LISTS:
-            self.characters += sum([len(each) for each in said if type(each) is str])
-            if Screenshot in kinds:
-                self._take_parts([each for each in said if type(each) is Screenshot])
-            lists = [each for each in said if type(each) is list]
         try:
-            parts: list[Any] = [part for (part,) in lists]
-        except ValueError:  # not each consists of one part, as they mostly do
+            parts: list[Any] = [part for (part,) in said]  # type: ignore[misc,str-unpack]  # which is what it asks
+        except (TypeError, ValueError):  # not each consists of one part, as they mostly do
+            lists = self._take_texts(said)
             parts = list(chain.from_iterable(lists))
         self.seen += len(lists) + len(parts)
         if self.seen <= MOST_PIECES:
             self._take_parts(parts)
 
+    def _take_texts(self, said: Sequence[Said]) -> Sequence[Any]:
+        """Returns the lists among them."""
+        lists: list[Any] = [each for each in said if type(each) is list]
+        if len(lists) < len(said):
+            texts = [each for each in said if type(each) is str]
+            self.characters += len("".join(texts))
+            if len(lists) + len(texts) < len(said):
+                self._take_parts([each for each in said if type(each) is Screenshot])
+        return lists
+
     def _take_parts(self, parts: list[Any]) -> None:
+        if len(parts) > _MANY:  # so that it is worth a failure
+            try:
+                self.characters += text(parts)
+                return
+            except AttributeError:  # not all are texts
+                pass
         if not _mixed_at_once(parts) and len(kinds := set(map(type, parts))) <= 1:
             for kind in kinds:
                 self._take_kind(kind, parts)

@@ -169,11 +169,11 @@ class UsualRequest(ResponsesRequest):
         said: list[Said] = [
             each.content or each.output or each.arguments or each.summary or each.input for each in items
         ]
-        said += (self.instructions, self.input if isinstance(self.input, str) else None)
+        said += [text for text in (self.instructions, self.input) if isinstance(text, str)]
         others = [self.tools, self.text, self.prompt]
         types = {each.type for each in items}
         if "reasoning" in types:
-            said += [each.summary for each in items if each.summary and each.content]
+            said += [each.summary for each in items if each.content and each.summary]
         if not types <= _PLAIN:
             for item in [each for each in items if each.type not in _PLAIN]:
                 said += item.more()
