@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from actors.attempt import Attempt
 from actors.breakers import Breakers, OnMove, Pass
@@ -25,6 +25,10 @@ from actors.policy.gradient import GradientLimit, GradientSettings
 from actors.policy.memory_budget import MemoryBudget
 from actors.policy.standing import Standings, tightest
 from actors.shortage import COOLDOWN, HOST, MEMORY, PERMITS, Wait
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
+_HIGH: Final = Priority.HIGH
+
 
 HIGH_IS_EXPECTED_S = 60.0
 """After a call of high priority, so long permits and tokens are kept for the next one: without any, none lie idle."""
@@ -137,7 +141,7 @@ class Admission:
             return key
         concurrency = self.concurrency
         tokens, key_buckets, model_buckets = call.tokens, self._key_buckets[key], self._model_buckets.get(model)
-        if call.priority is Priority.HIGH:
+        if call.priority is _HIGH:
             self._high_until = now + HIGH_IS_EXPECTED_S
         elif now < self._high_until:
             kept = self._kept_for_high(key_buckets, model_buckets, model, tokens, now)

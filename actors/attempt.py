@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import trio
 
 from actors.errors import Blame, DeadlineExceeded, Failure, Left, Stage
 from actors.letters import Answered, Call, Candidate, Clock
 from actors.timers import Timer, Timers
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
+_QUEUED: Final = Stage.QUEUED
+_DONE: Final = Stage.DONE
 
 
 class Outcome(enum.Enum):
@@ -119,7 +123,7 @@ class Attempt:
         so that moving it later, as every streamed event does, costs an assignment."""
         self.timers: Timers | None = None
         self.timer: Timer | None = None
-        self.stage = Stage.QUEUED
+        self.stage = _QUEUED
         self.dismissed = False
         """Cancelled on purpose: nobody wants this attempt's answer any more."""
         self.beaten = False
@@ -151,7 +155,7 @@ class Attempt:
             self.timer.cancel()
         self.outcome = outcome
         self.failure = failure
-        self.stage = Stage.DONE
+        self.stage = _DONE
         self.ended_at = self.clock()
 
     def begin(self, scope: trio.CancelScope, timers: Timers) -> None:

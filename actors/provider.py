@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -46,6 +46,10 @@ from actors.policy.bucket import NewBucket, local_bucket
 from actors.queue import Queue
 from actors.standing import Standing
 from actors.waiters import Waiters
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
+_OK: Final = Outcome.OK
+
 
 Warn = Callable[[str, str, float], None]
 """Takes (provider, model or "*", seconds for which its breaker is open now)."""
@@ -269,7 +273,7 @@ class ProviderActor(Actor[Attempt]):
             delivered = relay.end(attempt.epoch)
         if not delivered:
             self._observe(LateSettlement(attempt))
-        self._finish(attempt, Outcome.OK if delivered else Outcome.SUPERSEDED)
+        self._finish(attempt, _OK if delivered else Outcome.SUPERSEDED)
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         if attempt.content_at is None:

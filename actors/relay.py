@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -27,6 +28,11 @@ class Taken(enum.Enum):
     """It keeps the rest, and the reader is to come and see it off."""
     NONE = "none"
     """It has no room: the piece goes the reader's way."""
+
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
+_NONE: Final = Taken.NONE
+_PART: Final = Taken.PART
 
 
 Sink = Callable[[bytes], Taken]
@@ -98,9 +104,9 @@ class Relay:
             raise Left
         if self._sink is not None and self._reader is not None and not self._bytes:
             taken = self._sink(chunk)
-            if taken is not Taken.NONE:
+            if taken is not _NONE:
                 self.delivered_bytes += len(chunk)
-                if taken is Taken.PART:
+                if taken is _PART:
                     self._unfinished = True
                     self._wake_reader()
                 return True

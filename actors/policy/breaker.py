@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from actors.policy.failure_window import FailureWindow
 
@@ -29,6 +29,11 @@ class Phase(enum.Enum):
     """Refuses everybody."""
     PROBING = "half_open"
     """Has let one through and waits for what becomes of it."""
+
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
+_CLOSED: Final = Phase.CLOSED
+_PROBING: Final = Phase.PROBING
 
 
 class Signal(enum.Enum):
@@ -113,13 +118,13 @@ class Breaker:
         self._next_open_s = settings.open_s
         self._probe: Permit | None = None
         self._latest_success: Permit | None = None
-        self.phase = Phase.CLOSED
+        self.phase = _CLOSED
         self.failures = 0
         """Consecutive ones."""
 
     def admit(self, now: float) -> Permit | None:
         """A permit to call, or None; once an open time is over, for one caller at a time."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is _CLOSED:
             return Permit(self._era)
         if self.refuses(now) is not None:
             return None
@@ -133,7 +138,7 @@ class Breaker:
 
         Nobody knows how long a probe takes: while one is under way the answer is what its failure would cost.
         """
-        if self.phase is Phase.CLOSED:
+        if self.phase is _CLOSED:
             return None
         if self.phase is Phase.OPEN:
             return self._open_until - now if now < self._open_until else None
@@ -152,7 +157,7 @@ class Breaker:
         if permit.era != self._era or permit.succeeded_at is not None:
             return None
         move = None
-        if self.phase is Phase.PROBING:
+        if self.phase is _PROBING:
             move = self._move(Signal.PROBE_OK, now)
             permit.era = self._era
         permit.succeeded_at = now
@@ -172,7 +177,7 @@ class Breaker:
                 self.failures += permit.streak
         self.failures += 1
         self._window.failure(now)
-        if self.phase is Phase.PROBING:
+        if self.phase is _PROBING:
             return self._move(Signal.PROBE_BAD, now)
         return self._move(Signal.TRIPPED, now) if self._too_many() else None
 
@@ -181,11 +186,11 @@ class Breaker:
         if permit.era != self._era:
             return None
         permit.era = SPENT
-        return self._move(Signal.PROBE_LOST, now) if self.phase is Phase.PROBING else None
+        return self._move(Signal.PROBE_LOST, now) if self.phase is _PROBING else None
 
     def hinted(self, for_s: float, now: float) -> Move | None:
         """Another worker's breaker of the same is open for `for_s` more seconds: so is this one, if it was shut."""
-        if self.phase is not Phase.CLOSED or for_s <= 0:
+        if self.phase is not _CLOSED or for_s <= 0:
             return None
         move = self._move(Signal.HINTED, now)
         self._open_until = now + min(for_s, self._settings.open_max_s)
@@ -228,7 +233,7 @@ class Breaker:
         self._probe = None
         self._latest_success = None
         self._window.clear()
-        if phase is Phase.CLOSED:
+        if phase is _CLOSED:
             self._next_open_s = self._settings.open_s
             self.failures = 0
 

@@ -17,6 +17,10 @@ from gateway.dialects.envelope import ModelReply, RawHeaders, Usage
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamTooLarge
 from gateway.providers.headers import useful_headers
 
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
+_STREAMING: Final = Stage.STREAMING
+
+
 TRAILER_S: Final = 5.0
 """How long usage and `[DONE]` are waited for once the answer is whole."""
 CONTENT_TYPE: Final = b"text/event-stream; charset=utf-8"
@@ -90,10 +94,10 @@ class StreamedAnswer:
                 self._unwritten = piece
                 return False
         if stream.settled:
-            attempt.enter(Stage.STREAMING)  # no silence is timed any more, also not one that would end right now
+            attempt.enter(_STREAMING)  # no silence is timed any more, also not one that would end right now
             return False
         if attempt.content_at is not None:
-            attempt.enter(Stage.STREAMING, self._idle_s)
+            attempt.enter(_STREAMING, self._idle_s)
         return True
 
     async def _write_rest(self) -> None:
@@ -103,7 +107,7 @@ class StreamedAnswer:
         if self._noting is not None:
             self._noting.note(piece)
         if not self._stream.settled:
-            self._attempt.enter(Stage.STREAMING, self._idle_s)
+            self._attempt.enter(_STREAMING, self._idle_s)
 
     def _commit(self) -> None:
         self._course.check_filter(self._stream.finish_reason)
@@ -112,7 +116,7 @@ class StreamedAnswer:
 
     async def _receive_trailer(self) -> bytes:
         """What follows a whole answer. Its loss harms nobody: b"", as at the connection's end."""
-        self._attempt.enter(Stage.STREAMING)
+        self._attempt.enter(_STREAMING)
         with trio.move_on_after(TRAILER_S):
             try:
                 return await self._response.receive()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Final
 
 from gateway.edge.refusals import error_body
 from gateway.edge.request import Head
@@ -18,7 +19,7 @@ _CR, _LF, _NUL = b"\r\n\0"  # bytes are looked for as numbers: bytes in bytes co
 _STATUS_LINES = {code.value: b"HTTP/1.1 %d %b\r\n" % (code, code.phrase.encode()) for code in HTTPStatus if code >= 200}
 _CLOSE = b"connection: close\r\n"
 _KEEP_ALIVE = b"connection: keep-alive\r\n"  # what an HTTP/1.0 client has to be told
-_CHUNKED = b"transfer-encoding: chunked\r\n"
+_CODED_IN_CHUNKS = b"transfer-encoding: chunked\r\n"
 
 LAST_CHUNK = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -33,6 +34,13 @@ class Framing(enum.Enum):
     CHUNKED = "chunked"
     CLOSE = "close"
     """HTTP/1.0 without a length: the connection's end."""
+
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
+_EMPTY: Final = Framing.EMPTY
+_LENGTH: Final = Framing.LENGTH
+_CHUNKED: Final = Framing.CHUNKED
+_UNTIL_CLOSE: Final = Framing.CLOSE
 
 
 class MalformedAnswer(Exception):
@@ -151,14 +159,14 @@ def open_answer(
     fields = _Fields(_STATUS_LINES.get(status) or _unusual_status_line(status), headers, lines)
     length = whole if fields.length is None else fields.length
     framing = _framing(request, status, length)
-    if framing is Framing.EMPTY and not whole:
+    if framing is _EMPTY and not whole:
         length = fields.length  # nobody knows how long the body would have been
-    keeps_alive = not (closing or fields.closes) and framing is not Framing.CLOSE
+    keeps_alive = not (closing or fields.closes) and framing is not _UNTIL_CLOSE
     written = fields.lines
     if length is not None and status != 204:
         written.append(b"content-length: %d\r\n" % length)
-    elif framing is Framing.CHUNKED:
-        written.append(_CHUNKED)
+    elif framing is _CHUNKED:
+        written.append(_CODED_IN_CHUNKS)
     if not fields.has_date:
         written.append(lines.date())
     if not keeps_alive:
@@ -188,10 +196,10 @@ def refusal_answer(refusal: GatewayError, target: bytes, request_id: bytes, line
 
 def _framing(request: Head, status: int, length: int | None) -> Framing:
     if request.method == "HEAD" or status in (204, 304):
-        return Framing.EMPTY
+        return _EMPTY
     if length is not None:
-        return Framing.LENGTH
-    return Framing.CHUNKED if request.version == "1.1" else Framing.CLOSE
+        return _LENGTH
+    return _CHUNKED if request.version == "1.1" else _UNTIL_CLOSE
 
 
 def _unusual_status_line(status: int) -> bytes:

@@ -6,7 +6,7 @@ A client that goes away cancels the handler at once, so that nobody has to liste
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from actors.relay import Taken
 from gateway.edge.answer_head import (
@@ -22,6 +22,13 @@ from gateway.edge.refusals import AppCrashed, error_body
 from gateway.edge.request import Request
 from gateway.errors import GatewayError
 from gateway.exchange import BodyStream, Disconnected, Handler, Headers
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
+_EMPTY: Final = Framing.EMPTY
+_LENGTH: Final = Framing.LENGTH
+_CHUNKED: Final = Framing.CHUNKED
+_NONE: Final = Taken.NONE
+
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -101,7 +108,7 @@ class Exchange:
         self._lines = lines
         self._discard_bytes = discard_bytes
         self._handler = handler
-        self._framing = Framing.EMPTY
+        self._framing = _EMPTY
         self._left = 0
         self._body_read = False
         self.fields = request.head.fields
@@ -200,8 +207,8 @@ class Exchange:
 
     def _write_nowait(self, piece: bytes) -> Taken:
         """A further piece, at once and from any task, while nobody is in `_put`, which sees off what is left of it."""
-        if not piece or self._framing is not Framing.CHUNKED or not self.opened or self.finished:
-            return Taken.NONE
+        if not piece or self._framing is not _CHUNKED or not self.opened or self.finished:
+            return _NONE
         return self._wire.write_nowait(encode_chunk(piece))
 
     async def _put(self, status: int, headers: Fields, body: bytes, *, more: bool) -> None:
@@ -235,12 +242,12 @@ class Exchange:
 
     def _encode(self, body: bytes, more: bool) -> bytes:
         framing = self._framing
-        if framing is Framing.CHUNKED:
+        if framing is _CHUNKED:
             data = encode_chunk(body) if body else b""
             return data if more else data + LAST_CHUNK
-        if framing is Framing.EMPTY:
+        if framing is _EMPTY:
             return b""
-        if framing is Framing.LENGTH:
+        if framing is _LENGTH:
             self._left -= len(body)
             if self._left < 0 or (self._left and not more):
                 raise MalformedAnswer("the body's length is not what content-length says")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from actors.relay import Taken
 from gateway.edge.alarm import Deadline
 from gateway.world import Stream
+
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
+_NONE: Final = Taken.NONE
+_ALL: Final = Taken.ALL
+_PART: Final = Taken.PART
+
 
 _WRITES_PER_TURN = 16  # so many writes may succeed at once before other tasks get their turn
 
@@ -39,18 +46,18 @@ class Outlet:
     def write_nowait(self, data: bytes) -> Taken:
         """Sends what can be sent of `data` at once, from any task, while nobody is in `write`."""
         if self._rest is not None:
-            return Taken.NONE
+            return _NONE
         try:
             sent = self._stream.send_nowait(data)
         except trio.WouldBlock:
-            return Taken.NONE
+            return _NONE
         except (OSError, trio.ClosedResourceError):
             self._cut()
-            return Taken.NONE
+            return _NONE
         if sent == len(data):
-            return Taken.ALL
+            return _ALL
         self._rest = memoryview(data)[sent:]
-        return Taken.PART
+        return _PART
 
     async def write(self, data: bytes) -> None:
         """Sends all of `data`. Raises ClientGone, or rather Cancelled where `cut` cancels the caller.

