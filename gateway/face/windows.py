@@ -76,8 +76,11 @@ class WindowReader:
         rules, value, tier = self._rules, request.fields.get(MODE_HEADER), filling.reading.tier
         if rules.require_tier and tier >= rules.require_tier:
             return True
-        mode = Mode.AUTO if value is None else self._mode(value)
-        return mode is Mode.VALIDATE or (mode is Mode.AUTO and rules.counts and tier >= AUTO_TIER)
+        unasked = rules.counts and tier >= AUTO_TIER
+        if value is None:
+            return unasked
+        mode = self._mode(value)
+        return mode is Mode.VALIDATE or (mode is Mode.AUTO and unasked)
 
     async def count(self, filling: Filling, text: Steps[str], behalf: Behalf) -> None:
         """The exact count, else the estimate stays. Raises ContextUnavailable where the operator will not have that."""
