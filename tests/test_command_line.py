@@ -132,6 +132,14 @@ def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "serve" in capsys.readouterr().out
 
 
+def test_the_help_of_keys_says_what_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """Behind a list of patterns a label would be one of them."""
+    with pytest.raises(SystemExit) as ended:
+        main(["keys", "create", "--help"], {})
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: llm-gateway keys create label [options]\n")
+
+
 def test_an_unknown_command_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["sevre"], {})

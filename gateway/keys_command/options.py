@@ -30,7 +30,12 @@ def add_keys(commands: Any, run: Run) -> list[argparse.ArgumentParser]:
     keys = commands.add_parser("keys", help="make and take back client keys")
     keys.set_defaults(command=run, action=None, print_help=keys.print_help)
     actions = keys.add_subparsers(title="commands", metavar="{create,list,rotate,revoke}")
-    create = actions.add_parser("create", help="make a key; it is written to standard output, this once")
+    # The label comes first: lists of patterns would take it for one more.
+    create = actions.add_parser(
+        "create",
+        usage="%(prog)s label [options]",
+        help="make a key; it is written to standard output, this once",
+    )
     create.add_argument("label", help="how logs and metrics call its owner")
     for name, options in _TERMS:
         create.add_argument(name, default=argparse.SUPPRESS, **options)
