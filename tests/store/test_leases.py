@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.lowlevel
 from trio.testing import MockClock
@@ -79,6 +80,24 @@ async def test_a_question_whose_answer_was_lost_charges_once(autojump_clock: Moc
         assert len(ids) == 1
         assert len(server.written("EVAL")) == 2
         assert used(server) == 144.9
+
+
+async def test_so_does_one_that_is_asked_again_only_after_an_outage(autojump_clock: MockClock) -> None:
+    """The store had granted a lease, and went away for ten seconds: a unit a second comes back, nothing is lost."""
+    server = FakeServer()
+    async with living(server) as house:
+        bucket = house.bucket(per_minute=60.0)
+        await trio.sleep(0.001)
+        server.loses_replies = True
+        assert bucket.take(1, trio.current_time())
+        await trio.sleep(0.01)
+        granted, server.loses_replies, server.fault = used(server) / 10, False, "no connection"
+        await trio.sleep(10)
+        server.fault = ""
+        while not bucket.is_shared:  # noqa: ASYNC110 - the pause before the next probe is chance
+            await trio.sleep(0.01)
+        assert granted > 10
+        assert used(server) / 10 == pytest.approx(max(0.0, granted - trio.current_time()), abs=0.1)
 
 
 async def test_without_the_store_each_worker_keeps_to_its_share(autojump_clock: MockClock) -> None:
