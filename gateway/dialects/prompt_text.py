@@ -20,6 +20,10 @@ DEEPEST: Final = 4
 class Part(msgspec.Struct, gc=False):
     """A member of a content, as far as it is text, holds media, or holds a content of its own."""
 
+    title: msgspec.Raw = NULL
+    context: msgspec.Raw = NULL
+    thinking: msgspec.Raw = NULL
+    refusal: msgspec.Raw = NULL
     text: msgspec.Raw = NULL
     content: msgspec.Raw = NULL
     source: msgspec.Raw = NULL
@@ -89,8 +93,9 @@ def _texts_of(content: msgspec.Raw, depth: int = 0) -> Iterator[str]:
 
 
 def _texts_of_part(part: Part, depth: int) -> Iterator[str]:
-    if part.text is not NULL and (text := _text_in(part.text)) is not None:
-        yield text
+    for raw in (part.title, part.context, part.thinking, part.refusal, part.text):
+        if raw is not NULL and (text := _text_in(raw)) is not None:
+            yield text
     if part.content is not NULL:
         yield from _texts_of(part.content, depth)
     if part.input is not NULL:

@@ -281,10 +281,13 @@ def test_schemas_and_the_functions_of_old_are_part_of_the_prompt() -> None:
 
 
 def test_the_text_for_the_service_that_counts_is_what_is_weighed() -> None:
-    """A tool's result and a plain document are in both."""
+    """A tool's result, a plain document with its title, and what was thought or refused are in both."""
     _, document = in_messages(["one", "two", "three", "four", "five", "six"], IMAGE)
     text = finish_steps(Messages().text_of(json.dumps(document).encode()))
     assert [word for word in ("one", "two", "three", "four", "five", "six") if word not in text] == []
+    more = [{"thinking": "one"}, {"refusal": "two"}, {**PLAIN_PAGE, "title": "three", "context": "four"}]
+    text = finish_steps(Messages().text_of(json.dumps(chat(more, max_tokens=1)).encode()))
+    assert text.split("\n") == ["one", "two", "three", "four", LONG]
 
 
 def test_usual_parts_weigh_what_they_say_and_what_tools_are_given() -> None:
