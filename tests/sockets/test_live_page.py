@@ -35,6 +35,22 @@ SCREENS = ((1440, 1000), (1024, 800), (768, 1000), (390, 844), (320, 640))
 LONGEST = "provider-" + "n" * 47
 LOCAL = '[providers.local]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\n'
 LET_OUT = "fetch('http://127.0.0.1:9/').then(() => 'answered', () => 'refused')"
+STATES = """
+import("/admin/page/model.js").then(({ Model }) => {
+  const closed = { state: "closed", failures: 0, opens_in_s: 0 };
+  const none = { used: 0, limit: 1 };
+  const worker = (name, breakers) => ({
+    worker: name, life: name, store: "memory", traffic: {}, requests: [], in_flight: 0,
+    actors: [{ name: "some", kind: "provider", state: "running", restarts: 0, last_error: null, mailbox: null,
+      detail: { breakers, keys: [], in_flight: [], waiting: 0, concurrency: none, memory: none } }],
+  });
+  const model = new Model();
+  const workers = [worker("0", { "*": closed, constructor: closed }), worker("1", { "*": closed })];
+  model.take({ at: 1, absent: [], workers });
+  return model.providers()[0].breakers.map(({ state }) => state);
+})
+"""
+"""The script that reads the breakers of two workers, of whom one was asked for a model called "constructor"."""
 SANDBOX = "[data-provider=sandbox]"
 PLACE = "document.querySelector('.card').getBoundingClientRect().y"
 CARD = "document.querySelector('[data-provider=sandbox]')"
@@ -209,8 +225,9 @@ def test_names_that_clients_choose_are_text_on_the_page(browser: Browser, gatewa
     browser.wait_for(BOARD)
     operator = {"x-gateway-admin": "1", "x-gateway-operator": markup}
     httpx.post(f"{gateway.url}/admin/providers/local/pause", headers=operator)
-    body = {"action": "open", "model": markup}
-    httpx.post(f"{gateway.url}/admin/providers/other/breaker", json=body, headers=operator)
+    for model in (markup, "constructor"):
+        body = {"action": "open", "model": model}
+        httpx.post(f"{gateway.url}/admin/providers/other/breaker", json=body, headers=operator)
     headers = {"x-request-id": "script-alert-1"}
     waiting = threading.Thread(
         target=httpx.post,
@@ -221,9 +238,13 @@ def test_names_that_clients_choose_are_text_on_the_page(browser: Browser, gatewa
     browser.wait_for("document.getElementById('requests').textContent.includes('onerror')")
     browser.wait_for("document.getElementById('activity').textContent.includes('onerror')")
     assert browser.run("document.querySelectorAll('img').length") == 0
+    named = "[...document.querySelectorAll('[data-provider=other] .chip .of')].map((of) => of.textContent)"
+    browser.wait_for(f"{named}.length === 2")
+    assert browser.run(named) == [markup, "constructor"]
     assert browser.complaints == []
     httpx.post(f"{gateway.url}/admin/providers/local/resume", headers=operator)
     waiting.join()
+    assert browser.run(STATES) == ["closed", "closed"], "what every object has is no breaker of the other worker's"
 
 
 def test_the_longest_names_stay_in_their_place_on_a_desk_and_on_a_phone(

@@ -8,6 +8,7 @@ const BREAKERS = ["open", "half_open", "closed"];
 
 const worst = (order, states) => order[Math.min(...states.map((state) => Math.max(0, order.indexOf(state))))];
 const sum = (values) => values.reduce((total, value) => total + value, 0);
+const own = (members, name) => (Object.hasOwn(members, name) ? members[name] : undefined); // a model may be called "constructor"
 const total = (values) => (values.length && !values.includes(null) ? sum(values) : null);
 const least = (values) => {
   const known = values.filter((value) => value != null);
@@ -43,7 +44,7 @@ export class Model {
       if (!before || before.life !== snapshot.life) continue; // its figures have begun anew
       const gap = Math.max(0.2, frame.at - before.at);
       for (const [provider, now] of Object.entries(snapshot.traffic)) {
-        const then = before.traffic[provider] ?? { requests: 0, errors: 0, tokens: 0, first_tokens: 0, first_token_s: 0 };
+        const then = own(before.traffic, provider) ?? { requests: 0, errors: 0, tokens: 0, first_tokens: 0, first_token_s: 0 };
         const all = moved.get(provider) ?? { requests: 0, errors: 0, tokens: 0, firsts: 0, firstS: 0 };
         all.requests += (now.requests - then.requests) / gap;
         all.errors += (now.errors - then.errors) / gap;
@@ -144,7 +145,7 @@ export const isProvider = (actor) => actor.kind === "provider" && !actor.name.in
 function breakersOf(details) {
   const names = [...new Set(details.flatMap((detail) => Object.keys(detail.breakers)))];
   return names.map((model) => {
-    const all = details.map((detail) => detail.breakers[model]).filter(Boolean);
+    const all = details.map((detail) => own(detail.breakers, model)).filter(Boolean);
     const state = worst(BREAKERS, all.map((breaker) => breaker.state));
     const opens = all.filter((breaker) => breaker.state === "open").map((breaker) => breaker.opens_in_s);
     return { model, state, failures: Math.max(...all.map((breaker) => breaker.failures)), held: opens.includes(null), opensIn: least(opens) };

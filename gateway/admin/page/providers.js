@@ -126,7 +126,7 @@ function breakerChip() {
   return {
     element,
     update(breaker) {
-      const of = { "": "breakers", "*": "host" }[breaker.model] ?? breaker.model;
+      const of = breaker.model === "*" ? "host" : breaker.model || "breakers";
       say(whose, of);
       say(how, `${words(breaker.state)}${untilWhen(breaker)}`);
       mark(element, "title", of);
