@@ -171,8 +171,8 @@ class Attempt:
         """Moves to `stage`, which may take `allowed_s` seconds (None: until the call's deadline)."""
         self.stage = stage
         due = self.call.deadline
-        if allowed_s is not None:
-            due = min(due, self.clock() + allowed_s)
+        if allowed_s is not None and (sooner := self.clock() + allowed_s) < due:
+            due = sooner
         self.due = due
         timer = self.timer
         if timer is not None and due < timer.when:
