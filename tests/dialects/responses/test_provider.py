@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 
 from gateway.dialects.answer_events import Event, assemble
 from gateway.dialects.codec import Frame, finish_steps
-from gateway.dialects.conversation import Choice, Finish, Maker, Reasoning, Refusal, Reply, Text, ToolCall
+from gateway.dialects.conversation import (
+    Choice,
+    Conversation,
+    Finish,
+    Maker,
+    Reasoning,
+    Refusal,
+    Reply,
+    Text,
+    ToolCall,
+    Turn,
+)
 from gateway.dialects.envelope import Usage
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.responses.provider import ResponsesProvider
@@ -132,6 +143,28 @@ def test_a_thought_that_is_only_told_at_its_end_is_told() -> None:
         event("response.completed", response={**WHOLE, "output": [THOUGHT]}),
     )
     assert assemble(events).choices[0].parts == REPLY.choices[0].parts[:1]
+
+
+def test_a_thought_that_is_told_itself_comes_with_its_proof_and_goes_back_as_it_was() -> None:
+    """Not the summary of it: gpt-oss and DeepSeek show all of what they think."""
+    content = [{"type": "reasoning_text", "text": "I should look."}]
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "content": content, "encrypted_content": "enc-1"}
+    whole = {**WHOLE, "output": [thought]}
+    events = read(
+        BEGUN,
+        event("response.output_item.added", output_index=0, item={"type": "reasoning", "id": "rs_1", "content": []}),
+        event("response.content_part.added", output_index=0, part={"type": "reasoning_text", "text": ""}),
+        event("response.reasoning_text.delta", output_index=0, delta="I should"),
+        event("response.reasoning_text.delta", output_index=0, delta=" look."),
+        event("response.content_part.done", output_index=0, part=content[0]),
+        event("response.output_item.done", output_index=0, item=thought),
+        event("response.completed", response=whole),
+    )
+    parts = assemble(events).choices[0].parts
+    assert parts == [Reasoning("I should look.", "enc-1", Maker.OPENAI, id="rs_1")]
+    assert parts == PROVIDER.decode(json.dumps(whole).encode()).choices[0].parts
+    request = Conversation(model="m", turns=[Turn("assistant", parts), Turn("user", [Text("And?")])])
+    assert json.loads(finish_steps(PROVIDER.encode(request, "m")))["input"][0] == thought
 
 
 def test_a_refusal_and_an_answer_that_was_cut_short() -> None:
