@@ -21,6 +21,7 @@ MOST_KILLS: Final = 3
 """More of them, and a supervisor rightly gives up."""
 LEASES_UNHEARD: Final = 0.5
 CACHED: Final = 0.12
+DRAINED_AT_WORK: Final = 0.5
 KEEPER_DIES: Final = 0.25
 KEEPERS: Final = ("memory", "leases", "hints", "spend", "keys", "upstream", "responses", "flights")
 
@@ -120,11 +121,26 @@ def _further_deaths(chance: Random, scenario: Scenario) -> Scenario:
     return replace(scenario, faults=tuple(sorted((*scenario.faults, death), key=lambda fault: fault.at)))
 
 
+def _drained_at_work(chance: Random, scenario: Scenario) -> Scenario:
+    """A run in which a worker is told to stop while responses are made in its background, or the run as it was."""
+    begun = [
+        (client.starts_at, client.worker) for client in scenario.clients if any(ask.background for ask in client.asks)
+    ]
+    drains = any(fault.blow is Blow.DRAIN for fault in scenario.faults)
+    if not begun or drains or chance.random() >= DRAINED_AT_WORK:
+        return scenario
+    starts_at, worker = chance.choice(begun)
+    at = min(starts_at + chance.uniform(0.0, 3.0), CALM_AT - 6.0)
+    drain = Fault(at=at, lasts_s=0.2, blow=Blow.DRAIN, worker=worker)
+    return replace(scenario, faults=tuple(sorted((*scenario.faults, drain), key=lambda fault: fault.at)))
+
+
 TWISTS: Final = {
     "leases": _unheard_leases,
     "talk": _talking,
     "reload": _keys_alone,
     "cache": _caching,
     "deaths": _further_deaths,
+    "drain": _drained_at_work,
 }
 """By the name under which each is drawn."""
