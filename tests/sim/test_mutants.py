@@ -18,6 +18,9 @@ QUICK = (
     "a probe that is lost is never settled",
     "an open breaker lets everybody in",
     "the breakers of a dead actor are heard of",
+    "who has come last is served first",
+    "the queue is served before the permit is back",
+    "what a relay holds is not charged",
 )
 QUICK_WHOLE = (
     "connections to providers are dropped, not closed",
@@ -25,6 +28,8 @@ QUICK_WHOLE = (
     "an answer costs a nano-USD too much",
     "a streamed signature is left out",
     "the results of two tools change places",
+    "a client's key goes up with its request",
+    "nobody gives a silent stream up",
 )
 
 
