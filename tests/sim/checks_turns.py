@@ -14,7 +14,7 @@ from tests.sim.checks_answers import is_all
 from tests.sim.evidence import Evidence
 from tests.sim.history import End, Errand, Exchange, Heard, Work
 from tests.sim.scenario import Dialect
-from tests.sim.turns import Call, Entry, Told, Who, answered, entry_of_call, entry_of_result, joined
+from tests.sim.turns import SO_BE_IT, Call, Entry, Told, Who, answered, entry_of_call, entry_of_result, joined
 
 Chain = tuple[Exchange, ...]
 MOST_TURNS: Final = 5
@@ -131,9 +131,32 @@ def _has_been_replaced(evidence: Evidence, heard: Heard) -> bool:
 def _chains(evidence: Evidence, heard: Heard, last: Exchange) -> Iterator[Chain]:
     """The turns that led to one exchange, that included; none where it was told what is not so."""
     told = last.question.told
-    begun = len(heard.told)
-    if told[:begun] == heard.told:
+    begun = _begun(heard, told)
+    if begun is not None:
         yield from _turns(evidence, heard, last, (), told[begun:])
+
+
+def _begun(heard: Heard, told: Told) -> int | None:
+    """How much of it came with the request; a response goes on from all turns of the one before, which its client
+    knows by their texts alone.
+    """
+    size = len(heard.told)
+    if told[:size] == heard.told:
+        return size
+    if heard.ask.goes_on and heard.ask.dialect is Dialect.RESPONSES:
+        known = _known_to_clients(heard.told)
+        for end in range(size, len(told) + 1):
+            if told[end - 1] == heard.told[-1] and _known_to_clients(told[:end]) == known:
+                return end
+    return None
+
+
+def _known_to_clients(told: Told) -> Told:
+    return joined(
+        entry
+        for entry in told
+        if entry.who in (Who.USER, Who.MODEL) or (entry.who is Who.RESULT and entry.text.startswith(SO_BE_IT))
+    )
 
 
 def _turns(evidence: Evidence, heard: Heard, last: Exchange, chain: Chain, rest: Told) -> Iterator[Chain]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Who(enum.Enum):
@@ -36,6 +36,7 @@ class Entry(NamedTuple):
 
 
 Told = tuple[Entry, ...]
+SO_BE_IT: Final = "so be it"
 
 
 def joined(entries: Iterable[Entry]) -> Told:
@@ -64,7 +65,7 @@ def answered(text: str, calls: Iterable[Call]) -> list[Entry]:
 
 def result_of(call: Call) -> str:
     """What a client's own function answers."""
-    return f"so be it: {json.loads(call.arguments)['count']}"
+    return f"{SO_BE_IT}: {json.loads(call.arguments)['count']}"
 
 
 def _plain(text: str) -> str:
