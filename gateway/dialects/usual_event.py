@@ -17,8 +17,8 @@ _OF_NO_INTEREST: Final = (
     (re.compile(rb'"obfuscation":"([0-9A-Za-z]*+)"'), re.compile(rb"[0-9A-Za-z]*+")),
 )
 """Where values stand that differ from event to event and change nothing; what else they may be."""
-_NOTHING: Final = ((b"\0", _PLAIN),)
-"""No event begins like this."""
+_NOTHING: Final = ((b"", re.compile(rb"(?!)")),)
+"""Whatever comes, it is not this."""
 _ATTEMPTS: Final = 8
 
 
