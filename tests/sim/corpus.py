@@ -25,7 +25,7 @@ WHOLE: Final[dict[int, str]] = {
     55: "who read along with a stream that broke had the line of a whole answer",
     4952: "a check held it against who went on with an answer that the client did not see it think anew",
     6450: "a check took it for an answer that a body which is no JSON is refused for want of memory",
-    5231: "a first byte of NUL was taken for an event that had been learnt, and hid the error behind it from its client",
+    5231: "a first byte of NUL was taken for an event that had been learnt, and hid the error behind it",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
 }
 """Of whole gateways."""
