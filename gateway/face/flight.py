@@ -21,7 +21,7 @@ _TOO_LATE: Final = "The time that the client allows was over before the answer w
 
 
 class Flight:
-    """An answer under way. When nobody waits for it any more, it stops."""
+    """An answer under way, and the `Fate` of who asks for it. When nobody waits for it any more, it stops."""
 
     def __init__(self, max_bytes: int) -> None:
         """Beyond `max_bytes` nobody new can join, and what all have read is forgotten."""
@@ -32,7 +32,7 @@ class Flight:
         self.told: Failure | None = None
         """What the last piece tells of: the answer broke, and its readers know."""
         self.ended = False
-        self.left_because: Failure | None = None
+        self.refusal: Failure | None = None
         """Why the last reader does not wait any more; None: it has gone."""
         self._max_bytes = max_bytes
         self._pieces: list[bytes] = []
@@ -65,6 +65,10 @@ class Flight:
             self._news.unpark_all()
 
     @property
+    def opened(self) -> bool:
+        return self.head is not None
+
+    @property
     def whole(self) -> bytes | None:
         """All of the body; None where it was too large to be kept together."""
         return None if self._forgotten or self._size > self._max_bytes else b"".join(self._pieces)
@@ -83,7 +87,7 @@ class Flight:
         self._readers.pop(reader, None)
         self._room.unpark_all()
         if not self._readers and not self.ended:
-            self.left_because = because
+            self.refusal = because
             self.scope.cancel()
 
     async def begun(self) -> tuple[int, Headers, bool]:

@@ -45,7 +45,7 @@ class Flights(LastingTasks):
     def start(self, key: str, ask: Ask, keep: Keep, record: RequestRecord, clock: Callable[[], float]) -> Flight:
         """Begins to ask, where it `runs`; whoever starts it boards it without an await in between."""
         assert self._nursery is not None, "nothing takes off while it does not run"
-        flight = self._flights[key] = Flight(self._max_bytes)
+        flight = self._flights[key] = record.fate = Flight(self._max_bytes)
         self._nursery.start_soon(self._fly, key, flight, ask, keep, record, clock, name=f"flight {record.id}")
         return flight
 
@@ -68,11 +68,7 @@ class Flights(LastingTasks):
             if self._flights.get(key) is flight:
                 del self._flights[key]
             flight.end(Unavailable("The gateway has ended before the answer was there."))
-            if flight.left_because is None:
-                record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
-            else:
-                record.failure = record.failure or flight.left_because
-                record.finish(record.status or describe(flight.left_because).status, ERROR, clock())
+            record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
 
     async def _ask(
         self, flight: Flight, ask: Ask, keep: Keep, record: RequestRecord, clock: Callable[[], float]

@@ -26,6 +26,7 @@ WHOLE: Final[dict[int, str]] = {
     4952: "a check held it against who went on with an answer that the client did not see it think anew",
     6450: "a check took it for an answer that a body which is no JSON is refused for want of memory",
     5231: "a first byte of NUL was taken for an event that had been learnt, and hid the error behind it",
+    5174: "who waited alone for an answer that others could join, until its time was over amid it, had left by the log",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
 }
 """Of whole gateways."""

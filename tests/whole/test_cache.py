@@ -333,17 +333,24 @@ async def test_a_failure_is_everybodys_and_nobodys_later(autojump_clock: MockClo
 
 
 async def test_the_log_says_what_each_has_been_told_of_an_answer_that_was_asked_once(autojump_clock: MockClock) -> None:
-    """One waits alone until its own time is over; of a stream that breaks both readers hear, and both lines say so."""
+    """One waits alone until its own time is over, for an answer or amid one; of a stream that breaks both hear."""
     async with running(JOINING + ONCE) as it:
         it.openai.plays(stalls)
         assert (await it.ask(headers={"x-gateway-timeout": "2"})).status == 504
+        it.openai.plays(streams("a", then=stalls))
+        assert b'"error"' in (await it.ask(STREAMED, headers={"x-gateway-timeout": "2"})).body
         it.openai.plays(streams("a", then=is_cut))
         clients = [await asking(it, STREAMED) for _ in range(2)]
         for client in clients:
             assert b'"error"' in (await client.read()).body
         await trio.sleep(1)
-        lines = [(line["cache"], line["outcome"], line["status"]) for line in it.logged("request")]
-        assert sorted(lines) == [("joined", "error", 200), ("miss", "error", 200), ("miss", "error", 504)]
+        lines = [(line["cache"], line["outcome"], line["status"], line["error"]) for line in it.logged("request")]
+        assert sorted(lines) == [
+            ("joined", "error", 200, "upstream_broken"),
+            ("miss", "error", 200, "deadline_exceeded"),
+            ("miss", "error", 200, "upstream_broken"),
+            ("miss", "error", 504, "deadline_exceeded"),
+        ]
         it.assert_at_rest()
 
 
