@@ -127,9 +127,10 @@ def _version(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _origin(given: argparse.Namespace, environ: Mapping[str, str], options: Mapping[str, str]) -> Origin:
-    from gateway.config import Origin
+    from gateway.config import DEFAULT_FILE, Origin
 
-    return Origin(path=given.config, environ=environ, options=options)
+    had_file = Path(DEFAULT_FILE).is_file()
+    return Origin(path=given.config, environ=environ, options=options, had_default_file=had_file)
 
 
 def _configuration(origin: Origin) -> Config | None:

@@ -219,7 +219,7 @@ class SandboxClient:
         return compose.AnswerMessage(tool_calls=[call], reasoning_content=thoughts)
 
     def _call_id(self) -> str:
-        return f"call_{self._new_id()[:24]}"
+        return f"call_{self._new_id()}"
 
     @property
     def _pause_s(self) -> float:

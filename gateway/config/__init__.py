@@ -16,7 +16,7 @@ secrets.py        what must never be printed
 from __future__ import annotations
 
 from gateway.config.client_keys import ClientKey
-from gateway.config.load import load
+from gateway.config.load import DEFAULT_FILE, load
 from gateway.config.mistakes import ConfigError, Mistake
 from gateway.config.origin import Origin
 from gateway.config.settings import (
@@ -30,6 +30,7 @@ from gateway.config.settings import (
 )
 
 __all__ = [
+    "DEFAULT_FILE",
     "ClientKey",
     "CloudProvider",
     "Config",

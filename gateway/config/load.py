@@ -114,12 +114,15 @@ def understand(source: Source, environ: Mapping[str, str], options: Mapping[str,
     return config
 
 
-def read_source(path: Path | None, environ: Mapping[str, str]) -> Source:
-    """The file's text, none at all where nobody named one and there is none. Raises ConfigError."""
+def read_source(path: Path | None, environ: Mapping[str, str], *, was_there: bool = False) -> Source:
+    """The file's text, none at all where nobody named one and there is none, unless there `was_there` one before.
+
+    Raises ConfigError.
+    """
     source, key = "command line", "--config"
     if path is None:
         named = environ.get(CONFIG_VARIABLE, "").strip()
-        if not named and not Path(DEFAULT_FILE).is_file():
+        if not (named or was_there or Path(DEFAULT_FILE).is_file()):
             return Source(DEFAULT_FILE, "")
         source, key = (ENVIRONMENT, CONFIG_VARIABLE) if named else (DEFAULT_FILE, "")
         path = Path(named or DEFAULT_FILE)

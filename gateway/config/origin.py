@@ -17,6 +17,8 @@ class Origin:
     path: Path | None
     environ: Mapping[str, str]
     options: Mapping[str, str]
+    had_default_file: bool = False
+    """There was one in the beginning: where it is gone, that is no wish for settings of nobody's choice."""
 
     def load(self) -> Config:
         """Raises ConfigError with everything that is wrong."""
@@ -24,7 +26,7 @@ class Origin:
 
     def read(self) -> Source:
         """Raises ConfigError."""
-        return read_source(self.path, self.environ)
+        return read_source(self.path, self.environ, was_there=self.had_default_file)
 
     def understand(self, source: Source) -> Config:
         """Raises ConfigError with everything that is wrong."""

@@ -64,7 +64,10 @@ SERVICE_SECONDS = (
     "What asking a service beside the gateway, or running a tool, took.",
     ("service", "operation", "outcome"),
 )
-TASKS = ("gateway_tasks", "Tasks of the event loop; at rest as many as before, however many calls there have been.")
+TASKS = (
+    "gateway_tasks",
+    "Tasks of the event loop, those that are parked for further calls among them: 64 a provider at the most.",
+)
 PRESSURE = ("gateway_memory_pressure", "0 none, 1 does with less, 2 refuses new work.", ())
 TOOL_SECONDS = ("gateway_tool_seconds", "What running a tool took, for a client or for a model.", ("tool", "outcome"))
 CACHE = (

@@ -57,6 +57,8 @@ UNLIMITED: Final = 1_000_000
 SERVED: Final = 0
 GAVE_UP: Final = 1
 STDOUT: Final = 1
+_CODE: Final = Path(__file__).parents[2]
+"""Where the gateway's own packages lie."""
 START_S: Final = 600.0
 """What all workers together may take to be ready."""
 HASTE_S: Final = 2.0
@@ -241,7 +243,9 @@ class Parent:
         listener = self._slots[number]
         with theirs:
             station = Station(number=number, listener=listener.fileno(), line=theirs.fileno(), folder=str(self._folder))
-            command = [sys.executable, "-m", "gateway", "serve", "--config", str(station.config_file)]
+            # Without -P the folder in which the operator happens to be would come before all others with modules.
+            safely = [] if Path.cwd() == _CODE else ["-P"]
+            command = [sys.executable, *safely, "-m", "gateway", "serve", "--config", str(station.config_file)]
             for option, value in {**self._origin.options, "--workers": str(len(self._slots))}.items():
                 command += [option, value]
             environ = {**self._origin.environ, **self._store_variable(), **station.to_environ()}

@@ -128,8 +128,8 @@ async def test_several_choices_are_answered_each() -> None:
 
 
 async def test_a_tool_call_is_streamed_as_openai_streams_it() -> None:
-    body = request(stream=True, tools=[WEATHER], tool_choice="required")
-    chunks = chunks_of(await ask(sandbox(), body, model="lorem"))
+    body, asked = request(stream=True, tools=[WEATHER], tool_choice="required"), sandbox()
+    chunks = chunks_of(await ask(asked, body, model="lorem"))
     first, *others = [call for chunk in chunks for call in chunk["choices"][0]["delta"].get("tool_calls", [])]
     assert (first["index"], first["type"], first["function"]) == (
         0,
@@ -138,9 +138,10 @@ async def test_a_tool_call_is_streamed_as_openai_streams_it() -> None:
     )
     assert json.loads("".join(call["function"]["arguments"] for call in others)) == {"city": "lorem"}
     assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
-    reply = reply_of(await ask(sandbox(), request(tools=[WEATHER], tool_choice="required"), model="lorem"))
+    reply = reply_of(await ask(asked, request(tools=[WEATHER], tool_choice="required"), model="lorem"))
     (call,) = reply["choices"][0]["message"]["tool_calls"]
     assert call["function"] == {"name": "get_weather", "arguments": '{"city":"lorem"}'}
+    assert call["id"] != first["id"], "one conversation may hold both"
     assert reply["choices"][0]["message"]["content"] is None
 
 

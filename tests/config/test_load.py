@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import tomli
 
-from gateway.config import CloudProvider, SandboxProvider, load
+from gateway.config import CloudProvider, ConfigError, Origin, SandboxProvider, load
 from gateway.config.load import Sections
 from tests.certificates import certify
 from tests.config.writing import keys_of, loaded, mistakes_in, written
@@ -107,6 +107,17 @@ def test_a_named_file_that_is_not_there_is_a_mistake_of_whoever_named_it(tmp_pat
     assert keys_of(mistakes_in(tmp_path / "no.toml")) == ["--config"]
     assert keys_of(mistakes_in(None, {"LLM_GATEWAY_CONFIG": "no.toml"})) == ["LLM_GATEWAY_CONFIG"]
     assert keys_of(mistakes_in(tmp_path)) == ["--config"]
+
+
+def test_a_file_that_was_found_and_is_gone_when_it_is_read_again_is_a_mistake(tmp_path: Path) -> None:
+    """Whoever moves it away, or loses the disk that it is on, does not want a gateway with nobody's settings."""
+    written("[auth]\nmode = 'keys'\n[[auth.keys]]\nlabel = 'a'\nenv = 'A'", tmp_path)
+    origin = Origin(path=None, environ={"A": "sk-a"}, options={}, had_default_file=True)
+    assert origin.load().auth.mode == "keys"
+    (tmp_path / "gateway.toml").unlink()
+    with pytest.raises(ConfigError) as refused:
+        origin.load()
+    assert str(refused.value.mistakes[0]).startswith("gateway.toml: expected a file that can be read")
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ END_LIMIT_S = 10.0
 POLL_S = 0.005
 SECRETS = ("_KEY", "_KEYS", "_TOKEN")
 """How the names of variables end that hold any."""
-COMMAND = (sys.executable, "-m", "gateway", "serve")
+COMMAND = (sys.executable, "-P", "-m", "gateway", "serve")
+"""As `llm-gateway serve` does it, which finds no modules where it is called."""
 
 
 class GatewayProcess:
