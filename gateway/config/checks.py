@@ -142,7 +142,6 @@ class ModelChecks:
         )
 
     def run(self) -> None:
-        priced: dict[str, str] = {}
         for name, model in self._models.items():
             path: Path = ("models", name)
             self._check_values(path, model)
@@ -159,22 +158,6 @@ class ModelChecks:
                     self._reader.note(place, "another model than this one", fallback)
                 elif not self._reader.is_wrong(place):
                     self._check_name(place, fallback)
-            if model.prices != ModelPrices():
-                self._check_prices(name, priced.setdefault(self._end_of(name), name))
-
-    def _end_of(self, name: str) -> str:
-        """The model that a name leads to, through all aliases; of names in a loop none leads anywhere else."""
-        model = self._models.get(name)
-        while model is not None and model.target is not None and name not in self._in_loops:
-            name = model.target
-            model = self._models.get(name)
-        return name
-
-    def _check_prices(self, name: str, other: str) -> None:
-        """A model has one price, under whichever name it is asked for."""
-        if self._models[name].prices != self._models[other].prices:
-            expected = f'the prices of [models."{other}"], which leads to the same model'
-            self._reader.note(("models", name, "prices"), expected, None, shown="others")
 
     def _check_values(self, path: Path, model: Model) -> None:
         """What one setting of a model says about another."""

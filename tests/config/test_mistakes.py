@@ -147,11 +147,6 @@ def test_an_unknown_key_comes_with_a_suggestion(text: str, hint: str, tmp_path: 
             )
             for origin in ("app.example", "https://app.example/", "https://app.example:443", "https://App.example")
         ),
-        (
-            "[models.a]\ntarget = 'b'\nprices = {input = 1}\n[models.b]\ntarget = 'o3'\n[models.o3]\nprices.input = 2",
-            "models.o3.prices",
-            'the prices of [models."a"], which leads to the same model',
-        ),
         ("[upstream]\nhttp2 = true", "upstream.http2", 'engine = "httpx", which this setting is for'),
         (
             "[providers.openai.upstream]\nproxy = 'http://proxy:3128'",
