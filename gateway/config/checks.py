@@ -142,6 +142,7 @@ class ModelChecks:
         )
 
     def run(self) -> None:
+        priced: dict[str, str] = {}
         for name, model in self._models.items():
             path: Path = ("models", name)
             self._check_values(path, model)
@@ -158,6 +159,28 @@ class ModelChecks:
                     self._reader.note(place, "another model than this one", fallback)
                 elif not self._reader.is_wrong(place):
                     self._check_name(place, fallback)
+            way = self._way_of(name)
+            if self._has_prices(name) and not any(map(self._has_prices, way[1:])):
+                self._check_prices(name, priced.setdefault(way[-1], name))
+
+    def _way_of(self, name: str) -> list[str]:
+        """A name and those that it leads to, as far as no loop."""
+        way = [name]
+        while (model := self._models.get(way[-1])) is not None and model.target is not None:
+            if way[-1] in self._in_loops:
+                break
+            way.append(model.target)
+        return way
+
+    def _has_prices(self, name: str) -> bool:
+        model = self._models.get(name)
+        return model is not None and model.prices != ModelPrices()
+
+    def _check_prices(self, name: str, other: str) -> None:
+        """A model has one price, which the last name on a way to it says: two ways must not say two."""
+        if self._models[name].prices != self._models[other].prices:
+            expected = f'the prices of [models."{other}"], which leads to the same model'
+            self._reader.note(("models", name, "prices"), expected, None, shown="others")
 
     def _check_values(self, path: Path, model: Model) -> None:
         """What one setting of a model says about another."""

@@ -147,6 +147,21 @@ def test_an_unknown_key_comes_with_a_suggestion(text: str, hint: str, tmp_path: 
             )
             for origin in ("app.example", "https://app.example/", "https://app.example:443", "https://App.example")
         ),
+        (
+            """
+            [models.a]
+            target = "o3"
+            prices.input = 1
+            [models.b]
+            target = "o3"
+            prices.input = 2
+            [models.c]
+            target = "a"
+            prices.input = 3
+            """,
+            "models.b.prices",
+            'the prices of [models."a"], which leads to the same model',
+        ),
         ("[upstream]\nhttp2 = true", "upstream.http2", 'engine = "httpx", which this setting is for'),
         (
             "[providers.openai.upstream]\nproxy = 'http://proxy:3128'",
