@@ -104,6 +104,7 @@ class ApiEndpoint:
     def _refuse(self, record: RequestRecord, failure: Failure) -> Answer:
         record.failure = failure
         answer = error_answer(failure, self._render_error)
+        answer.headers += record.asked_in_vain
         if record.call is not None:
             answer.headers.extend(provenance.of_failure(record.call, failure))
             if record.call.attempts:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 import trio
 
+from actors.errors import Failure
 from actors.letters import Call, Candidate
 from gateway.exchange import Answer, Headers, Request
 from gateway.face.api import Reporting
@@ -91,7 +92,12 @@ class Caching:
         flight = self.flights.find(question.key)
         if flight is None:
             flight = self._start(question, ask)
-            answer = await Passenger(flight, record, deadline, clock, render_break).answer(_leaders)
+            try:
+                answer = await Passenger(flight, record, deadline, clock, render_break).answer(_leaders)
+            except Failure:
+                if flight.ended:
+                    record.call = call  # whose limits are told
+                raise
             return _window_told(question, answer)
         self._charge(question, "joined")
         return self._told(question, await self._read_along(question, flight, render_break))

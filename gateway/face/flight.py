@@ -29,6 +29,8 @@ class Flight:
         self.head: tuple[int, Headers, bool] | None = None
         """Status, headers, and whether the body is a stream."""
         self.failure: Failure | None = None
+        self.asked_in_vain: Headers = []
+        """Who it was that failed, as clients are told."""
         self.told: Failure | None = None
         """What the last piece tells of: the answer broke, and its readers know."""
         self.ended = False
@@ -156,6 +158,7 @@ class Passenger:
                 return Answer(status, headers_for(headers), body)
             raise DeadlineExceeded(_TOO_LATE)
         except Failure as failure:
+            self._record.asked_in_vain = self._flight.asked_in_vain
             self._flight.leave(self, failure)
             raise
         except BaseException:

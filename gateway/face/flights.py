@@ -11,6 +11,7 @@ from gateway.exchange import Answer
 from gateway.face.api import OnCrash
 from gateway.face.flight import Flight
 from gateway.face.lasting_tasks import LastingTasks
+from gateway.face.provenance import of_failure
 from gateway.face.record import CLIENT_CLOSED_REQUEST, DISCONNECTED, ERROR, OK, RequestRecord
 
 Ask = Callable[[], Awaitable[Answer]]
@@ -56,6 +57,8 @@ class Flights(LastingTasks):
             with flight.scope:
                 await self._ask(flight, ask, keep, record, clock)
         except Failure as failure:
+            if record.call is not None:  # whose attempts are forgotten once the record is finished
+                flight.asked_in_vain = of_failure(record.call, failure)
             record.failure = failure
             record.finish(describe(failure).status, ERROR, clock())
             flight.end(failure)

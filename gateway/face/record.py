@@ -69,6 +69,8 @@ class RequestRecord(msgspec.Struct, eq=False):
     """How full the prompt makes context windows; None where nobody measures."""
     context: Headers = []
     """What the client is told of it: of the model that answers, else of the one that was asked last."""
+    asked_in_vain: Headers = []
+    """Who was asked, of a failure that several requests share."""
     warning: bytes | None = None
     """What of the client's wishes was passed over, as it is told."""
     fate: Fate | None = None

@@ -326,9 +326,21 @@ async def test_a_failure_is_everybodys_and_nobodys_later(autojump_clock: MockClo
         clients = [await asking(it, QUESTION) for _ in range(3)]
         replies = [await client.read() for client in clients]
         assert [reply.status for reply in replies] == [500] * 3
+        assert {(reply.header("x-gateway-provider"), reply.header("x-gateway-attempts")) for reply in replies} == {
+            ("openai", "1")
+        }
         assert trio.current_time() == 2
         assert told(await it.ask()) == (200, "miss")
         assert len(it.openai.asked) == 2
+        it.assert_at_rest()
+
+
+async def test_who_begins_what_others_may_join_is_told_of_its_own_limits(autojump_clock: MockClock) -> None:
+    async with running(JOINING + KEYS, environ=ENVIRON) as it:
+        it.openai.plays(answers(), answers(), answers())
+        replies = [await it.ask({**QUESTION, "seed": seed}, headers=ANN) for seed in range(4)]
+        assert [reply.status for reply in replies] == [200, 200, 200, 429]
+        assert [reply.header("x-ratelimit-remaining-requests") for reply in replies] == ["2", "1", "0", "0"]
         it.assert_at_rest()
 
 
