@@ -75,7 +75,7 @@ class ChatStream(PassedStream):
             if choice.finish_reason:
                 self._finish_choice(choice)
         shown = raw if chunk.usage is _NULL else self._take_usage(raw, data, name, chunk)
-        if chunk.choices:
+        if chunk.choices and self._usual.attempts:
             self._learn(raw, shown, _sole_text(chunk.choices))
         return shown
 

@@ -25,13 +25,13 @@ _ATTEMPTS: Final = 8
 class UsualEvent:
     """What stands around the one text of a stream's events, as the latest that was learnt has it."""
 
-    __slots__ = ("_attempts", "_end", "_parts", "hidden")
+    __slots__ = ("_end", "_parts", "attempts", "hidden")
 
     def __init__(self) -> None:
         self._parts: tuple[tuple[bytes, re.Pattern[bytes]], ...] = _NOTHING
         """What has to be there, and how what follows it may differ, in order."""
         self._end = b""
-        self._attempts = _ATTEMPTS
+        self.attempts = _ATTEMPTS
         """How often it may still be learnt in vain: some write every event in another way."""
         self.hidden = b""
         """What of such events is not for the client."""
@@ -51,14 +51,14 @@ class UsualEvent:
                 said = at - begin
         if raw[at:] != self._end:
             return None
-        self._attempts = _ATTEMPTS
+        self.attempts = _ATTEMPTS
         return said
 
     def learn(self, raw: bytes, text: str, hidden: bytes = b"") -> None:
         """Events like `raw`, whose JSON has `text` as a string, may follow, and are passed on without `hidden`."""
-        if not self._attempts:
+        if not self.attempts:
             return
-        self._attempts -= 1
+        self.attempts -= 1
         written = b'"%b"' % text.encode()
         if raw.count(written) != 1 or _PLAIN.fullmatch(written, 1, len(written) - 1) is None:
             return

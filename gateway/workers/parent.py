@@ -57,8 +57,8 @@ UNLIMITED: Final = 1_000_000
 SERVED: Final = 0
 GAVE_UP: Final = 1
 STDOUT: Final = 1
-_CODE: Final = Path(__file__).parents[2]
-"""Where the gateway's own packages lie."""
+_CODE: Final = str(Path(__file__).parents[2])
+"""Where the gateway's own packages lie: in a checkout that is not installed, the folder in which it was started."""
 START_S: Final = 600.0
 """What all workers together may take to be ready."""
 HASTE_S: Final = 2.0
@@ -244,7 +244,7 @@ class Parent:
         with theirs:
             station = Station(number=number, listener=listener.fileno(), line=theirs.fileno(), folder=str(self._folder))
             # Without -P the folder in which the operator happens to be would come before all others with modules.
-            safely = [] if Path.cwd() == _CODE else ["-P"]
+            safely = [] if sys.path[:1] == [_CODE] else ["-P"]
             command = [sys.executable, *safely, "-m", "gateway", "serve", "--config", str(station.config_file)]
             for option, value in {**self._origin.options, "--workers": str(len(self._slots))}.items():
                 command += [option, value]

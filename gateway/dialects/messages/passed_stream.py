@@ -81,7 +81,8 @@ class MessagesStream(PassedStream):
             case "content_block_delta":
                 if event.delta is not None:
                     self._count(event.delta)
-                    self._learn(raw, event.delta)
+                    if self._usual.attempts:
+                        self._learn(raw, event.delta)
             case "content_block_start":
                 self._begin(event.content_block or _Block())
             case "message_start":
