@@ -38,6 +38,13 @@ class Fate(Protocol):
         """
         ...
 
+    def told_as(self, request_id: str) -> None:
+        """The id that `refusal` is to bear, for whoever writes of the request under it."""
+        ...
+
+
+REQUEST_ID: Final = b"x-request-id"
+"""The field in which every answer tells its request's id."""
 
 FATE: Final = "llm_gateway.fate"
 """Where an ASGI scope has a request's Fate."""

@@ -12,6 +12,7 @@ from typing import Final
 from gateway.edge.refusals import error_body
 from gateway.edge.request import Head
 from gateway.errors import GatewayError
+from gateway.exchange import REQUEST_ID
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
 _REMEMBERED = 512
@@ -187,7 +188,7 @@ def refusal_answer(refusal: GatewayError, target: bytes, request_id: bytes, line
     return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b%b\r\n%b" % (
         _STATUS_LINES[refusal.status],
         len(body),
-        lines.of((b"x-request-id", request_id)) if request_id else b"",
+        lines.of((REQUEST_ID, request_id)) if request_id else b"",
         lines.date(),
         _CLOSE,
         body,

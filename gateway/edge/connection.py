@@ -17,7 +17,7 @@ from gateway.edge.bell import Bell
 from gateway.edge.exchange import Exchange
 from gateway.edge.outlet import ClientGone, Outlet
 from gateway.edge.parting import Parting
-from gateway.edge.refusals import RequestTimedOut, ShuttingDown
+from gateway.edge.refusals import AppCrashed, RequestTimedOut, ShuttingDown
 from gateway.edge.request import Request
 from gateway.edge.request_parser import RequestParser
 from gateway.edge.service import IncompleteAnswer, Service
@@ -43,6 +43,8 @@ class Connection:
         self._exchange: Exchange | None = None
         """Of the active request; both stay where its end is the connection's."""
         self._refusal: GatewayError | None = None
+        self._told_as = b""
+        """The id under which a handler has told of what it did not answer."""
         self._fresh = True
         self._draining = False
         self._ended = False
@@ -288,7 +290,8 @@ class Connection:
         except Exception as crash:
             self._service.on_crash(crash, exchange.scope)
             if not (exchange.opened or self._calls.cancel_called):
-                await exchange.fail()
+                failure = AppCrashed("The gateway failed to handle this request.")
+                await exchange.fail(failure, self._id_of_refused(failure))
 
     async def _discard_rest(self, request: Request) -> bool:
         """Reads and drops what the app did not want of the body, if that is little; whether it was."""
@@ -317,12 +320,20 @@ class Connection:
         refusal = self._refusal if exchange is None else self.refusal
         if refusal is not None and (exchange is None or not exchange.opened):
             asked = self._parser.target if self._active is None else self._active.head.raw_path
-            request_id = b"" if self._active is not None else self._service.on_refusal(*self._parser.so_far, refusal)
             try:
-                await self.write(refusal_answer(refusal, asked, request_id, self._service.lines))
+                await self.write(refusal_answer(refusal, asked, self._id_of_refused(refusal), self._service.lines))
             except ClientGone:
                 return
         self._linger()
+
+    def _id_of_refused(self, refusal: GatewayError) -> bytes:
+        """The id of the request that `refusal` answers, of which all have been told then; b"" for none."""
+        told_as, self._told_as = self._told_as, b""
+        if told_as:
+            return told_as
+        active = self._active
+        target, fields = self._parser.so_far if active is None else (active.head.raw_path, active.head.fields)
+        return self._service.on_refusal(target, fields, refusal)
 
     def _linger(self) -> None:
         """Half-closes and drops what still comes: closing with input unread would reset the answer away."""
@@ -349,6 +360,9 @@ class Connection:
         if self._gone:
             return None
         return self._refusal or ShuttingDown("The gateway is shutting down.")
+
+    def told_as(self, request_id: str) -> None:
+        self._told_as = request_id.encode("ascii")
 
     @property
     def closing(self) -> bool:

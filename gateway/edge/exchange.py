@@ -18,10 +18,10 @@ from gateway.edge.answer_head import (
     encode_chunk,
     open_answer,
 )
-from gateway.edge.refusals import AppCrashed, error_body
+from gateway.edge.refusals import error_body
 from gateway.edge.request import Request
-from gateway.errors import GatewayError
-from gateway.exchange import BodyStream, Disconnected, Handler, Headers
+from gateway.errors import GatewayError, describe
+from gateway.exchange import REQUEST_ID, BodyStream, Disconnected, Handler, Headers
 
 # Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
 _EMPTY: Final = Framing.EMPTY
@@ -57,6 +57,10 @@ class Wire(Protocol):
     @property
     def refusal(self) -> GatewayError | None:
         """Why the handler is cancelled though its client has not gone."""
+        ...
+
+    def told_as(self, request_id: str) -> None:
+        """The id that `refusal`, or a failure, is to bear."""
         ...
 
     @property
@@ -164,6 +168,9 @@ class Exchange:
     def refusal(self) -> GatewayError | None:
         return self._wire.refusal
 
+    def told_as(self, request_id: str) -> None:
+        self._wire.told_as(request_id)
+
     async def receive_body(self) -> tuple[bytes, bool]:
         """The next piece of the body, and whether more may follow. Raises Disconnected once the answer is complete."""
         request = self._request
@@ -193,10 +200,10 @@ class Exchange:
 
     # The answer.
 
-    async def fail(self) -> None:
-        """Answers 500 in the app's place; only while nothing has been sent."""
-        body = error_body(AppCrashed("The gateway failed to handle this request."), self._request.head.raw_path)
-        await self._put(AppCrashed.status, [(b"content-type", b"application/json")], body, more=False)
+    async def fail(self, crash: GatewayError, request_id: bytes) -> None:
+        """Answers in the app's place, under `request_id` where there is one; only while nothing has been sent."""
+        headers = [(b"content-type", b"application/json"), *([(REQUEST_ID, request_id)] if request_id else [])]
+        await self._put(describe(crash).status, headers, error_body(crash, self._request.head.raw_path), more=False)
 
     async def _stream(self, status: int, headers: Fields, body: BodyStream) -> None:
         """The head goes out with the first piece; those that come while this waits take the short way."""

@@ -4,6 +4,7 @@ InvalidRequest (gateway.errors)  400
 ├── RequestTimedOut              408  head or body did not come in time
 ├── ExpectationFailed            417
 ├── CodingUnsupported            501  a transfer coding other than chunked
+├── MethodUnknown                501  no method of HTTP that this server has heard of (RFC 9110 section 15.6.2)
 └── VersionUnsupported           505
 ShuttingDown                     503  the grace of a drain is over
 AppCrashed                       500
@@ -27,6 +28,10 @@ class ExpectationFailed(InvalidRequest):
 
 class CodingUnsupported(InvalidRequest):
     status, code = 501, "transfer_coding_unsupported"
+
+
+class MethodUnknown(InvalidRequest):
+    status, code = 501, "method_unknown"
 
 
 class VersionUnsupported(InvalidRequest):

@@ -6,20 +6,30 @@ stay valid. llhttp itself refuses bare LF, obs-fold, NUL, two lengths, a length 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import httptools
 
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.limits import ServerLimits
-from gateway.edge.refusals import CodingUnsupported, ExpectationFailed, VersionUnsupported
+from gateway.edge.refusals import CodingUnsupported, ExpectationFailed, MethodUnknown, VersionUnsupported
 from gateway.edge.request import Head, Request
 from gateway.edge.target import Target, check_host, parse_target
 from gateway.edge.usual_head import UsualHead, usual_head
 from gateway.errors import BodyTooLarge, GatewayError, HeadersTooLarge, InvalidRequest, MethodNotAllowed
 
 _FIELD_OVERHEAD = 4  # ": " and CRLF
+_METHOD: Final = re.compile(rb"[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |\Z)")
+"""A method as RFC 9110 has it, as far as it has come."""
+_TEXT: Final = re.compile(rb"[\t\r\n -~]+")
+_METHODS_OF_RTSP: Final = frozenset(
+    b"ANNOUNCE DESCRIBE FLUSH GET_PARAMETER PAUSE PLAY RECORD REDIRECT SETUP SET_PARAMETER SOURCE TEARDOWN".split()
+)
+"""llhttp knows them, but not in HTTP."""
+_HTTP2_GREETING: Final = b"PRI"
 
 
 class RequestParser:
@@ -85,7 +95,7 @@ class RequestParser:
                 data = self._without_upgrade(data[upgrade.args[0] :])
                 continue
             except httptools.HttpParserError as error:
-                self._reject(_rejection_from(error))
+                self._reject(self._rejection_from(error, data))
                 return
             break
         self._fed_idly = 0 if self.progressed else self._fed_idly + len(data)
@@ -213,6 +223,31 @@ class RequestParser:
         if not self._announced:
             self.ready.append(request)
 
+    # What llhttp refuses.
+
+    def _rejection_from(self, error: httptools.HttpParserError, data: bytes) -> GatewayError:
+        """What a client is told about `error`: our own rule's words, or llhttp's."""
+        ours = error.__context__
+        if isinstance(ours, GatewayError):
+            return ours
+        if isinstance(error, httptools.HttpParserCallbackError):
+            raise error  # a bug of ours in a callback
+        if isinstance(error, httptools.HttpParserInvalidMethodError):
+            if self._reads_as_method(data):
+                return _method_unknown()
+        elif (method := self._parser.get_method()) == _HTTP2_GREETING:
+            return VersionUnsupported("This server speaks HTTP/1.1.")
+        elif method in _METHODS_OF_RTSP:
+            return _method_unknown()
+        return InvalidRequest(f"Malformed HTTP request: {error}.")
+
+    def _reads_as_method(self, data: bytes) -> bool:
+        """Whether llhttp stumbled in `data` over a method and not over what is no HTTP at all, such as a TLS hello.
+
+        It does not say where. Unless a request begins with `data`, this is told by whether all of it is text.
+        """
+        return (_METHOD.match(data) if self._begins is not None else _TEXT.fullmatch(data)) is not None
+
     def _check_head(self, version: str) -> None:
         limits = self._limits
         if len(self._headers) > limits.header_count:
@@ -263,11 +298,5 @@ _CHECKS: dict[bytes, Callable[[RequestParser, bytes], None]] = {
 }
 
 
-def _rejection_from(error: httptools.HttpParserError) -> GatewayError:
-    """What a client is told about `error`: our own rule's words, or llhttp's."""
-    ours = error.__context__
-    if isinstance(ours, GatewayError):
-        return ours
-    if isinstance(error, httptools.HttpParserCallbackError):
-        raise error  # a bug of ours in a callback
-    return InvalidRequest(f"Malformed HTTP request: {error}.")
+def _method_unknown() -> MethodUnknown:
+    return MethodUnknown("This server does not know the method of the request.")

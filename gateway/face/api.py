@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from actors.errors import CallCrashed, Failure
 from actors.letters import Clock
 from gateway.dialects.openai_errors import error_body
-from gateway.exchange import Answer, Disconnected, Request
+from gateway.exchange import REQUEST_ID, Answer, Disconnected, Request
 from gateway.face import provenance
 from gateway.face.correlation import request_id_of
 from gateway.face.errors import RenderError, error_answer
@@ -23,7 +23,6 @@ Serve = Callable[[Request, RequestRecord], Awaitable[Answer]]
 OnCrash = Callable[[Exception, str], None]
 """Takes what nobody expected and the request's id, for the log; must not raise."""
 
-REQUEST_ID: bytes = b"x-request-id"
 WARNING: bytes = b"x-gateway-warning"
 """Beside an answer: what of the client's wishes was passed over."""
 

@@ -77,6 +77,11 @@ class AsgiRequest:
         fate: Fate | None = self.scope.get(FATE)
         return None if fate is None else fate.refusal
 
+    def told_as(self, request_id: str) -> None:
+        fate: Fate | None = self.scope.get(FATE)
+        if fate is not None:
+            fate.told_as(request_id)
+
     async def receive_body(self) -> tuple[bytes, bool]:
         message = await self._receive()
         if message["type"] == "http.disconnect":

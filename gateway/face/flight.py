@@ -70,6 +70,9 @@ class Flight:
     def opened(self) -> bool:
         return self.head is not None
 
+    def told_as(self, request_id: str) -> None:
+        """Each reader's own connection hears of its own id."""
+
     @property
     def whole(self) -> bytes | None:
         """All of the body; None where it was too large to be kept together."""

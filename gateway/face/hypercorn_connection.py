@@ -17,7 +17,7 @@ What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -39,9 +39,11 @@ from hypercorn.utils import parse_socket_addr
 
 from gateway.dialects.openai_errors import error_body
 from gateway.edge.limits import ServerLimits
+from gateway.edge.refusals import CodingUnsupported
 from gateway.edge.service import OnRefusal
 from gateway.edge.target import check_host, split_absolute
-from gateway.errors import InvalidRequest, describe
+from gateway.errors import GatewayError, HeadersTooLarge, InvalidRequest, describe
+from gateway.exchange import REQUEST_ID
 from gateway.face.hypercorn_stream import RECEIVE_BYTES
 
 OnCrash = Callable[[BaseException, MutableMapping[str, Any] | None], None]
@@ -320,27 +322,37 @@ class PlainH11Protocol(H11Protocol):
                 authority, target = split_absolute(target)
                 # Quart would take the path alone, and the Host field for what was asked (RFC 9112, 3.2.2).
                 headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
-        except InvalidRequest:
-            await self._send_error_response(400)
+        except InvalidRequest as refusal:
+            await self._turn_away(refusal, target, dict(reversed(headers)))
             await self.send(Closed())
             return
         plain = h11.Request(method=request.method, headers=headers, target=target, http_version=request.http_version)
         await super()._create_stream(plain)
 
     async def _send_error_response(self, status_code: int) -> None:
-        refusal = InvalidRequest("The request is not valid HTTP.")
-        request_id = self._on_refusal(b"", {}, refusal)
+        await self._turn_away(_WHAT_H11_REFUSES.get(status_code, _NO_HTTP), b"", {})
+
+    async def _turn_away(self, refusal: GatewayError, target: bytes, fields: Mapping[bytes, bytes]) -> None:
+        """Answers in the app's place; of `target` and `fields` as much as is known."""
+        request_id = self._on_refusal(target, fields, refusal)
         body = error_body(describe(refusal))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
-            *([(b"x-request-id", request_id)] if request_id else []),
+            *([(REQUEST_ID, request_id)] if request_id else []),
             *self.config.response_headers("h11"),
         ]
-        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.Response(status_code=refusal.status, headers=headers))
         await self._send_h11_event(h11.Data(data=body))
         await self._send_h11_event(h11.EndOfMessage())
+
+
+_NO_HTTP = InvalidRequest("The request is not valid HTTP.")
+_WHAT_H11_REFUSES = {
+    HeadersTooLarge.status: HeadersTooLarge("The request's head is too large."),
+    CodingUnsupported.status: CodingUnsupported("The only transfer coding this server knows is chunked."),
+}
 
 
 def _check_framing(headers: Sequence[tuple[bytes, bytes]]) -> None:

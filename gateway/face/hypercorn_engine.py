@@ -62,7 +62,7 @@ class HypercornServer:
         on_crash: OnCrash,
         on_refusal: OnRefusal = untold,
     ) -> None:
-        framework: Any = FarewellApp(BoundedHeads(app, limits.header_count, on_refusal))
+        framework: Any = FarewellApp(BoundedHeads(app, limits.header_count, on_refusal), on_refusal)
         self._app = ASGIWrapper(framework)
         self._limits = limits
         self._tls = tls

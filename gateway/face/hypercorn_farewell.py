@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import trio
 
 from gateway.edge.refusals import ShuttingDown, error_body
+from gateway.edge.service import OnRefusal
 from gateway.errors import GatewayError
-from gateway.exchange import FATE
+from gateway.exchange import FATE, REQUEST_ID
 from gateway.face.asgi_exchange import AsgiApp, Message, Receive, Scope, Send
 
 FAREWELL_S: Final = 1.0
@@ -19,22 +19,27 @@ FAREWELL_S: Final = 1.0
 class _Fate:
     """Of one request; a `gateway.exchange.Fate`."""
 
-    __slots__ = ("gone", "opened")
+    __slots__ = ("gone", "opened", "request_id")
 
     def __init__(self) -> None:
         self.gone = False
         self.opened = False
+        self.request_id = ""
 
     @property
     def refusal(self) -> GatewayError | None:
         return None if self.gone else ShuttingDown("The gateway is shutting down.")
 
+    def told_as(self, request_id: str) -> None:
+        self.request_id = request_id
+
 
 class FarewellApp:
     """ASGI middleware, the outermost one: Hypercorn cancels an application only where the gateway ends."""
 
-    def __init__(self, app: AsgiApp) -> None:
+    def __init__(self, app: AsgiApp, on_refusal: OnRefusal) -> None:
         self._app = app
+        self._on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,17 +62,26 @@ class FarewellApp:
         finally:
             if trio.current_effective_deadline() < trio.current_time() and not (fate.opened or fate.gone):
                 with trio.move_on_after(FAREWELL_S, shield=True):
-                    await refuse(ShuttingDown("The gateway is shutting down."), scope, send)
+                    await self._refuse(ShuttingDown("The gateway is shutting down."), fate, scope, send)
+
+    async def _refuse(self, refusal: GatewayError, fate: _Fate, scope: Scope, send: Send) -> None:
+        told_as = fate.request_id.encode("ascii")
+        await refuse(refusal, told_as or refused(self._on_refusal, refusal, scope), scope, send)
 
 
-async def refuse(refusal: GatewayError, scope: Scope, send: Send, fields: Iterable[tuple[bytes, bytes]] = ()) -> None:
+def refused(on_refusal: OnRefusal, refusal: GatewayError, scope: Scope) -> bytes:
+    """Tells of a request that no handler tells of; its id, b"" for none."""
+    return on_refusal(scope["raw_path"], dict(reversed(scope["headers"])), refusal)
+
+
+async def refuse(refusal: GatewayError, request_id: bytes, scope: Scope, send: Send) -> None:
     """Answers in the app's place; the connection ends with it."""
     body = error_body(refusal, scope["raw_path"])
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
-        *fields,
+        *([(REQUEST_ID, request_id)] if request_id else []),
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.edge.service import OnRefusal
 from gateway.errors import HeadersTooLarge
 from gateway.face.asgi_exchange import AsgiApp, Receive, Scope, Send
-from gateway.face.hypercorn_farewell import refuse
+from gateway.face.hypercorn_farewell import refuse, refused
 
 
 class BoundedHeads:
@@ -17,10 +17,8 @@ class BoundedHeads:
         self._on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = scope.get("headers", ())
-        if len(headers) <= self._header_count:
+        if len(scope.get("headers", ())) <= self._header_count:
             await self._app(scope, receive, send)
             return
         refusal = HeadersTooLarge(f"The request has more than {self._header_count} header fields.")
-        request_id = self._on_refusal(scope["raw_path"], dict(reversed(headers)), refusal)
-        await refuse(refusal, scope, send, [(b"x-request-id", request_id)] if request_id else [])
+        await refuse(refusal, refused(self._on_refusal, refusal, scope), scope, send)

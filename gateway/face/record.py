@@ -92,6 +92,7 @@ class RequestRecord(msgspec.Struct, eq=False):
         fate, self.fate = self.fate, None
         if outcome == DISCONNECTED and fate is not None and (refusal := fate.refusal) is not None:
             self.failure = refusal
+            fate.told_as(self.request_id)
             outcome, status = ERROR, self.status if fate.opened else describe(refusal).status
         self.status = status
         self.outcome = outcome

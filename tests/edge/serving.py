@@ -402,6 +402,7 @@ async def serving(
         clock=trio.current_time,
         wall_clock=lambda: WALL_CLOCK_AT_START + trio.current_time(),
         on_crash=lambda crash, scope: reported.append(crash),
+        on_refusal=lambda target, _fields, _refusal: target,
         handler_of=app.handler_of if isinstance(app, Paths) else nobody,
     )
     house = House(network, server, app, limits, reported)

@@ -73,6 +73,7 @@ async def test_a_crash_is_a_500_and_ends_nothing_else(autojump_clock):
         for path in ("/crash", "/early-crash", "/silent"):
             answer = await house.neighbour.ask(post(path, b"body"))
             assert answer.status == 500
+            assert answer.headers["x-request-id"] == path
             assert json.loads(answer.body) == {
                 "error": {
                     "message": "The gateway failed to handle this request.",

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from gateway.edge.limits import ServerLimits
 from gateway.edge.server import untold
 from gateway.edge.service import OnRefusal
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, describe
 from gateway.face.app import create_app
 from gateway.face.hypercorn_engine import HypercornServer
 from gateway.world import Listener, Stream
@@ -37,6 +37,7 @@ HOSTILE = {
     "malformed chunk behind a good one": POST + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n",
     "malformed chunk racing a refusal": b"PUT" + POST[4:] + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n",
     "huge header": POST + b"x: " + b"y" * 200_000 + b"\r\n\r\n",
+    "unknown coding": POST + b"transfer-encoding: gzip\r\n\r\n",
     "path beyond ASCII": b"GET /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n",
     "empty path": b"GET ?a=b HTTP/1.1\r\nhost: localhost\r\n\r\n",
     "asterisk": b"OPTIONS * HTTP/1.1\r\nhost: localhost\r\n\r\n",
@@ -114,6 +115,29 @@ async def test_many_header_fields_are_refused_as_the_edge_does(autojump_clock: M
         assert (reply.status, reply.json["type"], reply.header("x-request-id")) == (431, "error", "its-id")
         client.leave()
     assert told == [(b"/v1/messages", "vThe request has more than 100 header fields.")]
+
+
+async def test_what_it_refuses_itself_is_told_as_it_is_answered(autojump_clock: MockClock) -> None:
+    """With as much of the request as had been read."""
+    told: list[tuple[bytes, bytes | None, int]] = []
+
+    def on_refusal(target: bytes, fields: Mapping[bytes, bytes], refusal: GatewayError) -> bytes:
+        told.append((target, fields.get(b"host"), describe(refusal).status))
+        return b"its-id"
+
+    async with bounded(ServerLimits(), on_refusal) as (_, network, _):
+        for hostile, target, host, status in (
+            ("both framings", b"/v1/chat/completions", b"localhost", 400),
+            ("huge header", b"", None, 431),
+            ("unknown coding", b"", None, 501),
+        ):
+            client = Client(await network.connect("127.0.0.1", 80))
+            await client.send_raw(HOSTILE[hostile][:100_000])
+            head = await client.read_raw_head()
+            assert (int(head[9:12]), b"\r\nx-request-id: its-id\r\n" in head) == (status, True)
+            assert told.pop() == (target, host, status)
+            client.leave()
+    assert told == []
 
 
 async def test_a_slow_upload_that_is_refused_is_read_to_its_end(autojump_clock: MockClock) -> None:

@@ -103,7 +103,8 @@ async def test_what_outlasts_the_grace_is_cut(autojump_clock: MockClock, engine:
                 await read_to_end(streamed)
 
         assert trio.current_time() == 27
-        assert (await plain.read_raw()).startswith(b"HTTP/1.1 503 ")
+        told = await plain.read_raw()
+        assert told.startswith(b"HTTP/1.1 503 ")
         assert trio.current_time() == 27
         await trio.testing.wait_all_tasks_blocked()
         assert [asked.closed_at for asked in it.openai.asked] == [27, 27]
@@ -111,8 +112,10 @@ async def test_what_outlasts_the_grace_is_cut(autojump_clock: MockClock, engine:
         streamed.leave()
         await trio.testing.wait_all_tasks_blocked()
         assert it.ended_at == 27
-        told = [(line["outcome"], line["status"], line["error"]) for line in it.logged("request")]
-        assert sorted(told) == [("error", 200, "shutting_down"), ("error", 503, "shutting_down")]
+        lines = sorted(it.logged("request"), key=lambda line: line["status"])
+        outcomes = [(line["outcome"], line["status"], line["error"]) for line in lines]
+        assert outcomes == [("error", 200, "shutting_down"), ("error", 503, "shutting_down")]
+        assert f"\r\nx-request-id: {lines[1]['correlation_id']}\r\n".encode() in told
         assert it.network.open_streams() == 0
 
 

@@ -45,6 +45,27 @@ async def test_a_refusal_of_the_servers_own_is_logged_and_counted_as_any_other(
         assert len(it.logged("request")) == 2
 
 
+GROWING = HEAD + b"x-request-id: mine\r\ntransfer-encoding: chunked\r\n\r\n"
+HUNDRED_KB = b"186a0\r\n%b\r\n" % (b"x" * 100_000)
+AMID_A_BODY = {
+    "grows too large": (HUNDRED_KB * 11, 413, "body_too_large"),
+    "stops coming": (HUNDRED_KB, 408, "request_timed_out"),
+    "is malformed": (HUNDRED_KB + b"zz\r\n", 400, "invalid_request"),
+}
+
+
+@pytest.mark.parametrize("engine", ["edge", "edge-quart-only"])
+async def test_a_refusal_amid_a_body_bears_the_id_that_its_line_has(autojump_clock: MockClock, engine: str) -> None:
+    """By then a handler has the request, and writes of it: there is one line and not two."""
+    async with running("[server]\nbody_bytes = 1000000\n", engine=engine) as it:
+        for body, status, error in AMID_A_BODY.values():
+            told, request_id, line = await refused(it, GROWING + body)
+            assert (told, request_id) == (status, "mine")
+            assert (line["status"], line["error"], line["correlation_id"]) == (status, error, "mine")
+            assert line["endpoint"] == "chat/completions"
+        assert len(it.logged("request")) == len(AMID_A_BODY)
+
+
 async def test_as_much_is_told_of_it_as_had_come(autojump_clock: MockClock) -> None:
     """Of a head that stops coming its path; of what follows a request nothing that was that request's."""
     async with running() as it:
