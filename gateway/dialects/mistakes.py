@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.choices import choices_at
+from gateway.dialects.half_pairs import HalfPair, half_pair_in
 from gateway.errors import InvalidRequest
 
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
@@ -30,11 +31,13 @@ _TYPE_NAMES = {
 }
 
 
-def unreadable(problem: ValueError | RecursionError, shape: Any = None, place: str = "") -> InvalidRequest:
+def unreadable(
+    problem: ValueError | RecursionError, shape: Any = None, place: str = "", body: bytes = b""
+) -> InvalidRequest:
     """The 400 for what a JSON decoder raised; `param` names the field where there is one.
 
     `shape` is the type that was to be read, which says what words an enum has; `place` is where in the request that
-    stands, for what was read apart.
+    stands, for what was read apart. Of a whole `body` more is known than the decoder says.
     """
     if isinstance(problem, RecursionError):
         return InvalidRequest("The JSON body of the request is nested too deeply.")
@@ -42,6 +45,8 @@ def unreadable(problem: ValueError | RecursionError, shape: Any = None, place: s
         return InvalidRequest("The JSON body of the request is not UTF-8.")
     text = str(problem)
     if not isinstance(problem, msgspec.ValidationError):
+        if (half := half_pair_in(body)) is not None:
+            return _half_of_a_pair(half)
         return InvalidRequest(f"The body of the request is not JSON: {text}.")
     path, what = _split_path(text)
     where = f"{place}.{path}".strip(".").replace(".[", "[")
@@ -60,6 +65,13 @@ def unreadable(problem: ValueError | RecursionError, shape: Any = None, place: s
     if not where:
         return InvalidRequest(f"Invalid body: {what}.")
     return InvalidRequest(f"Invalid '{where}': {what}.", param=where)
+
+
+def _half_of_a_pair(half: HalfPair) -> InvalidRequest:
+    what = f"{half.escape} (byte {half.byte}) is half of a surrogate pair, which is no character"
+    if not half.field:
+        return InvalidRequest(f"The body of the request is not JSON: {what}.")
+    return InvalidRequest(f"Invalid '{half.field}': {what}.", param=half.field)
 
 
 def _split_path(text: str) -> tuple[str, str]:

@@ -46,4 +46,4 @@ class Readings(Generic[Request]):
         try:
             return self._decode_unread(body)
         except (ValueError, RecursionError) as problem:
-            raise unreadable(problem) from problem
+            raise unreadable(problem, body=body) from problem

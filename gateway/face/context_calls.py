@@ -61,7 +61,7 @@ class ContextCalls:
         try:
             record.model = self._decoder.decode(body).model
         except (ValueError, RecursionError) as problem:
-            raise unreadable(problem) from problem
+            raise unreadable(problem, body=body) from problem
         if self._client is None:
             raise NotFound("The Context Management Service is switched off here.")
         told = told_to_services(record.request_id, record.trace, passed_on(request.fields))

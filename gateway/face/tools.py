@@ -64,7 +64,7 @@ class ToolCalls:
         try:
             asked = self._decoder.decode(body)
         except (ValueError, RecursionError) as problem:
-            raise unreadable(problem) from problem
+            raise unreadable(problem, body=body) from problem
         self._tools.of(asked.name)
         clock, trace = self._reporting.clock, self._reporting.trace_within(record.trace)
         began, failure = clock(), None

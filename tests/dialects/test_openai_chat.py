@@ -85,6 +85,26 @@ def test_nulls_are_as_good_as_nothing() -> None:
         (b"", None, "The body of the request is not JSON: Input data was truncated."),
         (b'{"model":', None, "The body of the request is not JSON: Input data was truncated."),
         (b'{"model":"\xff"}', None, "The JSON body of the request is not UTF-8."),
+        (
+            rb'{"model":"m","messages":[{"role":"user","content":"\\ud83d \ud83d\ude00"},{"content":"\ud83d"}]}',
+            "messages[1].content",
+            r"Invalid 'messages[1].content': \ud83d (byte 86) is half of a surrogate pair, which is no character.",
+        ),
+        (
+            rb' {"model":"m","messages":[],"metadata":{"\uDE00":"\ud83d\ud83d"}}',
+            "metadata",
+            r"Invalid 'metadata': \uDE00 (byte 41) is half of a surrogate pair, which is no character.",
+        ),
+        (
+            rb'{"x":"\ud83d","model":"' + b"x" * 65536 + rb'"}',
+            None,
+            r"The body of the request is not JSON: \ud83d (byte 6) is half of a surrogate pair, which is no character.",
+        ),
+        (
+            rb'{"model":"gpt","x":"\ud83d',
+            None,
+            "The body of the request is not JSON: Input data was truncated.",
+        ),
     ],
 )
 def test_a_wrong_request_is_told_what_is_wrong_and_where(body: bytes, param: str | None, message: str) -> None:

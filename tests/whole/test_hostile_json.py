@@ -60,6 +60,19 @@ async def test_what_is_nothing_but_depth_and_digits_is_refused_everywhere(autoju
         assert it.openai.asked == []
 
 
+async def test_half_a_character_is_told_as_what_it_is_wherever_models_and_tools_are_asked(
+    autojump_clock: MockClock,
+) -> None:
+    """What is left of an emoji where a client has cut a text in two."""
+    async with running() as it:
+        for endpoint in (name for name, words in OPERATIONS.items() if words.request is not None):
+            method, path = endpoint.split(" ")
+            reply = await it.request(method, path, body=rb'{"model":"gpt-4o","metadata":{"of":["Hi \ud83d"]}}')
+            told = json.loads(reply.body)["error"]["message"]
+            assert (reply.status, r"'metadata.of[0]': \ud83d (byte 40) is half of" in told) == (400, True), endpoint
+        assert it.openai.asked == []
+
+
 @pytest.mark.parametrize("engine", ["edge", "hypercorn"])
 async def test_a_body_that_is_too_large_is_a_413_everywhere(autojump_clock: MockClock, engine: str) -> None:
     """Before it is read, where its length is said; where it is not, as soon as it has passed the limit."""

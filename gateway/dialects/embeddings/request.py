@@ -55,7 +55,7 @@ def decode_request(body: bytes) -> EmbeddingsRequest:
     try:
         request = _request_decoder.decode(body)
     except (ValueError, RecursionError) as problem:
-        raise unreadable(problem, EmbeddingsRequest) from problem
+        raise unreadable(problem, EmbeddingsRequest, body=body) from problem
     if not request.model:
         raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
     if request.dimensions is not None and request.dimensions < 1:
