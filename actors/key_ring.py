@@ -167,6 +167,8 @@ class KeyRing:
         if not cooling:
             tired = [label for label in self._labels if self._cooldowns.get((label, model), now) <= now]
             if tired:
+                spent = _spent_on(attempt)
+                tired = [label for label in tired if label not in spent] or tired
                 return min(tired, key=lambda label: self._aside_until(label, model))
             cooling = [self._cooldowns[label, model] for label in self._labels]
         until = min(cooling)

@@ -10,6 +10,7 @@ import trio
 from actors.errors import Cancelled, DeadlineExceeded, Failure
 from actors.letters import Clock
 from actors.relay import Sink
+from gateway.edge.refusals import ShuttingDown
 from gateway.errors import describe
 from gateway.exchange import Answer, Headers
 from gateway.face.errors import RenderError
@@ -34,7 +35,7 @@ class Flight:
         self.told: Failure | None = None
         """What the last piece tells of: the answer broke, and its readers know."""
         self.ended = False
-        self.refusal: Failure | None = None
+        self._because: Failure | None = None
         """Why the last reader does not wait any more; None: it has gone."""
         self._max_bytes = max_bytes
         self._pieces: list[bytes] = []
@@ -70,6 +71,10 @@ class Flight:
     def opened(self) -> bool:
         return self.head is not None
 
+    @property
+    def refusal(self) -> Failure | None:
+        return self._because if self.scope.cancel_called else ShuttingDown("The gateway is shutting down.")
+
     def told_as(self, request_id: str) -> None:
         """Each reader's own connection hears of its own id."""
 
@@ -92,7 +97,7 @@ class Flight:
         self._readers.pop(reader, None)
         self._room.unpark_all()
         if not self._readers and not self.ended:
-            self.refusal = because
+            self._because = because
             self.scope.cancel()
 
     async def begun(self) -> tuple[int, Headers, bool]:
@@ -164,8 +169,9 @@ class Passenger:
             self._record.asked_in_vain = self._flight.asked_in_vain
             self._flight.leave(self, failure)
             raise
-        except BaseException:
-            self._flight.leave(self)
+        except BaseException:  # cancelled: the client has gone, or its fate says why not
+            fate = self._record.fate
+            self._flight.leave(self, None if fate is None else fate.refusal)
             raise
 
     async def receive(self) -> bytes | None:
@@ -193,8 +199,8 @@ class Passenger:
         return self._render_break(describe(failure))
 
     def close(self) -> None:
-        self._flight.leave(self, self._record.failure)
         if self._outcome:
             self._record.finish(self._record.status, self._outcome, self._clock())
         else:
             self._record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, self._clock())
+        self._flight.leave(self, self._record.failure)  # which `finish` has of the client's fate

@@ -10,6 +10,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from actors.attempt import Attempt
+from actors.buckets import RateLimits
 from actors.errors import Failure, KeyFault
 from actors.events import KeyMoved, Retried
 from tests.actors.house import House, Script, answers, fails, streams
@@ -238,6 +239,25 @@ async def test_where_no_key_is_left_the_asker_hears_it_and_the_provider_is_asked
         assert state_of(it, "a")["cooldown_s"] == 5, "what it hears within its pause says nothing new"
         answering = True
         assert await it.ask() == "back"
+
+
+async def test_a_key_that_is_refused_while_a_call_waits_for_it_is_still_the_better_one(
+    autojump_clock: MockClock,
+) -> None:
+    """For a call that the other one has refused already."""
+    script = by_key(a=fails(REFUSED, after_s=1), b=fails(REFUSED, after_s=2))
+    settings = {"keys": ("a", "b"), "limits": RateLimits(requests_per_minute=60), "max_concurrent": 2}
+    async with House({"p": [script]}, settings={"p": settings}).running() as it:
+
+        async def ask() -> None:
+            with pytest.raises(KeyRefused):
+                await it.ask()
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(ask)
+        assert [attempt.key for attempt in it.calls[0].attempts] == ["a", "b"]
+        it.assert_at_rest()
 
 
 async def test_a_refused_key_sends_the_call_to_the_fallback(autojump_clock: MockClock) -> None:

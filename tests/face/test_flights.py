@@ -118,5 +118,6 @@ async def test_what_the_end_of_the_gateway_cuts_is_told_so(autojump_clock: MockC
     else:
         assert (heard[0], b'"error"' in heard[1], len(heard), failures) == (b"data: 1\n\n", True, 2, [])
     assert house.kept == []
+    assert {record.outcome for record in house.records} == {"error"}, "nobody has gone"
     assert house.flights.view() == {"in_flight": 0}
     assert not house.flights.runs

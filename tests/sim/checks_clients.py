@@ -22,6 +22,9 @@ SAMPLE_S = 0.25
 PLANNED = (Temper.PATIENT, Temper.IMPATIENT)
 """Who reads at once and asks one thing at a time: their times are the gateway's own."""
 
+NOT_SUPPORTED = (b"501", b"505")
+"""A method or a version that nobody knows: the client's mistake, however it is numbered."""
+
 
 def every_request_has_one_line(evidence: Evidence) -> Iterator[str]:
     """Promise 1: what was asked and not refused a connection is told in exactly one line, by exactly one gateway."""
@@ -155,7 +158,7 @@ def hostile_bytes_are_refused(evidence: Evidence) -> Iterator[str]:
         if is_short and got.startswith(b"HTTP/1.1 503 ") and b'"code":"memory_pressure"' in got:
             continue  # a body is not read then, be it what it may
         status = got[9:12]
-        if got and (not got.startswith(b"HTTP/1.") or status[:1] != b"4"):
+        if got and (not got.startswith(b"HTTP/1.") or (status[:1] != b"4" and status not in NOT_SUPPORTED)):
             yield f"no HTTP is answered with {got[:60]!r}"
 
 

@@ -27,6 +27,8 @@ WHOLE: Final[dict[int, str]] = {
     6450: "a check took it for an answer that a body which is no JSON is refused for want of memory",
     5231: "a first byte of NUL was taken for an event that had been learnt, and hid the error behind it",
     5174: "who waited alone for an answer that others could join, until its time was over amid it, had left by the log",
+    2000: "who was cut by the end of a drain's grace amid an answer that others could join had left, by the log",
+    4549: "a call that waited for its second key, and that was refused meanwhile, was asked with its first one again",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
 }
 """Of whole gateways."""

@@ -87,9 +87,10 @@ async def test_who_had_connected_before_is_answered(autojump_clock: MockClock, e
 
 
 @on_every_engine
-async def test_what_outlasts_the_grace_is_cut(autojump_clock: MockClock, engine: str) -> None:
+@pytest.mark.parametrize("settings", ["", "[cache]\nenabled = true\njoin = true\n"], ids=["alone", "joinable"])
+async def test_what_outlasts_the_grace_is_cut(autojump_clock: MockClock, engine: str, settings: str) -> None:
     """25 s after the drain at 2 s: nobody takes a cut answer for a whole one, and the providers are let go."""
-    async with running(engine=engine) as it:
+    async with running(settings, engine=engine) as it:
         it.openai.plays(stalls, streams("a", then=stalls))
         plain, streamed = await it.connect(), await it.connect()
         await plain.send("POST", CHAT, json_body=QUESTION)
