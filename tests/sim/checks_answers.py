@@ -53,7 +53,10 @@ def what_is_asked_for_reaches_the_model(evidence: Evidence) -> Iterator[str]:
             thinks = ask.thinks and may_think
             if question.told[-1].who is Who.RESULT and not question.signatures:
                 thinks = question.thinks  # amid a turn that was not begun so it may have to go without
-            wants = (bool(heard.body_sent.get("tools")), thinks, ask.structured)
+            functions = bool(heard.body_sent.get("tools"))
+            if question.must_not_call and any(entry.who is Who.CALL for entry in question.told):
+                functions = bool(question.tools)  # whose calls are told has to be told of, as Anthropic has it
+            wants = (functions, thinks, ask.structured)
             if wants != (bool(question.tools), question.thinks, question.structured):
                 yield f"{heard.id} wants {wants}, {exchange.provider} was asked for {question}"
 
@@ -65,12 +68,11 @@ def signatures_come_back_whole(evidence: Evidence) -> Iterator[str]:
         for signature in heard.signatures:
             if not signature.endswith((*signed, ":")):
                 yield f"{heard.id} got the signature {signature!r}, there were {signed}"
-        answered_by = [exchange for exchange in evidence.sources_of(heard) if exchange.whole]
         said = evidence.sources_of(heard)
-        if heard.end is End.OK and any(_is_signed(heard, each, said) for each in answered_by):
-            shows = any(exchange.provider != "deepseek" for exchange in answered_by)
-            if shows and not any(signature.endswith(tuple(signed)) for signature in heard.signatures):
-                yield f"{heard.id} got no signature, there were {signed}"
+        signs = {each.provider for each in said if each.whole and _is_signed(heard, each, said)} - {"deepseek"}
+        told = any(signature.endswith(tuple(signed)) for signature in heard.signatures)
+        if heard.end is End.OK and signs and not told:
+            yield f"{heard.id} got no signature, there were {signed}"
 
 
 def _conversations(evidence: Evidence) -> Iterator[Heard]:

@@ -29,6 +29,8 @@ WHOLE: Final[dict[int, str]] = {
     5174: "who waited alone for an answer that others could join, until its time was over amid it, had left by the log",
     2000: "who was cut by the end of a drain's grace amid an answer that others could join had left, by the log",
     4549: "a call that waited for its second key, and that was refused meanwhile, was asked with its first one again",
+    6827: "a check missed the signature of a model that had also answered, and had not been told",
+    7110: "a check took it for a mistake that a model is told of the functions whose calls it is told of",
     1076: "a lease whose answer was lost never came back where its bucket's actor had died meanwhile",
 }
 """Of whole gateways."""
