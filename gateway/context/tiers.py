@@ -28,6 +28,8 @@ ROUTED, TIER, COUNT, LIMIT, HEADROOM = (
 )
 _ROUTED: Final = {False: (ROUTED, b"false"), True: (ROUTED, b"true")}
 _TIERS: Final = {tier: (TIER, b"%d" % tier) for tier in range(1, HIGHEST_TIER + 1)}
+_HEADROOMS: Final = tuple((HEADROOM, b"%d.%d" % divmod(tenths, 10)) for tenths in range(1001))
+"""By tenths of a per cent: every request needs one."""
 
 
 class Mode(enum.Enum):
@@ -66,19 +68,20 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     def headers(self) -> list[tuple[bytes, bytes]]:
         """For the client and for the provider."""
         tokens, window = self.tokens, self.window
-        headroom = 100.0 - 100.0 * tokens / window if tokens < window else 0.0
+        left = window - tokens
         return [
             _ROUTED[self.routed],
             _TIERS[tier_of(tokens, window)],
             (COUNT, b"%d" % tokens),
             (LIMIT, b"%d" % window),
-            (HEADROOM, b"%.1f" % headroom),
+            _HEADROOMS[(2000 * left // window + 1) // 2 if left > 0 else 0],
         ]
 
 
 def tier_of(tokens: int, window: int) -> int:
     """In whole numbers, so that a border is where it is said to be."""
-    return min(4 * tokens // window, HIGHEST_TIER - 1) + 1
+    quarters = 4 * tokens // window
+    return quarters + 1 if quarters < HIGHEST_TIER else HIGHEST_TIER
 
 
 @lru_cache(maxsize=1024)

@@ -5,8 +5,7 @@ Whatever is JSON can be read so; the provider will judge it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -55,63 +54,80 @@ class _Body(msgspec.Struct, gc=False):
 
 
 _BARE: Final = OddPart()
-_NO_MEDIA: Final = ("text", "content")
-"""Types of sources that are something else."""
-_MEDIA: Final = ("image_url", "input_audio", "video_url", "file", "file_data", "file_url", "file_id")
-_ELSEWHERE: Final = ("file_url", "file_id")
-"""Media whose bytes are not here: these weigh what they are written with, too."""
 _read_body: Final = msgspec.json.Decoder(_Body | _ANY).decode
+_INLINE: Final[tuple[Callable[[list[OddPart]], list[msgspec.Raw]], ...]] = (
+    lambda some: [each.image_url for each in some if len(each.image_url) > NULL_BYTES],
+    lambda some: [each.input_audio for each in some if len(each.input_audio) > NULL_BYTES],
+    lambda some: [each.video_url for each in some if len(each.video_url) > NULL_BYTES],
+    lambda some: [each.file for each in some if len(each.file) > NULL_BYTES],
+    lambda some: [each.file_data for each in some if len(each.file_data) > NULL_BYTES],
+)
+"""Members that are media, where they are there."""
+_ELSEWHERE: Final[tuple[Callable[[list[OddPart]], list[msgspec.Raw]], ...]] = (
+    lambda some: [each.file_url for each in some if len(each.file_url) > NULL_BYTES],
+    lambda some: [each.file_id for each in some if len(each.file_id) > NULL_BYTES],
+)
+"""Media whose bytes are not here: these weigh what they are written with, too."""
 
 
 class Found(msgspec.Struct, gc=False):
     """The media of some contents."""
 
-    pieces: int = 0
-    large_pieces: int = 0
+    seen: int = 0
+    """Contents and parts that were looked at, and those that were too many for it."""
+    media: int = 0
+    large_media: int = 0
     large_bytes: int = 0
-    """Of large pieces, as they are written."""
+    """Of large ones, as they are written."""
 
     def look(self, contents: Sequence[Odd], most: int) -> None:
-        """Finds those of all of them, one kind after the other; of more than `most` parts none."""
-        lists = [each for each in contents if type(each) is list]
-        if sum(map(len, lists)) > most:
+        """Finds those of all of them, one kind after the other; for more than `most` it does not look on."""
+        parts: list[Any] = []
+        for each in contents:
+            if type(each) is list:
+                parts += each
+            elif type(each) is OddPart:
+                parts.append(each)
+        self.seen += len(contents) + len(parts)
+        if self.seen > most:
             return
-        parts: list[Any] = [part for each in lists for part in each if part != _BARE]
-        if len(lists) < len(contents):
-            parts += [each for each in contents if type(each) is OddPart]
+        parts = [part for part in parts if part != _BARE]
         try:
             held = [part.content for part in parts if part.content is not None]
         except AttributeError:  # some are no objects
             parts = [part for part in parts if type(part) is OddPart]
             held = [part.content for part in parts if part.content is not None]
         if len(held) < len(parts):
-            sources = [part.source for part in parts if type(part.source) is _Source]
-            if len(sources) < len(parts):
-                self._show([part for part in parts if part.content is part.source])  # neither is there
-            held += self._refer(sources)
+            sources = [part.source for part in parts if part.source is not None]
+            if held or sources:
+                parts = [part for part in parts if part.content is part.source]  # neither is there
+                held += self._refer([each for each in sources if type(each) is _Source])
+            self._show(parts)
         if held:
             self.look(held, most)
 
     def _refer(self, sources: list[_Source]) -> list[Odd]:
         """What they show; returns the contents that others of them are."""
-        media = [each.data for each in sources if each.type not in _NO_MEDIA]
-        self.pieces += len(media)
-        self._weigh([raw for raw in media if len(raw) > LARGE_BYTES])
-        return [each.content for each in sources if each.type == "content"]
+        held: list[Odd] = [each.content for each in sources if each.content is not None]
+        media = [each.data for each in sources if each.content is None and each.type != "text"]
+        self.media += len(media)
+        self._weigh(media)
+        return held
 
     def _show(self, parts: list[OddPart]) -> None:
-        for member in _MEDIA:
-            shown = [raw for raw in map(attrgetter(member), parts) if len(raw) > NULL_BYTES]
-            self.pieces += len(shown)
-            if member not in _ELSEWHERE:
-                self._weigh([raw for raw in shown if len(raw) > LARGE_BYTES])
+        for find in _INLINE:
+            shown = find(parts)
+            self.media += len(shown)
+            self._weigh(shown)
             if len(shown) == len(parts):
                 return
+        for find in _ELSEWHERE:
+            self.media += len(find(parts))
 
-    def _weigh(self, large: list[msgspec.Raw]) -> None:
-        for raw in large:
+    def _weigh(self, media: list[msgspec.Raw]) -> None:
+        for raw in [each for each in media if len(each) > LARGE_BYTES]:
             body = _read_body(raw)
             size = max(len(body.url), len(body.data), len(body.file_data)) if isinstance(body, _Body) else len(raw)
             if size > LARGE_BYTES:
-                self.large_pieces += 1
+                self.large_media += 1
                 self.large_bytes += size

@@ -127,13 +127,14 @@ class UsualRequest(ChatRequest):
             for each in messages
             if each.tool_calls is each.function_call and each.reasoning_content is None
         ]
+        texts: list[str] = []
         others = self.structured()
         if len(said) < len(messages):  # of some not all three are absent, as they mostly are
             said = [each.content for each in messages if each.content]
-            said += [each.reasoning_content for each in messages if each.reasoning_content]
+            texts = [each.reasoning_content for each in messages if each.reasoning_content]
             others += [each.tool_calls for each in messages if each.tool_calls]
             others += [each.function_call for each in messages if each.function_call]
-        return said, None, others
+        return said, texts, None, others
 
 
 class OddRequest(ChatRequest):
@@ -144,7 +145,7 @@ class OddRequest(ChatRequest):
     def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
         messages: list[OddMessage] = self.messages
-        return None if len(messages) > MOST_PIECES else ((), [each.content for each in messages], ())
+        return None if len(messages) > MOST_PIECES else ((), (), [each.content for each in messages], ())
 
 
 _readings: Final = Readings[ChatRequest](UsualRequest, OddRequest, ChatRequest)

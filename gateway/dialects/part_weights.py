@@ -1,53 +1,49 @@
-"""What of each usual kind of part weighs, and how: asked of several of a kind at once, since one look costs more than
+"""What each usual kind of part weighs, and how: asked of several of a kind at once, since one look costs more than
 what it looks at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from gateway.dialects import usual_parts as parts
+from gateway.dialects.odd_parts import LARGE_BYTES
 from gateway.dialects.usual_parts import Said
 
 
-class Rule(NamedTuple):
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """Of one kind of part; each is asked of some of them."""
 
-    characters: Callable[[list[Any]], int] | None = None
-    """Of their texts, and of what is structured in them as it is written."""
-    media: Callable[[list[Any]], list[str]] | None = None
-    """Bytes or addresses of what each shows; empty where they are elsewhere."""
+    texts: Callable[[list[Any]], list[str]] | None = None
+    """Of which they consist, the empty ones among them."""
+    sizes: Callable[[list[Any]], list[int]] | None = None
+    """Of what else counts: in bytes as it is written, where it is structured."""
+    large: Callable[[list[Any]], list[int]] | None = None
+    """Where each shows one piece of media: the bytes of those that are large."""
     contents: Callable[[list[Any]], list[Said]] | None = None
     """Those that they hold."""
     inner: Callable[[list[Any]], list[Any]] | None = None
     """Something of a usual kind in each of them."""
 
 
-def text(some: list[Any]) -> int:
-    """Characters of what is said, and of the notes on it. Raises AttributeError where one of them is no text."""
-    return sum([len(each.text) + len(each.notes) for each in some])
+def _texts(some: list[Any]) -> list[str]:
+    return [each.text for each in some]
 
 
-def _call(some: list[Any]) -> int:
-    return sum([len(each.name) + len(each.input) for each in some])
+def _notes(some: list[Any]) -> list[int]:
+    return [len(each.notes) for each in some if each.notes is not None]
 
 
-def _data(some: list[Any]) -> int:
-    return sum([len(each.data) for each in some])
+def _texts_of_data(some: list[Any]) -> list[str]:
+    return [each.data for each in some]
 
 
-def _file_id(some: list[Any]) -> list[str]:
-    return [each.file_id for each in some]
-
-
-def _frame(some: list[Any]) -> int:
-    given = [each.title for each in some if each.title] + [each.context for each in some if each.context]
-    return sum(map(len, given))
-
-
-def _title(some: list[Any]) -> int:
-    return sum([len(each.title) + len(each.source) for each in some])
+def _frame(some: list[Any]) -> list[int]:
+    framed = [each for each in some if each.title or each.context]
+    return [len(each.title or "") + len(each.context or "") for each in framed]
 
 
 def _source(some: list[Any]) -> list[Any]:
@@ -58,45 +54,64 @@ def _content(some: list[Any]) -> list[Any]:
     return [each.content for each in some]
 
 
-def _image_url(some: list[Any]) -> list[str]:
-    return [each.image_url or "" for each in some]
+def _large_data(some: list[Any]) -> list[int]:
+    return [size for each in some if (size := len(each.data)) > LARGE_BYTES]
 
 
+def _large_image(some: list[Any]) -> list[int]:
+    return [size for each in some if (size := len(each.image_url)) > LARGE_BYTES]
+
+
+def _elsewhere(_: list[Any]) -> list[int]:
+    return []
+
+
+_TEXT: Final = Rule(_texts, _notes)
+_CALL: Final = Rule(lambda some: [each.name for each in some], lambda some: [len(each.input) for each in some])
+_RESULT: Final = Rule(contents=_content)
+_SERVER_RESULT: Final = Rule(sizes=lambda some: [len(each.content) for each in some])
+
+TEXTS: Final[frozenset[type]] = frozenset(
+    {parts.Text, parts.InputText, parts.OutputText, parts.SummaryText, parts.ReasoningText}
+)
+"""Kinds that are a text and notes on it, as most parts are."""
 RULES: Final[Mapping[type, Rule]] = {
-    str: Rule(lambda some: sum(map(len, some))),  # a text of one character is the one part that it consists of
-    **dict.fromkeys(
-        (parts.Text, parts.InputText, parts.OutputText, parts.SummaryText, parts.ReasoningText), Rule(text)
+    str: Rule(lambda some: some),  # a text of one character is the one part that it consists of
+    **dict.fromkeys(TEXTS, _TEXT),
+    parts.Refusal: Rule(lambda some: [each.refusal for each in some]),
+    parts.Thinking: Rule(
+        lambda some: [each.thinking for each in some], lambda some: [len(each.signature) for each in some]
     ),
-    parts.Refusal: Rule(lambda some: sum([len(each.refusal) for each in some])),
-    parts.Thinking: Rule(lambda some: sum([len(each.thinking) + len(each.signature) for each in some])),
-    parts.RedactedThinking: Rule(_data),
-    parts.Compaction: Rule(lambda some: sum([len(each.content or "") for each in some])),
-    parts.ImageUrl: Rule(media=lambda some: [each.image_url.url for each in some]),
-    parts.VideoUrl: Rule(media=lambda some: [each.video_url.url for each in some]),
-    parts.InputImage: Rule(media=_image_url),
-    parts.Screenshot: Rule(media=_image_url),
-    parts.InputAudio: Rule(media=lambda some: [each.input_audio.data for each in some]),
-    parts.File: Rule(media=lambda some: [each.file.file_data or "" for each in some]),
-    parts.InputFile: Rule(media=lambda some: [each.file_data or "" for each in some]),
-    parts.Base64Source: Rule(media=lambda some: [each.data for each in some]),
-    parts.UrlSource: Rule(media=lambda some: [each.url for each in some]),
-    parts.FileSource: Rule(media=_file_id),
-    parts.TextSource: Rule(_data),
-    parts.ContentSource: Rule(contents=_content),
+    parts.RedactedThinking: Rule(_texts_of_data),
+    parts.Compaction: Rule(lambda some: [each.content or "" for each in some]),
+    parts.ImageUrl: Rule(large=lambda some: [size for each in some if (size := len(each.image_url.url)) > LARGE_BYTES]),
+    parts.VideoUrl: Rule(large=lambda some: [size for each in some if (size := len(each.video_url.url)) > LARGE_BYTES]),
+    parts.InputImage: Rule(large=_large_image),
+    parts.Screenshot: Rule(large=_large_image),
+    parts.InputAudio: Rule(
+        large=lambda some: [size for each in some if (size := len(each.input_audio.data)) > LARGE_BYTES]
+    ),
+    parts.File: Rule(large=lambda some: [size for each in some if (size := len(each.file.file_data)) > LARGE_BYTES]),
+    parts.InputFile: Rule(large=lambda some: [size for each in some if (size := len(each.file_data)) > LARGE_BYTES]),
+    parts.Base64Source: Rule(large=_large_data),
+    parts.UrlSource: Rule(large=_elsewhere),
+    parts.FileSource: Rule(large=_elsewhere),
+    parts.TextSource: Rule(_texts_of_data),
+    parts.ContentSource: _RESULT,
     parts.Image: Rule(inner=_source),
-    parts.Document: Rule(_frame, inner=_source),
+    parts.Document: Rule(sizes=_frame, inner=_source),
     parts.SearchResult: Rule(
-        lambda some: sum([len(each.title) + len(each.source) for each in some]), contents=_content
+        lambda some: [each.title for each in some], lambda some: [len(each.source) for each in some], contents=_content
     ),
-    parts.ContainerUpload: Rule(media=_file_id),
-    **dict.fromkeys((parts.ToolUse, parts.ServerToolUse, parts.McpToolUse), Rule(_call)),
-    **dict.fromkeys((parts.ToolResult, parts.McpToolResult), Rule(contents=_content)),
-    parts.ToolReference: Rule(lambda some: sum([len(each.tool_name) for each in some])),
+    parts.ContainerUpload: Rule(large=_elsewhere),
+    **dict.fromkeys((parts.ToolUse, parts.ServerToolUse, parts.McpToolUse), _CALL),
+    **dict.fromkeys((parts.ToolResult, parts.McpToolResult), _RESULT),
+    parts.ToolReference: Rule(lambda some: [each.tool_name for each in some]),
     **dict.fromkeys(
         (parts.WebSearchResult, parts.CodeResult, parts.BashResult, parts.EditorResult, parts.ToolSearchResult),
-        Rule(lambda some: sum([len(each.content) for each in some])),
+        _SERVER_RESULT,
     ),
-    parts.Page: Rule(lambda some: sum([len(each.url) for each in some]), inner=_content),
+    parts.Page: Rule(lambda some: [each.url for each in some], inner=_content),
     parts.WebFetchResult: Rule(inner=_content),
 }
 NO_RULE: Final = Rule()

@@ -10,13 +10,14 @@ import msgspec
 from gateway.dialects.odd_parts import Odd
 from gateway.dialects.usual_parts import NULL, Said
 
-MOST_PIECES: Final = 8_192
-"""Contents and parts that are looked at one by one: more of them are a megabyte of next to nothing each."""
+MOST_PIECES: Final = 6_144
+"""Contents, parts and what parts hold: no more are looked at, which would be a megabyte of next to nothing each."""
 _NULL_BYTES: Final = 4
 
-Pieces = tuple[Sequence[Said], Sequence[Odd] | None, Sequence[msgspec.Raw]]
-"""Contents that are usual, and what is structured beside them: tools, their calls, schemas. Between them the contents
-of a request of which not all are usual; None: all are. No named tuple, which each request would wait for.
+Pieces = tuple[Sequence[Said], Sequence[str], Sequence[Odd] | None, Sequence[msgspec.Raw]]
+"""Contents that are usual, what is nothing but texts, and what is structured beside them: tools, their calls, schemas.
+Before the last the contents of a request of which not all are usual; None: all are. No named tuple, which each request
+would wait for.
 """
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.odd_parts import LARGE_BYTES, NULL_BYTES, Found, Odd
-from gateway.dialects.part_weights import NO_RULE, RULES, text
+from gateway.dialects.odd_parts import NULL_BYTES, Found, Odd
+from gateway.dialects.part_weights import NO_RULE, RULES, TEXTS
 from gateway.dialects.prompt_parts import MOST_PIECES, Prompt
-from gateway.dialects.usual_parts import Said, Screenshot
+from gateway.dialects.usual_parts import Said
 
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """Reserved for an answer whose length the client does not limit; settled by what it really took."""
@@ -26,9 +25,6 @@ MEDIA_TOKENS: Final = 1000
 
 _BYTES_PER_TOKEN: Final = 4
 _MOST_OUTPUT_TOKENS: Final = 10_000_000
-
-
-_MANY: Final = 16
 
 
 class PromptWeight(msgspec.Struct, frozen=True, gc=False):
@@ -46,73 +42,95 @@ class _Scales(msgspec.Struct, gc=False):
     """Usual contents, weighed in a few looks at all of them: at the parts of one kind together."""
 
     seen: int = 0
-    """Contents and parts; no more are looked at once they are more than `MOST_PIECES`."""
+    """Pieces; no more are looked at once they are more than `MOST_PIECES`."""
     characters: int = 0
-    pieces: int = 0
-    large_pieces: int = 0
+    media: int = 0
+    large_media: int = 0
     """Of those, as many as a reservation looks at."""
     large_bytes: int = 0
 
     def take(self, said: Sequence[Said]) -> None:
-        lists: Sequence[Any] = said
-        try:
-            parts: list[Any] = [part for (part,) in said]  # type: ignore[misc,str-unpack]  # which is what it asks
-        except (TypeError, ValueError):  # not each consists of one part, as they mostly do
-            lists = self._take_texts(said)
-            parts = list(chain.from_iterable(lists))
-        self.seen += len(lists) + len(parts)
-        if self.seen <= MOST_PIECES:
+        parts = _single_parts(said) if type(said[0]) is list and len(said[0]) == 1 else None
+        if parts is None:
+            parts = self._take_texts(said)
+        self.seen += len(said) + len(parts)
+        if parts and self.seen <= MOST_PIECES:
             self._take_parts(parts)
 
-    def _take_texts(self, said: Sequence[Said]) -> Sequence[Any]:
-        """Returns the lists among them."""
-        lists: list[Any] = [each for each in said if type(each) is list]
-        if len(lists) < len(said):
-            texts = [each for each in said if type(each) is str]
-            self.characters += len("".join(texts))
-            if len(lists) + len(texts) < len(said):
-                self._take_parts([each for each in said if type(each) is Screenshot])
-        return lists
+    def _take_texts(self, said: Sequence[Said]) -> list[Any]:
+        """Returns the parts of what is no text."""
+        texts: list[str] = []
+        parts: list[Any] = []
+        for each in said:
+            kind = type(each)
+            if kind is str:
+                texts.append(each)  # type: ignore[arg-type]  # as its type says
+            elif kind is list:
+                parts += each  # type: ignore[arg-type]
+                if len(parts) > MOST_PIECES:
+                    break
+            elif each is not None:
+                parts.append(each)
+        self.characters += len("".join(texts))
+        return parts
 
     def _take_parts(self, parts: list[Any]) -> None:
-        if len(parts) > _MANY:  # so that it is worth a failure
-            try:
-                self.characters += text(parts)
-                return
-            except AttributeError:  # not all are texts
-                pass
-        if not _mixed_at_once(parts) and len(kinds := set(map(type, parts))) <= 1:
-            for kind in kinds:
-                self._take_kind(kind, parts)
+        kind = type(parts[0])
+        if type(parts[-1]) is not kind:
+            self._take_mixed(kind if kind in TEXTS else type(parts[-1]), parts)
             return
+        if kind in TEXTS:
+            try:
+                self.characters += len("".join([part.text for part in parts]))
+                self.characters += sum([len(part.notes) for part in parts if part.notes is not None])
+                return
+            except AttributeError:  # there are others between the first and the last
+                pass
+        elif len(set(map(type, parts))) == 1:
+            self._take_kind(kind, parts)
+            return
+        self._take_mixed(kind, parts)
+
+    def _take_mixed(self, usual: Any, parts: list[Any]) -> None:
+        """All parts of a kind at once; those of the `usual` one are weighed in passing, where it is a text."""
         alike: defaultdict[type, list[Any]] = defaultdict(list)
-        for part in parts:
-            alike[type(part)].append(part)
+        if usual in TEXTS:
+            said = [
+                part.text if type(part) is usual and part.notes is None else alike[type(part)].append(part) or ""  # type: ignore[func-returns-value]  # it is kept for later
+                for part in parts
+            ]
+            self.characters += len("".join(said))
+        else:
+            for part in parts:
+                alike[type(part)].append(part)
         for kind, some in alike.items():
             self._take_kind(kind, some)
 
     def _take_kind(self, kind: type, some: list[Any]) -> None:
         rule = RULES.get(kind, NO_RULE)
-        if rule.characters is not None:
-            self.characters += rule.characters(some)
-        if rule.media is not None:
-            self._show(rule.media(some))
+        if rule.texts is not None:
+            self.characters += len("".join(rule.texts(some)))
+        if rule.sizes is not None:
+            self.characters += sum(rule.sizes(some))
+        if rule.large is not None:
+            self.media += len(some)
+            if large := rule.large(some):
+                self.large_media += len(large)
+                self.large_bytes += sum(large)
         elif rule.contents is not None:
             self.take(rule.contents(some))
         elif rule.inner is not None:
-            self._take_parts(rule.inner(some))
-
-    def _show(self, media: list[str]) -> None:
-        self.pieces += len(media)
-        if max(map(len, media)) > LARGE_BYTES:
-            large = [size for size in map(len, media) if size > LARGE_BYTES]
-            self.large_pieces += len(large)
-            self.large_bytes += sum(large)
+            self.seen += len(some)
+            if self.seen <= MOST_PIECES:
+                self._take_parts(rule.inner(some))
 
 
-def _mixed_at_once(parts: list[Any]) -> bool:
-    """Whether the first two differ, as those of a conversation that is mixed mostly do."""
-    return len(parts) > 1 and type(parts[0]) is not type(parts[1])
+def _single_parts(said: Sequence[Any]) -> list[Any] | None:
+    """Those of contents that are lists of one, as most lists are; None: not all are."""
+    try:
+        return [part for (part,) in said]  # of a text of one character this is the text
+    except (TypeError, ValueError):
+        return None
 
 
 def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
@@ -120,19 +138,25 @@ def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
     size, pieces = len(body), prompt.pieces()
     if pieces is None:
         return _as_written(size)
-    said, odd, others = pieces
+    said, texts, odd, others = pieces
     if odd is not None:
         return _less_media(size, odd)
-    structured = sum([size for size in map(len, others) if size > NULL_BYTES]) if others else 0
-    try:
-        return PromptWeight(size // _BYTES_PER_TOKEN, structured + len("".join(said)), 0)  # type: ignore[arg-type]
-    except TypeError:  # one is no text: this is what says whether all are
-        scales = _Scales(characters=structured)
+    characters = sum([size for size in map(len, others) if size > NULL_BYTES]) if others else 0
+    if texts:
+        characters += len("".join(texts))
+    if not said:
+        return PromptWeight(size // _BYTES_PER_TOKEN, characters, 0)
+    if type(said[0]) is type(said[-1]) is str:
+        try:
+            return PromptWeight(size // _BYTES_PER_TOKEN, characters + len("".join(said)), 0)  # type: ignore[arg-type]
+        except TypeError:  # one is no text: this is what says whether all are
+            pass
+    scales = _Scales(characters=characters)
     scales.take(said)
     if scales.seen > MOST_PIECES:
         return _as_written(size)
-    reserved = (size - scales.large_bytes) // _BYTES_PER_TOKEN + scales.large_pieces * MEDIA_TOKENS
-    return PromptWeight(reserved, scales.characters, scales.pieces)
+    reserved = (size - scales.large_bytes) // _BYTES_PER_TOKEN + scales.large_media * MEDIA_TOKENS
+    return PromptWeight(reserved, scales.characters, scales.media)
 
 
 def _less_media(size: int, contents: Sequence[Odd]) -> PromptWeight:
@@ -141,8 +165,10 @@ def _less_media(size: int, contents: Sequence[Odd]) -> PromptWeight:
         found.look(contents, MOST_PIECES)
     except RecursionError:
         return _as_written(size)
+    if found.seen > MOST_PIECES:
+        return _as_written(size)
     size -= found.large_bytes
-    return PromptWeight(size // _BYTES_PER_TOKEN + found.large_pieces * MEDIA_TOKENS, size, found.pieces)
+    return PromptWeight(size // _BYTES_PER_TOKEN + found.large_media * MEDIA_TOKENS, size, found.media)
 
 
 def _as_written(size: int) -> PromptWeight:

@@ -6,13 +6,15 @@ one (see `odd_parts`). What each kind weighs is in `part_weights`.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 NULL: Final = msgspec.Raw(b"null")
 NOTHING: Final = msgspec.Raw(b"")
 """Of a member that is not there."""
+ABSENT: Final[Any] = None
+"""The same, where that is asked of many parts."""
 Short = Annotated[str, msgspec.Meta(max_length=256)]
 """A name or an id, which frames what is said."""
 
@@ -32,28 +34,28 @@ class CacheControl(_Usual):
 class Text(_Usual, tag="text"):
     text: str
     cache_control: CacheControl | None = None
-    notes: msgspec.Raw = msgspec.field(name="citations", default=NOTHING)
+    notes: msgspec.Raw = msgspec.field(name="citations", default=ABSENT)
 
 
 class InputText(_Usual, tag="input_text"):
     text: str
-    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=ABSENT)
 
 
 class OutputText(_Usual, tag="output_text"):
     text: str
-    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=ABSENT)
     logprobs: Annotated[list[None], msgspec.Meta(max_length=0)] | None = None
 
 
 class SummaryText(_Usual, tag="summary_text"):
     text: str
-    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=ABSENT)
 
 
 class ReasoningText(_Usual, tag="reasoning_text"):
     text: str
-    notes: msgspec.Raw = msgspec.field(name="annotations", default=NOTHING)
+    notes: msgspec.Raw = msgspec.field(name="annotations", default=ABSENT)
 
 
 class Refusal(_Usual, tag="refusal"):
@@ -74,11 +76,11 @@ class Compaction(_Usual, tag="compaction"):
     cache_control: CacheControl | None = None
 
 
-# Media of OpenAI's dialects, and of those who speak them too.
+# Media of OpenAI's dialects, and of those who speak them too. What may be megabytes stays as it is written.
 
 
 class Address(_Usual):
-    url: str
+    url: msgspec.Raw
     detail: Short | None = None
 
 
@@ -93,19 +95,19 @@ class VideoUrl(_Usual, tag="video_url"):
 
 
 class InputImage(_Usual, tag="input_image"):
-    image_url: str | None = None
+    image_url: msgspec.Raw = NOTHING
     file_id: Short | None = None
     detail: Short | None = None
 
 
 class Screenshot(_Usual, tag="computer_screenshot"):
-    image_url: str | None = None
+    image_url: msgspec.Raw = NOTHING
     file_id: Short | None = None
     detail: Short | None = None
 
 
 class Audio(_Usual):
-    data: str
+    data: msgspec.Raw
     format: Short = ""
 
 
@@ -115,7 +117,7 @@ class InputAudio(_Usual, tag="input_audio"):
 
 
 class FileBody(_Usual):
-    file_data: str | None = None
+    file_data: msgspec.Raw = NOTHING
     file_id: Short | None = None
     filename: Short | None = None
 
@@ -126,7 +128,7 @@ class File(_Usual, tag="file"):
 
 
 class InputFile(_Usual, tag="input_file"):
-    file_data: str | None = None
+    file_data: msgspec.Raw = NOTHING
     file_url: str | None = None
     file_id: Short | None = None
     filename: Short | None = None
@@ -137,7 +139,7 @@ class InputFile(_Usual, tag="input_file"):
 
 
 class Base64Source(_Usual, tag="base64"):
-    data: str
+    data: msgspec.Raw
     media_type: Short = ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any, get_args
 
 import pytest
@@ -21,6 +22,8 @@ from gateway.face.response_calls import ResponsesDialect
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
 PLAIN = st.text(st.characters(min_codepoint=0x23, max_codepoint=0x5B), max_size=3000)
+MEGABYTES = "A" * 2_000_000
+PICTURE = {"type": "base64", "media_type": "image/png", "data": "A"}
 IMAGE = {"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}
 
 
@@ -245,11 +248,48 @@ def test_more_messages_and_parts_than_are_looked_at_weigh_what_they_are_written_
         ([[text("a")] * most], None),
         ([[text("a")] * most, IMAGE], None),
         ([[{"type": "tool_result", "content": [text("a")] * most}]], None),
+        ([[text("a"), IMAGE]] * (most // 3), most // 3),
+        ([[text("a"), IMAGE]] * (most // 3 + 1), None),
+        ([[{"type": "image", "source": PICTURE}] * (most // 2 - 1)], 0),
+        ([[{"type": "image", "source": PICTURE}] * (most // 2)], None),
     ]
     for contents, exact in cases:
         document = chat(*contents)
         size = len(json.dumps(document))
-        assert weighed(ChatCompletions(), document).characters == (size if exact is None else exact)
+        weight = weighed(ChatCompletions(), document)
+        assert weight.characters == (size if exact is None else exact)
+        assert weight.media == (0 if exact is None else json.dumps(document).count('"type": "image'))
+
+
+def test_beyond_as_many_as_are_looked_at_no_media_are_found_where_something_is_unknown() -> None:
+    image = {"type": "image", "source": PICTURE, "note": "new"}
+    for contents, found in ((2, 1), (prompt_parts.MOST_PIECES - 1, 1), (prompt_parts.MOST_PIECES, 0)):
+        assert weighed(ChatCompletions(), chat(*["a"] * (contents - 1), [image])).media == found, contents
+
+
+@pytest.mark.parametrize(
+    ("dialect", "part"),
+    [
+        ("chat", {"type": "image_url", "image_url": {"url": MEGABYTES}}),
+        ("chat", {"type": "input_audio", "input_audio": {"data": MEGABYTES, "format": "wav"}}),
+        ("chat", {"type": "file", "file": {"file_data": MEGABYTES}}),
+        ("messages", {"type": "image", "source": {**PICTURE, "data": MEGABYTES}}),
+        ("responses", {"type": "input_image", "image_url": MEGABYTES}),
+        ("responses", {"type": "input_file", "file_data": MEGABYTES}),
+    ],
+)
+def test_the_bytes_of_media_are_not_copied_to_weigh_them(dialect: str, part: dict[str, Any]) -> None:
+    asked, document = asked_with(dialect, part, text("a"))
+    body = json.dumps(document).encode()
+    tracemalloc.start()
+    try:
+        weight = asked.read(body).weight
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert weight.media == 1
+    assert weight.reserved == (len(body) - len(MEGABYTES) - 2) // 4 + MEDIA_TOKENS
+    assert peak < 64 * 1024
 
 
 def test_schemas_and_the_functions_of_old_are_part_of_the_prompt() -> None:
@@ -313,7 +353,6 @@ def text(said: str) -> dict[str, Any]:
 
 
 LONG = "x" * 4000
-PICTURE = {"type": "base64", "media_type": "image/png", "data": "A"}
 PLAIN_PAGE = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": LONG}}
 UNUSUAL: dict[str, list[dict[str, Any]]] = {
     "chat": [

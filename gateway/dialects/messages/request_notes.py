@@ -88,7 +88,7 @@ class UsualRequest(MessagesRequest):
         said = [each.content for each in self.messages]
         if self.system is not None:
             said.append(self.system)
-        return said, None, self.structured()
+        return said, (), None, self.structured()
 
 
 class OddRequest(MessagesRequest):
@@ -98,7 +98,8 @@ class OddRequest(MessagesRequest):
 
     def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
-        return None if len(self.messages) > MOST_PIECES else ((), [each.content for each in self.messages], ())
+        messages: list[OddMessage] = self.messages
+        return None if len(messages) > MOST_PIECES else ((), (), [each.content for each in messages], ())
 
 
 _ANY_BOUND: Final = 2**31 - 1

@@ -140,7 +140,7 @@ class UsualItem(msgspec.Struct, gc=False):
 
     def more(self) -> list[Said]:
         """What it says beside the first that it says."""
-        said: tuple[Said, ...] = (self.content, self.output, self.arguments, self.summary, self.input)
+        said: tuple[Said, ...] = (self.arguments, self.content, self.output, self.summary, self.input)
         given: list[Said] = [each for each in said if each]
         return given[1:]
 
@@ -166,10 +166,11 @@ class UsualRequest(ResponsesRequest):
         items: list[UsualItem] = self.input if isinstance(self.input, list) else []
         if len(items) > MOST_PIECES:
             return None
+        texts = [each.arguments for each in items if each.arguments]
         said: list[Said] = [
-            each.content or each.output or each.arguments or each.summary or each.input for each in items
+            each.content or each.output or each.summary or each.input for each in items if not each.arguments
         ]
-        said += [text for text in (self.instructions, self.input) if isinstance(text, str)]
+        texts += [text for text in (self.instructions, self.input) if isinstance(text, str)]
         others = [self.tools, self.text, self.prompt]
         types = {each.type for each in items}
         if "reasoning" in types:
@@ -178,7 +179,7 @@ class UsualRequest(ResponsesRequest):
             for item in [each for each in items if each.type not in _PLAIN]:
                 said += item.more()
                 others += item.structured()
-        return said, None, others
+        return said, texts, None, others
 
 
 class OddRequest(ResponsesRequest):
@@ -191,9 +192,9 @@ class OddRequest(ResponsesRequest):
         items: list[OddItem] = self.input if isinstance(self.input, list) else []
         if len(items) > MOST_PIECES:
             return None
-        contents: list[Odd] = [each.content for each in items]
-        contents += [each.output for each in items]
-        return (), contents, ()
+        contents: list[Odd] = [each.content for each in items if each.content is not None]
+        contents += [each.output for each in items if each.output is not None]
+        return (), (), contents, ()
 
 
 _readings: Final = Readings[ResponsesRequest](UsualRequest, OddRequest, ResponsesRequest)
