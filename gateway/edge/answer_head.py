@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.edge.refusals import error_body
 from gateway.edge.request import Head
@@ -18,9 +18,10 @@ _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
 _REMEMBERED = 512
 _CR, _LF, _NUL = b"\r\n\0"  # bytes are looked for as numbers: bytes in bytes cost eight times as much
 _STATUS_LINES = {code.value: b"HTTP/1.1 %d %b\r\n" % (code, code.phrase.encode()) for code in HTTPStatus if code >= 200}
-_CLOSE = b"connection: close\r\n"
-_KEEP_ALIVE = b"connection: keep-alive\r\n"  # what an HTTP/1.0 client has to be told
-_CODED_IN_CHUNKS = b"transfer-encoding: chunked\r\n"
+_WITHOUT_BODY = (204, 304)
+_CLOSE = b"connection: close"
+_KEEP_ALIVE = b"connection: keep-alive"  # what an HTTP/1.0 client has to be told
+_CODED_IN_CHUNKS = b"transfer-encoding: chunked"
 
 LAST_CHUNK = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -53,129 +54,122 @@ Opening = tuple[bytes, Framing, int, bool]
 
 
 class FieldLines:
-    """Header fields as lines, checked; those that come again and again only once, and Date once a second.
+    """Header fields as lines, checked: names only once, values all together; and Date once a second."""
 
-    What a request gets of its own (ids, lengths) is never remembered.
-    """
-
-    __slots__ = ("_date", "_second", "_starts", "_wall_clock", "known")
+    __slots__ = ("_date", "_second_ends", "_starts", "_wall_clock")
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
-        self._second = -1
+        self._second_ends = 0.0
         self._date = b""
         self._starts: dict[bytes, bytes] = {}
-        """Names that have been checked, as a line begins with them."""
-        self.known: dict[tuple[bytes, bytes], bytes] = {}
-        """Those that are remembered; nothing that frames the body is ever among them."""
+        """Names that have been checked, as a line begins with them; those that frame the body are never among them."""
 
-    def of(self, field: tuple[bytes, bytes]) -> bytes:
-        """Raises MalformedAnswer for a field that would be another one, or several, on the wire."""
-        name, value = field
-        if _CR in value or _LF in value or _NUL in value:
+    def of(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], _Said | None]:
+        """The lines of `headers` without their ends, and what is said in them of the framing, if anything is.
+
+        Of what frames the body only the date is among the lines. Raises MalformedAnswer for a field that would be
+        another one, or several, on the wire.
+        """
+        starts, said = self._starts, None
+        try:
+            lines = [starts[name] + value for name, value in headers]
+        except KeyError:  # the first of its name, or one that frames the body
+            headers, said = _said(headers)
+            lines = [(starts.get(name) or self._start_of(name)) + value for name, value in headers]
+        text = b"".join(lines)
+        if _CR in text or _LF in text or _NUL in text:
             raise MalformedAnswer("a header field's value holds a forbidden character")
-        line = (self._starts.get(name) or self._start_of(name)) + value + b"\r\n"
-        if name in _STEADY and len(self.known) < _REMEMBERED:
-            self.known[field] = line
-        return line
+        return lines, said
 
     def _start_of(self, name: bytes) -> bytes:
         lower = name.lower()
         if _NAME.fullmatch(lower) is None:
             raise MalformedAnswer("a header field's name holds a forbidden character")
         start = b"%b: " % lower
-        if len(self._starts) < _REMEMBERED:
+        if lower not in _OURS and len(self._starts) < _REMEMBERED:
             self._starts[name] = start
         return start
 
     def date(self) -> bytes:
         """The Date field of this second."""
-        second = int(self._wall_clock())
-        if second != self._second:
-            self._second = second
-            self._date = b"date: %b\r\n" % formatdate(second, usegmt=True).encode()
+        now = self._wall_clock()
+        if not self._second_ends - 1 <= now < self._second_ends:
+            second = int(now)
+            self._second_ends = second + 1.0
+            self._date = b"date: %b" % formatdate(second, usegmt=True).encode()
         return self._date
 
 
-class _Fields:
-    """What stands in an app's header fields that the framing has to know."""
+class _Said(NamedTuple):
+    """What an app's header fields say of the framing."""
 
-    __slots__ = ("closes", "has_date", "length", "lines")
+    length: int | None
+    closes: bool
+    has_date: bool
 
-    def __init__(self, status_line: bytes, headers: Iterable[tuple[bytes, bytes]], lines: FieldLines) -> None:
-        self.lines: list[bytes] = [status_line]
-        self.length: int | None = None
-        self.closes = False
-        self.has_date = False
-        known = lines.known
-        for field in headers:
-            if (line := known.get(field)) is not None:
-                self.lines.append(line)
-            elif field[0].lower() in _OURS:
-                self._note(field, lines)
-            else:
-                self.lines.append(lines.of(field))
 
-    def _note(self, field: tuple[bytes, bytes], lines: FieldLines) -> None:
+_OURS: Final = frozenset([b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"])
+
+
+def _said(headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], _Said]:
+    """Those of them that are to be written as they are, and what all say of the framing. Raises MalformedAnswer."""
+    kept: list[tuple[bytes, bytes]] = []
+    length: int | None = None
+    closes = has_date = False
+    for field in headers:
         name, value = field[0].lower(), field[1]
         if name == b"content-length":
-            if self.length is not None or not value.isdigit():
+            if length is not None or not value.isdigit():
                 raise MalformedAnswer(f"content-length {value!r}")
-            self.length = int(value)
+            length = int(value)
         elif name == b"connection":
-            self.closes = self.closes or value.lower() == b"close"
+            closes = closes or value.lower() == b"close"
         elif name == b"date":
-            self.has_date = True
-            self.lines.append(lines.of(field))
-
-
-_OURS = frozenset([b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"])
-_STEADY = frozenset(
-    [
-        b"cache-control",
-        b"content-type",
-        b"openai-model",
-        b"openai-version",
-        b"x-cms-routed",
-        b"x-cms-tier",
-        b"x-gateway-attempts",
-        b"x-gateway-model",
-        b"x-gateway-provider",
-        b"x-should-retry",
-        b"x-token-limit",
-    ]
-)
+            has_date = True
+            kept.append(field)
+        elif name not in _OURS:
+            kept.append(field)
+    return kept, _Said(length, closes, has_date)
 
 
 def open_answer(
     request: Head,
     status: int,
     headers: Iterable[tuple[bytes, bytes]],
-    *,
     whole: int | None,
     closing: bool,
     lines: FieldLines,
 ) -> Opening:
     """Frames an answer to `request`; `whole` is the body's length where all of it is known. Raises MalformedAnswer."""
-    fields = _Fields(_STATUS_LINES.get(status) or _unusual_status_line(status), headers, lines)
-    length = whole if fields.length is None else fields.length
-    framing = _framing(request, status, length)
-    if framing is _EMPTY and not whole:
-        length = fields.length  # nobody knows how long the body would have been
-    keeps_alive = not (closing or fields.closes) and framing is not _UNTIL_CLOSE
-    written = fields.lines
+    written, said = lines.of(headers)
+    length, has_date = whole, False
+    if said is not None:
+        length = whole if said.length is None else said.length
+        closing, has_date = closing or said.closes, said.has_date
+    if request.method == "HEAD" or status in _WITHOUT_BODY:
+        framing = _EMPTY
+        if not whole:  # nobody knows how long the body would have been
+            length = None if said is None else said.length
+    elif length is not None:
+        framing = _LENGTH
+    elif request.version == "1.1":
+        framing = _CHUNKED
+    else:
+        framing, closing = _UNTIL_CLOSE, True
     if length is not None and status != 204:
-        written.append(b"content-length: %d\r\n" % length)
+        written.append(b"content-length: %d" % length)
     elif framing is _CHUNKED:
         written.append(_CODED_IN_CHUNKS)
-    if not fields.has_date:
+    if not has_date:
         written.append(lines.date())
-    if not keeps_alive:
+    if closing:
         written.append(_CLOSE)
     elif request.version == "1.0":
         written.append(_KEEP_ALIVE)
     written.append(b"\r\n")
-    return b"".join(written), framing, length or 0, keeps_alive
+    status_line = _STATUS_LINES.get(status) or _unusual_status_line(status)
+    return status_line + b"\r\n".join(written), framing, length or 0, not closing
 
 
 def encode_chunk(piece: bytes) -> bytes:
@@ -185,22 +179,11 @@ def encode_chunk(piece: bytes) -> bytes:
 def refusal_answer(refusal: GatewayError, target: bytes, request_id: bytes, lines: FieldLines) -> bytes:
     """A whole answer of the server's own to a request for `target`, the connection's last; b"" is no id."""
     body = error_body(refusal, target)
-    return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b%b\r\n%b" % (
-        _STATUS_LINES[refusal.status],
-        len(body),
-        lines.of((REQUEST_ID, request_id)) if request_id else b"",
-        lines.date(),
-        _CLOSE,
-        body,
-    )
-
-
-def _framing(request: Head, status: int, length: int | None) -> Framing:
-    if request.method == "HEAD" or status in (204, 304):
-        return _EMPTY
-    if length is not None:
-        return _LENGTH
-    return _CHUNKED if request.version == "1.1" else _UNTIL_CLOSE
+    written = [b"content-type: application/json", b"content-length: %d" % len(body)]
+    if request_id:
+        written += lines.of([(REQUEST_ID, request_id)])[0]
+    written += (lines.date(), _CLOSE, b"\r\n")
+    return _STATUS_LINES[refusal.status] + b"\r\n".join(written) + body
 
 
 def _unusual_status_line(status: int) -> bytes:

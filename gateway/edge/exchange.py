@@ -232,18 +232,16 @@ class Exchange:
 
     def _open(self, status: int, headers: Fields, body: bytes, more: bool) -> bytes:
         request = self._request
-        head, self._framing, self._left, keeps_alive = open_answer(
-            request.head,
-            status,
-            headers,
-            whole=None if more else len(body),
-            closing=not request.head.keep_alive
+        closing = (
+            not request.head.keep_alive
             or self._wire.closing
-            or not (more or request.complete or request.may_leave(self._discard_bytes)),
-            lines=self._lines,
+            or not (more or request.complete or request.may_leave(self._discard_bytes))
+        )
+        whole = None if more else len(body)
+        head, self._framing, self._left, self.keeps_alive = open_answer(
+            request.head, status, headers, whole, closing, self._lines
         )
         payload = self._encode(body, more)
-        self.keeps_alive = keeps_alive
         self.opened = True
         return head + payload
 
