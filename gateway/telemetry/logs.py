@@ -120,8 +120,12 @@ def render_crash(crash: BaseException) -> list[str]:
 
 
 def rounded(seconds: float) -> float:
-    """As a line has them, to the microsecond; `round` costs five times as much."""
-    return int(seconds * 1e6 + 0.5) / 1e6
+    """As a line has them, to the microsecond; `round` costs three times as much."""
+    return (seconds * 1e6 + 0.5) // 1.0 / 1e6
+
+
+_MILLISECONDS: Final = tuple(f".{millisecond:03d}Z" for millisecond in range(1000))
+"""How a time stamp ends; made once, since formatting one costs as much as the rest of it."""
 
 
 class Stamps:
@@ -136,11 +140,11 @@ class Stamps:
         at = int(self._wall_clock() * 1000 + 0.5)
         if at != self._at:
             self._at = at
-            second, millisecond = divmod(at, 1000)
+            second = at // 1000
             if second != self._second:
                 self._second = second
                 self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            self._stamp = f"{self._prefix}.{millisecond:03d}Z"
+            self._stamp = self._prefix + _MILLISECONDS[at % 1000]
         return self._stamp
 
 

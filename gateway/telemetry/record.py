@@ -10,7 +10,7 @@ import msgspec
 from actors.attempt import Attempt, Outcome
 from actors.errors import Blame, Failure
 from actors.letters import Call
-from gateway.dialects.envelope import CallNotes, Usage
+from gateway.dialects.envelope import CallNotes, Usage, cost_of
 from gateway.telemetry.trace_context import Trace
 
 
@@ -88,17 +88,20 @@ def notes_of(attempt: Attempt) -> CallNotes | None:
     return detail if isinstance(detail, CallNotes) else None
 
 
-def usage_of(attempts: Sequence[Attempt]) -> Usage | None:
-    """What all of them have used together; None where nobody knows, or none has used anything."""
+def bill_of(attempts: Sequence[Attempt]) -> tuple[Usage | None, int | None]:
+    """What all of them have used together, and what that costs in nano-USD.
+
+    None where nobody knows, or none has used anything.
+    """
     if len(attempts) == 1:
         notes = notes_of(attempts[0])
-        return None if notes is None else notes.usage
+        return (None, None) if notes is None else (notes.usage, notes.cost)
     total: Usage | None = None
     for attempt in attempts:
         notes = notes_of(attempt)
         if notes is not None and notes.usage is not None:
             total = notes.usage if total is None else total + notes.usage
-    return total
+    return total, cost_of(attempts)
 
 
 def answering(attempts: Sequence[Attempt]) -> Attempt | None:
@@ -119,9 +122,16 @@ def times_of(record: RequestRecord, attempts: Sequence[Attempt], attempt: Attemp
         return Times(total_s, total_s, None, None, first_token_s)
     notes = notes_of(attempt)
     connect_s = None if notes is None else notes.connect_s
-    queue_s = None if attempt.sent_at is None else attempt.sent_at - attempt.began_at - (connect_s or 0.0)
-    overhead_s = total_s - _upstream_s(attempts, ended_at)
-    return Times(total_s, overhead_s, queue_s, connect_s, first_token_s)
+    turned_at = None if attempt.sent_at is None else attempt.sent_at - (connect_s or 0.0)
+    queue_s = None if turned_at is None else turned_at - attempt.began_at
+    if turned_at is not None and len(attempts) == 1:  # as nearly always: nothing overlaps
+        until = attempt.ended_at
+        if until is None or until > ended_at:
+            until = ended_at
+        upstream_s = until - turned_at if until > turned_at else 0.0
+    else:
+        upstream_s = _upstream_s(attempts, ended_at)
+    return Times(total_s, total_s - upstream_s, queue_s, connect_s, first_token_s)
 
 
 def _upstream_s(attempts: Sequence[Attempt], ended_at: float) -> float:

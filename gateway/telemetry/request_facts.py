@@ -14,13 +14,13 @@ from actors.errors import Blame, Failure
 from actors.events import CallCrash, ErrandLeft, LateSettlement, Refused, Retried
 from actors.letters import Call
 from actors.shortage import HOST
-from gateway.dialects.envelope import ModelRequest, Usage, cost_of
+from gateway.dialects.envelope import ModelRequest, Usage
 from gateway.neighbour import ToolRan
 from gateway.telemetry.contract import ANSWER_BROKEN, NOBODY
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
 from gateway.telemetry.metrics import Metrics, RequestLabels
-from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, times_of, usage_of
+from gateway.telemetry.record import RequestRecord, Times, answering, bill_of, notes_of, times_of
 from gateway.telemetry.request_line import line_of
 
 DISCONNECTED: Final = "disconnected"
@@ -161,7 +161,8 @@ class RequestFacts:
         times = times_of(record, attempts, attempt)
         self._count(record, attempt, times)
         if self._log_line is not None:
-            self._log_line(line_of(record, attempts, attempt, usage_of(attempts), cost_of(attempts), times))
+            usage, cost = bill_of(attempts)
+            self._log_line(line_of(record, attempts, attempt, usage, cost, times))
         if self.tracer is not None:
             self.tracer.request_ended(record, attempts, times)
 
