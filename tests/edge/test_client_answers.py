@@ -15,7 +15,7 @@ from gateway.edge.client import ClientLimits, UpstreamClient
 from gateway.edge.content_coding import DECODED_PIECE_BYTES
 from gateway.errors import UpstreamBroken, UpstreamReset, UpstreamTooLarge
 from tests.edge.conftest import on_both_clients
-from tests.edge.upstream import LIMIT_BYTES, OK, Wire, answering, ask, counted, read_answer, upstream
+from tests.edge.upstream import LIMIT_BYTES, OK, Script, Wire, answering, ask, counted, read_answer, upstream
 from tests.memory_network import MemoryNetwork
 
 BODY = b'{"object": "thing", "text": "' + b"lorem ipsum " * 4 + b'"}'
@@ -89,11 +89,24 @@ async def test_an_answer_cut_at_any_byte_is_never_taken_for_whole(
     read: Read, answer: bytes, autojump_clock: MockClock
 ) -> None:
     """Nothing at all is a reset, anything less than all is broken; neither leaves a connection behind."""
-    for size in range(len(answer)):
-        async with upstream(answering(answer[:size], close=True)) as (client, _):
+    async with upstream(*(answering(answer[:size], close=True) for size in range(len(answer)))) as (client, server):
+        for size in range(len(answer)):
             with pytest.raises(UpstreamBroken if size else UpstreamReset):
                 await read(client)
             assert counted(client).open == 0
+            assert len(server.wires) == size + 1
+
+
+def resetting(start: bytes) -> Script:
+    """The reset comes after what was sent has been read."""
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(start)
+        await trio.sleep(1)
+        wire.stream.close(abort=True)
+
+    return script
 
 
 @BOTH_WAYS
@@ -101,38 +114,32 @@ async def test_an_answer_cut_at_any_byte_is_never_taken_for_whole(
 async def test_an_answer_reset_at_any_byte_is_never_taken_for_whole(
     read: Read, answer: bytes, autojump_clock: MockClock
 ) -> None:
-    """The reset comes after what was sent has been read."""
-    for size in range(len(answer)):
-
-        async def script(wire: Wire, size: int = size) -> None:
-            await wire.request()
-            await wire.send(answer[:size])
-            await trio.sleep(1)
-            wire.stream.close(abort=True)
-
-        async with upstream(script) as (client, _):
+    async with upstream(*(resetting(answer[:size]) for size in range(len(answer)))) as (client, server):
+        for size in range(len(answer)):
             with pytest.raises(UpstreamBroken if size else UpstreamReset):
                 await read(client)
             assert counted(client).open == 0
+            assert len(server.wires) == size + 1
 
 
 @BOTH_WAYS
 @on_both_clients
 async def test_an_answer_split_at_any_byte_reads_the_same(read: Read, answer: bytes, autojump_clock: MockClock) -> None:
     """And the connection carries another request after each of them."""
-    for cut in range(1, len(answer)):
 
-        async def script(wire: Wire, cut: int = cut) -> None:
+    async def script(wire: Wire) -> None:
+        for cut in range(1, len(answer)):
             await wire.request()
             await wire.send(answer[:cut])
             await trio.sleep(1)
             await wire.send(answer[cut:])
             await answering(OK)(wire)
 
-        async with upstream(script) as (client, server):
+    async with upstream(script) as (client, server):
+        for _ in range(1, len(answer)):
             assert await read(client) == BODY
             assert await read_answer(client) == b"ok"
-            assert len(server.wires) == 1
+        assert len(server.wires) == 1
 
 
 @BOTH_WAYS

@@ -49,19 +49,29 @@ def saying(*, parts: int, messages: int, kind: str = "text") -> list[dict[str, A
     return [{"role": "user", "content": [{"type": kind, "text": "x"}] * parts}] * messages
 
 
-BODIES: dict[str, tuple[ClientDialect, bytes]] = {
+BODIES: dict[str, tuple[ClientDialect, Callable[[], bytes]]] = {
     "half a million tools": (
         ChatCompletions(),
-        asking(messages=[HI], tools=[{"type": "function", "function": {"name": "f"}}] * 500_000),
+        lambda: asking(messages=[HI], tools=[{"type": "function", "function": {"name": "f"}}] * 500_000),
     ),
-    "nothing but brackets": (ChatCompletions(), asking(messages=[HI])[:-1] + b',"x":' + b"[" * (LIMIT_BYTES - 200)),
-    "many parts in many messages": (ChatCompletions(), asking(messages=saying(parts=9_000, messages=100))),
-    "as many parts as may be": (ChatCompletions(), asking(messages=saying(parts=4_000, messages=6))),
-    "the same of Claude's clients": (Messages(), asking(messages=saying(parts=4_000, messages=6))),
-    "the same in Responses": (ResponsesDialect(), asking(input=saying(parts=4_000, messages=6, kind="input_text"))),
-    "as many messages as may be": (ChatCompletions(), asking(messages=[HI] * 100_000)),
-    "a text as long as may be": (ChatCompletions(), asking(messages=[{**HI, "content": "x" * (LIMIT_BYTES - 200)}])),
+    "nothing but brackets": (
+        ChatCompletions(),
+        lambda: asking(messages=[HI])[:-1] + b',"x":' + b"[" * (LIMIT_BYTES - 200),
+    ),
+    "many parts in many messages": (ChatCompletions(), lambda: asking(messages=saying(parts=9_000, messages=100))),
+    "as many parts as may be": (ChatCompletions(), lambda: asking(messages=saying(parts=4_000, messages=6))),
+    "the same of Claude's clients": (Messages(), lambda: asking(messages=saying(parts=4_000, messages=6))),
+    "the same in Responses": (
+        ResponsesDialect(),
+        lambda: asking(input=saying(parts=4_000, messages=6, kind="input_text")),
+    ),
+    "as many messages as may be": (ChatCompletions(), lambda: asking(messages=[HI] * 100_000)),
+    "a text as long as may be": (
+        ChatCompletions(),
+        lambda: asking(messages=[{**HI, "content": "x" * (LIMIT_BYTES - 200)}]),
+    ),
 }
+"""The dialect, and what makes the body: only those who ask have tens of megabytes of it."""
 
 
 @pytest.fixture
@@ -77,7 +87,8 @@ def light_heap() -> Iterator[None]:
 @pytest.mark.parametrize("name", BODIES)
 async def test_no_body_holds_others_up(name: str) -> None:
     """Neither where it is read nor on its way to any provider, whether it is refused or not."""
-    dialect, body = BODIES[name]
+    dialect, made = BODIES[name]
+    body = made()
     assert len(body) <= LIMIT_BYTES
     ingress = Ingress(MemoryBudget(2 * LIMIT_BYTES), LIMIT_BYTES)
 
@@ -100,9 +111,9 @@ async def test_no_body_holds_others_up(name: str) -> None:
         assert await longest_wait_ms(prepare) <= 10 * MOST_MS, kind
 
 
-NOTHINGS = {
-    "many times nothing": gzip.compress(b"") * (1 << 20),
-    "one thing of a million nothings": b"".join((NO_NAME, b"\0\0\0\xff\xff" * (6 << 20), END_OF_NOTHING)),
+NOTHINGS: dict[str, Callable[[], bytes]] = {
+    "many times nothing": lambda: gzip.compress(b"") * (1 << 20),
+    "one thing of a million nothings": lambda: b"".join((NO_NAME, b"\0\0\0\xff\xff" * (6 << 20), END_OF_NOTHING)),
 }
 """Compressed bodies that come to next to nothing, by how they are made."""
 
@@ -110,7 +121,7 @@ NOTHINGS = {
 @pytest.mark.usefixtures("light_heap")
 @pytest.mark.parametrize("name", NOTHINGS)
 async def test_no_body_that_comes_to_nothing_holds_others_up(name: str) -> None:
-    body = NOTHINGS[name]
+    body = NOTHINGS[name]()
     assert LIMIT_BYTES // 2 < len(body) <= LIMIT_BYTES
     ingress = Ingress(MemoryBudget(2 * LIMIT_BYTES), LIMIT_BYTES)
 

@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dialects.responses.errors import error_event
@@ -23,6 +23,7 @@ def streams(recording: Recording) -> bool:
 
 
 @pytest.mark.parametrize("recording", recordings("openai", "deepseek", "openrouter", api="responses", where=streams))
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_recorded_stream_passes_untouched_and_its_response_is_kept(recording: Recording, data: st.DataObject) -> None:
     sent = recording.response
