@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 SOAK ?= 20
 BIN := $(VENV)/bin
+# Where it is forbidden to keep bytecode, each of the hundred processes that the tests start compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run test sim sim-long mutants chaos fuzz promises soak lint typecheck bench bench-peers models fidelity clean lock
