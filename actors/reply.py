@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, cast
+from collections.abc import Awaitable
+from typing import TypeVar, cast
 
 import trio
 
-from actors.waking import wake
+from actors.waking import WakeUp
 
 T = TypeVar("T")
 
 
-class Reply(Generic[T]):
-    """Exactly one outcome for one waiting task.
+class Reply(WakeUp[T]):
+    """Exactly one outcome for one waiting task, which is woken with it.
 
     Built on Trio's own sleep-and-reschedule primitive: a quarter of an Event's cost, and there is one a request.
     """
@@ -47,14 +48,19 @@ class Reply(Generic[T]):
         self._wake()
         return True
 
-    async def wait(self) -> T:
-        """The answer, as soon as there is one, and once; always a checkpoint, cancelled like any other."""
+    def wait(self) -> Awaitable[T]:
+        """The answer, as soon as there is one, and once; always a checkpoint, cancelled like any other.
+
+        To be awaited at once.
+        """
         if self.settled:
-            await trio.lowlevel.checkpoint()
-        else:
-            assert self._waiter is None, "one task waits for a reply"
-            self._waiter = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._give_up)
+            return self._look_again()
+        assert self._waiter is None, "one task waits for a reply"
+        self._waiter = trio.lowlevel.current_task()
+        return trio.lowlevel.wait_task_rescheduled(self._give_up)  # noqa: ASYNC105
+
+    def unwrap(self) -> T:
+        """The answer, for who has waited for it."""
         # Not kept: an answer leads back to the call that this reply is part of, and a circle waits for the collector.
         failure, self._failure = self._failure, None
         if failure is not None:
@@ -62,11 +68,15 @@ class Reply(Generic[T]):
         value, self._value = self._value, None
         return cast(T, value)
 
+    async def _look_again(self) -> T:
+        await trio.lowlevel.checkpoint()
+        return self.unwrap()
+
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
-            wake(waiter)
+            trio.lowlevel.reschedule(waiter, self)
 
     def _give_up(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._waiter = None

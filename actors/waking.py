@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import outcome
 import trio
 
+T = TypeVar("T")
 
-class _Nothing(outcome.Outcome[None]):
+
+class WakeUp(outcome.Outcome[T]):
+    """What a sleeper is woken with; of it Trio asks nothing but `unwrap`."""
+
+    __slots__ = ()
+
+    def send(self, gen: Generator[Any, T, Any]) -> Any:
+        return gen.send(self.unwrap())
+
+    async def asend(self, agen: AsyncGenerator[Any, T]) -> Any:
+        return await agen.asend(self.unwrap())
+
+
+class _Nothing(WakeUp[None]):
     """Has nothing to tell, so that one serves every wake-up: Trio makes one for each, which marks itself as used."""
 
     __slots__ = ()
 
     def unwrap(self) -> None:
         """What the sleeper is told."""
-
-    def send(self, gen: Generator[Any, None, Any]) -> Any:
-        return gen.send(None)
-
-    async def asend(self, agen: AsyncGenerator[Any, None]) -> Any:
-        return await agen.asend(None)
 
 
 NOTHING: Final = _Nothing()

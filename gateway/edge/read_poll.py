@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import select
 import sys
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import outcome
 import trio
@@ -56,10 +56,10 @@ class ReadPoll:
                     if not goes_on:
                         watch.end(NOTHING)
 
-    async def watch(self, descriptor: int, on_readable: OnReadable) -> None:
+    def watch(self, descriptor: int, on_readable: OnReadable) -> Coroutine[Any, Any, None]:
         """Calls `on_readable` in the poll's turn, whenever there is input, until it returns False.
 
-        Raises what it raises, ClosedResourceError after `closing`.
+        To be awaited at once. Raises what it raises, ClosedResourceError after `closing`.
         """
         if descriptor in self._watches:
             raise trio.BusyResourceError("another task is already watching this socket")
@@ -67,7 +67,7 @@ class ReadPoll:
         if descriptor not in self._heard:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._heard.add(descriptor)
-        await trio.lowlevel.wait_task_rescheduled(watch.abort)
+        return trio.lowlevel.wait_task_rescheduled(watch.abort)  # noqa: ASYNC105
 
     def closing(self, descriptor: int) -> None:
         """To be called before a descriptor is closed: whoever watches it is told."""

@@ -44,12 +44,17 @@ class Reader:
         return self.pieces[-1] != self._last
 
 
+async def watch(stream: SocketStream, read: Reader) -> None:
+    """As a task: who watches is who asks for it."""
+    await stream.watch_readable(read)
+
+
 async def test_pieces_are_handled_in_the_polls_turn_until_one_is_the_last(poll: ReadPoll) -> None:
     """What comes after that is left for whoever asks next, and costs nobody anything."""
     ours, theirs = watched_pair(poll)
     read = Reader(ours, last=b"enough")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ours.watch_readable, read)
+        nursery.start_soon(watch, ours, read)
         for piece in (b"one", b"two", b"enough", b"more"):
             theirs.send_nowait(piece)
             await trio.testing.wait_all_tasks_blocked(0.01)
@@ -78,7 +83,7 @@ async def test_a_hundred_streams_are_served_side_by_side(poll: ReadPoll) -> None
     readers = [Reader(ours, last=b"%d" % number) for number, (ours, _) in enumerate(pairs)]
     async with trio.open_nursery() as nursery:
         for (ours, _), read in zip(pairs, readers, strict=True):
-            nursery.start_soon(ours.watch_readable, read)
+            nursery.start_soon(watch, ours, read)
         await trio.testing.wait_all_tasks_blocked()
         for number, (_, theirs) in enumerate(pairs):
             theirs.send_nowait(b"%d" % number)
@@ -98,7 +103,7 @@ async def test_what_goes_wrong_is_the_watching_tasks_alone(poll: ReadPoll) -> No
         raise ValueError("of this stream")
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(other.watch_readable, read)
+        nursery.start_soon(watch, other, read)
         theirs.send_nowait(b"?")
         with pytest.raises(ValueError, match="of this stream"):
             await ours.watch_readable(stumble)
@@ -159,7 +164,7 @@ async def test_two_tasks_do_not_watch_the_same_socket(poll: ReadPoll, nursery: t
     ours, theirs = watched_pair(poll)
     read = Reader(ours)
     async with trio.open_nursery() as watchers:
-        watchers.start_soon(ours.watch_readable, read)
+        watchers.start_soon(watch, ours, read)
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(trio.BusyResourceError):
             await ours.watch_readable(read)
