@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from actors.attempt import Attempt
 from actors.breakers import Breakers, OnMove, Pass
 from actors.buckets import Buckets, RateLimits
@@ -64,41 +66,19 @@ class ProviderSettings:
     max_waiting_bytes: int = 64 * 1024 * 1024
 
 
-class Hold:
+class Hold(msgspec.Struct, kw_only=True, eq=False):
     """All that one admitted attempt has taken."""
 
-    __slots__ = (
-        "bytes",
-        "key",
-        "key_buckets",
-        "key_tried",
-        "model_buckets",
-        "passed",
-        "settled",
-        "tokens",
-    )
-
-    def __init__(
-        self,
-        *,
-        key: str,
-        key_tried: tuple[Place, ...],
-        key_buckets: Buckets,
-        model_buckets: Buckets | None,
-        passed: Pass,
-        tokens: float,
-        size_bytes: int,
-    ) -> None:
-        self.key = key
-        self.key_tried = key_tried
-        """What this attempt finds out: whether a key that was set aside is accepted again."""
-        self.key_buckets = key_buckets
-        self.model_buckets = model_buckets
-        self.passed = passed
-        """The breakers' permits."""
-        self.tokens = tokens
-        self.bytes = size_bytes
-        self.settled = False
+    key: str
+    key_tried: tuple[Place, ...]
+    """What this attempt finds out: whether a key that was set aside is accepted again."""
+    key_buckets: Buckets
+    model_buckets: Buckets | None
+    passed: Pass
+    """The breakers' permits."""
+    tokens: float
+    bytes: int
+    settled: bool = False
 
 
 class Admission:
@@ -136,7 +116,7 @@ class Admission:
         """Takes everything that `attempt` needs, or nothing. Raises Failure where waiting would not help."""
         call, model = attempt.call, attempt.candidate.model
         breaker = self.breakers.check(model, now)
-        key = self._choose_key(attempt, now)
+        key = self.keys.only or self._choose_key(attempt, now)
         if isinstance(key, Wait):
             return key
         concurrency = self.concurrency
@@ -166,7 +146,7 @@ class Admission:
             model_buckets=model_buckets,
             passed=self.breakers.enter(model, breaker, now),
             tokens=tokens,
-            size_bytes=size_bytes,
+            bytes=size_bytes,
         )
 
     def grow(self, hold: Hold, more_bytes: int) -> None:

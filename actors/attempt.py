@@ -93,7 +93,6 @@ class Attempt:
         self,
         call: Call,
         candidate: Candidate,
-        *,
         clock: Clock,
         operation: str = "first",
         progress: Any = None,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
+import msgspec
+
 from actors.errors import Blame, Unavailable
 from actors.policy.breaker import Breaker, BreakerSettings, Move, Permit, Phase
 from actors.shortage import HOST, MAX_RETRY_AFTER_S
@@ -21,19 +23,16 @@ OnMove = Callable[[str, Move, int], None]
 """Told of every move that calls cause: model or "*", the move, consecutive failures."""
 
 
-class Pass:
+class Pass(msgspec.Struct, eq=False):
     """One call's permits, of the host's breaker and of its model's."""
 
-    __slots__ = ("breaker", "host_permit", "model", "permit", "succeeded")
-
-    def __init__(self, model: str, breaker: Breaker, host_permit: Permit, permit: Permit) -> None:
-        self.model = model
-        self.breaker = breaker
-        """Kept here because it may be forgotten meanwhile."""
-        self.host_permit = host_permit
-        self.permit = permit
-        self.succeeded = False
-        """The first content has come."""
+    model: str
+    breaker: Breaker
+    """Kept here because it may be forgotten meanwhile."""
+    host_permit: Permit
+    permit: Permit
+    succeeded: bool = False
+    """The first content has come."""
 
 
 class Breakers:
@@ -59,7 +58,10 @@ class Breakers:
 
     def enter(self, model: str, breaker: Breaker, now: float) -> Pass:
         """Takes both permits; `breaker` has been checked in this very step."""
-        return Pass(model, breaker, self._permit(HOST, self._host, now), self._permit(model, breaker, now))
+        host = self._host
+        if host.phase is breaker.phase is _CLOSED:
+            return Pass(model, breaker, host.let_through(), breaker.let_through())
+        return Pass(model, breaker, self._permit(HOST, host, now), self._permit(model, breaker, now))
 
     def succeeded(self, call: Pass, now: float) -> None:
         """The first content has come; to be told once. A later break still counts as a failure."""

@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from actors.attempt import Attempt
 from actors.errors import Failure
 from actors.letters import Call
 from actors.policy.breaker import Phase
 
 
-class AttemptEnded:
+class AttemptEnded(msgspec.Struct, frozen=True, eq=False):
     """An attempt is over; its outcome, failure and times stand in it."""
 
-    __slots__ = ("attempt",)  # as with `Answered`: this fact comes with every call
-
-    def __init__(self, attempt: Attempt) -> None:
-        self.attempt = attempt
+    attempt: Attempt
 
 
 class Retried(NamedTuple):

@@ -63,6 +63,7 @@ class KeyRing:
     def __init__(self, provider: str, labels: Sequence[str], pauses: KeyPauses) -> None:
         self._provider = provider
         self._labels = tuple(labels)
+        self._sole = self._labels[0] if len(self._labels) == 1 else ""
         self._pauses = pauses
         self._cooldowns: dict[Place, float] = {}
         """Until when a key and model are left alone."""
@@ -70,14 +71,17 @@ class KeyRing:
         """Those of them whose 429 did not say for how long."""
         self._aside: dict[Place, _Aside] = {}
 
+    @property
+    def only(self) -> str:
+        """The one key that there is, while nothing is held against it: what `choose` would find; else ""."""
+        return "" if self._cooldowns or self._aside else self._sole
+
     def choose(self, attempt: Attempt, now: float, requests_left: Callable[[str], float]) -> str | float:
         """The ready key that has most requests left, or when to ask again.
 
         One that has refused this call already is taken only where there is no other. Raises RateLimited where waiting
         would take too long.
         """
-        if len(self._labels) == 1 and not self._cooldowns and not self._aside:
-            return self._labels[0]
         model = attempt.candidate.model
         ready = [label for label in self._labels if self._is_ready(label, model, now)]
         if ready:

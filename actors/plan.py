@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from actors.attempt import Attempt
 from actors.client_account import ClientAccount
 from actors.errors import Failure, KeyFault
@@ -12,42 +14,26 @@ from actors.letters import Call, Candidate
 from actors.timers import Timer
 
 
-class Plan:
+class Plan(msgspec.Struct, eq=False):
     """What has been tried, and what may follow."""
 
-    __slots__ = (
-        "_index",
-        "account",
-        "backoff",
-        "broken",
-        "call",
-        "candidates",
-        "delivered",
-        "hedge",
-        "hedged",
-        "tries",
-        "unpaid",
-        "worst",
-    )
-
-    def __init__(self, call: Call, candidates: Sequence[Candidate], account: ClientAccount | None) -> None:
-        self.call = call
-        self.candidates = candidates
-        self.account = account
-        self.tries = 0
-        """Attempts on the current candidate."""
-        self.unpaid: Attempt | None = None
-        """The candidate's first attempt, until it has paid for retries."""
-        self.hedged = False
-        self.backoff: Timer | None = None
-        self.hedge: Timer | None = None
-        self.delivered: Any = None
-        """What the client already has, once a committed stream broke."""
-        self.broken: Failure | None = None
-        """Why the committed stream broke: what the client is told where nobody can go on."""
-        self.worst: Failure | None = None
-        """The last failure of an attempt that was sent: it says more than a refusal of ours, or of our key."""
-        self._index = 0
+    call: Call
+    candidates: Sequence[Candidate]
+    account: ClientAccount | None
+    tries: int = 0
+    """Attempts on the current candidate."""
+    unpaid: Attempt | None = None
+    """The candidate's first attempt, until it has paid for retries."""
+    hedged: bool = False
+    backoff: Timer | None = None
+    hedge: Timer | None = None
+    delivered: Any = None
+    """What the client already has, once a committed stream broke."""
+    broken: Failure | None = None
+    """Why the committed stream broke: what the client is told where nobody can go on."""
+    worst: Failure | None = None
+    """The last failure of an attempt that was sent: it says more than a refusal of ours, or of our key."""
+    _index: int = 0
 
     @property
     def candidate(self) -> Candidate:

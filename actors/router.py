@@ -188,17 +188,10 @@ class RouterActor(Actor[Call | Report]):
             self._conclude(plan, DeadlineExceeded("The time for this request was over before anybody could be asked."))
             return
         candidate = plan.candidate
-        attempt = Attempt(
-            call,
-            candidate,
-            clock=self._clock,
-            operation=operation,
-            progress=plan.delivered,
-            because=because,
-            delay_s=delay_s,
-        )
-        attempt.recoverable = call.relay is not None and self.settings.resume and plan.has_successor
-        attempt.backed = len(plan.candidates) > 1 and plan.has_next(None)
+        attempt = Attempt(call, candidate, self._clock, operation, plan.delivered, because, delay_s)
+        if len(plan.candidates) > 1:
+            attempt.recoverable = call.relay is not None and self.settings.resume and plan.has_successor
+            attempt.backed = plan.has_next(None)
         call.attempts.append(attempt)
         if operation != ROTATE:
             plan.tries += 1
@@ -214,7 +207,8 @@ class RouterActor(Actor[Call | Report]):
             self._observe(AttemptEnded(attempt))
             self._failed(plan, attempt, failure)
             return
-        self._arm_hedge(plan, attempt)
+        if attempt.backed:
+            self._arm_hedge(plan, attempt)
 
     def _rotated(self, plan: Plan, attempt: Attempt, failure: Failure) -> None:
         """The provider wants another key than this attempt's, and has one: it is asked again at once.
@@ -289,7 +283,7 @@ class RouterActor(Actor[Call | Report]):
     # Hedges.
 
     def _arm_hedge(self, plan: Plan, attempt: Attempt) -> None:
-        if plan.hedged or plan.delivered is not None or not plan.has_next(None):
+        if plan.hedged or plan.delivered is not None:
             return
         if plan.hedge is not None:
             plan.hedge.cancel()  # it was the attempt's before
@@ -338,7 +332,8 @@ class RouterActor(Actor[Call | Report]):
         plan = self._calls.pop(call, None)
         if plan is not None:
             self._funds.collect(plan)
-            plan.cancel_timers()
+            if plan.hedge is not None or plan.backoff is not None:
+                plan.cancel_timers()
             if plan.account is not None:
                 plan.account.settle(call, self._clock())
             if self._draining:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final
 
+import msgspec
 import trio
 
 LATE_S: Final = 0.5
@@ -17,15 +18,12 @@ SECOND_LOOK_S: Final = 0.05
 _COMPACT_ABOVE: Final = 64
 
 
-class Timer:
+class Timer(msgspec.Struct, eq=False):
     """One appointment; `cancel` as often as you like, before or after it has come."""
 
-    __slots__ = ("_action", "_timers", "when")
-
-    def __init__(self, when: float, action: Callable[[], None], timers: Timers) -> None:
-        self.when = when
-        self._action: Callable[[], None] | None = action
-        self._timers = timers
+    when: float
+    _action: Callable[[], None] | None
+    _timers: Timers
 
     @property
     def pending(self) -> bool:
@@ -54,6 +52,8 @@ class Timers:
         self._numbers = count()
         self._cancelled = 0
         self._scope: trio.CancelScope | None = None
+        self._wakes_at = -math.inf
+        """The scope's deadline, while there is one."""
 
     def __len__(self) -> int:
         """How many appointments are still to come."""
@@ -63,8 +63,8 @@ class Timers:
         """Calls `action` at `when`, or at once where that has passed (but never from within this call)."""
         timer = Timer(when, action, self)
         heapq.heappush(self._heap, (when, next(self._numbers), timer))
-        if self._scope is not None and when < self._scope.deadline:
-            self._scope.deadline = max(when, self._clock())
+        if when < self._wakes_at and self._scope is not None:
+            self._wakes_at = self._scope.deadline = max(when, self._clock())
         return timer
 
     def forget_one(self) -> None:
@@ -79,9 +79,10 @@ class Timers:
         """Serves the heap until cancelled."""
         while True:
             self._fire_due()
-            with trio.CancelScope(deadline=self._heap[0][0] if self._heap else math.inf) as self._scope:
+            self._wakes_at = self._heap[0][0] if self._heap else math.inf
+            with trio.CancelScope(deadline=self._wakes_at) as self._scope:
                 await trio.sleep_forever()
-            if self._clock() - self._scope.deadline > LATE_S:
+            if self._clock() - self._wakes_at > LATE_S:
                 await trio.sleep(SECOND_LOOK_S)
 
     def _fire_due(self) -> None:

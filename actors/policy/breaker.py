@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
+import msgspec
+
 from actors.policy.failure_window import FailureWindow
 
 
@@ -77,16 +79,13 @@ class Move(NamedTuple):
     after: Phase
 
 
-class Permit:
+class Permit(msgspec.Struct, eq=False, gc=False):
     """One admitted call. Its era ends with the next change of phase: what it reports after that moves nothing."""
 
-    __slots__ = ("era", "streak", "succeeded_at")
-
-    def __init__(self, era: int) -> None:
-        self.era = era
-        self.succeeded_at: float | None = None
-        self.streak = 0
-        """How many consecutive failures this call's success ended."""
+    era: int
+    succeeded_at: float | None = None
+    streak: int = 0
+    """How many consecutive failures this call's success ended."""
 
 
 SPENT = -1
@@ -125,13 +124,17 @@ class Breaker:
     def admit(self, now: float) -> Permit | None:
         """A permit to call, or None; once an open time is over, for one caller at a time."""
         if self.phase is _CLOSED:
-            return Permit(self._era)
+            return self.let_through()
         if self.refuses(now) is not None:
             return None
         if self.phase is Phase.OPEN:
             self._move(Signal.COOLED, now)
         self._probe = Permit(self._era)
         return self._probe
+
+    def let_through(self) -> Permit:
+        """What `admit` gives to everybody while this breaker is closed."""
+        return Permit(self._era)
 
     def refuses(self, now: float) -> float | None:
         """Seconds until asking is worth it, or None when `admit` would admit; takes nothing.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 BUCKETS = 30
+_SURELY = 1 - 1e-12
+"""Of a product: less than the quotient that is compared with it, however both are rounded."""
 
 
 class FailureWindow:
@@ -12,7 +14,7 @@ class FailureWindow:
     window is forgotten early.
     """
 
-    __slots__ = ("_bucket_s", "_failures", "_last", "_successes", "failures", "successes")
+    __slots__ = ("_bucket_s", "_failures", "_last", "_next_look", "_successes", "failures", "successes")
 
     def __init__(self, window_s: float) -> None:
         self._bucket_s = window_s / BUCKETS
@@ -20,11 +22,13 @@ class FailureWindow:
         self._failures = [0] * BUCKETS
         self._last = 0
         """The running number of the newest bucket; its place in the ring is that number modulo BUCKETS."""
+        self._next_look = 0.0
+        """Before then the newest bucket is surely still the newest: a little less than its end."""
         self.successes = 0
         self.failures = 0
 
     def success(self, now: float) -> None:
-        if int(now / self._bucket_s) > self._last:
+        if now >= self._next_look:
             self._move_to(now)
         self._successes[self._last % BUCKETS] += 1
         self.successes += 1
@@ -57,3 +61,4 @@ class FailureWindow:
                 self.failures -= self._failures[place]
                 self._successes[place] = self._failures[place] = 0
             self._last = number
+            self._next_look = (number + 1) * self._bucket_s * _SURELY

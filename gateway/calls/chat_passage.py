@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
-from gateway.calls.passage import WholeAnswer
-from gateway.dialects.codec import Frame
+from gateway.calls.passage import PassingWay, WholeAnswer
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.openai_chat import ChatRequest, rewrite_request
 from gateway.dialects.openai_compose import as_stream
@@ -17,20 +16,18 @@ from gateway.dialects.openai_stream import ChatStream
 CHAT_PATH: Final = b"/chat/completions"
 
 
-class ChatWay:
+class ChatWay(PassingWay):
     """A `gateway.calls.passage.Way`.
 
     Usage is asked for, and hidden again, where the provider does not send it unasked.
     """
-
-    translates = False
 
     def __init__(self, *, sends_usage_unasked: bool, unread: frozenset[str] = frozenset()) -> None:
         """`unread` are the members for thoughts that the provider does not take back, and refuses a message for."""
         self._sends_usage_unasked = sends_usage_unasked
         self._unread = unread
 
-    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ChatPassage:
+    def pass_on(self, request: ModelRequest, model: str, *, streamed: bool) -> ChatPassage:
         chat: ChatRequest = request.decoded
         adds_usage = streamed and not chat.wants_usage and not self._sends_usage_unasked
         body = rewrite_request(
@@ -44,17 +41,14 @@ class ChatWay:
         return ChatPassage(body, chat, adds_usage)
 
 
-class ChatPassage:
+class ChatPassage(msgspec.Struct, frozen=True, eq=False):
     """One request on its way."""
 
-    __slots__ = ("_adds_usage", "_chat", "body")
+    path: ClassVar[bytes] = CHAT_PATH
 
-    path = CHAT_PATH
-
-    def __init__(self, body: bytes, chat: ChatRequest, adds_usage: bool) -> None:
-        self.body = body
-        self._chat = chat
-        self._adds_usage = adds_usage
+    body: bytes
+    _chat: ChatRequest
+    _adds_usage: bool
 
     def read(self, body: bytes) -> WholeAnswer:
         """Raises ValueError where the body is no answer."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from actors.attempt import Attempt
 from actors.errors import Failure, Stage
 from gateway.dialects.conversation import Finish
@@ -22,36 +24,31 @@ Price = Callable[[str, Usage], int | None]
 _FILTERED: Final = frozenset({Finish.CONTENT_FILTER.value, Finish.REFUSAL.value})
 
 
-class Course:
-    """Follows one attempt; called by the HTTP client as a `Progress`."""
+class Course(msgspec.Struct, eq=False):
+    """Follows one attempt, whose `detail` its notes are; `move` is the HTTP client's `Progress`."""
 
-    __slots__ = ("_connecting_since", "_price", "attempt", "notes", "prompt_tokens")
+    attempt: Attempt
+    prompt_tokens: int
+    """By estimate, for an answer that ends before the provider says what it cost."""
+    _price: Price
+    notes: CallNotes
+    _connecting_since: float | None = None
 
-    def __init__(self, attempt: Attempt, prompt_tokens: int, price: Price) -> None:
-        """`prompt_tokens` is an estimate, for an answer that ends before the provider says what it cost."""
-        self.attempt = attempt
-        self._price = price
-        self.notes = CallNotes()
-        self.prompt_tokens = prompt_tokens
-        attempt.detail = self.notes
-        self._connecting_since: float | None = None
-
-    def __call__(self, stage: Stage) -> None:
+    def move(self, stage: Stage) -> None:
         """Moves the attempt to `stage`, with the time that it allows."""
         attempt = self.attempt
         if stage is _CONNECTING:
             self._connecting_since = attempt.clock()
             attempt.enter(stage, attempt.candidate.timeouts.connect_s)
             return
-        # A whole answer may take as long as the call; a stream has to show a sign of life.
-        allowed_s = None if attempt.call.relay is None else self.within(attempt.candidate.timeouts.first_token_s)
         if stage is _SENDING:
             self._has_connection()
-            attempt.enter(stage, allowed_s)
-        elif allowed_s is None:
+        if attempt.call.relay is not None:  # a stream has to show a sign of life
+            attempt.enter(stage, self.within(attempt.candidate.timeouts.first_token_s))
+        elif self._connecting_since is not None:
+            attempt.enter(stage)
+        else:  # a whole answer may take as long as the call, which it might before
             attempt.stage = stage
-        else:
-            attempt.enter(stage, allowed_s)
 
     def within(self, silence_s: float) -> float:
         """How long a stream may be silent: no longer than its client waits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from gateway.calls.passage import WholeAnswer
+from gateway.calls.passage import PassingWay, WholeAnswer
 from gateway.dialects.codec import Frame, finish_steps
 from gateway.dialects.embeddings import gemini
 from gateway.dialects.embeddings.answer_notes import read_reply
@@ -14,12 +14,10 @@ from gateway.dialects.envelope import ModelRequest
 EMBEDDINGS_PATH: Final = b"/embeddings"
 
 
-class EmbeddingsWay:
+class EmbeddingsWay(PassingWay):
     """To a provider of OpenAI's dialect; a `gateway.calls.passage.Way`."""
 
-    translates = False
-
-    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> PassedEmbeddings:
+    def pass_on(self, request: ModelRequest, model: str, *, streamed: bool) -> PassedEmbeddings:
         read: EmbeddingsRequest = request.decoded
         return PassedEmbeddings(rewrite_request(request.body, read, model=model), read.count)
 

@@ -16,12 +16,12 @@ from actors.errors import KeyFault
 from actors.letters import Call
 from gateway.calls.course import Course, Price, no_price
 from gateway.calls.large_bodies import LARGE_BYTES, LargeBodies
-from gateway.calls.passage import Passage, Way
+from gateway.calls.passage import Passage, PassingWay, Way
 from gateway.calls.resumption import ResumedPassage, Resumption
-from gateway.calls.streamed_answer import Judge, StreamedAnswer
+from gateway.calls.streamed_answer import StreamedAnswer
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamClient, UpstreamResponse
 from gateway.dialects.codec import Frame
-from gateway.dialects.envelope import ModelReply, ModelRequest, RawHeaders
+from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHeaders
 from gateway.dialects.openai_errors import status_of
 from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError, UpstreamRedirects
 from gateway.providers.headers import json_content_type, useful_headers
@@ -89,12 +89,15 @@ class HttpCalls:
         streamed = call.relay is not None
         way = self._way(request)
         passage: Passage
-        if len(request.body) >= LARGE_BYTES and (way.translates or attempt.progress is not None):
+        if isinstance(way, PassingWay) and attempt.progress is None:
+            passage = way.pass_on(request, attempt.candidate.model, streamed=streamed)
+        elif len(request.body) >= LARGE_BYTES and (way.translates or attempt.progress is not None):
             async with self._large.turn(len(request.body)):
                 passage = await self._prepare(request, way, attempt)
         else:
             passage = await self._prepare(request, way, attempt)
-        course = Course(attempt, request.prompt_tokens, self._price)
+        attempt.detail = notes = CallNotes()
+        course = Course(attempt, request.prompt_tokens, self._price, notes)
         response = await self._client.request(
             self.profile.origin,
             b"POST",
@@ -102,18 +105,18 @@ class HttpCalls:
             self._headers_of(request, way, attempt),
             passage.body,
             always=(self._stream_headers if streamed else self._unary_headers)[attempt.key],
-            progress=course,
+            progress=course.move,
         )
         try:
-            course.notes.upstream_request_id = _request_id(response.headers)
-            judge = partial(self._judge, request, way)
+            notes.upstream_request_id = _request_id(response.headers)
             if not 200 <= response.status < 300:
                 refusal = course.refused(await self._refusal(request, way, response))
                 raise passage.refused(refusal) if isinstance(passage, ResumedPassage) else refusal
             attempt.accepted()
             if not streamed:
                 body = await response.read(ANSWER_LIMIT_BYTES)
-                return self._whole_answer(course, response, body, passage, judge)
+                return self._whole_answer(course, response, body, passage, way)
+            judge = partial(self._judge, request, way)
             await StreamedAnswer(course, response, passage, judge=judge).pass_on()
             return None
         finally:
@@ -152,15 +155,16 @@ class HttpCalls:
         return headers
 
     def _whole_answer(
-        self, course: Course, response: UpstreamResponse, body: bytes, passage: Passage, judge: Judge
+        self, course: Course, response: UpstreamResponse, body: bytes, passage: Passage, way: Way
     ) -> ModelReply:
-        course.attempt.hold(len(body))
+        attempt = course.attempt
+        attempt.hold(len(body))
         try:
             answer = passage.read(body)
         except ValueError as problem:
             raise UpstreamBroken(f"{self.profile.name} answered with something that is no answer.") from problem
         if answer.error is not None:
-            raise judge(response.headers, answer.error)
+            raise self._judge(attempt.call.payload, way, response.headers, answer.error)
         course.used(answer.usage, answer.finish_reason)
         course.check_filter(answer.finish_reason)
         headers = useful_headers(response.headers, content_type=json_content_type(response.headers))

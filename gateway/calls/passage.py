@@ -92,3 +92,16 @@ class Way(Protocol):
     async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> Passage:
         """The passage of `request` to `model`. Raises InvalidRequest for what the provider cannot be asked."""
         ...
+
+
+class PassingWay:
+    """The Way of a provider that speaks the client's dialect: there is nothing to wait for, and nothing to frame."""
+
+    translates = False
+
+    def pass_on(self, request: ModelRequest, model: str, *, streamed: bool) -> Passage:
+        """As `Way.prepare`."""
+        raise NotImplementedError
+
+    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> Passage:
+        return self.pass_on(request, model, streamed=streamed)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.calls.passage import WholeAnswer
-from gateway.dialects.codec import Frame
+from gateway.calls.passage import PassingWay, WholeAnswer
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.responses.answer_notes import read_reply
 from gateway.dialects.responses.answer_stream import ResponsesStream
@@ -14,16 +13,14 @@ from gateway.dialects.responses.request_notes import ResponsesRequest, rewrite_r
 RESPONSES_PATH: Final = b"/responses"
 
 
-class ResponsesWay:
+class ResponsesWay(PassingWay):
     """A `gateway.calls.passage.Way`."""
-
-    translates = False
 
     def __init__(self, *, terminated: bool = False) -> None:
         """`terminated` where the provider's streams end with `[DONE]`."""
         self._terminated = terminated
 
-    async def prepare(self, request: ModelRequest, model: str, *, streamed: bool, frame: Frame) -> ResponsesPassage:
+    def pass_on(self, request: ModelRequest, model: str, *, streamed: bool) -> ResponsesPassage:
         read: ResponsesRequest = request.decoded
         body = rewrite_request(request.body, read, model=model, parameters=request.parameters)
         return ResponsesPassage(body, terminated=self._terminated)

@@ -30,6 +30,8 @@ _ABSENT: Final[Any] = None
 """A member that is not there."""
 _THOUGHTS: Final = (b'"reasoning_content"', b'"reasoning_details"')
 """Of messages that say what a model thought, in the gateway's words."""
+_THOUGHT: Final = b'"reasoning_'
+"""What they begin with: most bodies have neither, and one look tells."""
 
 
 class Message(msgspec.Struct, gc=False):
@@ -189,7 +191,7 @@ def rewrite_request(
     for what only a second reading finds too deep.
     """
     include_usage = include_usage and not request.wants_usage
-    thoughts = bool(unread) and any(member in body for member in _THOUGHTS)
+    thoughts = bool(unread) and _THOUGHT in body and any(member in body for member in _THOUGHTS)
     changed = model != request.model or include_usage or thoughts
     if not changed and not parameters:
         return body
