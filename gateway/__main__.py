@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gateway import __version__
 from gateway.keys_command.options import add_keys
+from gateway.standard_output import Unprinted, put_out
 
 if TYPE_CHECKING:
     from gateway.config import Config, Origin
@@ -38,7 +39,12 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     if command is None:
         parser.print_help()
         return 0
-    return command(given, environ)
+    try:
+        return command(given, environ)
+    except Unprinted as problem:
+        if problem.args[0]:
+            sys.stderr.write(f"llm-gateway: nothing can be written to standard output: {problem}.\n")
+        return CANNOT_SERVE
 
 
 def _open_standard_streams() -> None:
@@ -105,7 +111,7 @@ def _check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if config is None:
         return BAD_CONFIGURATION
     text, all_served = report(config)
-    sys.stdout.write(text)
+    put_out(text)
     return 0 if all_served else CANNOT_SERVE
 
 
@@ -122,7 +128,7 @@ def _keys(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _version(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    sys.stdout.write(f"llm-gateway {__version__}\n")
+    put_out(f"llm-gateway {__version__}\n")
     return 0
 
 

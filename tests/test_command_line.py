@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,20 @@ def test_an_unknown_command_ends_with_2(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as left:
         main(["sevre"], {})
     assert left.value.code == 2
+
+
+def test_output_that_nobody_takes_is_no_traceback() -> None:
+    """A full disk is told; a reader that has left (`llm-gateway check | head`) is not."""
+    command = [sys.executable, "-m", "gateway", "version"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    told = "llm-gateway: nothing can be written to standard output: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (1, told)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as left:
+        done = subprocess.run(command, cwd=ROOT, stdout=left, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_the_module_is_the_command() -> None:

@@ -13,6 +13,8 @@ from gateway.config.settings import Server, Store, Upstream
 CERTIFICATES = "a file with certificates in PEM"
 KEY = "a file with the private key of tls_cert, in PEM and without a passphrase"
 _PLAIN_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
+_OPENSSLS_PLACES = re.compile(r"^\[[^\]]*\] | \(_ssl\.c.*$")
+"""What of its messages is for those who look into its code."""
 
 
 def check_tls_files(reader: Reader, server: Server, upstream: Upstream, store: Store) -> None:
@@ -67,4 +69,5 @@ def _can_be_read(reader: Reader, path: Path, name: str, expected: str) -> bool:
 def _note(reader: Reader, path: Path, name: str, expected: str, problem: Exception) -> None:
     """`show` keeps back what may be a key itself, put where its file's name belongs."""
     reason = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
-    reader.note(path, expected, None, shown=f"{show(name, path)}: {reason.partition(' (_ssl.c')[0]}")
+    reason = _OPENSSLS_PLACES.sub("", reason)
+    reader.note(path, expected, None, shown=f"{show(name, path)}: {reason}")

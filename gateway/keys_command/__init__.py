@@ -1,1 +1,3 @@
-"""`llm-gateway keys create|list|rotate|revoke`: options.py says what can be written, actions.py does it."""
+"""`llm-gateway keys create|list|rotate|revoke`: options.py says what one can write, terms.py checks it,
+actions.py does it.
+"""

@@ -17,12 +17,13 @@ import msgspec
 import trio
 
 from gateway.config import Config
-from gateway.config.client_keys import KeyTerms, Label
+from gateway.config.client_keys import KeyTerms
 from gateway.edge.sockets import connect
 from gateway.errors import GatewayError, NotFound, StoreUnavailable
 from gateway.keys.registry import Ask, Registry, shown, shown_of_config
 from gateway.keys.secret import NewKey, new_key
-from gateway.keys_command.options import terms_in
+from gateway.keys_command.terms import WrongUsage, grace_of, terms_of
+from gateway.standard_output import put_out
 from gateway.store.redis_client import in_threads
 from gateway.store.search import StoreSearch
 from gateway.world import RedisDown, RedisExecutor, RedisRefused
@@ -31,14 +32,15 @@ DONE: Final = 0
 NOT_DONE: Final = 1
 WRONG_USAGE: Final = 2
 LIMIT_S: Final = 5.0
-_LABEL_IS: Final = "1 to 64 letters, digits, dots, - and _"
 
 
 def run(given: Namespace, config: Config) -> int:
     """The exit code: 0 done, 1 it cannot be done, 2 written wrongly. What went wrong is told on standard error."""
     try:
-        terms = _terms_of(given)
-    except (ValueError, msgspec.ValidationError) as wrong:
+        terms = terms_of(given)
+        if given.action == "rotate":
+            given.grace_s = grace_of(given)
+    except WrongUsage as wrong:
         return _complain(f"{wrong}", WRONG_USAGE)
     try:
         return trio.run(_run, given, config, terms)
@@ -156,25 +158,6 @@ def _table(label: str, made: NewKey, terms: KeyTerms) -> str:
     return "\n".join(lines)
 
 
-def _terms_of(given: Namespace) -> KeyTerms:
-    """Raises ValueError, msgspec.ValidationError."""
-    if given.action == "create":
-        _check_label(given.label)
-    elif given.action == "rotate" and not given.grace_s >= 0:
-        raise ValueError("--grace-s is a number of seconds from 0 up")
-    terms = msgspec.convert(terms_in(given), KeyTerms)
-    if terms.expires is not None and terms.expires.timestamp() <= time.time():
-        raise ValueError(f"--expires is a time to come, and {terms.expires.isoformat()} is past")
-    return terms
-
-
-def _check_label(label: str) -> None:
-    try:
-        msgspec.convert(label, Label)
-    except msgspec.ValidationError:
-        raise ValueError(f"a label is made of {_LABEL_IS}, and {label!r} is not") from None
-
-
 def _print_rows(keys: list[dict[str, Any]]) -> None:
     """One line a key: what there is of it, and then what it may do."""
     if not keys:
@@ -187,13 +170,13 @@ def _print_rows(keys: list[dict[str, Any]]) -> None:
                 key[name] = datetime.fromtimestamp(key[name], UTC).isoformat(timespec="seconds")
         label = key.pop("label")
         terms = " ".join(f"{name}={json.dumps(value)}" for name, value in key.items())
-        sys.stdout.write(f"{label:<24} {state:<8} {source:<7} {hints:<14} {terms}".rstrip() + "\n")
+        put_out(f"{label:<24} {state:<8} {source:<7} {hints:<14} {terms}".rstrip() + "\n")
 
 
 def _show_once(made: NewKey, told: str) -> int:
     """The key alone on standard output, so that a script can take it; what is to be said of it beside that."""
     _say(told)
-    sys.stdout.write(made.text + "\n")
+    put_out(made.text + "\n")
     return DONE
 
 
@@ -208,5 +191,6 @@ def _say(text: str) -> None:
 
 
 def _complain(text: str, code: int) -> int:
-    _say(f"llm-gateway keys: {text}")
+    for line in text.splitlines():
+        _say(f"llm-gateway keys: {line}")
     return code

@@ -6,18 +6,18 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-GRACE_S: Final = 86_400.0
+GRACE_S: Final = "86400"
 
-_TERMS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+TERMS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--models", {"nargs": "+", "metavar": "PATTERN", "help": "those that it may ask for; * stands for any text"}),
     ("--providers", {"nargs": "+", "metavar": "PATTERN", "help": "those that it may ask"}),
-    ("--requests-per-minute", {"type": int, "metavar": "N"}),
-    ("--tokens-per-minute", {"type": int, "metavar": "N"}),
-    ("--max-concurrent", {"type": int, "metavar": "N", "help": "calls at a time"}),
-    ("--max-priority", {"choices": ("low", "normal", "high")}),
-    ("--budget-usd-per-day", {"type": float, "metavar": "USD", "help": "in UTC"}),
-    ("--budget-usd-per-month", {"type": float, "metavar": "USD"}),
-    ("--budget-edge", {"choices": ("hard", "soft"), "help": "refuse beyond it (default), or only warn"}),
+    ("--requests-per-minute", {"metavar": "N"}),
+    ("--tokens-per-minute", {"metavar": "N"}),
+    ("--max-concurrent", {"metavar": "N", "help": "calls at a time"}),
+    ("--max-priority", {"metavar": "low|normal|high"}),
+    ("--budget-usd-per-day", {"metavar": "USD", "help": "in UTC"}),
+    ("--budget-usd-per-month", {"metavar": "USD"}),
+    ("--budget-edge", {"metavar": "hard|soft", "help": "refuse beyond it (default), or only warn"}),
     ("--expires", {"metavar": "TIME", "help": "like 2027-01-31T00:00:00Z"}),
     ("--tags", {"nargs": "+", "metavar": "NAME=TEXT", "help": "notes of your own"}),
 )
@@ -37,13 +37,13 @@ def add_keys(commands: Any, run: Run) -> list[argparse.ArgumentParser]:
         help="make a key; it is written to standard output, this once",
     )
     create.add_argument("label", help="how logs and metrics call its owner")
-    for name, options in _TERMS:
+    for name, options in TERMS:
         create.add_argument(name, default=argparse.SUPPRESS, **options)
     listing = actions.add_parser("list", help="all keys, without what opens them")
     rotate = actions.add_parser("rotate", help="another secret for a key; the one before it goes on for a while")
     rotate.add_argument("label")
     rotate.add_argument(
-        "--grace-s", type=float, default=GRACE_S, metavar="SECONDS", help="how long (default: a day; 0: not at all)"
+        "--grace-s", default=GRACE_S, metavar="SECONDS", help="how long (default: a day; 0: not at all)"
     )
     revoke = actions.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("label")
@@ -53,13 +53,6 @@ def add_keys(commands: Any, run: Run) -> list[argparse.ArgumentParser]:
     return list(made.values())
 
 
-def terms_in(given: argparse.Namespace) -> dict[str, Any]:
-    """The terms that were written, by the names of the settings. Raises ValueError."""
-    names = [name.removeprefix("--").replace("-", "_") for name, _ in _TERMS]
-    terms = {name: getattr(given, name) for name in names if hasattr(given, name)}
-    if "tags" in terms:
-        pairs = [tag.partition("=") for tag in terms["tags"]]
-        if not all(separator for _, separator, _ in pairs):
-            raise ValueError("a tag is written as NAME=TEXT")
-        terms["tags"] = {name: text for name, _, text in pairs}
-    return terms
+def setting_of(option: str) -> str:
+    """What gateway.toml calls it."""
+    return option.removeprefix("--").replace("-", "_")

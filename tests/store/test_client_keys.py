@@ -148,11 +148,25 @@ def test_without_a_store_the_command_says_what_to_paste(
             ["create", "bad label!!"],
             "a label is made of 1 to 64 letters, digits, dots, - and _, and 'bad label!!'",
         ),
-        (["create", "a", "--expires", "tomorrow"], ""),
+        (
+            ["create", "a", "--expires", "tomorrow"],
+            "--expires: expected a time with its zone, like 2027-01-31T00:00:00Z",
+        ),
         (["create", "a", "--expires", "2020-01-31T00:00:00Z"], "--expires is a time to come, and 2020-01-31T00:00:00"),
-        (["create", "a", "--budget-usd-per-day", "-1"], ""),
-        (["create", "a", "--tags", "owner"], "a tag is written as NAME=TEXT"),
-        (["rotate", "a", "--grace-s", "-1"], "--grace-s"),
+        (
+            ["create", "a", "--budget-usd-per-day", "nan", "--max-concurrent", "1.5"],
+            (
+                '--max-concurrent: expected a whole number from 0 up, found "1.5"\nllm-gateway keys: --budget-usd-per-day: '
+                'expected a number from 0 to 1000000, found "nan"\n'
+            ),
+        ),
+        (["create", "a", "--max-priority", "urgent"], '--max-priority: expected one of "high", "low", "normal", found'),
+        (["create", "a", "--models", ""], '--models[0]: expected a text of 1 to 128 characters, found ""'),
+        (["create", "a", "--tags", "owner"], '--tags: expected NAME=TEXT, each name once, found "owner"'),
+        (["create", "a", "--tags", "a=1", "a=2"], '--tags: expected NAME=TEXT, each name once, found "a=2"'),
+        (["create", "a", "--tags", "a=\udcff"], "--tags: expected a text, found 'a=\\udcff'"),
+        (["rotate", "a", "--grace-s", "-1"], '--grace-s: expected a number of seconds from 0 up, found "-1"'),
+        (["rotate", "a", "--grace-s", "long"], '--grace-s: expected a number of seconds from 0 up, found "long"'),
     ],
 )
 def test_what_is_written_wrongly_is_told(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
