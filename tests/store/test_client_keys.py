@@ -156,8 +156,8 @@ def test_without_a_store_the_command_says_what_to_paste(
         (
             ["create", "a", "--budget-usd-per-day", "nan", "--max-concurrent", "1.5"],
             (
-                '--max-concurrent: expected a whole number from 0 up, found "1.5"\nllm-gateway keys: --budget-usd-per-day: '
-                'expected a number from 0 to 1000000, found "nan"\n'
+                '--max-concurrent: expected a whole number from 0 up, found "1.5"\n'
+                'llm-gateway keys: --budget-usd-per-day: expected a number from 0 to 1000000, found "nan"\n'
             ),
         ),
         (["create", "a", "--max-priority", "urgent"], '--max-priority: expected one of "high", "low", "normal", found'),
