@@ -18,9 +18,9 @@ import secrets
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -43,6 +43,7 @@ from gateway.workers.kept_figures import fold, life_of
 from gateway.workers.line import Line
 from gateway.workers.listening import bind_slots
 from gateway.workers.parent_log import told_in
+from gateway.workers.private_folder import PrivateFolder, private_folder, take_away_the_dead
 from gateway.workers.process import Spawned, WorkerDied, WorkerProcess, spawn
 from gateway.workers.reloads import Reloads
 from gateway.workers.settings import SettingsInForce
@@ -72,30 +73,32 @@ def run(config: Config, origin: Origin) -> int:
 
 async def keep_workers(config: Config, origin: Origin) -> int:
     """On SIGTERM and SIGINT the workers drain; a second signal makes them end without grace."""
-    try:
-        private = tempfile.TemporaryDirectory(prefix="llm-gateway-")  # mode 0700
-    except OSError as problem:
-        reason = problem.strerror or problem
-        sys.stderr.write(f"llm-gateway has nowhere to put its workers' sockets: {reason} (TMPDIR names a place)\n")
-        return GAVE_UP
-    log = BufferedLog(STDOUT)
-    try:
+    with ExitStack() as life:
+        try:
+            private = life.enter_context(private_folder())
+        except OSError as problem:
+            reason = problem.strerror or problem
+            sys.stderr.write(f"llm-gateway has nowhere to put its workers' sockets: {reason} (TMPDIR names a place)\n")
+            return GAVE_UP
+        take_away_the_dead(private.path.parent)
+        log = BufferedLog(STDOUT)
+        life.callback(log.close)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.run)
-            with private as folder:
-                code = await Parent(config, origin, Path(folder), log.write).run()
+            code = await Parent(config, origin, private, log.write).run()
             nursery.cancel_scope.cancel()
-    finally:
-        log.close()
     return code
 
 
 class Parent:
     """One gateway of several processes."""
 
-    def __init__(self, config: Config, origin: Origin, folder: Path, write_log: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: Config, origin: Origin, private: PrivateFolder, write_log: Callable[[str], None]
+    ) -> None:
         self._origin = origin
-        self._folder = folder
+        self._folder = folder = private.path
+        self._lock = private.lock
         self._log = Logs(write_log, time.time, level=config.log.level, levels=config.log.levels).get(__name__)
         self._settings = SettingsInForce(config, origin, folder, self._log)
         self._reloads = Reloads(self._settings, self, self._log)
@@ -249,7 +252,7 @@ class Parent:
             for option, value in {**self._origin.options, "--workers": str(len(self._slots))}.items():
                 command += [option, value]
             environ = {**self._origin.environ, **self._store_variable(), **station.to_environ()}
-            process = await spawn(command, environ, listener, theirs.fileno())
+            process = await spawn(command, environ, (listener.fileno(), theirs.fileno(), self._lock))
         return Spawned(process, Line(ours))
 
     def _store_variable(self) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -36,13 +35,13 @@ class Spawned:
 Spawn = Callable[[], Awaitable[Spawned]]
 
 
-async def spawn(command: Sequence[str], environ: Mapping[str, str], listener: socket.socket, end: int) -> trio.Process:
-    """Starts `command` with two descriptors of ours, in a process group of its own.
+async def spawn(command: Sequence[str], environ: Mapping[str, str], descriptors: Sequence[int]) -> trio.Process:
+    """Starts `command` with some descriptors of ours, in a process group of its own.
 
     So a terminal's Ctrl-C reaches the parent alone, which tells its workers once.
     """
     return await trio.lowlevel.open_process(
-        list(command), env=dict(environ), pass_fds=(listener.fileno(), end), process_group=0
+        list(command), env=dict(environ), pass_fds=tuple(descriptors), process_group=0
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.workers.private_folder import take_away_the_dead
 from tests.figures import Figures
 from tests.sockets.callers import question
 from tests.sockets.exposition import total
@@ -349,8 +350,11 @@ def test_told_twice_workers_end_at_once(tmp_path: Path) -> None:
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    """And what it listened on becomes free."""
-    with running(tmp_path, settings=WORKERS, environ=ALONE, troubled=True) as gateway:
+    """And what it listened on becomes free; its directory goes with the next start, once nobody is left there."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    with running(tmp_path, settings=WORKERS, environ={**ALONE, "TMPDIR": str(place)}, troubled=True) as gateway:
+        (left,) = place.iterdir()
         pids = children_of(gateway)
         assert store_pid(gateway) in pids
         gateway.send(signal.SIGKILL)
@@ -358,3 +362,5 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         gateway.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 5)
         with pytest.raises(ConnectionRefusedError), closing(socket.create_connection(gateway.address)):
             pass
+    take_away_the_dead(place)
+    assert not left.exists()

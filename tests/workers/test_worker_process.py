@@ -63,7 +63,7 @@ async def test_a_real_one_says_that_it_serves_and_then_that_it_lives(tmp_path: P
         write_settings(tmp_path, "[server]\nworkers = 2\n")
         environ = {"PATH": os.environ["PATH"], "REDIS_URL": "memory://", **station.to_environ()}
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(station.config_file)]
-        process = await spawn(command, environ, slot, theirs.fileno())
+        process = await spawn(command, environ, (slot.fileno(), theirs.fileno()))
     line = Line(ours)
     try:
         with trio.fail_after(20):
@@ -128,7 +128,7 @@ async def test_without_a_place_for_their_sockets_it_says_so_in_one_line(
     def read_only(**_: str) -> None:
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']")
 
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", read_only)
+    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
     nowhere = Origin(path=None, environ={}, options={})
     assert await keep_workers(nowhere.load(), nowhere) == GAVE_UP
     (line,) = capsys.readouterr().err.splitlines()
