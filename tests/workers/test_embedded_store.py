@@ -11,6 +11,7 @@ from gateway.config import Origin
 from gateway.store.actor import StorePlace
 from gateway.workers import parent
 from gateway.workers.embedded_store import embedded_server
+from gateway.workers.private_folder import PrivateFolder
 
 NOBODYS = {"REDIS_URL": "", "LLM_GATEWAY_WORKERS": "2"}
 
@@ -19,7 +20,7 @@ def kept(folder: Path, lines: list[str], environ: dict[str, str]) -> parent.Pare
     settings = folder / "gateway.toml"
     settings.write_text("")
     origin = Origin(path=settings, environ=environ, options={})
-    return parent.Parent(origin.load(), origin, folder, lines.append)
+    return parent.Parent(origin.load(), origin, PrivateFolder(folder, lock=-1), lines.append)
 
 
 async def test_without_a_store_of_anybodys_the_embedded_one_is_used(
