@@ -164,13 +164,11 @@ class RouterActor(Actor[Call | Report]):
             raise Unavailable("the gateway is draining")
         if len(self._calls) >= self._max_calls:
             raise Unavailable(f"the gateway has {self._max_calls} calls in flight already", retry_after=1.0)
-        candidates = self._candidates(call)
+        candidates = self._candidates(call) if call.candidates is None else call.candidates
         return Plan(call, candidates, self._clients.admit(call, self._clock()))
 
     def _candidates(self, call: Call) -> Sequence[Candidate]:
         """No client input may reach a restart: what the resolver does not foresee is this call's own crash."""
-        if call.candidates is not None:
-            return call.candidates
         try:
             return self._resolve(call)
         except Failure:

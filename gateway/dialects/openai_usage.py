@@ -77,4 +77,6 @@ def _reasoning(counts: Counts) -> Count:
 
 
 def _whole(count: Count) -> int:
-    return int(count) if count and count > 0 else 0
+    if not (count and count > 0):
+        return 0
+    return count if isinstance(count, int) else int(count)

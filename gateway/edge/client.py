@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import trio
+
 from actors.errors import Stage
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.pool import Connection, OriginPool, PoolStatistics
@@ -119,7 +121,7 @@ class UpstreamClient:
     async def _exchange(
         self, connection: Connection, method: bytes, head: bytes, body: bytes, progress: Progress | None
     ) -> UpstreamResponse:
-        parser = ResponseParser(has_no_body=method == b"HEAD", max_header_bytes=self._limits.max_header_bytes)
+        parser = ResponseParser(method == b"HEAD", self._limits.max_header_bytes)
         exchange = Exchange(connection, parser)
         try:
             if progress is not None:
@@ -132,6 +134,8 @@ class UpstreamClient:
             if not parser.has_head:
                 await exchange.receive_head()
             return UpstreamResponse(exchange)
+        except trio.ClosedResourceError as loss:
+            exchange.lose(loss)
         except BaseException:
             exchange.close()
             raise

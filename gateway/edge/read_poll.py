@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import msgspec
 import outcome
 import trio
 
@@ -63,7 +64,8 @@ class ReadPoll:
         """
         if descriptor in self._watches:
             raise trio.BusyResourceError("another task is already watching this socket")
-        watch = self._watches[descriptor] = _Watch(self._watches, descriptor, on_readable)
+        watch = _Watch(self._watches, descriptor, on_readable, trio.lowlevel.current_task())
+        self._watches[descriptor] = watch
         if descriptor not in self._heard:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._heard.add(descriptor)
@@ -91,17 +93,14 @@ def open_read_poll() -> ReadPoll | None:
     return ReadPoll() if sys.platform == "linux" else None
 
 
-class _Watch:
+class _Watch(msgspec.Struct, eq=False):
     """One socket that is watched, and the task that waits for it."""
 
-    __slots__ = ("_descriptor", "_ended", "_task", "_watches", "on_readable")
-
-    def __init__(self, watches: dict[int, _Watch], descriptor: int, on_readable: OnReadable) -> None:
-        self._watches = watches
-        self._descriptor = descriptor
-        self.on_readable = on_readable
-        self._task = trio.lowlevel.current_task()
-        self._ended = False
+    _watches: dict[int, _Watch]
+    _descriptor: int
+    on_readable: OnReadable
+    _task: trio.lowlevel.Task
+    _ended: bool = False
 
     def end(self, result: outcome.Outcome[None]) -> None:
         """Wakes the task, unless something that `on_readable` did has woken it already."""

@@ -33,10 +33,6 @@ class UpstreamResponse:
         if parser.content_coding:
             self._undo(parser.content_coding)
 
-    @property
-    def http_version(self) -> str:
-        return self._parser.http_version
-
     async def read(self, limit_bytes: int) -> bytes:
         """The whole body, decoded. Raises UpstreamTooLarge, UpstreamBroken."""
         parser = self._parser

@@ -42,15 +42,13 @@ class ResponseParser:
         "content_coding",
         "has_head",
         "headers",
-        "http_version",
         "reusable",
         "status",
     )
 
-    def __init__(self, *, has_no_body: bool, max_header_bytes: int) -> None:
+    def __init__(self, has_no_body: bool, max_header_bytes: int) -> None:
         """`has_no_body`: the request was a HEAD."""
         self.status = 0
-        self.http_version = ""
         self.headers: RawHeaders = []
         self.content_coding = b""
         """The content-encoding of a body that may follow."""
@@ -129,7 +127,6 @@ class ResponseParser:
         if self._idle_bytes > self._max_header_bytes < _size(self.headers):
             raise self._fail(_headers_too_large())
         self.status = status
-        self.http_version = self._parser.get_http_version()
         self.has_head = True
         self._fields = []  # what follows are trailers
         self.reusable = self._parser.should_keep_alive()

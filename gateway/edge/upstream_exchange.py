@@ -56,7 +56,7 @@ class Exchange:
         failures: list[GatewayError] = []
         async with trio.open_nursery() as nursery:
             cancel = nursery.cancel_scope.cancel
-            nursery.start_soon(_keep_failure, self.receive_head, failures, cancel)
+            nursery.start_soon(_keep_failure, self._await_head, failures, cancel)
             self._is_sent = await _send_all(self._stream, parts)
             cancel()
         for failure in failures:
@@ -65,8 +65,12 @@ class Exchange:
     def receive_head(self) -> Awaitable[None]:
         """Feeds the parser until it has the answer's head, which is yet to come.
 
-        Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge.
+        To be awaited at once. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge, and ClosedResourceError where
+        another task closes the stream, which `lose` is to be told.
         """
+        return self._stream.watch_readable(self._take_head)
+
+    def _await_head(self) -> Awaitable[None]:
         return self.watch(self._take_head)
 
     def receive_more(self) -> Awaitable[None]:
@@ -89,7 +93,7 @@ class Exchange:
         try:
             await self._stream.watch_readable(on_arrival)
         except trio.ClosedResourceError as loss:
-            self._lose(loss)
+            self.lose(loss)
 
     def take_arrived(self) -> None:
         """Feeds the parser with what is here. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
@@ -103,7 +107,7 @@ class Exchange:
         except trio.WouldBlock:
             return
         except OSError as loss:
-            self._lose(loss)
+            self.lose(loss)
         except GatewayError:
             self._break_off()
             raise
@@ -133,8 +137,8 @@ class Exchange:
                 self.take_arrived()
             self.parser.take_body()
 
-    def _lose(self, loss: Exception) -> NoReturn:
-        """The connection has gone."""
+    def lose(self, loss: Exception) -> NoReturn:
+        """The connection has gone. Raises UpstreamReset, UpstreamBroken."""
         self._break_off()
         raise self.parser.cut_off() from loss
 
