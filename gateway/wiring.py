@@ -57,7 +57,6 @@ from gateway.providers.catalog import Catalog
 from gateway.providers.known_models import KnownModels
 from gateway.providers.model_data import ModelData
 from gateway.siblings import Place, ResponsesAnywhere, Siblings
-from gateway.store.actor import StoreReports
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer
@@ -332,7 +331,7 @@ class Gateway:
             ChildSpec(MEMORY, self._fresh.memory_monitor, kind="monitor"),
             # Before those whose requests it tells of, so that it ends after them.
             *([] if self._tracing is None else [self._tracing.child()]),
-            *self.sharing.children(self._store_reports()),
+            *self.sharing.children(self.observer, self._store_moved),
             *self.accounting.children(),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
             ChildSpec(CMS, lambda: self.settled.platform.context_actor(self.observer), kind="service"),
@@ -345,12 +344,6 @@ class Gateway:
             *([] if place is None or siblings is None else [self._sibling_spec(place, siblings)]),
             ChildSpec(FACE, lambda: self._front(listeners), grace_s=grace_s, kind="server"),
         ]
-
-    def _store_reports(self) -> StoreReports:
-        observer = self.observer
-        return StoreReports(
-            on_moved=self._store_moved, on_answered=observer.store_answered, on_refused=observer.store_refused
-        )
 
     def _store_moved(self, before: str, after: str, because: str) -> None:
         self.observer.store_moved(before, after, because)

@@ -20,6 +20,7 @@ from gateway.store.responses import ResponseStore
 from gateway.store.search import StoreSearch
 from gateway.store.shared_answers import SharedAnswers
 from gateway.store.shared_responses import ChosenResponseStore, SharedResponseStore
+from gateway.telemetry.observer import Observer
 from gateway.world import World
 
 STORE, LEASES, HINTS = "store", "leases", "hints"
@@ -80,8 +81,14 @@ class Sharing:
     def new_bucket(self) -> NewBucket:
         return self.leases.new_bucket
 
-    def children(self, reports: StoreReports) -> list[ChildSpec]:
+    def children(self, observer: Observer, on_moved: Callable[[str, str, str], None]) -> list[ChildSpec]:
         """The store's actor and those who have a rhythm of their own, in the order in which they start."""
+        reports = StoreReports(
+            on_moved=on_moved,
+            on_answered=observer.store_answered,
+            on_refused=observer.store_refused,
+            on_unanswered=observer.store_unanswered,
+        )
         return [
             ChildSpec(STORE, partial(self._store, reports), kind="store", grace_s=LEAVING_S),
             ChildSpec(LEASES, lambda: self.leases, kind="limits"),

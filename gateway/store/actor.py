@@ -22,7 +22,7 @@ from actors.mailbox import Mailbox
 from actors.policy.backoff import exponential_s
 from actors.standing import Standing
 from gateway.config.store_address import StoreAddress
-from gateway.store.line import Command, Mode, StoreLine, unavailable
+from gateway.store.line import STOOD_STILL_S, Command, Mode, OnUnanswered, StoreLine, unavailable
 from gateway.store.script import command_name
 from gateway.world import RedisDown, RedisExecutor, RedisRefused, Words
 
@@ -33,8 +33,6 @@ CAPACITY: Final = 4096
 CAPACITY_BYTES: Final = 64 * 1024 * 1024
 ROUND_TRIP_S: Final = 0.09
 """Less than what a command may take: who asks into a silence is to find the others warned already."""
-STOOD_STILL_S: Final = 0.02
-"""A round trip whose end is noticed so much later had a gateway that did not get on, be the store as it may."""
 FIRST_PROBE_S: Final = 2.0
 """What connecting at the start may take: a cluster is asked for its slots, and redis-py is imported."""
 PROBE_S: Final = 2.0
@@ -60,6 +58,7 @@ class StoreReports:
     """(operation, seconds from asking to the reply)"""
     on_refused: Callable[[str, str, str], None]
     """(operation, script or command, reason)"""
+    on_unanswered: OnUnanswered
 
 
 class StorePlace(NamedTuple):
@@ -105,7 +104,7 @@ class StoreActor(Actor[Command]):
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serves until stopped; ready once it is known whether the store answers."""
-        self._line.attach(self.mailbox)
+        self._line.attach(self.mailbox, self._reports.on_unanswered)
         try:
             self._place = await self._find()
             if self._place.address is None:

@@ -21,6 +21,8 @@ from gateway.world import RedisRefused, Words
 
 COMMAND_S: Final = 0.1
 """What a command may take, waiting included."""
+STOOD_STILL_S: Final = 0.02
+"""Whoever notices so much later that its time is over had a gateway that did not get on, be the store as it may."""
 RETRY_AFTER_S: Final = 1.0
 
 
@@ -33,6 +35,14 @@ class Mode(enum.Enum):
     CONNECTED = "connected"
     DEGRADED = "degraded"
     """There is one, but it cannot be used now."""
+
+
+OnUnanswered = Callable[[str, bool], None]
+"""(operation, whether the store was taken to be there): whoever asked and waited goes without; must not raise."""
+
+
+def _untold(_operation: str, _was_connected: bool) -> None:
+    """Before anybody serves the line."""
 
 
 class Command:
@@ -64,6 +74,7 @@ class StoreLine:
         """When it came into this mode."""
         self._clock = clock
         self._mailbox: Mailbox[Command] | None = None
+        self._on_unanswered: OnUnanswered = _untold
         self._listeners: list[Callable[[Mode], None]] = []
         self._leavers: list[Callable[[], None]] = []
 
@@ -91,22 +102,38 @@ class StoreLine:
             raise unavailable() from failure
 
     async def ask(self, operation: str, *words: Any) -> Any:
-        """The reply to one command. Raises StoreUnavailable, within 0.1 s at the latest; StoreRefused is one."""
+        """The reply to one command. Raises StoreUnavailable, within 0.1 s at the latest; StoreRefused is one.
+
+        Where this process stood still meanwhile, its actor asks the store once more, and that is waited for.
+        """
         reply: Reply[object] = Reply()
-        self.send(operation, words, reply.settle)
-        with trio.move_on_after(COMMAND_S):
-            answer = await reply.wait()
-            if isinstance(answer, StoreUnavailable):
-                raise answer
-            if isinstance(answer, RedisRefused):
-                raise _refused() from RuntimeError(answer.reason)
-            return answer
+        was_connected = self.mode is Mode.CONNECTED
+        try:
+            self.send(operation, words, reply.settle)
+            return await self._reply_in_time(reply)
+        except StoreUnavailable:
+            self._on_unanswered(operation, was_connected)
+            raise
+
+    async def _reply_in_time(self, reply: Reply[object]) -> Any:
+        for _ in range(2):
+            due = self._clock() + COMMAND_S
+            with trio.move_on_after(COMMAND_S):
+                answer = await reply.wait()
+                if isinstance(answer, StoreUnavailable):
+                    raise answer
+                if isinstance(answer, RedisRefused):
+                    raise _refused() from RuntimeError(answer.reason)
+                return answer
+            if self._clock() < due + STOOD_STILL_S:
+                break
         raise unavailable()
 
     # For the actor that serves it.
 
-    def attach(self, mailbox: Mailbox[Command]) -> None:
+    def attach(self, mailbox: Mailbox[Command], on_unanswered: OnUnanswered) -> None:
         self._mailbox = mailbox
+        self._on_unanswered = on_unanswered
 
     def detach(self, mailbox: Mailbox[Command]) -> None:
         if self._mailbox is mailbox:

@@ -59,6 +59,11 @@ STORE_SECONDS = (
     "From a command for the shared store to its reply, or to the knowledge that none comes.",
     ("operation",),
 )
+STORE_UNANSWERED = (
+    "gateway_store_unanswered_total",
+    "Questions to the shared store that somebody waited with, and got no answer.",
+    ("operation",),
+)
 SERVICE_SECONDS = (
     "gateway_service_seconds",
     "What asking a service beside the gateway, or running a tool, took.",

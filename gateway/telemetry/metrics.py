@@ -40,6 +40,7 @@ from gateway.telemetry.contract import (
     STORE_BOUNDS_S,
     STORE_MODE,
     STORE_SECONDS,
+    STORE_UNANSWERED,
     TOKEN_TYPES,
     TOKENS,
     TOOL_SECONDS,
@@ -130,6 +131,7 @@ class Metrics(Collector):
         self._pressure.child()
         self._spans = Counters(*SPANS)
         self._cache = Counters(*CACHE)
+        self._store_unanswered = Counters(*STORE_UNANSWERED)
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -186,6 +188,9 @@ class Metrics(Collector):
     def observe_store(self, operation: str, seconds: float) -> None:
         self._store_seconds.child(operation).observe(seconds)
 
+    def count_store_unanswered(self, operation: str) -> None:
+        self._store_unanswered.child(operation).value += 1
+
     def observe_service(self, service: str, operation: str, outcome: str, seconds: float) -> None:
         self._service_seconds.child(service, operation, outcome).observe(seconds)
 
@@ -237,6 +242,7 @@ class Metrics(Collector):
             self._retries,
             self._spans,
             self._cache,
+            self._store_unanswered,
         ):
             yield from counters.parts()
         yield from self._breaker_states.parts()

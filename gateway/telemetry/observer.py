@@ -115,6 +115,10 @@ class Observer:
         """The store answered a script or a command with an error."""
         self._process.store_refused(operation, command, because)
 
+    def store_unanswered(self, operation: str, was_connected: bool) -> None:
+        """Whoever asked the store and waited goes without an answer: a client gets a 503, or does without."""
+        self._process.store_unanswered(operation, was_connected)
+
     def _take(self, event: object) -> None:
         match event:
             case Retried():

@@ -80,6 +80,12 @@ class ProcessFacts:
             self._refused.add(command)
             self._store.error("store refused", operation=operation, command=command, because=because)
 
+    def store_unanswered(self, operation: str, was_connected: bool) -> None:
+        """Each is counted; of a store that is known to be away nobody has to be told again, call by call."""
+        self._metrics.count_store_unanswered(operation)
+        if was_connected:
+            self._store.warning("store did not answer in time", operation=operation)
+
 
 def _rendered(crash: Exception | None) -> list[str] | None:
     return None if crash is None else render_crash(crash)

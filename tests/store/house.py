@@ -32,6 +32,7 @@ class House:
         """(when, before, after, because)"""
         self.answered: list[tuple[str, float]] = []
         self.refused: list[tuple[str, str, str]] = []
+        self.unanswered: list[tuple[str, bool]] = []
         self.line = StoreLine(trio.current_time)
         self.desk = LeaseDesk(
             self.line, prefix="p", workers=workers, clock=trio.current_time, new_id=lambda: f"{id(self)}-{next(ids)}"
@@ -60,6 +61,7 @@ class House:
                 on_moved=lambda *move: self.moves.append((trio.current_time(), *move)),
                 on_answered=lambda *answer: self.answered.append(answer),
                 on_refused=lambda *refusal: self.refused.append(refusal),
+                on_unanswered=lambda *question: self.unanswered.append(question),
             ),
         )
 

@@ -25,6 +25,7 @@ def everything() -> Metrics:
     metrics.set_breaker("openai", "gpt-4o", 2)
     metrics.observe_disconnect("chat/completions", 0.001)
     metrics.observe_store("lease", 0.001)
+    metrics.count_store_unanswered("response")
     metrics.set_store_mode(1)
     metrics.count_spans("exported", 3)
     metrics.count_cache("chat/completions", "hit")

@@ -41,6 +41,7 @@ CONTRACT = {
     "gateway_actor_restarts": ("counter", {"actor"}),
     "gateway_disconnect_to_upstream_closed_seconds": ("histogram", {"endpoint"}),
     "gateway_store_seconds": ("histogram", {"operation"}),
+    "gateway_store_unanswered": ("counter", {"operation"}),
     "gateway_store_mode": ("gauge", set()),
     "gateway_service_seconds": ("histogram", {"service", "operation", "outcome"}),
     "gateway_memory_pressure": ("gauge", set()),

@@ -91,6 +91,32 @@ async def test_a_response_made_here_is_read_continued_and_deleted_there(autojump
             assert (asked, took) == (3, pytest.approx(3 * server.latency_s)), operation
 
 
+async def test_a_gateway_that_stood_still_asks_once_more_and_a_503_for_want_of_time_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    """The store is not to blame and stays in use; who is told to come again after the second time is counted."""
+    server = FakeServer()
+    server.latency_s = 0.01
+    async with running(open_redis=server.open, environ=KEYED) as it, trio.open_nursery() as nursery:
+        made = (await it.request("POST", "/v1/responses", json_body=RESPONSE)).json
+        told: list[int] = []
+
+        async def ask() -> None:
+            told.append((await it.request("GET", f"/v1/responses/{made['id']}")).status)
+
+        for stands_still in (1, 2):
+            nursery.start_soon(ask)
+            for _ in range(stands_still):
+                await trio.sleep(0.005)
+                assert it.logged("store did not answer in time") == []
+                autojump_clock.jump(0.3)
+            await trio.sleep(0.1)
+        assert told == [200, 503]
+        (line,) = it.logged("store did not answer in time")
+        assert (line["level"], line["operation"]) == ("warning", "response_get")
+        assert (await it.figures())("gateway_store_unanswered_total", operation="response_get") == 1
+
+
 @pytest.mark.parametrize("fault", ["hangs", "no connection", "out of memory", "read-only"])
 async def test_without_the_store_everything_goes_on_but_what_is_stored(autojump_clock: MockClock, fault: str) -> None:
     server = FakeServer()
@@ -117,7 +143,10 @@ async def test_without_the_store_everything_goes_on_but_what_is_stored(autojump_
         background = {**RESPONSE, "background": True}
         assert (await it.request("POST", "/v1/responses", json_body=background, headers=TEAM)).status == 503
         assert [line["after"] for line in it.logged("store moved")] == ["connected", "degraded"]
-        assert (await it.figures())("gateway_store_mode") == 2
+        figures = await it.figures()
+        assert figures("gateway_store_mode") == 2
+        assert figures("gateway_store_unanswered_total", operation="response_get") == 1
+        assert it.logged("store did not answer in time") == [], "the line above has told it once for all"
         assert (await it.request("GET", "/health")).json["status"] == "ok"
         assert (await it.request("GET", "/health/detailed")).json["store"] == {"mode": "degraded"}
 
