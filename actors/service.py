@@ -36,6 +36,8 @@ class ServiceSettings:
     """One service; times in seconds."""
 
     name: str
+    title: str = ""
+    """What people call it; its name where that is empty."""
     timeout_s: float = 5.0
     """For one errand, once it has its turn; who waits less long says so."""
     max_concurrent: int = 16
@@ -69,6 +71,7 @@ class ServiceActor(Actor[Errand[Any]]):
         mailbox: Mailbox[Errand[Any]] = Mailbox(settings.name, clock=clock, capacity=settings.max_waiting)
         super().__init__(settings.name, mailbox, clock=clock, observe=observe)
         self.settings = settings
+        self._title = settings.title or settings.name
         self._breaker = Breaker(settings.breaker, random)
         self._line: deque[Errand[Any]] = deque()
         self._under_way: set[Errand[Any]] = set()
@@ -99,8 +102,8 @@ class ServiceActor(Actor[Errand[Any]]):
             with errand.patience:
                 return await errand.reply.wait()
             if errand.patience.deadline < deadline:
-                raise errand.no_turn(self.name)
-            raise DeadlineExceeded(f"The deadline passed before {self.name} had answered.")
+                raise errand.no_turn(self._title)
+            raise DeadlineExceeded(f"The deadline passed before {self._title} had answered.")
         finally:
             self._leave_errand(errand)
 
@@ -138,21 +141,21 @@ class ServiceActor(Actor[Errand[Any]]):
         if letter.left:
             return
         if not self._accepting:
-            letter.reply.fail(Unavailable(f"{self.name} is draining"))
+            letter.reply.fail(Unavailable(f"{self._title} is draining."))
         elif len(self._under_way) < self.settings.max_concurrent:
             letter.has_turn_at_once()
             self._begin(letter)
         elif len(self._line) < self.settings.max_waiting:
             self._line.append(letter)
         else:
-            letter.reply.fail(Overloaded(f"Too many wait for {self.name} already."))
+            letter.reply.fail(Overloaded(f"Too many wait for {self._title} already."))
 
     def _begin(self, errand: Errand[Any]) -> None:
         now = self._clock()
         permit = self._breaker.admit(now)
         if permit is None:
             after_s = self._breaker.retry_after(now)
-            errand.reply.fail(Unavailable(f"{self.name} does not answer at the moment.", retry_after=after_s))
+            errand.reply.fail(Unavailable(f"{self._title} does not answer at the moment.", retry_after=after_s))
             return
         assert self._nursery is not None, "letters are read while the actor runs"
         self._under_way.add(errand)
@@ -160,14 +163,14 @@ class ServiceActor(Actor[Errand[Any]]):
 
     def _take_turn(self, errand: Errand[Any], now: float) -> None:
         if errand.is_given_up(now):
-            errand.reply.fail(errand.no_turn(self.name))
+            errand.reply.fail(errand.no_turn(self._title))
         else:
             self._begin(errand)
 
     async def _serve(self, errand: Errand[Any], permit: Permit) -> None:
         """One errand: does the work, answers the asker, gives back what it held."""
         began, value = self._clock(), None
-        failure: Failure | None = errand.too_late(self.name, began)
+        failure: Failure | None = errand.too_late(self._title, began)
         try:
             with trio.CancelScope(deadline=errand.begin(began)) as errand.scope:
                 if errand.left:

@@ -26,7 +26,7 @@ from gateway.neighbour import LazyClient, Neighbour
 from gateway.orchestrator.client import NAME as ORCHESTRATOR
 from gateway.orchestrator.client import TITLE as ORCHESTRATOR_TITLE
 from gateway.orchestrator.client import Orchestrator
-from gateway.orchestrator.http_tool import HttpTool
+from gateway.orchestrator.http_tool import HttpTool, title_of
 from gateway.orchestrator.own_tools import orchestrator_tools
 from gateway.orchestrator.tools import ToolBox
 from gateway.world import World
@@ -98,7 +98,7 @@ class Platform:
 
     def context_actor(self, observe: Observe) -> ServiceActor:
         """Asks the Context Management Service."""
-        return self._actor(CMS, self._config.cms, self.context.check, observe)
+        return self._actor(CMS, CMS_TITLE, self._config.cms, self.context.check, observe)
 
     def neighbours(self) -> list[NeighbourHealth]:
         """How everybody is whom the gateway asks, the store first."""
@@ -108,7 +108,9 @@ class Platform:
             for name, actor in ((REDIS, STORE), (CMS, CMS), (ORCHESTRATOR, ORCHESTRATOR))
         ]
         providers = [
-            NeighbourHealth(name, OFF if lacking else tree.standing(name), name in config.health.required, lacking)
+            NeighbourHealth(
+                name, OFF if lacking else tree.provider_standing(name), name in config.health.required, lacking
+            )
             for name in config.providers
             for lacking in [config.missing_keys(name)]
         ]
@@ -117,20 +119,25 @@ class Platform:
     def tools_supervisor(self, observe: Observe) -> Supervisor:
         """The Code Orchestrator Service, and each tool of the operator's, with a breaker of its own."""
         config = self._config
-        own = partial(self._actor, ORCHESTRATOR, config.code_orchestrator, self.orchestrator.check, observe)
+        check = self.orchestrator.check
+        own = partial(self._actor, ORCHESTRATOR, ORCHESTRATOR_TITLE, config.code_orchestrator, check, observe)
         children = [ChildSpec(ORCHESTRATOR, own, kind="service")]
         for name, tool in config.http_tools.items():
             settings = ServiceSettings(
-                name=TOOL_PREFIX + name, timeout_s=tool.timeout_s, max_concurrent=tool.max_concurrent
+                name=TOOL_PREFIX + name,
+                title=title_of(name),
+                timeout_s=tool.timeout_s,
+                max_concurrent=tool.max_concurrent,
             )
             children.append(ChildSpec(settings.name, partial(self._new, settings, observe), kind="service"))
         return Supervisor(TOOLS, children, clock=self._world.clock, random=self._world.random, observe=observe)
 
     def _actor(
-        self, name: str, service: Service, check: Callable[[], Awaitable[object]], observe: Observe
+        self, name: str, title: str, service: Service, check: Callable[[], Awaitable[object]], observe: Observe
     ) -> ServiceActor:
         settings = ServiceSettings(
             name=name,
+            title=title,
             timeout_s=service.timeout_s,
             max_concurrent=service.max_concurrent,
             check_every_s=self._config.check_every_s(name),

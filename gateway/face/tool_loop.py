@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import trio
 
-from actors.errors import CallCrashed, Failure
+from actors.errors import CallCrashed, DeadlineExceeded, Failure
 from actors.letters import Call
 from gateway.dialects.led_request import ODD
 from gateway.dialects.tool_turns import ToolTurns, WantedCall
@@ -30,6 +30,7 @@ from gateway.face.tool_services import ToolServices
 from gateway.face.tool_stream import ToolStream
 from gateway.keys.caller import Caller
 from gateway.neighbour import Behalf, ToolRan
+from gateway.orchestrator.tools import read_arguments
 from gateway.telemetry.trace_context import Trace
 
 MOST_CALLS: Final = 16
@@ -136,6 +137,8 @@ class Led:
         """The next turn; its record is finished here only where it fails. Raises Failure."""
         clock, is_prepared = self._reporting.clock, self._call is not None
         if not is_prepared:
+            if clock() >= self.asking.first.deadline:
+                raise DeadlineExceeded("The time for this request was over before the model could be asked again.")
             self.prepare()
         call, own = self._call, self._turn_record
         assert call is not None, "it is prepared"
@@ -207,7 +210,7 @@ class Led:
         told = told_to_services(self._record.request_id, trace, first.payload.headers)
         try:
             behalf = Behalf(first.deadline, told, self._record)
-            said = await self._services.tools.run(call.name, _arguments(call), behalf)
+            said = await self._services.tools.run(call.name, read_arguments(call.arguments), behalf)
         except Failure as failure:
             return "", failure
         except Exception as bug:  # one tool's crash is its own; the model learns nothing of our insides
@@ -254,13 +257,6 @@ def _with_cost(headers: Headers, costs: Sequence[Decimal | None]) -> Headers:
     if len(known) < len(costs):
         return others
     return [*others, (COST, f"{sum(known, Decimal(0)):f}".encode())]
-
-
-def _arguments(call: WantedCall) -> object:
-    try:
-        return msgspec.json.decode(call.arguments)
-    except (ValueError, RecursionError) as problem:
-        raise InvalidRequest("Invalid 'arguments': not JSON.", param="arguments") from problem
 
 
 def _error(failure: Failure) -> str:

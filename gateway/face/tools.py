@@ -21,6 +21,7 @@ from gateway.face.record import RequestRecord
 from gateway.face.toll import Toll
 from gateway.face.tool_services import ToolServices
 from gateway.neighbour import Behalf, ToolRan
+from gateway.orchestrator.tools import read_arguments
 from gateway.telemetry.trace_context import passed_on
 
 TOOLS_PATH: Final = "/v1/tools"
@@ -28,7 +29,8 @@ TOOLS_PATH: Final = "/v1/tools"
 
 class _Execute(msgspec.Struct):
     name: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] | str = {}
+    """Or as a model writes them, so that its call can be pasted."""
 
 
 class ToolCalls:
@@ -72,7 +74,10 @@ class ToolCalls:
         held = self._intake.ingress.hold(len(body), 0)
         try:
             behalf = Behalf(record.started_at + own_limit_s(request), told, record)
-            said = await self._tools.run(asked.name, asked.arguments, behalf)
+            arguments = asked.arguments
+            said = await self._tools.run(
+                asked.name, read_arguments(arguments) if isinstance(arguments, str) else arguments, behalf
+            )
         except Failure as known:
             failure = known
             raise

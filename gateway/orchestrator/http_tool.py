@@ -22,6 +22,11 @@ from gateway.providers.profile import RawHeader
 _LONGEST_QUERY: Final = 8000
 
 
+def title_of(name: str) -> str:
+    """What people call a tool."""
+    return f"The tool {name}"
+
+
 class HttpTool:
     """Runs one; outlives its actor, which `find` finds, None while there is none."""
 
@@ -41,7 +46,7 @@ class HttpTool:
         self._method = method
         self._path = urlsplit(url).path or "/"
         origin = url[: len(url) - len(urlsplit(url).path)]
-        self._neighbour = Neighbour(f"The tool {name}", origin, client, user_agent=user_agent)
+        self._neighbour = Neighbour(title_of(name), origin, client, user_agent=user_agent)
         self._find = find
         self._headers = [] if token is None else [(b"authorization", b"Bearer " + token.encode())]
         self._encode = msgspec.json.Encoder().encode
@@ -53,7 +58,7 @@ class HttpTool:
         """What it says: JSON, else its text. Raises Failure; InvalidRequest for what a query cannot carry."""
         actor = self._find()
         if actor is None:
-            raise ActorDied(f"The tool {self._name} cannot be run at the moment.")
+            raise ActorDied(f"{title_of(self._name)} cannot be run at the moment.")
         work = partial(self._ask, *self._request(arguments), behalf.headers)
         return await actor.ask(self._name, work, behalf.deadline, asker=behalf.asker)
 

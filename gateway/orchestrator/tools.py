@@ -34,6 +34,14 @@ class Tool:
     run: Run
 
 
+def read_arguments(written: str) -> object:
+    """Those of a call as a model writes them. Raises InvalidRequest."""
+    try:
+        return msgspec.json.decode(written)
+    except (ValueError, RecursionError) as problem:
+        raise InvalidRequest("Invalid 'arguments': not JSON.", param="arguments") from problem
+
+
 class ToolBox:
     """All tools by name."""
 

@@ -56,7 +56,7 @@ async def test_each_tool_is_run_by_the_service_and_logged_and_counted(autojump_c
             "name": "compute_similarity",
             "result": {"score": 0.5, "model": "m", "processing_time_ms": 2.0},
         }
-        found = await execute(it, "extract_keywords", {"corpus": "tea, and more tea"})
+        found = await execute(it, "extract_keywords", '{"corpus": "tea, and more tea"}')  # as a model writes them
         assert found.json["result"]["keywords"] == ["tea"]
         assert [asked.json for asked in service.asked] == [
             SIMILAR["arguments"],
@@ -117,6 +117,8 @@ async def test_texts_are_embedded_part_by_part_and_in_smaller_ones_under_pressur
         ("generate_embeddings", {"texts": ["a", True]}, 400, "arguments.texts[1]"),
         ("weather", {"city": "a", "more": [{"b": 1}] * 2047}, 400, "arguments"),
         ("generate_embeddings", [], 400, "arguments"),
+        ("generate_embeddings", "{", 400, "arguments"),
+        ("generate_embeddings", '{"texts": ["a", 2]}', 400, "arguments.texts[1]"),
         ("weather", {}, 400, "arguments.city"),
         ("time", {"zone": ["a"]}, 400, "arguments.zone"),
         ("tree", {"n_one": 1, "x_two": 2, "kid": {}}, 400, "arguments.x_two"),
@@ -161,6 +163,7 @@ async def test_what_goes_wrong_is_told_clearly_and_in_time(
             began = trio.current_time()
             refused = await execute(it, name, arguments)
             assert (refused.status, refused.json["error"]["code"]) == (status, code)
+            assert refused.json["error"]["message"].startswith("The Code Orchestrator Service ")
             assert ORCHESTRATOR not in refused.body.decode()
             assert trio.current_time() - began == took_s
         assert len(service.asked) == len(questions)

@@ -61,10 +61,10 @@ class EmbeddingRequest(msgspec.Struct):
 
 
 class ToolExecution(msgspec.Struct):
-    """What a tool is run with; each tool's own schema says what `arguments` are."""
+    """What a tool is run with; each tool's own schema says what `arguments` are, an object or its JSON as a text."""
 
     name: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] | str = {}
 
 
 class ContextQuestion(msgspec.Struct):
