@@ -37,6 +37,7 @@ from actors.router import RouterActor, give_up
 from actors.service import ServiceActor
 from actors.standing import UNKNOWN, Standing
 from actors.supervisor import ChildView, Supervisor
+from gateway.calls.catalogue_keeper import CatalogueKeeper
 from gateway.telemetry.scrape import ActorFigures
 
 ROOT, MEMORY, UPSTREAM, PROVIDERS, ROUTER = "root", "memory", "upstream", "providers", "router"
@@ -117,6 +118,13 @@ class ActorTree:
         """How whoever an actor of that name asks is, as far as anybody knows."""
         found = self._somewhere(name)
         return found.standing() if isinstance(found, _Standing) else UNKNOWN
+
+    def provider_standing(self, name: str) -> Standing:
+        """How a provider is, by its calls; before the first of them by its list of models."""
+        standing, keeper = self.standing(name), self._child(CATALOGUE)
+        if standing.state == "unknown" and isinstance(keeper, CatalogueKeeper):
+            return keeper.standing(name)
+        return standing
 
     def pressure(self) -> Pressure:
         """The memory pressure as last sampled."""

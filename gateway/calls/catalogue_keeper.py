@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import trio
 
 from actors.errors import CallCrashed, Failure, Stage, TimedOut
+from actors.standing import UNKNOWN, Standing
 from gateway.calls.upstream import UpstreamClient
 from gateway.config import CloudProvider, Config, ProviderKey
 from gateway.errors import UpstreamBroken, UpstreamError
@@ -53,6 +54,8 @@ class _State:
     models: int | None = None
     """None until a list has come."""
     learned_at: float = 0.0
+    took_s: float = 0.0
+    """The last list."""
     failure: Failure | None = None
     failures: int = 0
     """In a row."""
@@ -103,6 +106,13 @@ class CatalogueKeeper:
             for source, state in self._states.items()
         }
 
+    def standing(self, provider: str) -> Standing:
+        """How a provider is that was asked for its list alone: up where that came, else nobody knows."""
+        for source, state in self._states.items():
+            if source.profile.name == provider and state.models is not None and state.failure is None:
+                return Standing("up", self._clock() - state.learned_at, state.took_s)
+        return UNKNOWN
+
     async def _keep(self, source: ListSource, state: _State) -> None:
         while True:
             self._note(source, state, await self._refresh(source, state))
@@ -113,7 +123,7 @@ class CatalogueKeeper:
 
     async def _refresh(self, source: ListSource, state: _State) -> Failure | None:
         """Asks once; returns why there is no new list, where there is none."""
-        name = source.profile.name
+        name, began = source.profile.name, self._clock()
         try:
             with trio.fail_after(FETCH_S):
                 models = await self._fetch(source)
@@ -128,6 +138,7 @@ class CatalogueKeeper:
             return crash
         state.models = len(models)
         state.learned_at = self._clock()
+        state.took_s = state.learned_at - began
         return None
 
     def _note(self, source: ListSource, state: _State, failure: Failure | None) -> None:

@@ -53,6 +53,9 @@ async def test_a_list_is_there_from_the_start_and_comes_anew_every_so_often(auto
     async with listing() as (it, openai):
         await trio.sleep(0.001)
         assert await listed(it, "openai") == ["gpt-4o", "backed", "gpt-5.9"]
+        told = (await it.request("GET", "/health/detailed")).json["neighbours"]
+        state = (told["openai"]["state"], told["openai"]["last_check_s"], told["openai"]["latency_s"])
+        assert state == ("up", pytest.approx(0.001), 0), "whom nobody has called yet"
         openai.plays_lists(lists("gpt-6"))
         await trio.sleep(1500)
 
@@ -125,6 +128,8 @@ async def test_a_list_that_does_not_come_is_told_once_and_asked_for_again_sooner
         await trio.sleep(0.001)  # the first list has come
         openai.plays_lists(stalls, fails(401), fails(500), lists("gpt-6"))
         await trio.sleep(920)
+        told = (await it.request("GET", "/health/detailed")).json["neighbours"]
+        assert told["openai"]["state"] == "unknown", "who does not list may well answer"
 
         assert await listed(it, "openai") == ["gpt-4o", "backed", "gpt-5.9"], "the last good one"
         times = [asked.at for asked in openai.asked_for_list]
