@@ -152,18 +152,20 @@ class ModelCalls:
         # No await from here to the router's mailbox, which counts these bytes from then on.
         return await self.respond(request, record, caller, self.call(request, record, caller, body))
 
-    async def respond(self, request: Request, record: RequestRecord, caller: Caller, call: Call) -> Answer:
+    def respond(self, request: Request, record: RequestRecord, caller: Caller, call: Call) -> Awaitable[Answer]:
         """What the cache has for a call, where there is one, else what the models say. Raises GatewayError."""
         if self._caching is not None:
             terms = self._terms(call.model, call.payload.fallbacks)
             question = self._caching.question(request, record, call, terms, owner_of(caller))
             if question is not None:
-                return await self._caching.answer(question, partial(self._ask, request), self._dialect.error_event)
-        return await self._ask(request, record, call)
+                return self._caching.answer(question, partial(self._ask, request), self._dialect.error_event)
+        return self._ask(request, record, call)
 
-    async def _ask(self, request: Request, record: RequestRecord, call: Call) -> Answer:
-        if self.wants_count(request, record):
-            await self.count(call, record)
+    def _ask(self, request: Request, record: RequestRecord, call: Call) -> Awaitable[Answer]:
+        return self._counted(call, record) if self.wants_count(request, record) else self.answer(call, record)
+
+    async def _counted(self, call: Call, record: RequestRecord) -> Answer:
+        await self.count(call, record)
         return await self.answer(call, record)
 
     def wants_count(self, request: Request, record: RequestRecord) -> bool:

@@ -55,13 +55,14 @@ class WindowRules:
 class WindowReader:
     """Measures prompts against the windows of those who are asked; what follows from it goes by who is asked first."""
 
-    __slots__ = ("_client", "_clock", "_odd_modes", "_rules", "_warn")
+    __slots__ = ("_asks_unasked", "_client", "_clock", "_odd_modes", "_rules", "_warn")
 
     def __init__(
         self, rules: WindowRules, client: ContextClient, *, clock: Callable[[], float], warn: Callable[[str], None]
     ) -> None:
         """`warn` is told of an X-CMS-Mode that is none, once for each."""
         self._rules = rules
+        self._asks_unasked = bool(rules.counts or rules.require_tier)
         self._client = client
         self._clock = clock
         self._warn = warn
@@ -73,7 +74,10 @@ class WindowReader:
 
     def wants_count(self, request: Request, filling: Filling) -> bool:
         """Whether the service is to count before this request goes on."""
-        rules, value, tier = self._rules, request.fields.get(MODE_HEADER), filling.reading.tier
+        value = request.fields.get(MODE_HEADER)
+        if value is None and not self._asks_unasked:
+            return False
+        rules, tier = self._rules, filling.reading.tier
         if rules.require_tier and tier >= rules.require_tier:
             return True
         unasked = rules.counts and tier >= AUTO_TIER
