@@ -219,28 +219,32 @@ class Connection:
     async def _answer_requests(self) -> None:
         try:
             with self._calls:
-                while (request := await self._next_request()) is not None:
-                    if not await self._answer(request):
+                while not self._asks_no_more():
+                    if (request := self._next_request()) is None:
+                        self._await_request()
+                        await self._news.wait()
+                    elif not await self._answer(request):
                         break
         except Exception as crash:  # beside a cancellation, which hides it from `_have_answered`
             self._service.on_crash(crash, None)
         await self._part()
 
-    async def _next_request(self) -> Request | None:
-        """The next request for the app; None when there will be none."""
+    def _asks_no_more(self) -> bool:
+        """Whether no request for the app has come, nor will."""
         parser = self._parser
-        while True:
-            if self._held and not (parser.ready or parser.rejection):
-                self._parse_held()
-            if parser.ready:
-                return parser.ready.popleft()
-            if parser.rejection is not None:
-                self._refusal = parser.rejection
-                return None
-            if self._draining and not parser.midway:
-                return None
-            self._await_request()
-            await self._news.wait()
+        if self._held and not (parser.ready or parser.rejection):
+            self._parse_held()
+        if parser.ready:
+            return False
+        if parser.rejection is not None:
+            self._refusal = parser.rejection
+            return True
+        return self._draining and not parser.midway
+
+    def _next_request(self) -> Request | None:
+        """For the app, where it has come."""
+        ready = self._parser.ready
+        return ready.popleft() if ready else None
 
     def _await_request(self) -> None:
         if self._parser.midway:

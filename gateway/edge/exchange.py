@@ -228,7 +228,8 @@ class Exchange:
 
     def _finish(self) -> None:
         self.finished = True
-        self._wire.answered()
+        if self._body_read or not self._request.complete:  # else nobody waits for more of the body
+            self._wire.answered()
 
     def _open(self, status: int, headers: Fields, body: bytes, more: bool) -> bytes:
         request = self._request

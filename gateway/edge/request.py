@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any, Final
 
 from gateway.dialects.envelope import RawHeaders
@@ -31,9 +30,10 @@ class Head:
 
     def with_length(self, digits: bytes) -> Head:
         """The same with another content-length than it has."""
-        changed = copy(self)
-        changed.headers = [(n, digits if n == CONTENT_LENGTH else value) for n, value in self.headers]
-        changed.fields = {**self.fields, CONTENT_LENGTH: digits}
+        headers = [(name, digits if name == CONTENT_LENGTH else value) for name, value in self.headers]
+        target = self.path, self.raw_path, self.query, None
+        changed = Head(self.method, self.version, target, headers, keep_alive=self.keep_alive)
+        changed.known = self.known
         return changed
 
 
@@ -42,17 +42,18 @@ class Request:
 
     __slots__ = ("awaits_continue", "buffered", "complete", "discarding", "head", "length", "pieces", "received")
 
-    def __init__(self, head: Head, length: int | None) -> None:
+    def __init__(self, head: Head, length: int | None, body: bytes | None = None) -> None:
+        """`body` is all of it, where it is here at once."""
         self.head = head
         self.length = length
         """Of the body; None where it is chunked."""
         self.awaits_continue = False
         """The client holds the body back until it is asked for it."""
-        self.pieces: list[bytes] = []
-        self.buffered = 0
+        self.pieces: list[bytes] = [body] if body else []
+        self.received = len(body) if body else 0
+        self.buffered = self.received
         """Bytes in `pieces`, or, while discarding, bytes dropped."""
-        self.received = 0
-        self.complete = False
+        self.complete = body is not None
         self.discarding = False
 
     @property
@@ -61,13 +62,6 @@ class Request:
         if not self.complete:
             return None
         return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-
-    def come_whole(self, body: bytes) -> None:
-        """All of the body is here, at once."""
-        if body:
-            self.pieces.append(body)
-        self.buffered = self.received = len(body)
-        self.complete = True
 
     def take(self) -> bytes:
         """What has arrived of the body since the last time."""

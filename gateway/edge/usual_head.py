@@ -22,7 +22,7 @@ _MOST_DIGITS: Final = 12
 class UsualHead:
     """One connection's latest head, as it was sent and as it was read."""
 
-    __slots__ = ("_after", "_before", "_before_bytes", "_digits", "_head")
+    __slots__ = ("_after", "_before", "_before_bytes", "_digits", "_head", "_length")
 
     def __init__(self, head: Head, before: bytes, digits: bytes, after: bytes) -> None:
         """`before` and `after` stand around the `digits` of the length; without one, all but the first are empty."""
@@ -30,6 +30,7 @@ class UsualHead:
         self._before = before
         self._before_bytes = len(before)
         self._digits = digits
+        self._length = int(digits or 0)
         self._after = after
 
     def take(self, data: bytes, longest: int) -> tuple[Request, bytes] | None:
@@ -47,14 +48,12 @@ class UsualHead:
                 return None
             if digits != self._digits:
                 self._head = self._head.with_length(digits)
-                self._digits = digits
-            length, begin = int(digits), digits_end + len(self._after)
+                self._digits, self._length = digits, int(digits)
+            length, begin = self._length, digits_end + len(self._after)
         end = begin + length
         if length > longest or end > len(data):
             return None
-        request = Request(self._head, length)
-        request.come_whole(data[begin:end])
-        return request, data[end:]
+        return Request(self._head, length, data[begin:end]), data[end:]
 
 
 def usual_head(head: Head, data: bytes) -> UsualHead | None:
