@@ -12,9 +12,11 @@ from typing import Any, Final
 import msgspec
 import trio
 
+from gateway.dialects.codec import finish_steps
 from gateway.errors import InvalidRequest, ToolNotFound
 from gateway.neighbour import Behalf
 from gateway.orchestrator.argument_checks import MOST_VALUES, Check, Mistake, checker, count_values, told
+from gateway.unhurried import unhurried
 
 _MANY: Final = 256
 """Values that take more than a millisecond to check."""
@@ -77,18 +79,17 @@ class ToolBox:
         count = count_values(arguments, MOST_VALUES)
         if count > MOST_VALUES:
             raise InvalidRequest(f"Invalid 'arguments': they hold more than {MOST_VALUES} values.", param="arguments")
-        if count <= _MANY:
-            return self._check(tool, arguments)
-        async with self._long_checks:  # a model may make many such calls at once: others get their turn between them
-            mistake = self._check(tool, arguments)
-            await trio.lowlevel.checkpoint()
-            return mistake
+        check = self._check_of(tool)
+        try:
+            if count <= _MANY:
+                return finish_steps(check(arguments))
+            async with self._long_checks:  # a model may make many such calls at once
+                return await unhurried(check(arguments))
+        except RecursionError as problem:  # a schema that refers to itself lets them go on for ever
+            raise InvalidRequest("Invalid 'arguments': they are nested too deeply.", param="arguments") from problem
 
-    def _check(self, tool: Tool, arguments: dict[str, Any]) -> Mistake | None:
+    def _check_of(self, tool: Tool) -> Check:
         check = self._checks.get(tool.name)
         if check is None:
             check = self._checks[tool.name] = checker(tool.schema)
-        try:
-            return check(arguments)
-        except RecursionError as problem:  # a schema that refers to itself lets them go on for ever
-            raise InvalidRequest("Invalid 'arguments': they are nested too deeply.", param="arguments") from problem
+        return check
