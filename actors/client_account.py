@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.errors import RateLimited
-from actors.letters import Call
 from actors.policy.bucket import NewBucket, bucket_of
 from actors.policy.concurrency import ConcurrencyLimit
 from actors.policy.standing import Standings, standing
@@ -35,8 +34,8 @@ class ClientAccount:
         self._tokens = bucket_of(f"{place}/tokens", limits.tokens_per_minute, now, new_bucket)
         self._concurrency = None if limits.max_concurrent is None else ConcurrencyLimit(limits.max_concurrent)
 
-    def take(self, call: Call, now: float) -> None:
-        """Takes all that `call` needs, or nothing. Raises RateLimited."""
+    def take(self, tokens: int, now: float) -> None:
+        """Takes all that a call of so many tokens needs, or nothing. Raises RateLimited."""
         if self._concurrency is not None and not self._concurrency.acquire():
             raise RateLimited(
                 f"this key may have {self._concurrency.limit} calls at a time, and has them", retry_after=1.0
@@ -44,13 +43,11 @@ class ClientAccount:
         if self._requests is not None and not self._requests.take(1.0, now):
             self._release_permit()
             raise RateLimited("this key's requests a minute are used up", retry_after=self._requests.wait_s(1.0, now))
-        if self._tokens is not None and not self._tokens.take(call.tokens, now):
+        if self._tokens is not None and not self._tokens.take(tokens, now):
             self._release_permit()
             if self._requests is not None:
                 self._requests.give_back(1.0, now)
-            raise RateLimited(
-                "this key's tokens a minute are used up", retry_after=self._tokens.wait_s(call.tokens, now)
-            )
+            raise RateLimited("this key's tokens a minute are used up", retry_after=self._tokens.wait_s(tokens, now))
         self.calls += 1
 
     def count_request(self, now: float) -> None:
@@ -58,19 +55,19 @@ class ClientAccount:
         if self._requests is not None and not self._requests.take(1.0, now):
             raise RateLimited("this key's requests a minute are used up", retry_after=self._requests.wait_s(1.0, now))
 
-    def settle(self, call: Call, now: float) -> None:
-        """The call is over: all comes back if it was never sent, else what its last attempt used is charged."""
+    def settle(self, taken: int, used: int | None, now: float) -> None:
+        """The call for which `taken` tokens were taken is over, and has `used` so many; all comes back where it was
+        never sent (None).
+        """
         self.calls -= 1
         self._release_permit()
-        sent = [attempt for attempt in call.attempts if attempt.sent_at is not None]
-        if not sent:
+        if used is None:
             if self._requests is not None:
                 self._requests.give_back(1.0, now)
             if self._tokens is not None:
-                self._tokens.give_back(call.tokens, now)
+                self._tokens.give_back(taken, now)
         elif self._tokens is not None:
-            used = sent[-1].spent_tokens
-            self._tokens.settle(call.tokens, call.tokens if used is None else used, now)
+            self._tokens.settle(taken, used, now)
 
     def standings(self, now: float) -> Standings:
         """What its client is told of it."""

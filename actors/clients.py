@@ -37,7 +37,7 @@ class Clients:
         """Takes what `call` needs from its client's account, where it has one. Raises RateLimited."""
         account = self._account_of(call, now)
         if account is not None:
-            account.take(call, now)
+            account.take(call.tokens, now)
         return account
 
     def charge(self, call: Call, now: float) -> None:

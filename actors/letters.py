@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from actors.client_account import ClientAccount, ClientLimits
+from actors.errors import Failure
+from actors.relay import Relay
 from actors.reply import Reply
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a call and its attempts know each other: of the two this is the one that makes none
     from actors.attempt import Attempt
-    from actors.client_account import ClientAccount, ClientLimits
-    from actors.errors import Failure
-    from actors.relay import Relay
 
 Clock = Callable[[], float]
 
@@ -99,6 +99,15 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """The client key's limits, set by the router where it has any."""
     left: bool = False
     """The asker has what it wanted or has gone: nothing may be started for this call any more."""
+
+    @property
+    def spent_tokens(self) -> int | None:
+        """What its last attempt has used of `tokens`; None where none was ever sent."""
+        sent = [attempt for attempt in self.attempts if attempt.sent_at is not None]
+        if not sent:
+            return None
+        used = sent[-1].spent_tokens
+        return self.tokens if used is None else used
 
     def dissolve(self) -> None:
         """Nobody asks for its attempts any more.

@@ -333,7 +333,7 @@ class RouterActor(Actor[Call | Report]):
             if plan.hedge is not None or plan.backoff is not None:
                 plan.cancel_timers()
             if plan.account is not None:
-                plan.account.settle(call, self._clock())
+                plan.account.settle(call.tokens, call.spent_tokens, self._clock())
             if self._draining:
                 self._tell_drained()
 

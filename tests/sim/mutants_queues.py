@@ -92,7 +92,7 @@ def _forgets_no_timer(_: Any) -> Any:
     def forget(router: RouterActor, call: Any) -> None:
         plan = router._calls.pop(call, None)
         if plan is not None and plan.account is not None:
-            plan.account.settle(call, router._clock())
+            plan.account.settle(call.tokens, call.spent_tokens, router._clock())
 
     return forget
 
