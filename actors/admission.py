@@ -116,7 +116,7 @@ class Admission:
         """Takes everything that `attempt` needs, or nothing. Raises Failure where waiting would not help."""
         call, model = attempt.call, attempt.candidate.model
         breaker = self.breakers.check(model, now)
-        key = self.keys.only or self._choose_key(attempt, now)
+        key = self.keys.only() or self._choose_key(attempt, now)
         if isinstance(key, Wait):
             return key
         concurrency = self.concurrency

@@ -71,7 +71,6 @@ class KeyRing:
         """Those of them whose 429 did not say for how long."""
         self._aside: dict[Place, _Aside] = {}
 
-    @property
     def only(self) -> str:
         """The one key that there is, while nothing is held against it: what `choose` would find; else ""."""
         return "" if self._cooldowns or self._aside else self._sole

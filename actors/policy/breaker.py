@@ -164,7 +164,8 @@ class Breaker:
             move = self._move(Signal.PROBE_OK, now)
             permit.era = self._era
         permit.succeeded_at = now
-        permit.streak, self.failures = self.failures, 0
+        if self.failures:
+            permit.streak, self.failures = self.failures, 0
         self._latest_success = permit
         self._window.success(now)
         return move

@@ -132,7 +132,7 @@ class Settled:
             large=self._ground.large_bodies,
             price=partial(self._ground.accounting.pricer.nano_usd, name),
         )
-        return EmbeddingBatches(calls, partial(self._degradation.inputs_at_once, provider.kind))
+        return EmbeddingBatches(calls, partial(self._degradation.inputs_at_once, provider.kind)).ask
 
     def _sandbox(self, name: str, provider: SandboxProvider) -> SandboxClient:
         settings = SandboxSettings(

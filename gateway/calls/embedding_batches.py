@@ -16,7 +16,7 @@ from gateway.errors import UpstreamBroken
 
 
 class EmbeddingBatches:
-    """The work of a provider, an `actors.attempt.Work`: `calls`, which large embeddings go through in parts.
+    """The work of a provider: `calls`, which large embeddings go through in parts; `ask` is an `actors.attempt.Work`.
 
     `most` says how many inputs may be asked for at once as things stand now.
     """
@@ -26,7 +26,7 @@ class EmbeddingBatches:
         self._ask = calls.ask
         self._most = most
 
-    def __call__(self, attempt: Attempt) -> Awaitable[ModelReply | None]:
+    def ask(self, attempt: Attempt) -> Awaitable[ModelReply | None]:
         request: ModelRequest = attempt.call.payload
         if request.dialect != EMBEDDINGS:
             return self._ask(attempt, request)

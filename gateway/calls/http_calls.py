@@ -33,7 +33,7 @@ _OURS: Final = frozenset(
     {b"authorization", b"content-type", b"content-length", b"accept", b"user-agent", b"host", b"x-request-id"}
 )
 """Headers that the gateway writes itself, whatever the client sent."""
-_REQUEST_IDS: Final = (b"x-request-id", b"request-id")
+_REQUEST_IDS: Final = frozenset({b"x-request-id", b"request-id"})
 """Where providers name an answer; the second is Anthropic's."""
 
 

@@ -122,7 +122,7 @@ class UpstreamClient:
         self, connection: Connection, method: bytes, head: bytes, body: bytes, progress: Progress | None
     ) -> UpstreamResponse:
         parser = ResponseParser(method == b"HEAD", self._limits.max_header_bytes)
-        exchange = Exchange(connection, parser)
+        exchange = Exchange(parser, connection, connection.stream)
         try:
             if progress is not None:
                 progress(_SENDING)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, NoReturn
 
+import msgspec
 import trio
 
 from gateway.edge.pool import Connection
@@ -19,20 +20,17 @@ _JOINED_BYTES: Final = 64 * 1024
 """Head and body up to this go out in one buffer."""
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """Sends, receives, and parts with the connection at the answer's last byte, or at `leave` or `close`.
 
     Every failure parts with the connection too.
     """
 
-    __slots__ = ("_connection", "_is_left", "_is_sent", "_stream", "parser")
-
-    def __init__(self, connection: Connection, parser: ResponseParser) -> None:
-        self.parser = parser
-        self._connection: Connection | None = connection
-        self._stream = connection.stream
-        self._is_left = False
-        self._is_sent = False
+    parser: ResponseParser
+    _connection: Connection | None
+    _stream: Stream
+    _is_left: bool = False
+    _is_sent: bool = False
 
     def send_nowait(self, head: bytes, body: bytes) -> list[memoryview] | None:
         """Sends what can be sent at once, and returns what is left for `send_rest`.

@@ -24,6 +24,7 @@ _USEFUL: Final = frozenset(
 _USEFUL_PREFIXES: Final = (b"openai-", b"x-ratelimit-")
 _OURS_ALONE: Final = frozenset({b"openai-organization", b"openai-project"})
 """They name the account whose key was used."""
+_JSON: Final = b"application/json"
 _LONGEST: Final = 1024
 """No value of these is a tenth as long; proxies in front of us refuse an answer whose head is too large for them."""
 
@@ -34,9 +35,9 @@ def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
     The provider's request id goes by another name: `x-request-id` is the gateway's.
     """
     kept = [(b"content-type", content_type)]
-    for name, value in headers:
-        shown_name = _shown_name(name)
-        if shown_name is not None and len(value) <= _LONGEST:
+    for place, shown_name in _shown(tuple([name for name, _ in headers])):
+        value = headers[place][1]
+        if len(value) <= _LONGEST:
             kept.append((shown_name, value))
     return kept
 
@@ -44,9 +45,9 @@ def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
 def json_content_type(headers: RawHeaders) -> bytes:
     """The content type of a JSON body: as the provider says it, unless it calls JSON something else."""
     for name, value in headers:
-        if name == b"content-type" and _says_json(value):
+        if name == b"content-type" and (value == _JSON or _says_json(value)):
             return value
-    return b"application/json"
+    return _JSON
 
 
 @lru_cache(maxsize=256)
@@ -55,9 +56,15 @@ def _says_json(content_type: bytes) -> bool:
     return b"json" in content_type.lower()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
+def _shown(names: tuple[bytes, ...]) -> tuple[tuple[int, bytes], ...]:
+    """Which of them the client sees, and as what; remembered, since a provider's answers have the same names."""
+    shown = ((place, _shown_name(name)) for place, name in enumerate(names))
+    return tuple((place, shown_name) for place, shown_name in shown if shown_name is not None)
+
+
 def _shown_name(name: bytes) -> bytes | None:
-    """What the client sees `name` as, None where it does not; remembered, since every answer has the same names."""
+    """What the client sees `name` as, None where it does not."""
     if name == b"x-request-id":
         return b"x-upstream-request-id"
     is_useful = name in _USEFUL or (name.startswith(_USEFUL_PREFIXES) and name not in _OURS_ALONE)
