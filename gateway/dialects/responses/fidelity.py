@@ -76,8 +76,6 @@ _ITEMS_OF_ITS_OWN: Final = (
     "program_output",
     "shell_call",
     "shell_call_output",
-    "tool_search_call",
-    "tool_search_output",
 )
 _DONE_BY_ITS_OWN_TOOLS: Final = (
     "code_interpreter_call",
@@ -124,6 +122,7 @@ _EXTRAS_OF_ITS_OWN: Final = (
 )
 
 _ALL_TOLD: Final = Dropped("the model is told of all tools from the start")
+_CLIENTS_SEARCH: Final = Refused("it looks for no tools that the client keeps.", ("server",))
 _NAMESPACES: Final = Mapped("functions by one name, crm__find for find of crm; calls come back with both")
 
 _ITEMS: Final[Table] = {
@@ -157,6 +156,10 @@ _ITEMS: Final[Table] = {
     "input[].phase": _same(_IDS),
     "input[].reasoning": {**_row(chat.thoughts, _THOUGHTS, _THOUGHTS), OPENAI_RESPONSES: OWN_THOUGHTS},
     "input[].status": _same(_IDS),
+    "input[].tool_search_call": _same(_ALL_TOLD),
+    "input[].tool_search_call.execution": _same(_CLIENTS_SEARCH),
+    "input[].tool_search_output": _same(_ALL_TOLD),
+    "input[].tool_search_output.execution": _same(_CLIENTS_SEARCH),
 }
 _TOOLS: Final[Table] = {
     **{f"tools[].{kind}": _same(chat.NO_TOOL) for kind in _TOOLS_OF_ITS_OWN},
@@ -171,7 +174,7 @@ _TOOLS: Final[Table] = {
     "tools[].function.strict": _row(Mapped(), Mapped(), Mapped("VALIDATED, for all functions at once")),
     "tools[].namespace": _same(_NAMESPACES),
     "tools[].tool_search": _same(_ALL_TOLD),
-    "tools[].tool_search.execution": _same(Refused("it looks for no tools that the client keeps.", ("server",))),
+    "tools[].tool_search.execution": _same(_CLIENTS_SEARCH),
     "tools[].web_search": _WEB_SEARCH,
     "tools[].web_search.external_web_access": _row(chat.searching(_THE_WEB), _THE_WEB, _THE_WEB),
     "tools[].web_search.filters": _row(

@@ -71,6 +71,8 @@ class Item(msgspec.Struct, forbid_unknown_fields=True):
     result: str | None = None
     """An image that was drawn, base64."""
     output_format: str | None = None
+    execution: str | None = None
+    """Of a search for tools: by the server, or by the client."""
     caller: Any = None
     phase: Any = None
     status: Any = None

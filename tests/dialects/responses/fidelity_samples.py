@@ -171,6 +171,12 @@ SAMPLES: Final[Mapping[str, Sample]] = {
             "web_search_preview_2025_03_11",
         )
     },
+    **{
+        f"input[].{kind}.execution": Sample(
+            _told({"type": kind, "execution": "client"}, _ASKED), field="input[0].execution"
+        )
+        for kind in ("tool_search_call", "tool_search_output")
+    },
     "tools[].namespace": Sample(
         {"tools": [{"type": "namespace", "name": "crm", "description": "All of it.", "tools": [_NAMED]}]}
     ),
