@@ -127,16 +127,20 @@ class GatewayProcess:
         return parts.hostname, parts.port
 
     def get(self, path: str) -> Any:
-        """The JSON at `path`, over plain HTTP. It has END_LIMIT_S for that, not counting others' turns."""
+        """The JSON at `path`."""
+        return json.loads(self.text(path))
+
+    def text(self, path: str) -> str:
+        """What is at `path`, over plain HTTP. It has END_LIMIT_S for that, not counting others' turns."""
         connection = http.client.HTTPConnection(*self.address, timeout=10 * END_LIMIT_S)
         patience = Patience(self.pid)
         try:
             connection.request("GET", path)
-            document = json.loads(connection.getresponse().read())
+            text = connection.getresponse().read().decode()
         finally:
             connection.close()
         assert patience.spent_s() < END_LIMIT_S
-        return document
+        return text
 
     def actors(self) -> dict[str, Any]:
         """/admin/actors by name."""

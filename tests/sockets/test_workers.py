@@ -287,7 +287,7 @@ if station := os.environ.get("LLM_GATEWAY_STATION"):
     if "max_connections = 7" in settings or ("max_connections = 6" in settings and station["number"]):
         os._exit(3)
     if "max_connections = 8" in settings and not station["number"]:
-        time.sleep(7)
+        time.sleep(5.5)  # the operator is answered after 5
 """
 """Has workers end before they are ready, or be late, where the settings say so: no check can know it beforehand."""
 
