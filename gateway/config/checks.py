@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from gateway.config.addresses import BadAddress, is_origin, is_proxy, normal_base_url
 from gateway.config.defaults import OPENROUTER, SANDBOX_MODELS
@@ -114,6 +114,15 @@ def check_services(reader: Reader, services: Mapping[str, Service]) -> None:
                 normal_base_url(service.url, "")
             except BadAddress as bad:
                 reader.note((section, "url"), str(bad), service.url, shown=HIDDEN if "@" in service.url else None)
+
+
+def check_propagated(reader: Reader, names: Sequence[str], providers: Collection[str]) -> None:
+    """A name that is nobody's would tell nobody of tiers, and nobody would notice."""
+    known = ["*", *providers]
+    for position, name in enumerate(names):
+        path: Path = ("cms", "propagate", position)
+        if name not in known and not reader.is_wrong(path) and not reader.is_unread(("providers",)):
+            reader.suggest(path, '"*" or the name of a provider', name, known)
 
 
 def check_routes(reader: Reader, routes: tuple[Route, ...], providers: Collection[str]) -> None:

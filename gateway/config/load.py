@@ -13,6 +13,7 @@ import tomli
 from gateway.config.checks import (
     ModelChecks,
     check_origins,
+    check_propagated,
     check_providers,
     check_required,
     check_retry,
@@ -168,6 +169,7 @@ def _assemble(reader: Reader, document: dict[str, Any], environ: Mapping[str, st
     check_providers(reader, providers)
     check_transports(reader, sections.upstream, providers)
     check_required(reader, sections.health, providers, sections.cms, sections.code_orchestrator)
+    check_propagated(reader, sections.cms.propagate, providers)
     check_services(reader, {"cms": sections.cms, "code_orchestrator": sections.code_orchestrator})
     check_routes(reader, routes, providers)
     ModelChecks(reader, models, RoutingTable(routes, providers), providers).run()

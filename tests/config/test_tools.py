@@ -39,6 +39,7 @@ def test_a_tool_of_the_operators_own(tmp_path: Path) -> None:
         ('[cms]\nurl = "cms:8086"', "cms.url"),
         ("[cms]\nrequire_tier = 5", "cms.require_tier"),
         ('[health]\nrequired = ["opena"]', "health.required[0]"),
+        ('[cms]\npropagate = ["openai", "opena"]', "cms.propagate[1]"),
         ('[health]\nrequired = ["cms"]\n[cms]\ncheck_s = 0', "cms.check_s"),
         ('[code_orchestrator]\nurl = "http://a?b"', "code_orchestrator.url"),
         ("[tools]\nmax_turn = 3", "tools.max_turn"),
