@@ -94,7 +94,9 @@ def keys_cool_down(evidence: Evidence) -> Iterator[str]:
 
 
 def another_key_is_tried(evidence: Evidence) -> Iterator[str]:
-    """Who is asked again for the sake of its key is asked with one that has not refused this call."""
+    """Who is asked again for the sake of its key is asked with one that has not refused this call; who has waited for
+    it may find that one set aside meanwhile, and a throttled one ready again.
+    """
     for life in evidence.lives:
         for attempts in life.calls.values():
             for attempt in attempts:
@@ -103,6 +105,7 @@ def another_key_is_tried(evidence: Evidence) -> Iterator[str]:
 
 
 def _refusing(attempt: Attempt, attempts: Sequence[Attempt]) -> set[str]:
+    has_waited = attempt.sent_at is not None and attempt.sent_at > attempt.began_at
     return {
         other.key
         for other in attempts
@@ -110,4 +113,5 @@ def _refusing(attempt: Attempt, attempts: Sequence[Attempt]) -> set[str]:
         and other.candidate is attempt.candidate
         and other.failure is not None
         and other.failure.concerns_key
+        and not (has_waited and other.failure.throttled)
     }
