@@ -9,6 +9,7 @@ import msgspec
 
 from actors.attempt import Attempt
 from actors.errors import Failure, Stage
+from gateway.dialects.answer_name import answer_name
 from gateway.dialects.conversation import Finish
 from gateway.dialects.envelope import CallNotes, Usage
 from gateway.errors import ContentFiltered, UpstreamError
@@ -49,6 +50,12 @@ class Course(msgspec.Struct, eq=False):
             attempt.enter(stage)
         else:  # a whole answer may take as long as the call, which it might before
             attempt.stage = stage
+
+    def begins(self, answer: bytes) -> None:
+        """What has come of the answer first: a trace that is kept tells what the provider calls it."""
+        trace = self.attempt.call.trace
+        if trace is not None and trace.sampled:
+            self.notes.answer_name = answer_name(answer)
 
     def within(self, silence_s: float) -> float:
         """How long a stream may be silent: no longer than its client waits."""

@@ -159,6 +159,7 @@ class HttpCalls:
     ) -> ModelReply:
         attempt = course.attempt
         attempt.hold(len(body))
+        course.begins(body)
         try:
             answer = passage.read(body)
         except ValueError as problem:

@@ -55,6 +55,7 @@ class StreamedAnswer:
         that is cut, and whatever the connection raises.
         """
         first = await self._first_bytes()
+        self._course.begins(first)
         if first.startswith((b"{", b"[")):
             await self._pass_on_json(await self._rest_of(first))
             return

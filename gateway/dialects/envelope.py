@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from actors.letters import Candidate
+from gateway.dialects.answer_name import AnswerName
 from gateway.dialects.openai_errors import error_body
 from gateway.errors import Description
 
@@ -114,6 +115,8 @@ class CallNotes(msgspec.Struct):
     connect_s: float | None = None
     """Seconds spent on getting a connection; 0.0 where one was reused."""
     upstream_request_id: str | None = None
+    answer_name: AnswerName | None = None
+    """What the provider calls its answer; None where no trace asks."""
     malformed: int = 0
     """Events of a stream that could not be read and were left out of the answer."""
     so_far: SoFar | None = None

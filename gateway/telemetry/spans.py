@@ -336,6 +336,10 @@ def _learned(attempt: Attempt, notes: CallNotes | None) -> Attributes:
     attributes: Attributes = {}
     if notes.finish_reason is not None:
         attributes["gen_ai.response.finish_reasons"] = [notes.finish_reason]
+    if notes.answer_name is not None:
+        for name, said in zip(("gen_ai.response.id", "gen_ai.response.model"), notes.answer_name, strict=True):
+            if said:
+                attributes[name] = _text(said)
     if notes.connect_s is not None:
         attributes["gateway.connect_s"] = notes.connect_s
     if notes.upstream_request_id is not None:

@@ -108,6 +108,8 @@ async def test_a_request_is_a_tree_of_server_attempt_and_client(autojump_clock: 
             "gen_ai.request.temperature": 0.5,
             "gen_ai.request.max_tokens": 7,
             "gen_ai.response.finish_reasons": ["stop"],
+            "gen_ai.response.id": "chatcmpl-1",
+            "gen_ai.response.model": "gpt-4o",
             "gen_ai.usage.input_tokens": 9,
             "gen_ai.usage.output_tokens": 3,
             "gateway.connect_s": 0,
@@ -165,6 +167,7 @@ async def test_a_stream_tells_when_it_was_accepted_and_when_its_first_word_came(
         assert [(event.name, event.at) for event in client.events] == [("accepted", 0), ("first_token", 1)]
         assert client.attributes["gen_ai.response.time_to_first_chunk"] == 1
         assert client.attributes["gen_ai.request.stream"] is True
+        assert client.attributes["gen_ai.response.id"] == "chatcmpl-1"
         assert (client.start, client.end) == (0, 2)
 
 
