@@ -17,6 +17,7 @@ from msgspec import UNSET
 from actors.errors import Stage
 from gateway.calls.embeddings_passage import EMBEDDINGS_PATH
 from gateway.calls.upstream import Progress
+from gateway.context.tiers import COUNT, estimated_tokens
 from gateway.dialects import openai_compose as compose
 from gateway.dialects.embeddings import request as embeddings
 from gateway.dialects.embeddings.answer import answer_body, embedding_object
@@ -139,8 +140,8 @@ class SandboxClient:
         """Answers what `body` asks. Raises ModelNotFound, InvalidRequest, UpstreamReset."""
         progress(Stage.SENDING)
         progress(Stage.AWAITING)
-        respond = self._embed if target == EMBEDDINGS_PATH else self._complete
-        response = await respond(body)
+        told = next((int(value) for name, value in headers if name == COUNT), None)
+        response = await (self._embed(body) if target == EMBEDDINGS_PATH else self._complete(body, told))
         match self._settings.fail:
             case "429" | "500" as status:
                 return _refusal(status)
@@ -154,11 +155,13 @@ class SandboxClient:
 
     # Chat completions.
 
-    async def _complete(self, body: bytes) -> SandboxResponse:
+    async def _complete(self, body: bytes, told_tokens: int | None) -> SandboxResponse:
+        """`told_tokens` is what the gateway takes the prompt for, in its client's dialect."""
         prompt = decode_request(body)
         chat = await unhurried(read_request(body))
         said = answer(chat.model, chat)
-        usage = _count(said, chat.choices, max(1, weigh(prompt, body).reserved))
+        prompt_tokens = estimated_tokens(chat.model, weigh(prompt, body)) if told_tokens is None else told_tokens
+        usage = _count(said, chat.choices, prompt_tokens)
         identity = _Identity(f"chatcmpl-{self._new_id()}", int(self._wall_clock()), f"{self._name}/{chat.model}")
         if chat.stream:
             form = _Form(chat.choices, chat.stream_usage)

@@ -99,6 +99,11 @@ def read(gauge: Gauge, weight: PromptWeight) -> Reading:
     return Reading(tokens, gauge.window, media)
 
 
+def estimated_tokens(model: str, weight: PromptWeight) -> int:
+    """What a prompt of this weight takes where nobody counts it exactly."""
+    return max(1, read(gauge_of(model, 1), weight).tokens)
+
+
 def counted(estimate: Reading, tokens: int, window: int) -> Reading:
     """What the service says of the texts, in place of the estimate."""
     return Reading(tokens + estimate.media, window, estimate.media, routed=True)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from gateway.context.tiers import gauge_of, read
+from gateway.context.tiers import estimated_tokens
 from gateway.dialects.messages import errors
 from gateway.dialects.messages import request_notes as messages_notes
 from gateway.dialects.messages.tool_turns import MessagesToolTurns
-from gateway.dialects.prompt_weight import PromptWeight, weigh
+from gateway.dialects.prompt_weight import weigh
 from gateway.dialects.responses import request_notes as responses_notes
 from gateway.dialects.responses.kept import write_count
 from gateway.dialects.responses.request_notes import gateway_tools_of
@@ -131,7 +131,7 @@ class _Counter:
             except UpstreamError as failure:
                 if failure.status not in _NOT_OFFERED:
                     raise
-        return Answer(200, [JSON], self._write(max(1, _estimate(asked.model, weigh(asked.decoded, body)))))
+        return Answer(200, [JSON], self._write(estimated_tokens(asked.model, weigh(asked.decoded, body))))
 
 
 def _seen_by_models(
@@ -144,8 +144,3 @@ def _seen_by_models(
 
 def _tools_in_messages(request: messages_notes.MessagesRequest) -> list[str]:
     return gateway_tools(request.tools or ())
-
-
-def _estimate(model: str, weight: PromptWeight) -> int:
-    """By the characters that a token of the model's family has, and so much for each image, sound and file."""
-    return read(gauge_of(model, 1), weight).tokens

@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from gateway.providers.sandbox_embeddings import DEFAULT_DIMENSIONS
+from tests.face.http_client import Reply
 from tests.whole.gateways import CHAT, ENGINES, data_of, running
 from tests.whole.upstream import texts_of
 
@@ -99,3 +100,26 @@ async def test_a_sandbox_that_stalls_is_hedged(autojump_clock: MockClock) -> Non
             assert reply.header("x-gateway-provider") == "sandbox"
             figures = await it.figures()
             assert figures("retry_attempts_total", provider="sandbox", operation="hedge") == 1
+
+
+async def test_what_the_sandbox_counts_is_what_was_told_before(autojump_clock: MockClock) -> None:
+    """In every dialect the header, the count that one can ask for and the usage that is billed are one number."""
+    told, tool = "Tell me of a fox. " * 20, {"type": "object", "properties": {"a": {"type": "string"}}}
+    said = [{"role": "user", "content": told}]
+    for_messages = {"system": "Be kind.", "messages": said, "tools": [{"name": "f", "input_schema": tool}]}
+    for_responses = {"instructions": "Be kind.", "input": told}
+    async with running() as it:
+
+        async def ask(path: str, **members: object) -> Reply:
+            reply = await it.request("POST", path, json_body={"model": "sandbox/echo", **members})
+            assert reply.status == 200
+            return reply
+
+        chat = await ask("/v1/chat/completions", messages=[{"role": "system", "content": "Be kind."}, *said])
+        assert (chat.json["usage"]["prompt_tokens"], chat.header("x-token-count")) == (92, "92")
+        message = await ask("/v1/messages", max_tokens=99, **for_messages)
+        count = (await ask("/v1/messages/count_tokens", **for_messages)).json["input_tokens"]
+        assert (message.json["usage"]["input_tokens"], message.header("x-token-count")) == (count, str(count))
+        response = await ask("/v1/responses", **for_responses)
+        count = (await ask("/v1/responses/input_tokens", **for_responses)).json["input_tokens"]
+        assert (response.json["usage"]["input_tokens"], response.header("x-token-count")) == (count, str(count))
