@@ -22,6 +22,7 @@ from gateway.edge.response_parser import ResponseParser
 from gateway.edge.tls import client_context, open_tls
 from gateway.edge.unreachable import unreachable
 from gateway.edge.upstream_exchange import Exchange
+from gateway.edge.usual_answer import UsualAnswers
 from gateway.errors import UpstreamReset
 from gateway.providers.profile import Origin, RawHeader
 from gateway.world import Connect, Stream
@@ -71,6 +72,7 @@ class UpstreamClient:
         self._context: ssl.SSLContext | None = None
         self._closed = False
         self._heads = RequestHeads()
+        self._usual = UsualAnswers()
         self._pools: dict[Origin, OriginPool] = {}
 
     async def request(
@@ -121,7 +123,7 @@ class UpstreamClient:
     async def _exchange(
         self, connection: Connection, method: bytes, head: bytes, body: bytes, progress: Progress | None
     ) -> UpstreamResponse:
-        parser = ResponseParser(method == b"HEAD", self._limits.max_header_bytes)
+        parser = ResponseParser(method == b"HEAD", self._limits.max_header_bytes, self._usual)
         exchange = Exchange(parser, connection, connection.stream)
         try:
             if progress is not None:

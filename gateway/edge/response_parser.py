@@ -1,4 +1,4 @@
-"""One HTTP/1.1 answer, read strictly by llhttp: no I/O, bytes in, status, headers and body out.
+"""One HTTP/1.1 answer, read as strictly as llhttp does: no I/O, bytes in, status, headers and body out.
 
 A parser serves one answer and is then thrown away: whatever follows on the connection is never an answer to us.
 """
@@ -10,6 +10,7 @@ from typing import Final
 import httptools
 
 from gateway.dialects.envelope import RawHeaders
+from gateway.edge.usual_answer import UsualAnswers
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamReset, UpstreamTooLarge
 
 _FIELD_OVERHEAD_BYTES: Final = 4
@@ -33,10 +34,12 @@ class ResponseParser:
         "_has_no_body",
         "_idle_bytes",
         "_is_empty",
+        "_left",
         "_max_header_bytes",
         "_noted",
         "_parser",
         "_until_end",
+        "_usual",
         "body",
         "complete",
         "content_coding",
@@ -46,8 +49,8 @@ class ResponseParser:
         "status",
     )
 
-    def __init__(self, has_no_body: bool, max_header_bytes: int) -> None:
-        """`has_no_body`: the request was a HEAD."""
+    def __init__(self, has_no_body: bool, max_header_bytes: int, usual: UsualAnswers | None = None) -> None:
+        """`has_no_body`: the request was a HEAD. With `usual`, llhttp reads only what that does not know."""
         self.status = 0
         self.headers: RawHeaders = []
         self.content_coding = b""
@@ -69,12 +72,22 @@ class ResponseParser:
         self._noted: dict[bytes, bytes] = {}
         """How the body is framed and coded: the head's words for it; what trailers add comes too late."""
         self._until_end = False
-        self._parser = httptools.HttpResponseParser(self)
-        self._feed_data = self._parser.feed_data
+        self._left = 0
+        """Bytes of a body that are still to come, where llhttp does not read it."""
+        self._parser: httptools.HttpResponseParser | None = None
+        self._usual = None if has_no_body else usual
 
     def feed(self, data: bytes) -> None:
         """Takes what has arrived, as long as the answer is not complete. Raises UpstreamBroken, UpstreamTooLarge."""
-        self._is_empty = False
+        if self._left:
+            self._take_plain(data)
+            return
+        if self._is_empty:
+            self._is_empty = False
+            if self._usual is not None and self._begins_as_usual(data, self._usual):
+                return
+            self._parser = httptools.HttpResponseParser(self)
+            self._feed_data = self._parser.feed_data
         self._idle_bytes += len(data)
         try:
             self._feed_data(data)
@@ -85,6 +98,27 @@ class ResponseParser:
             del self._parser, self._feed_data
         elif self._idle_bytes > self._max_header_bytes:
             raise _headers_too_large()
+
+    def _begins_as_usual(self, data: bytes, usual: UsualAnswers) -> bool:
+        """Whether `data` begins with a head that llhttp need not read, nor the body behind it."""
+        head = usual.head_of(data) if len(data) <= self._max_header_bytes else None
+        if head is None or len(data) - head.body_at > head.length:
+            return False
+        self.status, self.headers = 200, head.fields
+        self.has_head = self.reusable = True
+        self._left = head.length
+        self._take_plain(data[head.body_at :])
+        return True
+
+    def _take_plain(self, data: bytes) -> None:
+        left = self._left - len(data)
+        if left < 0:  # whatever follows was not asked for
+            self.reusable = False
+            data, left = data[:left], 0
+        if data:
+            self.body.append(data)
+        self._left = left
+        self.complete = not left
 
     def end(self) -> None:
         """Nothing more will arrive. Raises UpstreamReset, UpstreamBroken unless that is the answer's proper end."""
@@ -120,6 +154,7 @@ class ResponseParser:
     def on_headers_complete(self) -> None:
         if self.has_head:
             return
+        assert self._parser is not None, "it calls"
         status = self._parser.get_status_code()
         if status < 200:
             self._skip_interim(status)
