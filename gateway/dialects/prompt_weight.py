@@ -152,7 +152,10 @@ def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
         except TypeError:  # one is no text: this is what says whether all are
             pass
     scales = _Scales(characters=characters)
-    scales.take(said)
+    try:
+        scales.take(said)
+    except RecursionError:  # contents within contents
+        return _as_written(size)
     if scales.seen > MOST_PIECES:
         return _as_written(size)
     reserved = (size - scales.large_bytes) // _BYTES_PER_TOKEN + scales.large_media * MEDIA_TOKENS

@@ -16,6 +16,7 @@ from gateway.dialects.codec import finish_steps
 from gateway.dialects.messages import request_notes
 from gateway.dialects.prompt_weight import MEDIA_TOKENS, PromptWeight, weigh
 from gateway.dialects.responses import request_notes as responses_notes
+from gateway.errors import InvalidRequest
 from gateway.face.chat import ChatCompletions
 from gateway.face.messages import Messages
 from gateway.face.response_calls import ResponsesDialect
@@ -290,6 +291,34 @@ def test_the_bytes_of_media_are_not_copied_to_weigh_them(dialect: str, part: dic
     assert weight.media == 1
     assert weight.reserved == (len(body) - len(MEGABYTES) - 2) // 4 + MEDIA_TOKENS
     assert peak < 64 * 1024
+
+
+@pytest.mark.parametrize("note", ["", '"note": 1, '])
+@pytest.mark.parametrize(
+    "around",
+    [
+        '[{%s"type": "tool_result", "tool_use_id": "t", "content": %s}]',
+        '[{%s"type": "document", "source": {"type": "content", "content": %s}}]',
+    ],
+)
+def test_contents_within_contents_are_weighed_however_deep_they_lie_or_refused(around: str, note: str) -> None:
+    outcomes = []
+    for depth in range(1, 600, 7):
+        said = '[{"type": "text", "text": "abc"}]'
+        for _ in range(depth):
+            said = around % (note, said)
+        body = b'{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": %b}]}' % said.encode()
+        try:
+            weight = Messages().read(body).weight
+        except InvalidRequest as refusal:
+            outcomes.append(refusal.message)
+            continue
+        assert weight is not None
+        outcomes.append("as written" if weight.characters == len(body) else f"{weight.characters}")
+    exactly, *others = dict.fromkeys(outcomes)
+    assert exactly == ("as written" if note else "3")
+    assert others[:-1] == ([] if note else ["as written"])
+    assert "too deeply" in others[-1]
 
 
 def test_schemas_and_the_functions_of_old_are_part_of_the_prompt() -> None:
