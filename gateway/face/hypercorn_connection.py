@@ -10,6 +10,7 @@ What is changed against hypercorn.trio.tcp_server (0.18), each for a fault of it
 - an application that answered without reading a long body left both it and the reader waiting for each other
 - an answer before the end of a body was followed by a reset, which could destroy it: we linger, as nginx does
 - a connection that its client had closed stood open until its idle timer ran out
+- a process that stood still for longer than a limit closed connections whose requests lay unread in the kernel
 - HTTP/2's goodbye in a drain overtook the end of the last answer, which then seemed cut short
 - HTTP/2 without TLS and WebSockets could be switched to; nobody here speaks them
 """
@@ -37,6 +38,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
 from hypercorn.utils import parse_socket_addr
 
+from actors.timers import LATE_S, SECOND_LOOK_S
 from gateway.dialects.openai_errors import error_body
 from gateway.edge.limits import ServerLimits
 from gateway.edge.refusals import CodingUnsupported
@@ -81,6 +83,9 @@ class ContainedServer(TCPServer):
         self._on_crash = on_crash
         self._on_refusal = on_refusal
         self._reading = trio.CancelScope()
+        """Its deadline is the end of parting."""
+        self._head_due = math.inf
+        """By when the next bytes have to come, while a head is waited for."""
         self._over = False
         """Nothing that is still read counts any more."""
         self._leaves_by = math.inf
@@ -139,21 +144,43 @@ class ContainedServer(TCPServer):
             )
             await self.protocol.initiate()
             await self.idle_task.restart(self._task_group, self._idle_timeout)
-            self._reading.deadline = trio.current_time() + self._header_s
+            self._head_due = trio.current_time() + self._header_s
             await self._read_data()
             await self.idle_task.stop()
 
     async def _read_data(self) -> None:
         with self._reading, suppress(*_THE_CLIENTS_DOING):
-            while data := await self.stream.receive_some(RECEIVE_BYTES):
+            while data := await self._receive():
                 if not self._over:
-                    due, self._reading.deadline = self._reading.deadline, math.inf
+                    due, self._head_due = self._head_due, math.inf
                     await self.protocol.handle(RawData(bytes(data)))  # behind pipelined requests this waits for answers
                     self._bound_head(due)
                 elif not self._drop(data):
                     break
         self._over = True
         await self.protocol.handle(Closed())
+
+    async def _receive(self) -> bytes | bytearray:
+        """What has come; b"" at the end of the stream, and where a head's time is over.
+
+        A process that stood still finds both at once, what has come and that its time is over: it looks once more.
+        """
+        while True:
+            with trio.CancelScope(deadline=self._head_due):
+                return await self.stream.receive_some(RECEIVE_BYTES)
+            late_s = trio.current_time() - self._head_due
+            if not self._over and late_s <= LATE_S:
+                return b""
+            self._head_due = math.inf if self._over else trio.current_time() + SECOND_LOOK_S
+
+    async def _idle_timeout(self) -> None:
+        due = trio.current_time() + self.config.keep_alive_timeout
+        with trio.move_on_at(due):
+            await self.context.terminated.wait()
+        if trio.current_time() - due > LATE_S:
+            await trio.sleep(SECOND_LOOK_S)  # who has a request ends this task
+        with trio.CancelScope(shield=True):
+            await self._initiate_server_close()
 
     def _drop(self, data: bytes | bytearray) -> bool:
         """The client goes on sending behind its last answer; whether it may."""
@@ -167,7 +194,7 @@ class ContainedServer(TCPServer):
             return
         if self.protocol.is_amid_head:  # type: ignore[attr-defined]  # ours, of either kind
             now = trio.current_time()
-            self._reading.deadline = due if now < due < math.inf else now + self._header_s
+            self._head_due = due if now < due < math.inf else now + self._header_s
 
     async def _finish(self) -> None:
         """Says that nothing follows, and lets the client part as the edge does (`gateway/edge/parting.py`).

@@ -362,3 +362,36 @@ class ShakyListener:
 
     def close(self) -> None:
         self._listener.close()
+
+
+async def test_what_came_while_the_process_stood_still_has_come_in_time(autojump_clock: MockClock) -> None:
+    """Stopped, or starved, for longer than clients may take: nobody is cut for what the kernel had all along."""
+    whole = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    async with bounded(ServerLimits()) as (_, network, _):
+        for stands_still_s in (20.0, 80.0):
+            kept, midway, fresh = [[Client(await network.connect("127.0.0.1", 80)) for _ in range(5)] for _ in range(3)]
+            for client in kept:
+                assert (await client.request("GET", "/health")).status == 200
+            for client in midway:
+                await client.send_raw(whole[:10])
+            await trio.testing.wait_all_tasks_blocked()
+            for client in (*fresh, *kept):
+                client.stream.send_nowait(whole)
+            for client in midway:
+                client.stream.send_nowait(whole[10:])
+            autojump_clock.jump(stands_still_s)
+            for client in (*fresh, *kept, *midway):
+                assert (await client.read_raw_head()).startswith(b"HTTP/1.1 200 ")
+                client.leave()
+        sends = Client(await network.connect("127.0.0.1", 80))
+        await sends.send_raw(POST + b"content-length: 4\r\n\r\n{")
+        await trio.testing.wait_all_tasks_blocked()
+        sends.stream.send_nowait(b"}!!")
+        autojump_clock.jump(40)
+        assert (await sends.read_raw_head()).startswith(b"HTTP/1.1 400 ")  # and not 408
+        sends.leave()
+        silent = Client(await network.connect("127.0.0.1", 80))
+        await trio.testing.wait_all_tasks_blocked()
+        autojump_clock.jump(20)
+        assert await silent.read_raw() == b""
+        silent.leave()
