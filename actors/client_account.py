@@ -38,22 +38,22 @@ class ClientAccount:
         """Takes all that a call of so many tokens needs, or nothing. Raises RateLimited."""
         if self._concurrency is not None and not self._concurrency.acquire():
             raise RateLimited(
-                f"this key may have {self._concurrency.limit} calls at a time, and has them", retry_after=1.0
+                f"This key may have {self._concurrency.limit} calls at a time, and has them.", retry_after=1.0
             )
         if self._requests is not None and not self._requests.take(1.0, now):
             self._release_permit()
-            raise RateLimited("this key's requests a minute are used up", retry_after=self._requests.wait_s(1.0, now))
+            raise RateLimited("This key's requests a minute are used up.", retry_after=self._requests.wait_s(1.0, now))
         if self._tokens is not None and not self._tokens.take(tokens, now):
             self._release_permit()
             if self._requests is not None:
                 self._requests.give_back(1.0, now)
-            raise RateLimited("this key's tokens a minute are used up", retry_after=self._tokens.wait_s(tokens, now))
+            raise RateLimited("This key's tokens a minute are used up.", retry_after=self._tokens.wait_s(tokens, now))
         self.calls += 1
 
     def count_request(self, now: float) -> None:
         """One request that asks nobody. Raises RateLimited."""
         if self._requests is not None and not self._requests.take(1.0, now):
-            raise RateLimited("this key's requests a minute are used up", retry_after=self._requests.wait_s(1.0, now))
+            raise RateLimited("This key's requests a minute are used up.", retry_after=self._requests.wait_s(1.0, now))
 
     def settle(self, taken: int, used: int | None, now: float) -> None:
         """The call for which `taken` tokens were taken is over, and has `used` so many; all comes back where it was

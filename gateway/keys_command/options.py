@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 GRACE_S: Final = "86400"
+LIST: Final = {"nargs": "+", "action": "extend"}
+"""Said twice, it is both."""
 
 TERMS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    ("--models", {"nargs": "+", "metavar": "PATTERN", "help": "those that it may ask for; * stands for any text"}),
-    ("--providers", {"nargs": "+", "metavar": "PATTERN", "help": "those that it may ask"}),
+    ("--models", {**LIST, "metavar": "PATTERN", "help": "those that it may ask for; * stands for any text"}),
+    ("--providers", {**LIST, "metavar": "PATTERN", "help": "those that it may ask"}),
     ("--requests-per-minute", {"metavar": "N"}),
     ("--tokens-per-minute", {"metavar": "N"}),
     ("--max-concurrent", {"metavar": "N", "help": "calls at a time"}),
@@ -19,7 +21,7 @@ TERMS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--budget-usd-per-month", {"metavar": "USD"}),
     ("--budget-edge", {"metavar": "hard|soft", "help": "refuse beyond it (default), or only warn"}),
     ("--expires", {"metavar": "TIME", "help": "like 2027-01-31T00:00:00Z"}),
-    ("--tags", {"nargs": "+", "metavar": "NAME=TEXT", "help": "notes of your own"}),
+    ("--tags", {**LIST, "metavar": "NAME=TEXT", "help": "notes of your own"}),
 )
 
 Run = Callable[[argparse.Namespace, Mapping[str, str]], int]

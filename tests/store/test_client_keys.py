@@ -124,7 +124,7 @@ def test_without_a_store_the_command_says_what_to_paste(
     environ = {"REDIS_URL": "memory://"}
     assert main(["keys", "list"], environ) == 0
     assert capsys.readouterr() == ("", "There are no client keys.\n")
-    terms = ["--models", "gpt-*", "--tags", 'owner="ann"', "--expires", "2999-01-01T00:00:00Z"]
+    terms = ["--models", "gpt-*", "--models", "o3", "--tags", 'owner="ann"', "--expires", "2999-01-01T00:00:00Z"]
     assert main(["keys", "create", "team-a", *terms, "--max-concurrent", "3"], environ) == 0
     key, told = capsys.readouterr()
     table = told[told.index("[[auth.keys]]") :]
@@ -132,7 +132,7 @@ def test_without_a_store_the_command_says_what_to_paste(
     file.write_text(f'[auth]\nmode = "keys"\n{table}', encoding="utf-8")
     (known,) = load(file, environ).client_keys
     assert known.sha256 == sha256(key.strip().encode()).digest()
-    assert (known.label, known.models, known.tags) == ("team-a", ("gpt-*",), {"owner": '"ann"'})
+    assert (known.label, known.models, known.tags) == ("team-a", ("gpt-*", "o3"), {"owner": '"ann"'})
     assert (known.max_concurrent, str(known.expires)) == (3, "2999-01-01 00:00:00+00:00")
     assert main(["keys", "list"], environ) == 0
     assert capsys.readouterr().out.startswith("team-a ")
