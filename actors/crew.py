@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import trio
 
-from actors.waking import wake
+from actors.waking import sleep, wake
 
 J = TypeVar("J")
 
@@ -79,7 +79,7 @@ class _Place(Generic[J]):
         """
         self._task = trio.lowlevel.current_task()
         self._parked.append(self)
-        return trio.lowlevel.wait_task_rescheduled(self._give_up)  # noqa: ASYNC105
+        return sleep(self._give_up)
 
     def take(self) -> J:
         """The job that has been handed over."""

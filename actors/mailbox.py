@@ -20,7 +20,7 @@ import outcome
 import trio
 
 from actors.errors import ActorDied, Overloaded
-from actors.waking import NOTHING
+from actors.waking import NOTHING, sleep
 
 T = TypeVar("T")
 
@@ -134,7 +134,7 @@ class Mailbox(Generic[T]):
         if not self._closed:
             assert self._reader is None, "one task reads a mailbox"
             self._reader = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+            await sleep(self._stop_waiting)
         if self._closed:
             raise trio.ClosedResourceError
 

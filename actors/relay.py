@@ -14,7 +14,7 @@ from typing import Final
 import trio
 
 from actors.errors import Failure, Left
-from actors.waking import wake
+from actors.waking import sleep, wake
 
 DEFAULT_LIMIT_BYTES = 64 * 1024
 DEFAULT_LIMIT_CHUNKS = 16
@@ -124,7 +124,7 @@ class Relay:
         """Appends, waiting for room. Raises Left as `write_nowait` does."""
         while not self.write_nowait(epoch, chunk):
             self._writer = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._writer_left)
+            await sleep(self._writer_left)
 
     def end(self, epoch: int) -> bool:
         """The answer is whole; False where this epoch's answer is not the one that counts."""
@@ -174,7 +174,7 @@ class Relay:
             if self._failure is not None:
                 raise self._failure
             self._reader = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._reader_left)
+            await sleep(self._reader_left)
 
     def close(self) -> None:
         """Nobody reads any more; what is still here is dropped and its bytes are given back."""

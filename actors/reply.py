@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 import trio
 
-from actors.waking import WakeUp
+from actors.waking import WakeUp, sleep
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class Reply(WakeUp[T]):
             return self._look_again()
         assert self._waiter is None, "one task waits for a reply"
         self._waiter = trio.lowlevel.current_task()
-        return trio.lowlevel.wait_task_rescheduled(self._give_up)  # noqa: ASYNC105
+        return sleep(self._give_up)
 
     def unwrap(self) -> T:
         """The answer, for who has waited for it."""

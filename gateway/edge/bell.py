@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 import trio
 
-from actors.waking import wake
+from actors.waking import sleep, wake
 
 
 class Bell:
@@ -24,7 +24,7 @@ class Bell:
         """Returns at the next ring. At most one task waits at a time, and does so at once."""
         self._task = trio.lowlevel.current_task()
         # For the caller to await: a coroutine of our own around it would be one more for every request.
-        return trio.lowlevel.wait_task_rescheduled(self._abort)  # noqa: ASYNC105
+        return sleep(self._abort)
 
     def ring(self) -> None:
         if self._task is not None:

@@ -16,7 +16,7 @@ import msgspec
 import outcome
 import trio
 
-from actors.waking import NOTHING
+from actors.waking import NOTHING, sleep
 
 _READY_AT_ONCE: Final = 64
 """So many sockets are looked at before other tasks get their turn."""
@@ -69,7 +69,7 @@ class ReadPoll:
         if descriptor not in self._heard:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._heard.add(descriptor)
-        return trio.lowlevel.wait_task_rescheduled(watch.abort)  # noqa: ASYNC105
+        return sleep(watch.abort)
 
     def closing(self, descriptor: int) -> None:
         """To be called before a descriptor is closed: whoever watches it is told."""
