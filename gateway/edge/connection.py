@@ -219,11 +219,12 @@ class Connection:
     async def _answer_requests(self) -> None:
         try:
             with self._calls:
+                ready = self._parser.ready
                 while not self._asks_no_more():
-                    if (request := self._next_request()) is None:
+                    if not ready:
                         self._await_request()
                         await self._news.wait()
-                    elif not await self._answer(request):
+                    elif not await self._answer(ready.popleft()):
                         break
         except Exception as crash:  # beside a cancellation, which hides it from `_have_answered`
             self._service.on_crash(crash, None)
@@ -240,11 +241,6 @@ class Connection:
             self._refusal = parser.rejection
             return True
         return self._draining and not parser.midway
-
-    def _next_request(self) -> Request | None:
-        """For the app, where it has come."""
-        ready = self._parser.ready
-        return ready.popleft() if ready else None
 
     def _await_request(self) -> None:
         if self._parser.midway:

@@ -89,7 +89,8 @@ class ApiEndpoint:
         except BaseException:  # cancelled: the client has gone, or its fate says why not
             record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
-        answer.headers += [*record.context, (REQUEST_ID, request_id.encode("ascii"))]
+        answer.headers += record.context
+        answer.headers.append((REQUEST_ID, request_id.encode("ascii")))
         if record.warning is not None:
             answer.headers.append((WARNING, record.warning))
         if record.trace is not None and record.trace.answer is not None:

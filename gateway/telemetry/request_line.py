@@ -75,9 +75,9 @@ def line_of(
         None if usage is None else usage.cached,
         None if usage is None else usage.reasoning,
         None if cost is None else cost / NANO,
-        None if times.queue_s is None else rounded(times.queue_s),
-        None if times.connect_s is None else rounded(times.connect_s),
-        None if times.first_token_s is None else rounded(times.first_token_s),
+        times.queue_s and rounded(times.queue_s),
+        times.connect_s and rounded(times.connect_s),  # mostly 0.0: the connection was there
+        times.first_token_s and rounded(times.first_token_s),
         rounded(times.total_s),
         rounded(times.overhead_s),
         record.client,
