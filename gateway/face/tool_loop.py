@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import trio
 
-from actors.errors import CallCrashed, DeadlineExceeded, Failure
+from actors.errors import CallCrashed, Failure
 from actors.letters import Call
 from gateway.dialects.led_request import ODD
 from gateway.dialects.tool_turns import ToolTurns, WantedCall
@@ -137,8 +137,6 @@ class Led:
         """The next turn; its record is finished here only where it fails. Raises Failure."""
         clock, is_prepared = self._reporting.clock, self._call is not None
         if not is_prepared:
-            if clock() >= self.asking.first.deadline:
-                raise DeadlineExceeded("The time for this request was over before the model could be asked again.")
             self.prepare()
         call, own = self._call, self._turn_record
         assert call is not None, "it is prepared"

@@ -239,15 +239,6 @@ async def test_all_turns_and_tools_share_the_one_deadline(autojump_clock: MockCl
         it.assert_at_rest()
 
 
-async def test_a_tool_that_takes_all_of_the_time_is_said_to_have(autojump_clock: MockClock) -> None:
-    async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
-        service.by_path["/v1/keywords"] = stalls
-        it.openai.plays(says("Well.", call()))
-        reply = await it.ask(QUESTION, headers={"x-gateway-timeout": "2"})
-        assert (reply.status, trio.current_time(), len(it.openai.asked)) == (504, 2, 1)
-        assert "before the model could be asked again" in reply.json["error"]["message"]
-
-
 @either
 async def test_a_client_that_leaves_ends_the_tool_too(autojump_clock: MockClock, stream: bool) -> None:
     async with beside(ORCHESTRATOR, QUIET, environ=AT_ORCHESTRATOR) as (it, service):
