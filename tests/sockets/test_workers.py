@@ -67,11 +67,8 @@ def store_pid(gateway: GatewayProcess) -> int:
 
 def shared(gateway: GatewayProcess) -> int:
     """How many workers say that they use the shared store."""
-    return sum(
-        1
-        for worker in "01"
-        if f'gateway_store_mode{{worker="{worker}"}} 1.0' in httpx.get(f"{gateway.url}/metrics").text
-    )
+    said = gateway.text("/metrics")
+    return sum(f'gateway_store_mode{{worker="{worker}"}} 1.0' in said for worker in "01")
 
 
 def reload(gateway: GatewayProcess, settings: str) -> None:
