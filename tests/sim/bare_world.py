@@ -245,11 +245,15 @@ class _BareWorld(trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         if self._watching and not self._complaints.enough:
-            if isinstance(router := self._root.current("router"), RouterActor):
-                look_at_mailbox(router.mailbox, self._complaints)
-            for name in self.scenario.providers:
-                if isinstance(actor := self._root.current(name), ProviderActor):
-                    look_at_provider(actor, trio.current_time(), self._complaints)
+            with self._complaints.looking():
+                self._look()
+
+    def _look(self) -> None:
+        if isinstance(router := self._root.current("router"), RouterActor):
+            look_at_mailbox(router.mailbox, self._complaints)
+        for name in self.scenario.providers:
+            if isinstance(actor := self._root.current(name), ProviderActor):
+                look_at_provider(actor, trio.current_time(), self._complaints)
 
     def _look_at_rest(self) -> None:
         now = self.evidence.quiet_at = trio.current_time()

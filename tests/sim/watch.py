@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import trio
@@ -33,6 +34,14 @@ class Complaints:
     def add(self, promise: int, words: str) -> None:
         self._kept.append((promise, f"at {trio.current_time():g}: {words}"))
 
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Who looks and stumbles has seen nothing: Trio would take an instrument away that raises, and go on."""
+        try:
+            yield
+        except Exception as bug:
+            self.add(5, f"who looks has stumbled: {bug!r}")
+
     def leftovers(self, books: Iterable[tuple[str, float]], *, whose: str = "") -> None:
         """Everything in `books` has to be nothing."""
         for what, left in books:
@@ -55,10 +64,11 @@ class Watch(trio.abc.Instrument):
         """Everybody who could run has run."""
         if not self._watching or self._complaints.enough:
             return
-        now = trio.current_time()
-        for life in self._evidence.lives:
-            if life.running.ended_at is None:
-                self._look_at(life, now)
+        with self._complaints.looking():
+            now = trio.current_time()
+            for life in self._evidence.lives:
+                if life.running.ended_at is None:
+                    self._look_at(life, now)
 
     def _look_at(self, life: Life, now: float) -> None:
         gateway = life.running.gateway
