@@ -115,7 +115,9 @@ class HttpCalls:
             attempt.accepted()
             if not streamed:
                 body = await response.read(ANSWER_LIMIT_BYTES)
-                return self._whole_answer(course, response, body, passage, way)
+                if request is not call.payload:
+                    attempt.hold(len(body))  # a part, which waits for the others; else all is given back in this step
+                return self._whole_answer(course, response, body, passage, request, way)
             judge = partial(self._judge, request, way)
             await StreamedAnswer(course, response, passage, judge=judge).pass_on()
             return None
@@ -155,17 +157,21 @@ class HttpCalls:
         return headers
 
     def _whole_answer(
-        self, course: Course, response: UpstreamResponse, body: bytes, passage: Passage, way: Way
+        self,
+        course: Course,
+        response: UpstreamResponse,
+        body: bytes,
+        passage: Passage,
+        request: ModelRequest,
+        way: Way,
     ) -> ModelReply:
-        attempt = course.attempt
-        attempt.hold(len(body))
         course.begins(body)
         try:
             answer = passage.read(body)
         except ValueError as problem:
             raise UpstreamBroken(f"{self.profile.name} answered with something that is no answer.") from problem
         if answer.error is not None:
-            raise self._judge(attempt.call.payload, way, response.headers, answer.error)
+            raise self._judge(request, way, response.headers, answer.error)
         course.used(answer.usage, answer.finish_reason)
         course.check_filter(answer.finish_reason)
         headers = useful_headers(response.headers, content_type=json_content_type(response.headers))

@@ -62,14 +62,14 @@ class ResponseParser:
         self.body: list[bytes] = []
         """What has arrived of it and has not been taken."""
         self._failure: GatewayError | None = None
-        self._fields = self.headers
-        """Where fields go: once the head is whole, only trailers come, which nobody reads."""
+        self._fields: RawHeaders
+        """Where llhttp's fields go: once the head is whole, only trailers come, which nobody reads."""
         self._has_no_body = has_no_body
         self._idle_bytes = 0
         """Received since the last piece of body."""
         self._is_empty = True
         self._max_header_bytes = max_header_bytes
-        self._noted: dict[bytes, bytes] = {}
+        self._noted: dict[bytes, bytes]
         """How the body is framed and coded: the head's words for it; what trailers add comes too late."""
         self._until_end = False
         self._left = 0
@@ -86,6 +86,7 @@ class ResponseParser:
             self._is_empty = False
             if self._usual is not None and self._begins_as_usual(data, self._usual):
                 return
+            self._fields, self._noted = self.headers, {}
             self._parser = httptools.HttpResponseParser(self)
             self._feed_data = self._parser.feed_data
         self._idle_bytes += len(data)
