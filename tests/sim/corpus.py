@@ -41,7 +41,6 @@ BARE: Final[dict[int, str]] = {
     63: "who waited behind one that left the queue was not looked at, though there was room",
     276: "what a stream's reader freed was of no use to who waited for memory, until a call ended",
     100: "a key that was throttled and refused at once was asked while it was to be left alone",
-    2866: "a check held it against a call that it took a throttled key that was ready again, and not a refused one",
     80: "the check took who waits in the queue while a breaker opens, and is its probe then, for one who got past it",
 }
 """Of the actors alone."""
