@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.control import Drain
 from actors.reply import Reply
 
 
@@ -17,6 +18,12 @@ async def test_the_first_settlement_wins_and_late_ones_are_counted() -> None:
     assert not reply.settle("later")
     assert await reply.wait() == "yes"
     assert reply.late == 2
+
+
+def test_a_reply_is_none_but_itself() -> None:
+    """Nor is the letter that it stands in: two that ask for the same are two, and can be kept in a set."""
+    assert Reply() != Reply()
+    assert len({Drain(), Drain()}) == 2
 
 
 async def test_a_waiting_task_gets_value_or_failure_at_that_moment(autojump_clock: MockClock) -> None:
