@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -65,7 +65,7 @@ class FieldLines:
         self._starts: dict[bytes, bytes] = {}
         """Names that have been checked, as a line begins with them; those that frame the body are never among them."""
 
-    def of(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], _Said | None]:
+    def of(self, headers: Collection[tuple[bytes, bytes]]) -> tuple[list[bytes], _Said | None]:
         """The lines of `headers` without their ends, and what is said in them of the framing, if anything is.
 
         Of what frames the body only the date is among the lines. Raises MalformedAnswer for a field that would be
@@ -112,7 +112,7 @@ class _Said(NamedTuple):
 _OURS: Final = frozenset([b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"])
 
 
-def _said(headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], _Said]:
+def _said(headers: Collection[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], _Said]:
     """Those of them that are to be written as they are, and what all say of the framing. Raises MalformedAnswer."""
     kept: list[tuple[bytes, bytes]] = []
     length: int | None = None
@@ -136,7 +136,7 @@ def _said(headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, byt
 def open_answer(
     request: Head,
     status: int,
-    headers: Iterable[tuple[bytes, bytes]],
+    headers: Collection[tuple[bytes, bytes]],
     whole: int | None,
     closing: bool,
     lines: FieldLines,

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.edge.answer_head import FieldLines, MalformedAnswer
 from gateway.edge.exchange import Exchange, Wire
 from gateway.edge.request import Head, Request
-from gateway.exchange import FATE, Disconnected
+from gateway.exchange import FATE, Disconnected, Headers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -40,7 +40,7 @@ class AsgiExchange(Exchange):
         self._server = server
         self._status = 0
         """Of the start that is held back until the first piece of the body; 0 where there is none."""
-        self._headers: Any = ()
+        self._headers: Headers = []
 
         self.scope = self._scope(request.head)
 
@@ -84,6 +84,6 @@ class AsgiExchange(Exchange):
             await self._put(self._status, self._headers, message.get("body", b""), more=message.get("more_body", False))
         elif kind == "http.response.start" and not (self._status or self.opened):
             self._status = message["status"]
-            self._headers = message.get("headers", ())
+            self._headers = list(message.get("headers", ()))  # ASGI allows what can be gone through once
         else:
             raise MalformedAnswer(f"{kind} is out of place here")

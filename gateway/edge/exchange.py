@@ -5,7 +5,7 @@ A client that goes away cancels the handler at once, so that nobody has to liste
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Final, Protocol
 
 from actors.relay import Taken
@@ -30,7 +30,7 @@ _CHUNKED: Final = Framing.CHUNKED
 _NONE: Final = Taken.NONE
 
 
-Fields = Iterable[tuple[bytes, bytes]]
+Fields = Collection[tuple[bytes, bytes]]
 
 
 class Wire(Protocol):

@@ -25,12 +25,14 @@ async def test_lengths_given_by_the_app_are_kept(autojump_clock):
 
 async def test_an_app_may_close_the_connection_and_set_the_date(autojump_clock):
     async def app(scope, receive, send):
-        await whole(send, b"hello", headers=[(b"connection", b"close"), (b"date", b"today")])
+        fields = [(b"x-first", b"1"), (b"connection", b"close"), (b"date", b"today")]
+        await whole(send, b"hello", headers=iter(fields))  # which can be gone through once
 
     async with serving(app) as house:
         client = await house.client()
         answer = await client.ask(GET)
-        assert (answer.headers["connection"], answer.headers["date"]) == ("close", "today")
+        said = answer.headers["x-first"], answer.headers["connection"], answer.headers["date"]
+        assert said == ("1", "close", "today")
         assert await client.end() == 0
 
 
