@@ -98,5 +98,14 @@ class RequestRecord(msgspec.Struct, eq=False):
         self.outcome = outcome
         self.ended_at = now
         self.on_finished(self)
+        if self.failure is not None:
+            _forget_way(self.failure)
         if self.call is not None:
             self.call.dissolve()
+
+
+def _forget_way(failure: BaseException | None) -> None:
+    """All has been told: the frames that a failure came through hold the request with its body, which holds it."""
+    while failure is not None and failure.__traceback__ is not None:
+        failure.__traceback__ = None
+        failure = failure.__cause__ or failure.__context__

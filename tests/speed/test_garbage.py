@@ -17,7 +17,7 @@ from actors.attempt import Attempt
 from actors.letters import Call
 from gateway.world import Stream
 from tests.whole.gateways import CHAT, QUESTION, STREAMED, running
-from tests.whole.upstream import Script, answers, streams
+from tests.whole.upstream import Script, answers, fails, streams
 
 REQUESTS = 20
 
@@ -51,8 +51,10 @@ async def ask(stream: Stream, body: bytes, end: bytes) -> None:
         (QUESTION, answers(), b"}"),
         (STREAMED, streams("Hel", "lo"), b"0\r\n\r\n"),
         ({**STREAMED, "model": "backed"}, streams("Hel", "lo"), b"0\r\n\r\n"),
+        (QUESTION, fails(400), b"}"),
+        ({**QUESTION, "model": "nobody-knows"}, answers(), b"}"),
     ],
-    ids=["plain", "streamed", "with a fallback"],
+    ids=["plain", "streamed", "with a fallback", "refused", "asked of nobody"],
 )
 async def test_a_request_that_is_over_is_freed_at_once(
     autojump_clock: MockClock, no_collections: None, question: object, script: Script, end: bytes
