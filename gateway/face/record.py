@@ -101,6 +101,9 @@ class RequestRecord(msgspec.Struct, eq=False):
         if self.failure is not None:
             _forget_way(self.failure)
         if self.call is not None:
+            for attempt in self.call.attempts:
+                if attempt.failure is not None:
+                    _forget_way(attempt.failure)
             self.call.dissolve()
 
 

@@ -52,9 +52,10 @@ async def ask(stream: Stream, body: bytes, end: bytes) -> None:
         (STREAMED, streams("Hel", "lo"), b"0\r\n\r\n"),
         ({**STREAMED, "model": "backed"}, streams("Hel", "lo"), b"0\r\n\r\n"),
         (QUESTION, fails(400), b"}"),
+        (QUESTION, fails(503), b"}"),
         ({**QUESTION, "model": "nobody-knows"}, answers(), b"}"),
     ],
-    ids=["plain", "streamed", "with a fallback", "refused", "asked of nobody"],
+    ids=["plain", "streamed", "with a fallback", "refused", "tried again in vain", "asked of nobody"],
 )
 async def test_a_request_that_is_over_is_freed_at_once(
     autojump_clock: MockClock, no_collections: None, question: object, script: Script, end: bytes
