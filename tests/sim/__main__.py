@@ -53,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--mutant", default="", help="with the bug of this name in the code (README.md has them)")
     options = parser.parse_args(arguments)
     if options.seed is None:
+        if options.mutant or options.trace:
+            parser.error("--mutant and --trace are for one run: say which by --seed")
         return _play_many(range(options.first, options.first + options.seeds), bare=options.bare)
     with ExitStack() as stack:
         if options.mutant:

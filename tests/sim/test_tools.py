@@ -40,3 +40,9 @@ def test_what_several_processes_have_seen_is_added_up(tmp_path: Path) -> None:
     assert whole.seeds == 200
     assert whole.missing({"often", "once", "never"}) == ["never", "once"]
     assert whole.told({"never"}).splitlines()[0] == "   0.0 %  never"
+
+
+def test_a_bug_that_is_put_in_is_for_one_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--seeds", "1", "--mutant", BUG])
+    assert "--seed" in capsys.readouterr().err
