@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from tests.sim.openings import OPENINGS
 
 EXAMPLES = 25
-
-
 PUT = st.one_of(st.binary(max_size=6), st.sampled_from([b"null", b"[]", b"{}", b"-1", b"\n\n", b"\xed\xa0"]))
 
 
@@ -20,9 +18,7 @@ def damaged(draw: st.DrawFn, examples: tuple[bytes, ...]) -> bytes:
     data = draw(st.sampled_from(examples))
     for _ in range(draw(st.integers(0, 3))):
         place, lost = draw(st.integers(0, len(data))), draw(st.integers(0, 8))
-        put = draw(
-            st.one_of(st.binary(max_size=6), st.sampled_from([b"null", b"[]", b"{}", b"-1", b"\n\n", b"\xed\xa0"]))
-        )
+        put = draw(PUT)
         data = data[:place] + put + data[place + lost :]
     return data
 
