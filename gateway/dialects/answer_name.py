@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-_DATA: Final = b"data:"
+from gateway.dialects.sse import SseSplitter
 
 
 class AnswerName(NamedTuple):
+    """Each None where the provider does not say it."""
+
     id: str | None = None
     model: str | None = None
 
@@ -35,10 +37,9 @@ _decode = msgspec.json.Decoder(_First).decode
 
 def answer_name(begins: bytes) -> AnswerName:
     """Of a whole answer, or of what has come first of a stream; nothing is known where that is no whole event."""
-    if begins[:1] != b"{":
-        lines = begins.splitlines(keepends=True)
-        line = next((line for line in lines if line.startswith(_DATA) and line.endswith((b"\n", b"\r"))), b"")
-        begins = line[len(_DATA) :]
+    if begins.lstrip()[:1] != b"{":  # OpenRouter puts white space before a whole one
+        events = SseSplitter(limit_bytes=len(begins)).feed(begins)
+        begins = next((event.data for event in events if event.data is not None), b"")
     try:
         first = _decode(begins)
     except (ValueError, RecursionError):

@@ -17,6 +17,7 @@ STARTED = b'{"type":"message_start","message":{"id":"id-1","model":"a-model","co
     ("begins", "name"),
     [
         (WHOLE, NAMED),
+        (b"\n         \n" + WHOLE, NAMED),
         (OF_GEMINI, NAMED),
         (b"data: " + WHOLE + b"\n\ndata: {", NAMED),
         (b": OPENROUTER PROCESSING\n\ndata: " + WHOLE + b"\n\n", NAMED),
