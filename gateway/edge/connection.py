@@ -359,7 +359,7 @@ class Connection:
         """What ends the active request, whose client is there; None where that has gone."""
         if self._gone:
             return None
-        return self._refusal or ShuttingDown("The gateway is shutting down.")
+        return self._refusal or ShuttingDown()
 
     def told_as(self, request_id: str) -> None:
         self._told_as = request_id.encode("ascii")

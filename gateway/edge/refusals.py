@@ -41,6 +41,9 @@ class VersionUnsupported(InvalidRequest):
 class ShuttingDown(GatewayError):
     status, type, code = 503, "server_error", "overloaded"
 
+    def __init__(self) -> None:
+        super().__init__("The gateway is shutting down.")
+
 
 class AppCrashed(GatewayError):
     status, type, code = 500, "server_error", "internal_error"

@@ -73,7 +73,7 @@ class Flight:
 
     @property
     def refusal(self) -> Failure | None:
-        return self._because if self.scope.cancel_called else ShuttingDown("The gateway is shutting down.")
+        return self._because if self.scope.cancel_called else ShuttingDown()
 
     def told_as(self, request_id: str) -> None:
         """Each reader's own connection hears of its own id."""

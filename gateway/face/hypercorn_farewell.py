@@ -28,7 +28,7 @@ class _Fate:
 
     @property
     def refusal(self) -> GatewayError | None:
-        return None if self.gone else ShuttingDown("The gateway is shutting down.")
+        return None if self.gone else ShuttingDown()
 
     def told_as(self, request_id: str) -> None:
         self.request_id = request_id
@@ -60,16 +60,17 @@ class FarewellApp:
         try:
             await self._app(scope, hear, say)
         finally:
-            if trio.current_effective_deadline() < trio.current_time() and not (fate.opened or fate.gone):
+            refusal = None if fate.opened else fate.refusal
+            if refusal is not None and trio.current_effective_deadline() < trio.current_time():
                 with trio.move_on_after(FAREWELL_S, shield=True):
-                    await self._refuse(ShuttingDown("The gateway is shutting down."), fate, scope, send)
+                    await self._refuse(refusal, fate, scope, send)
 
     async def _refuse(self, refusal: GatewayError, fate: _Fate, scope: Scope, send: Send) -> None:
         told_as = fate.request_id.encode("ascii")
-        await refuse(refusal, told_as or refused(self._on_refusal, refusal, scope), scope, send)
+        await refuse(refusal, told_as or report(self._on_refusal, refusal, scope), scope, send)
 
 
-def refused(on_refusal: OnRefusal, refusal: GatewayError, scope: Scope) -> bytes:
+def report(on_refusal: OnRefusal, refusal: GatewayError, scope: Scope) -> bytes:
     """Tells of a request that no handler tells of; its id, b"" for none."""
     return on_refusal(scope["raw_path"], dict(reversed(scope["headers"])), refusal)
 

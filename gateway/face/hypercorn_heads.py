@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.edge.service import OnRefusal
 from gateway.errors import HeadersTooLarge
 from gateway.face.asgi_exchange import AsgiApp, Receive, Scope, Send
-from gateway.face.hypercorn_farewell import refuse, refused
+from gateway.face.hypercorn_farewell import refuse, report
 
 
 class BoundedHeads:
@@ -21,4 +21,4 @@ class BoundedHeads:
             await self._app(scope, receive, send)
             return
         refusal = HeadersTooLarge(f"The request has more than {self._header_count} header fields.")
-        await refuse(refusal, refused(self._on_refusal, refusal, scope), scope, send)
+        await refuse(refusal, report(self._on_refusal, refusal, scope), scope, send)
