@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 
 from gateway.dialects.envelope import RawHeaders
+from gateway.exchange import REQUEST_ID
 from gateway.telemetry.trace_context import TRACEPARENT, Trace, parent_of
 
-_NAMES = (b"x-request-id", b"x-correlation-id")
+_NAMES = (REQUEST_ID, b"x-correlation-id")
 _ACCEPTED = re.compile(rb"[!-~]{1,128}").fullmatch
 
 
@@ -16,7 +17,7 @@ def told_to_services(request_id: str, trace: Trace | None, passed_on: RawHeaders
     """What services beside the gateway are told of a request: its id, and whose child in a trace their work is; where
     nobody traces, what is `passed_on` of the client's own trace.
     """
-    return [(b"x-request-id", request_id.encode("ascii")), *(passed_on if trace is None else trace.headers(0))]
+    return [(REQUEST_ID, request_id.encode("ascii")), *(passed_on if trace is None else trace.headers(0))]
 
 
 def request_id_of(fields: Mapping[bytes, bytes]) -> str | None:

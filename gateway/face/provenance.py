@@ -11,7 +11,7 @@ from actors.attempt import Attempt
 from actors.errors import Cancelled, Failure
 from actors.letters import Call, Candidate
 from gateway.dialects.envelope import cost_of
-from gateway.exchange import Headers
+from gateway.exchange import REQUEST_ID, Headers
 from gateway.face.rate_limit_headers import told_by_us
 from gateway.money import decimal_usd
 
@@ -24,7 +24,7 @@ COST: Final = b"x-gateway-cost-usd"
 """Of a whole answer and what was asked before it; a stream's is not known when its head goes out."""
 NO_RETRY: Final = (b"x-should-retry", b"false")
 """Tells OpenAI's clients that retrying is done: their own retries on top of ours would multiply."""
-_OURS: Final = frozenset({b"x-request-id", b"x-should-retry", PROVIDER, MODEL, ATTEMPTS, COST})
+_OURS: Final = frozenset({REQUEST_ID, b"x-should-retry", PROVIDER, MODEL, ATTEMPTS, COST})
 
 
 def without_ours(upstream: Headers) -> Headers:
