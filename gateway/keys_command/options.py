@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-GRACE_S: Final = "86400"
-LIST: Final = {"nargs": "+", "action": "extend"}
+_GRACE_S: Final = "86400"
+_LIST: Final = {"nargs": "+", "action": "extend"}
 """Said twice, it is both."""
 
 TERMS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    ("--models", {**LIST, "metavar": "PATTERN", "help": "those that it may ask for; * stands for any text"}),
-    ("--providers", {**LIST, "metavar": "PATTERN", "help": "those that it may ask"}),
+    ("--models", {**_LIST, "metavar": "PATTERN", "help": "those that it may ask for; * stands for any text"}),
+    ("--providers", {**_LIST, "metavar": "PATTERN", "help": "those that it may ask"}),
     ("--requests-per-minute", {"metavar": "N"}),
     ("--tokens-per-minute", {"metavar": "N"}),
     ("--max-concurrent", {"metavar": "N", "help": "calls at a time"}),
@@ -21,7 +21,7 @@ TERMS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--budget-usd-per-month", {"metavar": "USD"}),
     ("--budget-edge", {"metavar": "hard|soft", "help": "refuse beyond it (default), or only warn"}),
     ("--expires", {"metavar": "TIME", "help": "like 2027-01-31T00:00:00Z"}),
-    ("--tags", {**LIST, "metavar": "NAME=TEXT", "help": "notes of your own"}),
+    ("--tags", {**_LIST, "metavar": "NAME=TEXT", "help": "notes of your own"}),
 )
 
 Run = Callable[[argparse.Namespace, Mapping[str, str]], int]
@@ -45,7 +45,7 @@ def add_keys(commands: Any, run: Run) -> list[argparse.ArgumentParser]:
     rotate = actions.add_parser("rotate", help="another secret for a key; the one before it goes on for a while")
     rotate.add_argument("label")
     rotate.add_argument(
-        "--grace-s", default=GRACE_S, metavar="SECONDS", help="how long (default: a day; 0: not at all)"
+        "--grace-s", default=_GRACE_S, metavar="SECONDS", help="how long (default: a day; 0: not at all)"
     )
     revoke = actions.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("label")
