@@ -252,3 +252,9 @@ def judge_kind(place: str, kind: str, field: str, target: str) -> Fate:
     if isinstance(fate, Refused):
         refuse(field, f"{fate.reason.removesuffix('.')} (it is of the type '{kind}').", target)
     return fate
+
+
+def check_searcher(execution: str | None, field: str, target: str) -> None:
+    """Raises InvalidRequest where it is the client that searches for tools: what it has found goes up in no list."""
+    if execution is not None and execution not in _CLIENTS_SEARCH.idle:
+        refuse(f"{field}.execution", _CLIENTS_SEARCH.reason, target)

@@ -14,8 +14,8 @@ from gateway.dialects.codec import Steps
 from gateway.dialects.conversation import Document, Image, Media, Part, Role, Text, ToolCall, ToolResult, Turn
 from gateway.dialects.decoded_weight import check_most, check_parts
 from gateway.dialects.fidelity import Dropped
-from gateway.dialects.reading import invalid, missing, read_in_slices, refuse
-from gateway.dialects.responses.fidelity import judge_kind
+from gateway.dialects.reading import invalid, missing, read_in_slices
+from gateway.dialects.responses.fidelity import check_searcher, judge_kind
 from gateway.dialects.responses.namespaces import one_name
 from gateway.dialects.responses.request_content import read_content, read_reasoning
 from gateway.dialects.responses.shapes import AnswerItem, Item
@@ -103,11 +103,9 @@ def _read_item(item: Item, field: str, target: str) -> Turn:
             return _read_message(item, field)
         case None | "item_reference":
             raise InvalidRequest(f"Item with id '{item.id}' not found.", param=f"{field}.id")
-        case "tool_search_call" | "tool_search_output" if item.execution not in (None, "server"):
-            # What a client has found stands in no list of tools that goes up.
-            return refuse(f"{field}.execution", "it looks for no tools that the client keeps.", target)
         case other:
             if isinstance(judge_kind("input[]", other, field, target), Dropped):
+                check_searcher(item.execution, field, target)
                 return Turn("assistant", [], field=field)
             return invalid(field, f"an item of type '{other}' cannot be read without its result")
 

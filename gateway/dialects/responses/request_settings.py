@@ -12,7 +12,7 @@ from gateway.dialects.decoded_weight import check_tools
 from gateway.dialects.fidelity import Dropped
 from gateway.dialects.reading import check_effort, invalid, missing, read, refuse
 from gateway.dialects.responses import shapes
-from gateway.dialects.responses.fidelity import judge_kind
+from gateway.dialects.responses.fidelity import check_searcher, judge_kind
 from gateway.dialects.responses.namespaces import in_one_name
 
 NAME: Final = "openai_responses"
@@ -54,8 +54,8 @@ def read_tools(tools: list[msgspec.Raw] | None, target: str) -> Tools:
             fate = judge_kind("tools[]", kind, field, target)
             if not isinstance(fate, Dropped):
                 natives.append(NativeTool(NAME, kind, msgspec.json.decode(raw), field))
-            elif read(_search_decoder, raw, field).execution not in (None, "server"):
-                refuse(f"{field}.execution", "it looks for no tools that the client keeps.", target)
+            else:
+                check_searcher(read(_search_decoder, raw, field).execution, field, target)
     return read_so_far
 
 
