@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from actors.admission import ProviderSettings
-from actors.attempt import Attempt, Outcome
+from actors.attempt import Attempt
 from actors.errors import Failure, Stage
 from actors.events import AttemptEnded
 from actors.letters import Answered, Call, Candidate, Priority, Timeouts
@@ -237,7 +237,3 @@ class House:
         left = self.providers[name].admission.view(trio.current_time())["tokens"]
         assert left is not None
         return float(left)
-
-
-def outcome_of(call: Call, index: int = -1) -> Outcome | None:
-    return call.attempts[index].outcome

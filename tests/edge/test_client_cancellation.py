@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 from functools import partial
 
@@ -13,8 +12,6 @@ from tests.actors.sweep import DisturbAt, sweep
 from tests.edge.conftest import on_both_clients
 from tests.edge.upstream import OK, Script, Wire, answering, counted, read_answer, upstream
 from tests.memory_network import MemoryNetwork
-
-PACKED = gzip.compress(b"lorem ipsum " * 20, mtime=0)
 
 
 async def stream_events(wire: Wire) -> None:
@@ -42,9 +39,6 @@ async def answer_late(wire: Wire) -> None:
 
 
 PLAIN = answering(OK, OK, OK)
-PACKED_ANSWER = answering(
-    b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(PACKED) + PACKED
-)
 
 
 @on_both_clients
