@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from gateway.dialects.envelope import RawHeaders
 
-_STATUS_LINE: Final = b"HTTP/1.1 200 OK"
+_STATUS_LINE: Final = b"HTTP/1.1 200 OK\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _LENGTH: Final = b"content-length"
@@ -25,7 +25,7 @@ _LONGEST_KNOWN: Final = 256
 _Field = tuple[bytes, bytes]
 
 
-class UsualHead(NamedTuple):
+class PlainHead(NamedTuple):
     """The head of an answer with status 200 whose body has `length` bytes, and where that begins."""
 
     fields: RawHeaders
@@ -42,16 +42,13 @@ class UsualAnswers:
         self._known: dict[bytes, _Field | None] = {}
         """What lines say; None for those that are llhttp's."""
 
-    def head_of(self, data: bytes) -> UsualHead | None:
+    def head_of(self, data: bytes) -> PlainHead | None:
         """The head with which `data` begins; None where it is not here whole, or may say something unusual."""
         end = data.find(_HEAD_END)
         if end < 0 or not data.startswith(_STATUS_LINE):
             return None
-        lines = iter(data[:end].split(b"\r\n"))
-        if next(lines) != _STATUS_LINE:
-            return None
         known, fields, length = self._known, [], -1
-        for line in lines:
+        for line in data[len(_STATUS_LINE) : end].split(b"\r\n"):
             field = known[line] if line in known else self._read(line)
             if field is None:
                 return None
@@ -60,7 +57,7 @@ class UsualAnswers:
                     return None
                 length = int(field[1])
             fields.append(field)
-        return UsualHead(fields, length, end + len(_HEAD_END)) if length >= 0 else None
+        return PlainHead(fields, length, end + len(_HEAD_END)) if length >= 0 else None
 
     def _read(self, line: bytes) -> _Field | None:
         field = _field_of(line)
