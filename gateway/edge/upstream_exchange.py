@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, NoReturn
 
 import msgspec
@@ -54,7 +55,7 @@ class Exchange(msgspec.Struct, eq=False):
         failures: list[GatewayError] = []
         async with trio.open_nursery() as nursery:
             cancel = nursery.cancel_scope.cancel
-            nursery.start_soon(_keep_failure, self._await_head, failures, cancel)
+            nursery.start_soon(_keep_failure, partial(self.watch, self._take_head), failures, cancel)
             self._is_sent = await _send_all(self._stream, parts)
             cancel()
         for failure in failures:
@@ -67,9 +68,6 @@ class Exchange(msgspec.Struct, eq=False):
         another task closes the stream, which `lose` is to be told.
         """
         return self._stream.watch_readable(self._take_head)
-
-    def _await_head(self) -> Awaitable[None]:
-        return self.watch(self._take_head)
 
     def receive_more(self) -> Awaitable[None]:
         """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
