@@ -1,7 +1,7 @@
 """The work of a provider over HTTP: one attempt asks it and brings back what it answers.
 
 What a request becomes on its way up, and its answer on its way down, is the passage's concern (`passage.py`). One
-HttpCalls serves a provider; it is called once an attempt.
+HttpCalls serves a provider; it is asked once an attempt, or once a part of one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _REQUEST_IDS: Final = frozenset({b"x-request-id", b"request-id"})
 
 
 class HttpCalls:
-    """Asks one provider; an `actors.attempt.Work`.
+    """Asks one provider.
 
     `ways` are the client dialects that it can serve. `secrets` are the provider's keys by the labels that its actor
     hands out. With `passthrough` the client's own key goes up instead. `resumptions` are the client dialects in which
@@ -79,9 +79,6 @@ class HttpCalls:
         ours = ((b"content-type", b"application/json"), (b"user-agent", user_agent.encode()), *profile.headers)
         self._unary_headers = _HeadersByKey((*ours, (b"accept", b"application/json")), keys)
         self._stream_headers = _HeadersByKey((*ours, (b"accept", b"text/event-stream")), keys)
-
-    def __call__(self, attempt: Attempt) -> Awaitable[ModelReply | None]:
-        return self.ask(attempt, attempt.call.payload)
 
     async def ask(self, attempt: Attempt, request: ModelRequest) -> ModelReply | None:
         """The answer to `request`, which is the attempt's or a part of it; None where a stream is written whole."""

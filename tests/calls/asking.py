@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from actors.attempt import Attempt, Work
+from actors.attempt import Attempt
 from actors.errors import Failure, Left, Stage, TimedOut
 from actors.letters import Call, Candidate, Timeouts
 from actors.relay import Relay
@@ -191,7 +191,7 @@ def sandbox(**settings: Any) -> HttpCalls:
 
 
 async def ask(
-    work: Work,
+    calls: HttpCalls,
     body: bytes,
     *,
     dialect: ClientDialect | None = None,
@@ -202,7 +202,7 @@ async def ask(
     parameters: Mapping[str, Any] | None = None,
     reader_waits_s: float = 0.0,
 ) -> Told:
-    """Lets `work` answer a request as its provider's actor would, and reads the answer as the face would."""
+    """Lets `calls` answer a request as its provider's actor would, and reads the answer as the face would."""
     dialect = dialect or ChatCompletions()
     asked = dialect.read(body)
     request = ModelRequest(
@@ -236,20 +236,20 @@ async def ask(
     async with trio.open_nursery() as clockwork:
         clockwork.start_soon(timers.run)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_serve, work, told, timers)
+            nursery.start_soon(_serve, calls, told, timers)
             if call.relay is not None:
                 await _drain(call.relay, told, reader_waits_s)
         clockwork.cancel_scope.cancel()
     return told
 
 
-async def _serve(work: Work, told: Told, timers: Timers) -> None:
+async def _serve(calls: HttpCalls, told: Told, timers: Timers) -> None:
     attempt = told.attempt
     relay = attempt.call.relay
     try:
         with trio.CancelScope() as scope:
             attempt.begin(scope, timers)
-            told.head = await work(attempt)
+            told.head = await calls.ask(attempt, attempt.call.payload)
     except Failure as failure:
         told.failure = failure
     except Left:
