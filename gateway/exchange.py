@@ -44,7 +44,7 @@ class Fate(Protocol):
 
 
 REQUEST_ID: Final = b"x-request-id"
-"""The field in which every answer tells its request's id."""
+"""The field in which clients name a request, every answer tells its id, and whoever is asked for it hears that."""
 
 FATE: Final = "llm_gateway.fate"
 """Where an ASGI scope has a request's Fate."""

@@ -24,16 +24,17 @@ from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHeaders
 from gateway.dialects.openai_errors import status_of
 from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError, UpstreamRedirects
+from gateway.exchange import REQUEST_ID
 from gateway.providers.headers import json_content_type, useful_headers
 from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
 
 ERROR_LIMIT_BYTES: Final = 1024 * 1024
 _OURS: Final = frozenset(
-    {b"authorization", b"content-type", b"content-length", b"accept", b"user-agent", b"host", b"x-request-id"}
+    {b"authorization", b"content-type", b"content-length", b"accept", b"user-agent", b"host", REQUEST_ID}
 )
 """Headers that the gateway writes itself, whatever the client sent."""
-_REQUEST_IDS: Final = frozenset({b"x-request-id", b"request-id"})
+_REQUEST_IDS: Final = frozenset({REQUEST_ID, b"request-id"})
 """Where providers name an answer; the second is Anthropic's."""
 
 
@@ -140,7 +141,7 @@ class HttpCalls:
 
     def _headers_of(self, request: ModelRequest, way: Way, attempt: Attempt) -> RawHeaders:
         """The headers that are this request's own."""
-        headers = [(b"x-request-id", request.request_id.encode())]
+        headers = [(REQUEST_ID, request.request_id.encode())]
         if self._passthrough and request.client_key is not None:
             headers.append(self.profile.authorize(request.client_key))
         if attempt.call.trace is not None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.dialects.envelope import RawHeaders
+from gateway.exchange import REQUEST_ID
 
 _USEFUL: Final = frozenset(
     {
@@ -65,7 +66,7 @@ def _shown(names: tuple[bytes, ...]) -> tuple[tuple[int, bytes], ...]:
 
 def _shown_name(name: bytes) -> bytes | None:
     """What the client sees `name` as, None where it does not."""
-    if name == b"x-request-id":
+    if name == REQUEST_ID:
         return b"x-upstream-request-id"
     is_useful = name in _USEFUL or (name.startswith(_USEFUL_PREFIXES) and name not in _OURS_ALONE)
     return name if is_useful else None
