@@ -32,7 +32,7 @@ _TYPE_NAMES = {
 
 
 def unreadable(
-    problem: ValueError | RecursionError, shape: Any = None, place: str = "", body: bytes = b""
+    problem: ValueError | RecursionError, shape: Any = None, place: str = "", body: bytes | None = None
 ) -> InvalidRequest:
     """The 400 for what a JSON decoder raised; `param` names the field where there is one.
 
@@ -45,7 +45,9 @@ def unreadable(
         return InvalidRequest("The JSON body of the request is not UTF-8.")
     text = str(problem)
     if not isinstance(problem, msgspec.ValidationError):
-        if (half := half_pair_in(body)) is not None:
+        if body == b"":
+            return InvalidRequest("The request has no body: expected a JSON object.")
+        if body is not None and (half := half_pair_in(body)) is not None:
             return _half_of_a_pair(half)
         return InvalidRequest(f"The body of the request is not JSON: {text}.")
     path, what = _split_path(text)

@@ -59,7 +59,7 @@ def quart_app(services: Services, routes: Sequence[Route]) -> AsgiApp:
             provide_automatic_options=False,
         )
     app.before_request(_refuse_other_spellings)
-    _render_refusals(app, services)
+    _render_refusals(app, services, frozenset(route.rule for route in routes))
     return cast(AsgiApp, app)
 
 
@@ -82,7 +82,7 @@ async def _refuse_other_spellings() -> None:
         raise QuartNotFound
 
 
-def _render_refusals(app: QuartTrio, services: Services) -> None:
+def _render_refusals(app: QuartTrio, services: Services, paths: frozenset[str]) -> None:
     """What Quart itself refuses becomes an API request like any other: an id, a record, an error in its dialect."""
     reporting = services.models.reporting
 
@@ -93,7 +93,7 @@ def _render_refusals(app: QuartTrio, services: Services) -> None:
 
     async def refuse(error: HTTPException) -> Response:
         async def serve(request: Request, _record: RequestRecord) -> Answer:
-            raise _as_ours(error, request)
+            raise _as_ours(error, request, paths)
 
         response = await answer(serve)
         if isinstance(error, QuartMethodNotAllowed) and error.valid_methods:
@@ -110,11 +110,18 @@ def _render_refusals(app: QuartTrio, services: Services) -> None:
     app.register_error_handler(Exception, crash)
 
 
-def _as_ours(error: HTTPException, asked: Request) -> GatewayError:
+def _as_ours(error: HTTPException, asked: Request, paths: frozenset[str]) -> GatewayError:
     if isinstance(error, QuartNotFound):
-        return NotFound(f"Invalid URL ({asked.method} {asked.path}).")
+        meant = _with_another_base(asked.path, paths)
+        return NotFound(f"Invalid URL ({asked.method} {asked.path})" + (f"; did you mean {meant}?" if meant else "."))
     if isinstance(error, QuartMethodNotAllowed):
         return MethodNotAllowed(f"Not allowed to {asked.method} on {asked.path}.")
     if error.code == 413:
         return BodyTooLarge("The body of the request is too large.")
     return InvalidRequest("The request could not be understood.")
+
+
+def _with_another_base(path: str, paths: frozenset[str]) -> str | None:
+    """Which of `paths` a client meant whose base URL lacks the `/v1` or has one too many; None if that is not why."""
+    meant = path.removeprefix("/v1") if path.startswith("/v1/") else f"/v1{path}"
+    return meant if meant in paths else None

@@ -82,7 +82,7 @@ def test_nulls_are_as_good_as_nothing() -> None:
         (b'{"model":"","messages":[{"role":"user"}]}', "model", "Invalid 'model': an empty string names no model."),
         (b'{"model":"m","messages":[]}', "messages", "Invalid 'messages': expected at least one message."),
         (b"[]", None, "Invalid body: expected an object, but got an array instead."),
-        (b"", None, "The body of the request is not JSON: Input data was truncated."),
+        (b"", None, "The request has no body: expected a JSON object."),
         (b'{"model":', None, "The body of the request is not JSON: Input data was truncated."),
         (b'{"model":"\xff"}', None, "The JSON body of the request is not UTF-8."),
         (

@@ -20,7 +20,7 @@ CHAT = "/v1/chat/completions"
     ("body", "param", "says"),
     [
         (b'{"model": "gpt-4o", ', None, "not JSON"),
-        (b"", None, "not JSON"),
+        (b"", None, "The request has no body"),
         (b"\xff\xfe", None, "not"),
         (b"[]", None, "expected an object, but got an array instead"),
         (b"{}", "model", "Missing required parameter: 'model'."),
@@ -77,6 +77,25 @@ async def test_an_unknown_path_is_a_404(autojump_clock: MockClock, face: Face, t
     assert (record.endpoint, record.status) == ("other", 404)
     assert reply.header("x-request-id") == record.request_id
     assert (await client.request("POST", CHAT, json_body=QUESTION)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/v1/health", "/health"),
+    ],
+)
+async def test_a_base_url_without_its_v1_or_with_two_is_told_what_was_meant(
+    autojump_clock: MockClock, face: Face, target: str, meant: str
+) -> None:
+    client = await face.connect()
+
+    reply = await client.request("POST", target, json_body=QUESTION)
+
+    assert (reply.status, reply.error["code"]) == (404, "not_found")
+    assert reply.error["message"] == f"Invalid URL (POST {target}); did you mean {meant}?"
 
 
 @pytest.mark.parametrize(
