@@ -39,13 +39,12 @@ from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Connec
 from hypercorn.utils import parse_socket_addr
 
 from actors.timers import LATE_S, SECOND_LOOK_S
-from gateway.dialects.openai_errors import error_body
 from gateway.edge.limits import ServerLimits
 from gateway.edge.refusals import CodingUnsupported
 from gateway.edge.service import OnRefusal
 from gateway.edge.target import check_host, split_absolute
-from gateway.errors import GatewayError, HeadersTooLarge, InvalidRequest, describe
-from gateway.exchange import REQUEST_ID
+from gateway.errors import GatewayError, HeadersTooLarge, InvalidRequest
+from gateway.face.hypercorn_farewell import last_answer
 from gateway.face.hypercorn_stream import RECEIVE_BYTES
 
 OnCrash = Callable[[BaseException, MutableMapping[str, Any] | None], None]
@@ -362,14 +361,8 @@ class PlainH11Protocol(H11Protocol):
     async def _turn_away(self, refusal: GatewayError, target: bytes, fields: Mapping[bytes, bytes]) -> None:
         """Answers in the app's place; of `target` and `fields` as much as is known."""
         request_id = self._on_refusal(target, fields, refusal)
-        body = error_body(describe(refusal))
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-            *([(REQUEST_ID, request_id)] if request_id else []),
-            *self.config.response_headers("h11"),
-        ]
+        headers, body = last_answer(refusal, target, request_id)
+        headers += self.config.response_headers("h11")
         await self._send_h11_event(h11.Response(status_code=refusal.status, headers=headers))
         await self._send_h11_event(h11.Data(data=body))
         await self._send_h11_event(h11.EndOfMessage())

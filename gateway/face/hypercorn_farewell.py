@@ -9,7 +9,7 @@ import trio
 from gateway.edge.refusals import ShuttingDown, error_body
 from gateway.edge.service import OnRefusal
 from gateway.errors import GatewayError
-from gateway.exchange import FATE, REQUEST_ID
+from gateway.exchange import FATE, REQUEST_ID, Headers
 from gateway.face.asgi_exchange import AsgiApp, Message, Receive, Scope, Send
 
 FAREWELL_S: Final = 1.0
@@ -75,14 +75,20 @@ def report(on_refusal: OnRefusal, refusal: GatewayError, scope: Scope) -> bytes:
     return on_refusal(scope["raw_path"], dict(reversed(scope["headers"])), refusal)
 
 
-async def refuse(refusal: GatewayError, request_id: bytes, scope: Scope, send: Send) -> None:
-    """Answers in the app's place; the connection ends with it."""
-    body = error_body(refusal, scope["raw_path"])
+def last_answer(refusal: GatewayError, target: bytes, request_id: bytes) -> tuple[Headers, bytes]:
+    """The fields and the body of a connection's last answer, in the dialect of who asks at `target`."""
+    body = error_body(refusal, target)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
         *([(REQUEST_ID, request_id)] if request_id else []),
     ]
+    return headers, body
+
+
+async def refuse(refusal: GatewayError, request_id: bytes, scope: Scope, send: Send) -> None:
+    """Answers in the app's place; the connection ends with it."""
+    headers, body = last_answer(refusal, scope["raw_path"], request_id)
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -126,15 +126,18 @@ async def test_what_it_refuses_itself_is_told_as_it_is_answered(autojump_clock: 
         return b"its-id"
 
     async with bounded(ServerLimits(), on_refusal) as (_, network, _):
+        for_messages = HOSTILE["both framings"].replace(b"chat/completions", b"messages")
         for hostile, target, host, status in (
-            ("both framings", b"/v1/chat/completions", b"localhost", 400),
-            ("huge header", b"", None, 431),
-            ("unknown coding", b"", None, 501),
+            (HOSTILE["both framings"], b"/v1/chat/completions", b"localhost", 400),
+            (for_messages, b"/v1/messages", b"localhost", 400),
+            (HOSTILE["huge header"], b"", None, 431),
+            (HOSTILE["unknown coding"], b"", None, 501),
         ):
             client = Client(await network.connect("127.0.0.1", 80))
-            await client.send_raw(HOSTILE[hostile][:100_000])
-            head = await client.read_raw_head()
-            assert (int(head[9:12]), b"\r\nx-request-id: its-id\r\n" in head) == (status, True)
+            await client.send_raw(hostile[:100_000])
+            head, _, body = (await client.read_raw()).partition(b"\r\n\r\n")
+            assert body.startswith(b'{"type":"error",') == (hostile is for_messages), "in the dialect of who asks"
+            assert (int(head[9:12]), b"\r\nx-request-id: its-id\r\n" in head + b"\r\n") == (status, True)
             assert told.pop() == (target, host, status)
             client.leave()
     assert told == []
