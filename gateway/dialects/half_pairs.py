@@ -31,6 +31,8 @@ _items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class HalfPair(NamedTuple):
+    """Where half a pair was found."""
+
     escape: str
     """As the client wrote it: `\\ud83d`."""
     byte: int
