@@ -28,6 +28,8 @@ def client_context(ca_file: str | None = None, *, http2: bool = False) -> ssl.SS
     """
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python before 3.11.4 (Debian 12 has one) sets it: a body that ends with its connection could be cut by anybody.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     return context
 

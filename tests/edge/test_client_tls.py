@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from ssl import create_default_context
 
 import pytest
 import trio
@@ -179,11 +180,23 @@ async def test_what_openssl_has_does_not_wait_for_more_to_arrive(
     assert seen == [(b"twelve byt", 1), (b"es", 1), (b"and more", 2), (b".", 3)]
 
 
+def as_python_3_11_3_made_it(cafile: str | None = None) -> ssl.SSLContext:
+    context = create_default_context(cafile=cafile)
+    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    return context
+
+
+@pytest.mark.parametrize("made", [create_default_context, as_python_3_11_3_made_it])
 @pytest.mark.parametrize("in_order", [True, False])
 async def test_an_end_without_tls_saying_so_is_no_end_of_a_body(
-    in_order: bool, authority: Certificate, autojump_clock: MockClock
+    in_order: bool,
+    made: Callable[..., ssl.SSLContext],
+    authority: Certificate,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Anybody on the way could cut a body that ends with its connection, but not in TLS's own words."""
+    monkeypatch.setattr(ssl, "create_default_context", made)
 
     async def script(stream: trio.SSLStream[trio.abc.Stream]) -> None:
         await read_request(stream)
