@@ -84,7 +84,10 @@ def first_page(kind: str) -> bytes:
 
 def read_page(kind: str, body: bytes) -> ListPage:
     """Raises ValueError for a body that is no list."""
-    return _FORMATS[kind].read(body)
+    try:
+        return _FORMATS[kind].read(body)
+    except RecursionError as problem:
+        raise ValueError("nested too deeply") from problem
 
 
 class _Format(NamedTuple):

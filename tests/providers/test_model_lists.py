@@ -12,6 +12,8 @@ from gateway.providers.prices import Prices, Tier
 from tests.shared_material import Recording, recordings
 
 KINDS = {"openai": "openai", "anthropic": "anthropic", "google": "gemini", "deepseek": "openai", "openrouter": "openai"}
+DEEP = b"[" * 5000 + b"]" * 5000
+BOTTOMLESS = b'{"data": [{"id": "m", "created_at": %b, "pricing": %b}], "models": [{"name": %b}]}' % (DEEP, DEEP, DEEP)
 
 
 def is_list(recording: Recording) -> bool:
@@ -124,7 +126,7 @@ def test_what_answers_with_neither_text_nor_vectors_cannot_be_asked() -> None:
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini"])
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"[]", b"{}", b'{"data":3,"models":3}', b"<html>", b"\xff", b"[" * 5000]
+    "body", [b"", b"null", b"[]", b"{}", b'{"data":3,"models":3}', b"<html>", b"\xff", b"[" * 5000, BOTTOMLESS]
 )
 def test_what_is_no_list_is_a_value_error(kind: str, body: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):

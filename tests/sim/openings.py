@@ -17,6 +17,10 @@ import msgspec
 from gateway.config import ConfigError, load
 from gateway.dialects.chat.tool_turns import ChatToolTurns
 from gateway.dialects.codec import ClientCodec, ProviderCodec, finish_steps
+from gateway.dialects.embeddings import gemini as gemini_embeddings
+from gateway.dialects.embeddings.answer_notes import read_reply
+from gateway.dialects.embeddings.batches import inputs_of, join, split
+from gateway.dialects.embeddings.request import decode_request, estimate_tokens, rewrite_request
 from gateway.dialects.led_request import ODD
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.tool_turns import MessagesToolTurns
@@ -29,6 +33,7 @@ from gateway.edge.limits import ServerLimits
 from gateway.edge.request_parser import RequestParser
 from gateway.edge.response_parser import ResponseParser
 from gateway.errors import GatewayError, InvalidRequest
+from gateway.providers.model_lists import read_page
 from gateway.providers.retry_after import retry_after
 from tests.dialects.golden.cases import CLIENTS, PROVIDERS
 from tests.sim.answers import Answer, Bill, Question
@@ -104,6 +109,35 @@ def _led(make: Callable[[], ToolTurns], data: bytes) -> None:
             turns.finish() if not turns.end_turn() else turns.body(last=True)
 
 
+def _embeddings_request(data: bytes) -> None:
+    """Passed on, in parts and to Gemini."""
+    with suppress(InvalidRequest):
+        request = decode_request(data)
+        assert estimate_tokens(request) > 0
+        rewrite_request(data, request, model="other")
+        if inputs_of(request) > 1:
+            split(data, request, 1)
+        gemini_embeddings.encode_request(data, request, "m")
+
+
+def _embeddings_answer(data: bytes) -> None:
+    with suppress(ValueError):
+        read_reply(data, 2)
+        join([data, data])
+
+
+def _gemini_embeddings_answer(data: bytes) -> None:
+    for encoding in (b"float", b"base64"):
+        asked = decode_request(b'{"model": "m", "input": ["a", "b"], "encoding_format": "%b"}' % encoding)
+        with suppress(ValueError):
+            finish_steps(gemini_embeddings.decode_answer(data, asked, "m"))
+
+
+def _list(kind: str, data: bytes) -> None:
+    with suppress(ValueError):
+        read_page(kind, data)
+
+
 def _configuration(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, suppress(ConfigError):
         file = Path(folder, "gateway.toml")
@@ -149,6 +183,18 @@ CLIENT_BODIES: Final[Mapping[str, bytes]] = {
 }
 
 
+EMBEDDINGS: Final = b'{"model": "m", "input": ["a", "b"], "dimensions": 2, "encoding_format": "base64"}'
+EMBEDDED: Final = (
+    b'{"data": [{"embedding": [0.5, -1]}, {"index": 1, "embedding": "AAAAPw=="}], "usage": {"prompt_tokens": 2}}'
+)
+GEMINI_EMBEDDED: Final = (
+    b'{"embeddings": [{"values": [0.5, -1]}, {"values": [1e99]}], "usageMetadata": {"promptTokenCount": 2}}'
+)
+LISTS: Final[Mapping[str, bytes]] = {
+    "openai": b'{"data": [{"id": "m", "created": 1, "context_length": 9, "pricing": {"prompt": 1, "completion": 1}}]}',
+    "anthropic": b'{"data": [{"id": "m", "created_at": "2025-01-01T00:00:00Z"}], "has_more": true, "last_id": "m"}',
+    "gemini": b'{"models": [{"name": "models/m", "inputTokenLimit": 9, "supportedGenerationMethods": ["embed"]}]}',
+}
 ODD_EVENTS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "openai_chat": (
         b'{"choices": 7}',
@@ -177,6 +223,9 @@ def _openings() -> dict[str, Opening]:
         "requests": Opening(_request, (GET, POST, GET + POST)),
         "responses": Opening(_response, (HTTP_ANSWER, POST.replace(b"POST /v1/messages HTTP/1.1", b"HTTP/1.1 200 OK"))),
         "configuration": Opening(_configuration, ((Path(__file__).parents[2] / "gateway.toml").read_bytes(),)),
+        "embeddings from clients": Opening(_embeddings_request, (EMBEDDINGS,)),
+        "embeddings from providers": Opening(_embeddings_answer, (EMBEDDED,)),
+        "embeddings from gemini": Opening(_gemini_embeddings_answer, (GEMINI_EMBEDDED,)),
         "retry-after": Opening(_retry_after, (b"5", b"1e3", b"Fri, 31 Dec 2027 23:59:59 GMT")),
     }
     for name, client in CLIENTS.items():
@@ -187,6 +236,8 @@ def _openings() -> dict[str, Opening]:
         error = msgspec.json.encode(voice.error(429, "no"))
         found[f"{name} from providers"] = Opening(partial(_whole, provider), (whole, error))
         found[f"{name} streamed by providers"] = Opening(partial(_stream, provider.stream), (streamed(voice),))
+    for kind, example in LISTS.items():
+        found[f"models listed in the form of {kind}"] = Opening(partial(_list, kind), (example,))
     passed: Mapping[str, Callable[[], Any]] = {
         "openai_chat": ChatStream,
         "anthropic_messages": MessagesStream,
