@@ -9,10 +9,9 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from gateway.edge.refusals import error_body
+from gateway.edge.refusals import error_body, refusal_headers
 from gateway.edge.request import Head
 from gateway.errors import GatewayError
-from gateway.exchange import REQUEST_ID
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
 _REMEMBERED = 512
@@ -179,10 +178,8 @@ def encode_chunk(piece: bytes) -> bytes:
 def refusal_answer(refusal: GatewayError, target: bytes, request_id: bytes, lines: FieldLines) -> bytes:
     """A whole answer of the server's own to a request for `target`, the connection's last; b"" is no id."""
     body = error_body(refusal, target)
-    written = [b"content-type: application/json", b"content-length: %d" % len(body)]
-    if request_id:
-        written += lines.of([(REQUEST_ID, request_id)])[0]
-    written += (lines.date(), _CLOSE, b"\r\n")
+    written, _ = lines.of(refusal_headers(request_id))
+    written += (b"content-length: %d" % len(body), lines.date(), _CLOSE, b"\r\n")
     return _STATUS_LINES[refusal.status] + b"\r\n".join(written) + body
 
 

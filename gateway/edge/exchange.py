@@ -18,10 +18,10 @@ from gateway.edge.answer_head import (
     encode_chunk,
     open_answer,
 )
-from gateway.edge.refusals import error_body
+from gateway.edge.refusals import error_body, refusal_headers
 from gateway.edge.request import Request
 from gateway.errors import GatewayError, describe
-from gateway.exchange import REQUEST_ID, BodyStream, Disconnected, Handler, Headers
+from gateway.exchange import BodyStream, Disconnected, Handler, Headers
 
 # Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
 _EMPTY: Final = Framing.EMPTY
@@ -202,8 +202,8 @@ class Exchange:
 
     async def fail(self, crash: GatewayError, request_id: bytes) -> None:
         """Answers in the app's place, under `request_id` where there is one; only while nothing has been sent."""
-        headers = [(b"content-type", b"application/json"), *([(REQUEST_ID, request_id)] if request_id else [])]
-        await self._put(describe(crash).status, headers, error_body(crash, self._request.head.raw_path), more=False)
+        body = error_body(crash, self._request.head.raw_path)
+        await self._put(describe(crash).status, refusal_headers(request_id), body, more=False)
 
     async def _stream(self, status: int, headers: Fields, body: BodyStream) -> None:
         """The head goes out with the first piece; those that come while this waits take the short way."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from gateway.dialects.error_bodies import error_body_at
 from gateway.errors import GatewayError, InvalidRequest, describe
+from gateway.exchange import REQUEST_ID, Headers
 
 
 class RequestTimedOut(InvalidRequest):
@@ -52,3 +53,11 @@ class AppCrashed(GatewayError):
 def error_body(refusal: GatewayError, target: bytes) -> bytes:
     """The body of every answer the server makes up, in the dialect of who asks at `target`."""
     return error_body_at(target)(describe(refusal))
+
+
+def refusal_headers(request_id: bytes) -> Headers:
+    """The header fields of all those answers, but for what frames them; b"" is no id."""
+    headers = [(b"content-type", b"application/json")]
+    if request_id:
+        headers.append((REQUEST_ID, request_id))
+    return headers

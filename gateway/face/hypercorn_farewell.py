@@ -6,10 +6,10 @@ from typing import Final
 
 import trio
 
-from gateway.edge.refusals import ShuttingDown, error_body
+from gateway.edge.refusals import ShuttingDown, error_body, refusal_headers
 from gateway.edge.service import OnRefusal
 from gateway.errors import GatewayError
-from gateway.exchange import FATE, REQUEST_ID, Headers
+from gateway.exchange import FATE, Headers
 from gateway.face.asgi_exchange import AsgiApp, Message, Receive, Scope, Send
 
 FAREWELL_S: Final = 1.0
@@ -79,10 +79,9 @@ def last_answer(refusal: GatewayError, target: bytes, request_id: bytes) -> tupl
     """The fields and the body of a connection's last answer, in the dialect of who asks at `target`."""
     body = error_body(refusal, target)
     headers = [
-        (b"content-type", b"application/json"),
+        *refusal_headers(request_id),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
-        *([(REQUEST_ID, request_id)] if request_id else []),
     ]
     return headers, body
 
