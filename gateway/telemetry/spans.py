@@ -321,7 +321,7 @@ def _asked_for(attempt: Attempt) -> Attributes:
         return attributes
     try:
         asked = _read_asked(payload.body)
-    except ValueError:  # also what is no UTF-8; the provider was asked with it all the same
+    except (ValueError, RecursionError):  # also what is no UTF-8; the provider was asked with it all the same
         return attributes
     for name, attribute in PARAMETERS.items():
         value = getattr(asked, name)

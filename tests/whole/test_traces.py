@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from trio.testing import MockClock
 from gateway.assembly import tracing
 from tests.memory_network import MemoryNetwork
 from tests.otlp import Span, spans_in
-from tests.whole.gateways import MONDAY, QUESTION, STREAMED, Running, running
+from tests.whole.gateways import CHAT, MONDAY, QUESTION, STREAMED, Running, running
 from tests.whole.test_tool_turns import call, says
 from tests.whole.upstream import Script, Upstream, answers, fails, is_cut, sends, stalls, streams
 
@@ -248,6 +249,19 @@ async def test_exemplars_are_for_those_who_want_them_and_can_read_them(autojump_
             assert (TRACE_ID.encode() in figures.body) is shown
             form = "application/openmetrics-text" if shown else "text/plain"
             assert (figures.header("content-type") or "").startswith(form)
+
+
+async def test_a_request_that_is_nested_as_deeply_as_can_be_read_has_its_spans_too(autojump_clock: MockClock) -> None:
+    """Whoever reads it once more stands higher on the stack, where fewer brackets can be read."""
+    async with watched() as story:
+        answered = 0
+        for depth in range(sys.getrecursionlimit(), 0, -1):
+            body = json.dumps({**QUESTION, "unknown": 0}).replace("0}", "[" * depth + "]" * depth + "}").encode()
+            reply = await story.it.request("POST", CHAT, body=body, headers=SAMPLED)
+            answered += reply.status == 200
+            if answered == 12:
+                break
+        assert [span.name for span in await story.spans()].count("chat gpt-4o") == answered
 
 
 async def test_without_a_collector_a_trace_passes_as_it_came(autojump_clock: MockClock) -> None:
