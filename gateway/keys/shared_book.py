@@ -213,12 +213,15 @@ class SharedBook:
             replies[number] = await self._line.ask(READ, *commands[number])
 
         for first in range(0, len(commands), AT_ONCE):
+            away: Exception | None = None
             try:
                 async with trio.open_nursery() as nursery:
                     for number in range(first, min(first + AT_ONCE, len(commands))):
                         nursery.start_soon(ask, number)
-            except* StoreUnavailable as away:
-                raise away.exceptions[0] from None
+            except* StoreUnavailable as failures:
+                away = failures.exceptions[0]
+            if away is not None:  # raised in the clause it would be a group, before Python 3.11.4
+                raise away from None
         return replies
 
     # Where things stand.
