@@ -63,10 +63,11 @@ promises: $(VENV)/.dev ## Measure what is promised and write it into tests/promi
 soak: $(VENV)/.dev ## The same with SOAK (20) times as much of everything, a quarter of an hour; fails where a figure of tests/promised.py is missing
 	@$(BIN)/python -m pytest --promises=tests/promises.md --soak $(SOAK)
 
-lint: $(VENV)/.dev ## Check style, formatting and the layers' imports
+lint: $(VENV)/.dev ## Check style, formatting, the layers' imports, and that every locked package has its hashes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/test_locks.py
 
 typecheck: $(VENV)/.dev ## Check types, strictly
 	@$(BIN)/mypy
