@@ -1,25 +1,23 @@
-"""One task that watches many sockets for input: what arrives is handled in its turn, without a task switch a piece.
+"""Watches many sockets for input: what arrives is handled at once, without a task switch a piece.
 
 Waiting through Trio costs each piece of a stream a registration with the kernel, a rescheduled task and the way back
 up through all its coroutines: half of what passing on an event costs. A socket that is watched here is registered
-once, and the pieces of all streams that arrived together cost one task switch.
+once, and what comes is handled where Trio hears of it (`trio_epoll.py`), or in one task for all of them.
 """
 
 from __future__ import annotations
 
 import select
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import msgspec
 import outcome
 import trio
 
 from actors.waking import NOTHING, sleep
-
-_READY_AT_ONCE: Final = 64
-"""So many sockets are looked at before other tasks get their turn."""
+from gateway.edge.trio_epoll import READY_AT_ONCE, TrioEpoll
 
 OnReadable = Callable[[], bool]
 """Takes what has arrived, without blocking; whether to go on watching."""
@@ -40,22 +38,31 @@ class ReadPoll:
 
     async def run(self) -> None:
         """Serves all watches, for ever."""
-        number, poll, watches = self._epoll.fileno(), self._epoll.poll, self._watches
+        if (trios := TrioEpoll.of_this_run()) is None:
+            await self._run_as_task()
+        else:
+            with trios.behind(self._epoll, self._serve):
+                await self.watch(trios.fileno(), trios.serve)
+
+    async def _run_as_task(self) -> None:
         while True:
-            await trio.lowlevel.wait_readable(number)
-            for ready, _ in poll(0, _READY_AT_ONCE):
-                # One that was looked at before it may have ended this one's watch.
-                if (watch := watches.get(ready)) is None:
-                    self._stop_hearing(ready)
-                    continue
-                # Whatever comes of it is the watching task's, not the poll's.
-                try:
-                    goes_on = watch.on_readable()
-                except Exception as problem:
-                    watch.end(outcome.Error(problem))
-                else:
-                    if not goes_on:
-                        watch.end(NOTHING)
+            await trio.lowlevel.wait_readable(self._epoll.fileno())
+            self._serve(self._epoll.poll(0, READY_AT_ONCE))
+
+    def _serve(self, ready: Iterable[tuple[int, int]]) -> None:
+        for descriptor, _ in ready:
+            # One that was looked at before it may have ended this one's watch.
+            if (watch := self._watches.get(descriptor)) is None:
+                self._stop_hearing(descriptor)
+                continue
+            # Whatever comes of it is the watching task's, not the poll's.
+            try:
+                goes_on = watch.on_readable()
+            except Exception as problem:
+                watch.end(outcome.Error(problem))
+            else:
+                if not goes_on:
+                    watch.end(NOTHING)
 
     def watch(self, descriptor: int, on_readable: OnReadable) -> Coroutine[Any, Any, None]:
         """Calls `on_readable` in the poll's turn, whenever there is input, until it returns False.

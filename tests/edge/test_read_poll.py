@@ -1,4 +1,4 @@
-"""Sockets watched by one task: input is handled in its turn, and the end of a watch is the watching task's."""
+"""Sockets watched by one poll: input is handled in its turn, and the end of a watch is the watching task's."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import trio
 
 from gateway.edge.read_poll import ReadPoll
 from gateway.edge.sockets import SocketStream
+from gateway.edge.trio_epoll import TrioEpoll
 
 if sys.platform != "linux":
     pytest.skip("there is no epoll here", allow_module_level=True)
 
 
-@pytest.fixture
-async def poll(nursery: trio.Nursery) -> ReadPoll:
+@pytest.fixture(params=["where Trio waits", "as a task"])
+async def poll(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery) -> ReadPoll:
+    if request.param == "as a task":
+        monkeypatch.setattr(TrioEpoll, "of_this_run", lambda: None)
     poll = ReadPoll()
     nursery.start_soon(poll.run)
     return poll
