@@ -17,8 +17,7 @@ from actors.errors import Stage
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.pool import Connection, OriginPool, PoolStatistics
 from gateway.edge.request_head import RequestHeads
-from gateway.edge.response import UpstreamResponse
-from gateway.edge.response_parser import ResponseParser
+from gateway.edge.response import UpstreamResponse, response_of
 from gateway.edge.tls import client_context, open_tls
 from gateway.edge.unreachable import unreachable
 from gateway.edge.upstream_exchange import Exchange
@@ -72,7 +71,7 @@ class UpstreamClient:
         self._context: ssl.SSLContext | None = None
         self._closed = False
         self._heads = RequestHeads()
-        self._usual = UsualAnswers()
+        self._usual = UsualAnswers(limits.max_header_bytes)
         self._pools: dict[Origin, OriginPool] = {}
 
     async def request(
@@ -93,18 +92,18 @@ class UpstreamClient:
         Raises UpstreamUnreachable, UpstreamReset (no byte of an answer), UpstreamBroken, UpstreamTooLarge,
         Overloaded (too many connections), Exhausted, ValueError (a header or target that could not be sent as it is).
         """
-        head = self._heads.compose(origin, method, target, always, headers, len(body))
+        message = self._heads.compose(origin, method, target, always, headers, body)
         pool = self._pools.get(origin) or self._new_pool(origin)
         kept = pool.take()
         if kept is not None:
             try:
-                return await self._exchange(kept, method, head, body, progress)
+                return await self._exchange(kept, method, message, progress)
             except UpstreamReset:
                 pass  # it had been closed while it lay idle, and nobody has seen the request
         if progress is not None:
             progress(Stage.CONNECTING)
         fresh = await _open(pool)
-        return await self._exchange(fresh, method, head, body, progress)
+        return await self._exchange(fresh, method, message, progress)
 
     def drop_expired(self) -> None:
         """Closes what has been idle for too long, which else happens only when its origin is asked again."""
@@ -121,21 +120,21 @@ class UpstreamClient:
             pool.close()
 
     async def _exchange(
-        self, connection: Connection, method: bytes, head: bytes, body: bytes, progress: Progress | None
+        self, connection: Connection, method: bytes, message: tuple[bytes, bytes], progress: Progress | None
     ) -> UpstreamResponse:
-        parser = ResponseParser(method == b"HEAD", self._limits.max_header_bytes, self._usual)
-        exchange = Exchange(parser, connection, connection.stream)
+        stream, most = connection.stream, self._limits.max_header_bytes
+        exchange = Exchange(connection, stream, self._usual, most, method == b"HEAD")
         try:
             if progress is not None:
                 progress(_SENDING)
-            unsent = exchange.send_nowait(head, body)
+            unsent = exchange.send_nowait(*message)
             if unsent is not None:
                 await exchange.send_rest(unsent)
             if progress is not None:
                 progress(_AWAITING)
-            if not parser.has_head:
+            if exchange.answer is None or not exchange.answer.has_head:
                 await exchange.receive_head()
-            return UpstreamResponse(exchange)
+            return response_of(exchange)
         except trio.ClosedResourceError as loss:
             exchange.lose(loss)
         except BaseException:

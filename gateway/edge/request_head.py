@@ -1,4 +1,4 @@
-"""The head of an upstream request. Nothing that a header or a target carries can end a line."""
+"""An upstream request as it is sent. Nothing that a header or a target carries can end a line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ _NUL: Final = 0
 _TARGET: Final = re.compile(rb"[!-~]+")
 _METHOD: Final = re.compile(rb"[A-Z]+")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_JOINED_BYTES: Final = 64 * 1024
+"""A body up to this goes out in one buffer with its head."""
 _WITHOUT_BODY: Final = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})
 
 
 class RequestHeads:
-    """Composes request heads; remembers those beginnings that stay the same from request to request."""
+    """Composes requests; remembers those beginnings of heads that stay the same from request to request."""
 
     __slots__ = ("_starts",)
 
@@ -32,9 +34,9 @@ class RequestHeads:
         target: bytes,
         always: tuple[RawHeader, ...],
         headers: RawHeaders,
-        body_bytes: int,
-    ) -> bytes:
-        """The head up to the empty line; `host` and `content-length` are written here, not passed in.
+        body: bytes,
+    ) -> tuple[bytes, bytes]:
+        """The request in one piece, or with a large body in two; `host` and `content-length` are written here.
 
         `always` are headers that come again with other requests. Raises ValueError for what could not be sent as it
         is: CR, LF or NUL in a field, a target with white space.
@@ -43,9 +45,10 @@ class RequestHeads:
         if start is None:
             start = self._compose_start(origin, method, target, always)
         fields = _fields(headers)
-        if body_bytes or method not in _WITHOUT_BODY:
-            return b"".join((start, fields, b"content-length: %d\r\n\r\n" % body_bytes))
-        return b"".join((start, fields, b"\r\n"))
+        end = b"content-length: %d\r\n\r\n" % len(body) if body or method not in _WITHOUT_BODY else b"\r\n"
+        if len(body) <= _JOINED_BYTES:
+            return b"".join((start, fields, end, body)), b""
+        return b"".join((start, fields, end)), body
 
     def _compose_start(self, origin: Origin, method: bytes, target: bytes, always: tuple[RawHeader, ...]) -> bytes:
         _check_start(method, target)

@@ -5,40 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
+import msgspec
+
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.content_coding import Inflater, UndecodableContent, decoder_for
+from gateway.edge.response_parser import ResponseParser
 from gateway.edge.upstream_exchange import Exchange
+from gateway.edge.usual_answer import PlainAnswer
 from gateway.errors import UpstreamBroken, UpstreamTooLarge
 
 _UNTRUE_ONCE_DECODED = frozenset({b"content-encoding", b"content-length"})
 
 
-class UpstreamResponse:
+class UpstreamResponse(msgspec.Struct, frozen=True, eq=False):
     """The head has arrived; the body is read by `read` or by `receive`.
 
     Header names are in lower case; hop-by-hop fields are left for the caller to strip, those that a decoded
     body makes untrue are gone. Call `close` in the end; an answer read whole has given its connection back by then.
     """
 
-    __slots__ = ("_decoder", "_exchange", "_parser", "headers", "status")
-
-    def __init__(self, exchange: Exchange) -> None:
-        """Raises UpstreamBroken for a content coding that nobody asked for."""
-        parser = exchange.parser
-        self.status = parser.status
-        self.headers: RawHeaders = parser.headers
-        self._exchange = exchange
-        self._parser = parser
-        self._decoder: Inflater | None = None
-        if parser.content_coding:
-            self._undo(parser.content_coding)
+    status: int
+    headers: RawHeaders
+    _exchange: Exchange
+    _answer: PlainAnswer | ResponseParser
+    _decoder: Inflater | None = None
 
     async def read(self, limit_bytes: int) -> bytes:
         """The whole body, decoded. Raises UpstreamTooLarge, UpstreamBroken."""
-        parser = self._parser
-        if parser.complete and self._decoder is None:
+        answer = self._answer
+        if answer.complete and self._decoder is None:
             # A short answer arrives in one read with its head: there is nothing to wait for.
-            body = parser.take_body()
+            body = answer.take_body()
             if len(body) > limit_bytes:
                 self._refuse_size()
             return body
@@ -56,14 +53,14 @@ class UpstreamResponse:
 
         Raises UpstreamBroken when the body is cut short or malformed.
         """
-        parser, decoder = self._parser, self._decoder
+        answer, decoder = self._answer, self._decoder
         while True:
-            piece = parser.take_body() if parser.body else b""
+            piece = answer.take_body() if answer.body else b""
             if decoder is not None:
                 piece = self._decode(decoder, piece)
             if piece:
                 return piece
-            if parser.complete:
+            if answer.complete:
                 return b""
             await self._exchange.receive_more()
 
@@ -73,20 +70,20 @@ class UpstreamResponse:
         Returns whether there may be more, False at the body's proper end. Raises as `receive` does, and what `take`
         raises.
         """
-        parser, exchange = self._parser, self._exchange
+        answer, exchange = self._answer, self._exchange
         wanted = True
 
         def look() -> bool:
             """Takes what is here; whether to wait for more."""
             nonlocal wanted
             exchange.take_arrived()
-            if parser.body:
-                wanted = take(parser.take_body())
-            return wanted and not parser.complete
+            if answer.body:
+                wanted = take(answer.take_body())
+            return wanted and not answer.complete
 
         while wanted and (piece := await self.receive()):
             wanted = take(piece)
-            if wanted and self._decoder is None and not parser.complete:
+            if wanted and self._decoder is None and not answer.complete:
                 await exchange.watch(look)
         return not wanted
 
@@ -102,20 +99,26 @@ class UpstreamResponse:
         self.close()
         raise UpstreamTooLarge("The provider's answer is larger than the bound.")
 
-    def _undo(self, coding: bytes) -> None:
-        try:
-            self._decoder = decoder_for(coding)
-        except UndecodableContent as problem:
-            raise UpstreamBroken(f"The provider's answer cannot be read: {problem}.") from problem
-        if self._decoder is not None:
-            self.headers = [field for field in self.headers if field[0] not in _UNTRUE_ONCE_DECODED]
-
     def _decode(self, decoder: Inflater, data: bytes) -> bytes:
         try:
             piece = decoder.decode(data)
-            if not piece and self._parser.complete:
+            if not piece and self._answer.complete:
                 decoder.check_end()
         except UndecodableContent as problem:
             self.close()
             raise UpstreamBroken(f"The provider's answer cannot be read: {problem}.") from problem
         return piece
+
+
+def response_of(exchange: Exchange) -> UpstreamResponse:
+    """Of an exchange whose answer's head has come. Raises UpstreamBroken for a content coding that nobody asked for."""
+    answer = exchange.answer
+    assert answer is not None, "its head has come"
+    try:
+        decoder = decoder_for(answer.content_coding) if answer.content_coding else None
+    except UndecodableContent as problem:
+        raise UpstreamBroken(f"The provider's answer cannot be read: {problem}.") from problem
+    headers = answer.headers
+    if decoder is not None:
+        headers = [field for field in headers if field[0] not in _UNTRUE_ONCE_DECODED]
+    return UpstreamResponse(answer.status, headers, exchange, answer, decoder)

@@ -10,8 +10,7 @@ from typing import Final
 import httptools
 
 from gateway.dialects.envelope import RawHeaders
-from gateway.edge.usual_answer import UsualAnswers
-from gateway.errors import GatewayError, UpstreamBroken, UpstreamReset, UpstreamTooLarge
+from gateway.errors import GatewayError, UpstreamBroken, UpstreamTooLarge
 
 _FIELD_OVERHEAD_BYTES: Final = 4
 """Colon, space and line end."""
@@ -33,13 +32,10 @@ class ResponseParser:
         "_fields",
         "_has_no_body",
         "_idle_bytes",
-        "_is_empty",
-        "_left",
         "_max_header_bytes",
         "_noted",
         "_parser",
         "_until_end",
-        "_usual",
         "body",
         "complete",
         "content_coding",
@@ -49,8 +45,8 @@ class ResponseParser:
         "status",
     )
 
-    def __init__(self, has_no_body: bool, max_header_bytes: int, usual: UsualAnswers | None = None) -> None:
-        """`has_no_body`: the request was a HEAD. With `usual`, llhttp reads only what that does not know."""
+    def __init__(self, has_no_body: bool, max_header_bytes: int) -> None:
+        """`has_no_body`: the request was a HEAD."""
         self.status = 0
         self.headers: RawHeaders = []
         self.content_coding = b""
@@ -62,33 +58,20 @@ class ResponseParser:
         self.body: list[bytes] = []
         """What has arrived of it and has not been taken."""
         self._failure: GatewayError | None = None
-        self._fields: RawHeaders
+        self._fields = self.headers
         """Where llhttp's fields go: once the head is whole, only trailers come, which nobody reads."""
         self._has_no_body = has_no_body
         self._idle_bytes = 0
         """Received since the last piece of body."""
-        self._is_empty = True
         self._max_header_bytes = max_header_bytes
-        self._noted: dict[bytes, bytes]
+        self._noted: dict[bytes, bytes] = {}
         """How the body is framed and coded: the head's words for it; what trailers add comes too late."""
         self._until_end = False
-        self._left = 0
-        """Bytes of a body that are still to come, where llhttp does not read it."""
-        self._parser: httptools.HttpResponseParser | None = None
-        self._usual = None if has_no_body else usual
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed_data = self._parser.feed_data
 
     def feed(self, data: bytes) -> None:
         """Takes what has arrived, as long as the answer is not complete. Raises UpstreamBroken, UpstreamTooLarge."""
-        if self._left:
-            self._take_plain(data)
-            return
-        if self._is_empty:
-            self._is_empty = False
-            if self._usual is not None and self._begins_as_usual(data, self._usual):
-                return
-            self._fields, self._noted = self.headers, {}
-            self._parser = httptools.HttpResponseParser(self)
-            self._feed_data = self._parser.feed_data
         self._idle_bytes += len(data)
         try:
             self._feed_data(data)
@@ -100,38 +83,11 @@ class ResponseParser:
         elif self._idle_bytes > self._max_header_bytes:
             raise _headers_too_large()
 
-    def _begins_as_usual(self, data: bytes, usual: UsualAnswers) -> bool:
-        """Whether `data` begins with a head that llhttp need not read, nor the body behind it."""
-        head = usual.head_of(data) if len(data) <= self._max_header_bytes else None
-        if head is None or len(data) - head.body_at > head.length:
-            return False
-        self.status, self.headers = 200, head.fields
-        self.has_head = self.reusable = True
-        self._left = head.length
-        self._take_plain(data[head.body_at :])
-        return True
-
-    def _take_plain(self, data: bytes) -> None:
-        left = self._left - len(data)
-        if left < 0:  # whatever follows was not asked for
-            self.reusable = False
-            data, left = data[:left], 0
-        if data:
-            self.body.append(data)
-        self._left = left
-        self.complete = not left
-
     def end(self) -> None:
-        """Nothing more will arrive. Raises UpstreamReset, UpstreamBroken unless that is the answer's proper end."""
+        """Nothing more will arrive. Raises UpstreamBroken unless that is the answer's proper end."""
         if not self._until_end:
-            raise self.cut_off()
+            raise cut_short()
         self.complete = True
-
-    def cut_off(self) -> UpstreamReset | UpstreamBroken:
-        """What it means that the connection was lost now."""
-        if self._is_empty:
-            return UpstreamReset("The provider closed the connection without an answer.")
-        return UpstreamBroken("The provider closed the connection in the middle of its answer.")
 
     def take_body(self) -> bytes:
         """What has arrived of the body since the last call, as it was sent."""
@@ -155,7 +111,6 @@ class ResponseParser:
     def on_headers_complete(self) -> None:
         if self.has_head:
             return
-        assert self._parser is not None, "it calls"
         status = self._parser.get_status_code()
         if status < 200:
             self._skip_interim(status)
@@ -208,6 +163,11 @@ class ResponseParser:
         """Keeps `failure`, since httptools wraps what its callbacks raise."""
         self._failure = failure
         return failure
+
+
+def cut_short() -> UpstreamBroken:
+    """The connection was lost after the first byte of an answer and before its last."""
+    return UpstreamBroken("The provider closed the connection in the middle of its answer.")
 
 
 def _size(headers: RawHeaders) -> int:

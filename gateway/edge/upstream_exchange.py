@@ -11,14 +11,13 @@ import msgspec
 import trio
 
 from gateway.edge.pool import Connection
-from gateway.edge.response_parser import ResponseParser
-from gateway.errors import GatewayError
+from gateway.edge.response_parser import ResponseParser, cut_short
+from gateway.edge.usual_answer import PlainAnswer, UsualAnswers
+from gateway.errors import GatewayError, UpstreamReset
 from gateway.world import Stream
 
 _RECEIVE_BYTES: Final = 32 * 1024
 """At a time. A reader that stalls has a piece of this size in each of the places between the provider and itself."""
-_JOINED_BYTES: Final = 64 * 1024
-"""Head and body up to this go out in one buffer."""
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -27,18 +26,22 @@ class Exchange(msgspec.Struct, eq=False):
     Every failure parts with the connection too.
     """
 
-    parser: ResponseParser
     _connection: Connection | None
     _stream: Stream
+    _usual: UsualAnswers
+    _max_header_bytes: int
+    _has_no_body: bool
+    """The request is a HEAD."""
+    answer: PlainAnswer | ResponseParser | None = None
+    """None until something of it has arrived."""
     _is_left: bool = False
     _is_sent: bool = False
 
-    def send_nowait(self, head: bytes, body: bytes) -> list[memoryview] | None:
+    def send_nowait(self, first: bytes, rest: bytes) -> list[memoryview] | None:
         """Sends what can be sent at once, and returns what is left for `send_rest`.
 
         A connection lost meanwhile is no failure yet: an answer may have come before that, and reading will tell.
         """
-        first, rest = (head + body, b"") if len(body) <= _JOINED_BYTES else (head, body)
         try:
             taken = self._stream.send_nowait(first)
         except trio.WouldBlock:
@@ -61,8 +64,12 @@ class Exchange(msgspec.Struct, eq=False):
         for failure in failures:
             raise failure
 
+    @property
+    def has_head(self) -> bool:
+        return self.answer is not None and self.answer.has_head
+
     def receive_head(self) -> Awaitable[None]:
-        """Feeds the parser until it has the answer's head, which is yet to come.
+        """Takes what arrives until the answer's head is here, which is yet to come.
 
         To be awaited at once. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge, and ClosedResourceError where
         another task closes the stream, which `lose` is to be told.
@@ -70,12 +77,12 @@ class Exchange(msgspec.Struct, eq=False):
         return self._stream.watch_readable(self._take_head)
 
     def receive_more(self) -> Awaitable[None]:
-        """Feeds the parser with what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
+        """Takes what arrives next. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
         return self.watch(self._take_once)
 
     def _take_head(self) -> bool:
         self.take_arrived()
-        return not self.parser.has_head
+        return not self.has_head
 
     def _take_once(self) -> bool:
         self.take_arrived()
@@ -92,14 +99,16 @@ class Exchange(msgspec.Struct, eq=False):
             self.lose(loss)
 
     def take_arrived(self) -> None:
-        """Feeds the parser with what is here. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
-        parser = self.parser
+        """Takes what is here of the answer. Raises UpstreamReset, UpstreamBroken, UpstreamTooLarge."""
         try:
             data = self._stream.receive_nowait(_RECEIVE_BYTES)
-            if data:
-                parser.feed(data)
+            answer = self.answer
+            if answer is None:
+                answer = self._begin(data)
+            elif data:
+                answer.feed(data)
             else:
-                parser.end()
+                answer.end()
         except trio.WouldBlock:
             return
         except OSError as loss:
@@ -107,8 +116,20 @@ class Exchange(msgspec.Struct, eq=False):
         except GatewayError:
             self._break_off()
             raise
-        if parser.complete:
-            self._finish()
+        if answer.complete:
+            self._finish(answer)
+
+    def _begin(self, data: bytes) -> PlainAnswer | ResponseParser:
+        """The answer whose first bytes have come: llhttp reads in it only what is not as usual."""
+        if not data:
+            raise _no_answer()
+        plain = None if self._has_no_body else self._usual.read(data)
+        if plain is not None:
+            self.answer = plain
+            return plain
+        self.answer = parser = ResponseParser(self._has_no_body, self._max_header_bytes)
+        parser.feed(data)
+        return parser
 
     def leave(self) -> None:
         """The rest of the answer is of no interest: the connection is kept where its end is here or comes soon."""
@@ -116,7 +137,7 @@ class Exchange(msgspec.Struct, eq=False):
         connection = self._connection
         if connection is None:
             return
-        if self._is_sent and self.parser.reusable:
+        if self._is_sent and self.answer is not None and self.answer.reusable:
             self._is_left = True
             connection.let_end(self._read_on)
         else:
@@ -131,27 +152,32 @@ class Exchange(msgspec.Struct, eq=False):
         if self._connection is not None:
             with suppress(GatewayError):  # which closes it
                 self.take_arrived()
-            self.parser.take_body()
+            if self.answer is not None:
+                self.answer.take_body()
 
     def lose(self, loss: Exception) -> NoReturn:
         """The connection has gone. Raises UpstreamReset, UpstreamBroken."""
         self._break_off()
-        raise self.parser.cut_off() from loss
+        raise (_no_answer() if self.answer is None else cut_short()) from loss
 
     def _break_off(self) -> None:
         if self._connection is not None:
             self._connection.discard(abort=True)
             self._connection = None
 
-    def _finish(self) -> None:
+    def _finish(self, answer: PlainAnswer | ResponseParser) -> None:
         """The answer has ended: gives the connection back if it is in order."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if self._is_sent and self.parser.reusable:
+        if self._is_sent and answer.reusable:
             connection.release()
         else:
             connection.discard(abort=not self._is_sent)
+
+
+def _no_answer() -> UpstreamReset:
+    return UpstreamReset("The provider closed the connection without an answer.")
 
 
 async def _keep_failure(

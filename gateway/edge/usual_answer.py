@@ -7,9 +7,13 @@ strict part of what llhttp takes, and means the same; whatever is not taken is l
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import ClassVar, Final, NoReturn
+
+import msgspec
 
 from gateway.dialects.envelope import RawHeaders
+from gateway.edge.response_parser import cut_short
 
 _STATUS_LINE: Final = b"HTTP/1.1 200 OK\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
@@ -23,61 +27,94 @@ _MOST_KNOWN: Final = 512
 _LONGEST_KNOWN: Final = 256
 
 _Field = tuple[bytes, bytes]
+_UNREAD: Final = (b"", b"")
+"""In place of the field of a line that is llhttp's to read; no field has such a name."""
+_name_of: Final = itemgetter(0)
 
 
-class PlainHead(NamedTuple):
-    """The head of an answer with status 200 whose body has `length` bytes, and where that begins."""
+class PlainAnswer(msgspec.Struct, eq=False):
+    """An answer with status 200 of which the head was usual: its body is counted, and is all that may come."""
 
-    fields: RawHeaders
-    length: int
-    body_at: int
+    status: ClassVar[int] = 200
+    content_coding: ClassVar[bytes] = b""
+    has_head: ClassVar[bool] = True
+
+    headers: RawHeaders
+    body: bytes
+    """What has arrived of it and has not been taken."""
+    _left: int
+    """Bytes of it that are still to come."""
+    complete: bool
+    reusable: bool = True
+    """Whether, the answer being complete, the connection may carry another request."""
+
+    def feed(self, data: bytes) -> None:
+        """Takes what has arrived, as long as the answer is not complete."""
+        left = self._left - len(data)
+        if left < 0:  # whatever follows was not asked for
+            self.reusable = False
+            data, left = data[:left], 0
+        self.body += data
+        self._left = left
+        self.complete = not left
+
+    def end(self) -> NoReturn:
+        """Nothing more will arrive, which is never its proper end. Raises UpstreamBroken."""
+        raise cut_short()
+
+    def take_body(self) -> bytes:
+        """What has arrived of the body since the last call."""
+        body, self.body = self.body, b""
+        return body
 
 
 class UsualAnswers:
     """Remembers header lines, whosever answers they stand in: what one means does not depend on the others."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_field_of", "_known", "_max_bytes")
 
-    def __init__(self) -> None:
-        self._known: dict[bytes, _Field | None] = {}
-        """What lines say; None for those that are llhttp's."""
+    def __init__(self, max_bytes: int = 64 * 1024) -> None:
+        """Where more than `max_bytes` arrive at once, somebody has to look how many of them are the head's."""
+        self._known = _KnownLines()
+        self._field_of = self._known.__getitem__
+        self._max_bytes = max_bytes
 
-    def head_of(self, data: bytes) -> PlainHead | None:
-        """The head with which `data` begins; None where it is not here whole, or may say something unusual."""
-        end = data.find(_HEAD_END)
-        if end < 0 or not data.startswith(_STATUS_LINE):
+    def read(self, data: bytes) -> PlainAnswer | None:
+        """The answer that begins with `data`; None where its head is not here whole, or may say something unusual."""
+        head_end = data.find(_HEAD_END)
+        if head_end < 0 or not data.startswith(_STATUS_LINE) or len(data) > self._max_bytes:
             return None
-        known, fields, length = self._known, [], -1
-        for line in data[len(_STATUS_LINE) : end].split(b"\r\n"):
-            field = known[line] if line in known else self._read(line)
-            if field is None:
-                return None
-            if field[0] == _LENGTH:
-                if length >= 0:
-                    return None
-                length = int(field[1])
-            fields.append(field)
-        return PlainHead(fields, length, end + len(_HEAD_END)) if length >= 0 else None
+        fields = list(map(self._field_of, data[len(_STATUS_LINE) : head_end].split(b"\r\n")))
+        names = list(map(_name_of, fields))
+        if names.count(_LENGTH) != 1 or b"" in names:
+            return None
+        body = data[head_end + len(_HEAD_END) :]
+        left = int(fields[names.index(_LENGTH)][1]) - len(body)
+        return PlainAnswer(fields, body, left, not left) if left >= 0 else None
 
-    def _read(self, line: bytes) -> _Field | None:
+
+class _KnownLines(dict[bytes, _Field]):
+    """What lines say, or that it is llhttp's to read them."""
+
+    def __missing__(self, line: bytes) -> _Field:
         field = _field_of(line)
         if len(line) <= _LONGEST_KNOWN:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[line] = field
+            if len(self) >= _MOST_KNOWN:
+                self.clear()
+            self[line] = field
         return field
 
 
-def _field_of(line: bytes) -> _Field | None:
-    """What a line says, where it is a field as nearly everybody writes one; None where it may be anything else."""
+def _field_of(line: bytes) -> _Field:
+    """What a line says where it is a field as nearly everybody writes one; `_UNREAD` where it may be anything else."""
     name, colon, value = line.partition(b": ")
     if not colon or not _is_plain(value) or _NAME.fullmatch(name) is None:
-        return None
+        return _UNREAD
     name = name.lower()
     if name in _UNUSUAL and not (name == b"connection" and value.lower() == _KEPT):
-        return None
+        return _UNREAD
     if name == _LENGTH and _DIGITS.fullmatch(value) is None:
-        return None
+        return _UNREAD
     return name, value
 
 
