@@ -25,7 +25,7 @@ from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHe
 from gateway.dialects.openai_errors import status_of
 from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError, UpstreamRedirects
 from gateway.exchange import REQUEST_ID
-from gateway.providers.headers import json_content_type, useful_headers
+from gateway.providers.headers import request_id, useful_headers
 from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
 
@@ -34,8 +34,6 @@ _OURS: Final = frozenset(
     {b"authorization", b"content-type", b"content-length", b"accept", b"user-agent", b"host", REQUEST_ID}
 )
 """Headers that the gateway writes itself, whatever the client sent."""
-_REQUEST_IDS: Final = frozenset({REQUEST_ID, b"request-id"})
-"""Where providers name an answer; the second is Anthropic's."""
 
 
 class HttpCalls:
@@ -106,7 +104,7 @@ class HttpCalls:
             progress=course.move,
         )
         try:
-            notes.upstream_request_id = _request_id(response.headers)
+            notes.upstream_request_id = request_id(response.headers)
             if not 200 <= response.status < 300:
                 refusal = course.refused(await self._refusal(request, way, response))
                 raise passage.refused(refusal) if isinstance(passage, ResumedPassage) else refusal
@@ -172,8 +170,7 @@ class HttpCalls:
             raise self._judge(request, way, response.headers, answer.error)
         course.used(answer.usage, answer.finish_reason)
         course.check_filter(answer.finish_reason)
-        headers = useful_headers(response.headers, content_type=json_content_type(response.headers))
-        return ModelReply(response.status, headers, answer.body)
+        return ModelReply(response.status, useful_headers(response.headers), answer.body)
 
     async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> GatewayError:
         """The failure for an answer whose status is not 2xx."""
@@ -221,10 +218,3 @@ class _HeadersByKey(dict[str, tuple[RawHeader, ...]]):
 
     def __missing__(self, label: str) -> tuple[RawHeader, ...]:
         return self._ours
-
-
-def _request_id(headers: RawHeaders) -> str | None:
-    for name, value in headers:
-        if name in _REQUEST_IDS:
-            return value.decode("latin-1")
-    return None

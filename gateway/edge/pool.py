@@ -38,11 +38,12 @@ class PoolStatistics:
 class Connection:
     """A stream on loan from its pool, until `release`, `let_end` or `discard`."""
 
-    __slots__ = ("_pool", "idle_since", "stream")
+    __slots__ = ("_pool", "due", "stream")
 
     def __init__(self, pool: OriginPool, stream: Stream) -> None:
         self._pool = pool
-        self.idle_since = 0.0
+        self.due = 0.0
+        """When it is closed where nobody has taken it, or its answer has not ended."""
         self.stream = stream
 
     def release(self) -> None:
@@ -97,13 +98,16 @@ class OriginPool:
 
     def take(self) -> Connection | None:
         """The last connection given back that is still alive."""
-        self.drop_expired()
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.stream.is_quiet() or _is_silent(connection.stream):
+        idle = self._idle
+        if self._ending or (idle and idle[0].due <= self._clock()):
+            self.drop_expired()
+        while idle:
+            connection = idle.pop()
+            stream = connection.stream
+            if stream.is_quiet() or _is_silent(stream):
                 self._busy[connection] = None
                 return connection
-            connection.stream.close()
+            stream.close()
         return None
 
     async def open(self) -> Connection:
@@ -122,30 +126,31 @@ class OriginPool:
         return connection
 
     def put_back(self, connection: Connection) -> None:
-        self.forget(connection)
         if self._closed:
-            connection.stream.close()
+            connection.discard(abort=False)
             return
-        connection.idle_since = self._clock()
+        self.forget(connection)
+        connection.due = self._clock() + self._idle_s
         self._idle.append(connection)
 
     def let_end(self, connection: Connection, read_on: Callable[[], None]) -> None:
         self.forget(connection)
-        connection.idle_since = self._clock()
+        connection.due = self._clock() + ENDING_S
         self._ending[connection] = read_on
 
     def forget(self, connection: Connection) -> None:
         self._busy.pop(connection, None)
-        self._ending.pop(connection, None)
+        if self._ending:
+            self._ending.pop(connection, None)
 
     def drop_expired(self) -> None:
         """Closes what has been idle, or ending, for too long."""
-        if self._ending:
-            self._look_at_ending()
-        if not self._idle:
-            return
-        oldest_allowed = self._clock() - self._idle_s
-        while self._idle and self._idle[0].idle_since <= oldest_allowed:
+        now = self._clock()
+        for connection, read_on in list(self._ending.items()):
+            read_on()
+            if connection in self._ending and connection.due <= now:
+                connection.discard(abort=True)
+        while self._idle and self._idle[0].due <= now:
             self._idle.popleft().stream.close()
 
     def statistics(self) -> PoolStatistics:
@@ -174,13 +179,6 @@ class OriginPool:
     @property
     def _resting(self) -> int:
         return len(self._idle) + len(self._ending)
-
-    def _look_at_ending(self) -> None:
-        oldest_allowed = self._clock() - ENDING_S
-        for connection, read_on in list(self._ending.items()):
-            read_on()
-            if connection in self._ending and connection.idle_since <= oldest_allowed:
-                connection.discard(abort=True)
 
 
 def _is_silent(stream: Stream) -> bool:

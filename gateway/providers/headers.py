@@ -6,7 +6,8 @@ What is not known to be of use stays here: the rest are a connection's own, cook
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from gateway.dialects.envelope import RawHeaders
 from gateway.exchange import REQUEST_ID
@@ -25,43 +26,72 @@ _USEFUL: Final = frozenset(
 _USEFUL_PREFIXES: Final = (b"openai-", b"x-ratelimit-")
 _OURS_ALONE: Final = frozenset({b"openai-organization", b"openai-project"})
 """They name the account whose key was used."""
+_REQUEST_IDS: Final = frozenset({REQUEST_ID, b"request-id"})
+"""Where providers name an answer; the second is Anthropic's."""
+_CONTENT_TYPE: Final = b"content-type"
 _JSON: Final = b"application/json"
 _LONGEST: Final = 1024
 """No value of these is a tenth as long; proxies in front of us refuse an answer whose head is too large for them."""
 
 
-def useful_headers(headers: RawHeaders, *, content_type: bytes) -> RawHeaders:
-    """The client's share of `headers`, with the content type that the body really has.
+def request_id(headers: RawHeaders) -> str | None:
+    """What the provider calls its answer."""
+    place = _places_in(headers).request_id
+    return None if place is None else headers[place][1].decode("latin-1")
 
-    The provider's request id goes by another name: `x-request-id` is the gateway's.
+
+def useful_headers(headers: RawHeaders, *, content_type: bytes | None = None) -> RawHeaders:
+    """The client's share of `headers`, with the content type that the body really has; None: it is JSON.
+
+    JSON is called what the provider calls it, unless it calls it something else. The provider's request id goes by
+    another name: `x-request-id` is the gateway's.
     """
-    kept = [(b"content-type", content_type)]
-    for place, shown_name in _shown(tuple([name for name, _ in headers])):
+    places = _places_in(headers)
+    if content_type is None:
+        content_type = _JSON
+        for place in places.content_types:
+            value = headers[place][1]
+            if value == _JSON or _says_json(value):
+                content_type = value
+                break
+    kept = [(_CONTENT_TYPE, content_type)]
+    for place, shown_name in places.shown:
         value = headers[place][1]
         if len(value) <= _LONGEST:
             kept.append((shown_name, value))
     return kept
 
 
-def json_content_type(headers: RawHeaders) -> bytes:
-    """The content type of a JSON body: as the provider says it, unless it calls JSON something else."""
-    for name, value in headers:
-        if name == b"content-type" and (value == _JSON or _says_json(value)):
-            return value
-    return _JSON
+class _Places(NamedTuple):
+    """Where in a head stands what the gateway reads in it, and what the client sees, with the name that it goes by."""
+
+    content_types: tuple[int, ...]
+    request_id: int | None
+    shown: tuple[tuple[int, bytes], ...]
+
+
+_name_of: Final = itemgetter(0)
+
+
+def _places_in(headers: RawHeaders) -> _Places:
+    return _places(tuple(map(_name_of, headers)))
+
+
+@lru_cache(maxsize=64)
+def _places(names: tuple[bytes, ...]) -> _Places:
+    """Remembered, since a provider's answers have the same names."""
+    shown = ((place, _shown_name(name)) for place, name in enumerate(names))
+    return _Places(
+        tuple(place for place, name in enumerate(names) if name == _CONTENT_TYPE),
+        next((place for place, name in enumerate(names) if name in _REQUEST_IDS), None),
+        tuple((place, shown_name) for place, shown_name in shown if shown_name is not None),
+    )
 
 
 @lru_cache(maxsize=256)
 def _says_json(content_type: bytes) -> bool:
     """Remembered, since a provider says the same with every answer."""
     return b"json" in content_type.lower()
-
-
-@lru_cache(maxsize=64)
-def _shown(names: tuple[bytes, ...]) -> tuple[tuple[int, bytes], ...]:
-    """Which of them the client sees, and as what; remembered, since a provider's answers have the same names."""
-    shown = ((place, _shown_name(name)) for place, name in enumerate(names))
-    return tuple((place, shown_name) for place, shown_name in shown if shown_name is not None)
 
 
 def _shown_name(name: bytes) -> bytes | None:
