@@ -38,12 +38,12 @@ class Course(msgspec.Struct, eq=False):
     def move(self, stage: Stage) -> None:
         """Moves the attempt to `stage`, with the time that it allows."""
         attempt = self.attempt
-        if stage is _CONNECTING:
+        if stage is _SENDING:
+            self._has_connection(attempt)
+        elif stage is _CONNECTING:
             self._connecting_since = attempt.clock()
             attempt.enter(stage, attempt.candidate.timeouts.connect_s)
             return
-        if stage is _SENDING:
-            self._has_connection()
         if attempt.call.relay is not None:  # a stream has to show a sign of life
             attempt.enter(stage, self.within(attempt.candidate.timeouts.first_token_s))
         elif self._connecting_since is not None:
@@ -62,10 +62,9 @@ class Course(msgspec.Struct, eq=False):
         gap_s: float | None = self.attempt.call.payload.read_gap_s
         return silence_s if gap_s is None else min(gap_s, silence_s)
 
-    def _has_connection(self) -> None:
+    def _has_connection(self, attempt: Attempt) -> None:
         """The provider may see the request from now on."""
         since = self._connecting_since
-        attempt = self.attempt
         self.notes.connect_s = 0.0 if since is None else attempt.clock() - since
         attempt.sent()
         attempt.spent_tokens = self.prompt_tokens
@@ -90,10 +89,11 @@ class Course(msgspec.Struct, eq=False):
     def used(self, usage: Usage | None, finish_reason: str | None) -> None:
         """What the answer cost and how it ended, as far as is known."""
         self.notes.finish_reason = finish_reason
-        if usage is not None and self.attempt.outcome is None:  # else its actor has died, and it has been billed
+        attempt = self.attempt
+        if usage is not None and attempt.outcome is None:  # else its actor has died, and it has been billed
             self.notes.usage = usage
-            self.notes.cost = self._price(self.attempt.candidate.model, usage)
-            self.attempt.spent_tokens = usage.prompt + usage.completion
+            self.notes.cost = self._price(attempt.candidate.model, usage)
+            attempt.spent_tokens = usage.prompt + usage.completion
 
 
 def no_price(_model: str, _usage: Usage) -> None:

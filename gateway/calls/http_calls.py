@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 from actors.attempt import Attempt
 from actors.errors import KeyFault
@@ -25,7 +25,7 @@ from gateway.dialects.envelope import CallNotes, ModelReply, ModelRequest, RawHe
 from gateway.dialects.openai_errors import status_of
 from gateway.errors import GatewayError, InvalidRequest, UpstreamBroken, UpstreamError, UpstreamRedirects
 from gateway.exchange import REQUEST_ID
-from gateway.providers.headers import request_id, useful_headers
+from gateway.providers.headers import AnswerHead, read_head
 from gateway.providers.profile import Profile, RawHeader
 from gateway.providers.verdict import upstream_error
 
@@ -83,7 +83,7 @@ class HttpCalls:
         """The answer to `request`, which is the attempt's or a part of it; None where a stream is written whole."""
         call = attempt.call
         streamed = call.relay is not None
-        way = self._way(request)
+        way = self._ways.get(request.dialect) or self._no_way(request)
         passage: Passage
         if isinstance(way, PassingWay) and attempt.progress is None:
             passage = way.pass_on(request, attempt.candidate.model, streamed=streamed)
@@ -104,7 +104,8 @@ class HttpCalls:
             progress=course.move,
         )
         try:
-            notes.upstream_request_id = request_id(response.headers)
+            head = read_head(response.headers)
+            notes.upstream_request_id = head.request_id
             if not 200 <= response.status < 300:
                 refusal = course.refused(await self._refusal(request, way, response))
                 raise passage.refused(refusal) if isinstance(passage, ResumedPassage) else refusal
@@ -113,7 +114,7 @@ class HttpCalls:
                 body = await response.read(ANSWER_LIMIT_BYTES)
                 if request is not call.payload:
                     attempt.hold(len(body))  # a part, which waits for the others; else all is given back in this step
-                return self._whole_answer(course, response, body, passage, request, way)
+                return self._whole_answer(course, response, head, body, passage, request, way)
             judge = partial(self._judge, request, way)
             await StreamedAnswer(course, response, passage, judge=judge).pass_on()
             return None
@@ -127,11 +128,8 @@ class HttpCalls:
         streamed = attempt.call.relay is not None
         return way.prepare(request, attempt.candidate.model, streamed=streamed, frame=frame)
 
-    def _way(self, request: ModelRequest) -> Way:
-        way = self._ways.get(request.dialect)
-        if way is None:
-            raise InvalidRequest(f"{self.profile.name} has nothing that answers {request.endpoint}.", param="model")
-        return way
+    def _no_way(self, request: ModelRequest) -> NoReturn:
+        raise InvalidRequest(f"{self.profile.name} has nothing that answers {request.endpoint}.", param="model")
 
     def _frame(self, call: Call) -> Frame:
         """Of the call, not of the attempt: what a client has seen of an answer must not change with who goes on."""
@@ -156,6 +154,7 @@ class HttpCalls:
         self,
         course: Course,
         response: UpstreamResponse,
+        head: AnswerHead,
         body: bytes,
         passage: Passage,
         request: ModelRequest,
@@ -170,7 +169,7 @@ class HttpCalls:
             raise self._judge(request, way, response.headers, answer.error)
         course.used(answer.usage, answer.finish_reason)
         course.check_filter(answer.finish_reason)
-        return ModelReply(response.status, useful_headers(response.headers), answer.body)
+        return ModelReply(response.status, head.headers, answer.body)
 
     async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> GatewayError:
         """The failure for an answer whose status is not 2xx."""

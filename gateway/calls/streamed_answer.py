@@ -15,7 +15,7 @@ from gateway.calls.progress import noting
 from gateway.calls.upstream import ANSWER_LIMIT_BYTES, UpstreamResponse
 from gateway.dialects.envelope import ModelReply, RawHeaders, Usage
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamTooLarge
-from gateway.providers.headers import useful_headers
+from gateway.providers.headers import read_head
 
 # Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
 _STREAMING: Final = Stage.STREAMING
@@ -112,7 +112,7 @@ class StreamedAnswer:
 
     def _commit(self) -> None:
         self._course.check_filter(self._stream.finish_reason)
-        head = ModelReply(200, useful_headers(self._response.headers, content_type=CONTENT_TYPE))
+        head = ModelReply(200, read_head(self._response.headers).headers_as(CONTENT_TYPE))
         self._attempt.commit(head)
 
     async def _receive_trailer(self) -> bytes:

@@ -38,6 +38,10 @@ A kept connection begins with SENDING; one that turns out to be dead is replaced
 """
 
 
+def _unwatched(_stage: Stage) -> None:
+    """For who does not want to know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLimits:
     max_connections: int = 1024
@@ -83,7 +87,7 @@ class UpstreamClient:
         body: bytes = b"",
         *,
         always: tuple[RawHeader, ...] = (),
-        progress: Progress | None = None,
+        progress: Progress = _unwatched,
     ) -> UpstreamResponse:
         """Asks and waits for the answer's head; `host` and `content-length` are added to the headers.
 
@@ -100,8 +104,7 @@ class UpstreamClient:
                 return await self._exchange(kept, method, message, progress)
             except UpstreamReset:
                 pass  # it had been closed while it lay idle, and nobody has seen the request
-        if progress is not None:
-            progress(Stage.CONNECTING)
+        progress(Stage.CONNECTING)
         fresh = await _open(pool)
         return await self._exchange(fresh, method, message, progress)
 
@@ -120,18 +123,15 @@ class UpstreamClient:
             pool.close()
 
     async def _exchange(
-        self, connection: Connection, method: bytes, message: tuple[bytes, bytes], progress: Progress | None
+        self, connection: Connection, method: bytes, message: tuple[bytes, bytes], progress: Progress
     ) -> UpstreamResponse:
-        stream, most = connection.stream, self._limits.max_header_bytes
-        exchange = Exchange(connection, stream, self._usual, most, method == b"HEAD")
+        exchange = Exchange(connection, connection.stream, self._usual, method == b"HEAD")
         try:
-            if progress is not None:
-                progress(_SENDING)
-            unsent = exchange.send_nowait(*message)
+            progress(_SENDING)
+            unsent = exchange.send_nowait(message)
             if unsent is not None:
                 await exchange.send_rest(unsent)
-            if progress is not None:
-                progress(_AWAITING)
+            progress(_AWAITING)
             if exchange.answer is None or not exchange.answer.has_head:
                 await exchange.receive_head()
             return response_of(exchange)

@@ -64,7 +64,6 @@ class OriginPool:
     """`open_stream` makes a connection, with TLS where the origin has it."""
 
     __slots__ = (
-        "_busy",
         "_clock",
         "_closed",
         "_connecting",
@@ -72,6 +71,7 @@ class OriginPool:
         "_idle",
         "_idle_s",
         "_max_connections",
+        "_open",
         "_open_stream",
     )
 
@@ -83,8 +83,6 @@ class OriginPool:
         max_connections: int,
         idle_s: float,
     ) -> None:
-        self._busy: dict[Connection, None] = {}
-        """In the order in which they were taken: a set's would change from process to process."""
         self._clock = clock
         self._closed = False
         self._connecting = 0
@@ -94,6 +92,8 @@ class OriginPool:
         """The longest idle one first."""
         self._idle_s = idle_s
         self._max_connections = max_connections
+        self._open: dict[Connection, None] = {}
+        """In the order in which they were opened: a set's would change from process to process."""
         self._open_stream = open_stream
 
     def take(self) -> Connection | None:
@@ -105,9 +105,8 @@ class OriginPool:
             connection = idle.pop()
             stream = connection.stream
             if stream.is_quiet() or _is_silent(stream):
-                self._busy[connection] = None
                 return connection
-            stream.close()
+            connection.discard(abort=False)
         return None
 
     async def open(self) -> Connection:
@@ -122,26 +121,25 @@ class OriginPool:
             stream.close(abort=True)
             raise ConnectionAbortedError("the client was closed meanwhile")
         connection = Connection(self, stream)
-        self._busy[connection] = None
+        self._open[connection] = None
         return connection
 
     def put_back(self, connection: Connection) -> None:
         if self._closed:
             connection.discard(abort=False)
             return
-        self.forget(connection)
+        if self._ending:
+            self._ending.pop(connection, None)
         connection.due = self._clock() + self._idle_s
         self._idle.append(connection)
 
     def let_end(self, connection: Connection, read_on: Callable[[], None]) -> None:
-        self.forget(connection)
         connection.due = self._clock() + ENDING_S
         self._ending[connection] = read_on
 
     def forget(self, connection: Connection) -> None:
-        self._busy.pop(connection, None)
-        if self._ending:
-            self._ending.pop(connection, None)
+        self._open.pop(connection, None)
+        self._ending.pop(connection, None)
 
     def drop_expired(self) -> None:
         """Closes what has been idle, or ending, for too long."""
@@ -151,34 +149,31 @@ class OriginPool:
             if connection in self._ending and connection.due <= now:
                 connection.discard(abort=True)
         while self._idle and self._idle[0].due <= now:
-            self._idle.popleft().stream.close()
+            self._idle.popleft().discard(abort=False)
 
     def statistics(self) -> PoolStatistics:
-        return PoolStatistics(busy=len(self._busy), connecting=self._connecting, idle=self._resting)
+        idle = len(self._idle) + len(self._ending)
+        return PoolStatistics(busy=len(self._open) - idle, connecting=self._connecting, idle=idle)
 
     def close(self) -> None:
         """Closes every connection; exchanges that are going on break."""
         self._closed = True
         while self._idle:
-            self._idle.pop().stream.close()
-        for connection in (*self._busy, *self._ending):
+            self._idle.pop().discard(abort=False)
+        for connection in list(self._open):
             connection.stream.close(abort=True)
 
     def _make_room(self) -> None:
         if self._closed:
             raise ConnectionAbortedError("the client is closed")
-        if len(self._busy) + self._connecting + self._resting < self._max_connections:
+        if len(self._open) + self._connecting < self._max_connections:
             return
         if self._ending:
             next(iter(self._ending)).discard(abort=True)
             return
         if not self._idle:
             raise Overloaded("There are too many connections to the provider.")
-        self._idle.popleft().stream.close()
-
-    @property
-    def _resting(self) -> int:
-        return len(self._idle) + len(self._ending)
+        self._idle.popleft().discard(abort=False)
 
 
 def _is_silent(stream: Stream) -> bool:

@@ -114,8 +114,10 @@ def response_of(exchange: Exchange) -> UpstreamResponse:
     """Of an exchange whose answer's head has come. Raises UpstreamBroken for a content coding that nobody asked for."""
     answer = exchange.answer
     assert answer is not None, "its head has come"
+    if not answer.content_coding:
+        return UpstreamResponse(answer.status, answer.headers, exchange, answer)
     try:
-        decoder = decoder_for(answer.content_coding) if answer.content_coding else None
+        decoder = decoder_for(answer.content_coding)
     except UndecodableContent as problem:
         raise UpstreamBroken(f"The provider's answer cannot be read: {problem}.") from problem
     headers = answer.headers

@@ -29,7 +29,6 @@ class Exchange(msgspec.Struct, eq=False):
     _connection: Connection | None
     _stream: Stream
     _usual: UsualAnswers
-    _max_header_bytes: int
     _has_no_body: bool
     """The request is a HEAD."""
     answer: PlainAnswer | ResponseParser | None = None
@@ -37,11 +36,12 @@ class Exchange(msgspec.Struct, eq=False):
     _is_left: bool = False
     _is_sent: bool = False
 
-    def send_nowait(self, first: bytes, rest: bytes) -> list[memoryview] | None:
-        """Sends what can be sent at once, and returns what is left for `send_rest`.
+    def send_nowait(self, message: tuple[bytes, bytes]) -> list[memoryview] | None:
+        """Sends what can be sent of both parts at once, and returns what is left for `send_rest`.
 
         A connection lost meanwhile is no failure yet: an answer may have come before that, and reading will tell.
         """
+        first, rest = message
         try:
             taken = self._stream.send_nowait(first)
         except trio.WouldBlock:
@@ -64,10 +64,6 @@ class Exchange(msgspec.Struct, eq=False):
         for failure in failures:
             raise failure
 
-    @property
-    def has_head(self) -> bool:
-        return self.answer is not None and self.answer.has_head
-
     def receive_head(self) -> Awaitable[None]:
         """Takes what arrives until the answer's head is here, which is yet to come.
 
@@ -82,7 +78,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     def _take_head(self) -> bool:
         self.take_arrived()
-        return not self.has_head
+        return self.answer is None or not self.answer.has_head
 
     def _take_once(self) -> bool:
         self.take_arrived()
@@ -124,12 +120,12 @@ class Exchange(msgspec.Struct, eq=False):
         if not data:
             raise _no_answer()
         plain = None if self._has_no_body else self._usual.read(data)
-        if plain is not None:
-            self.answer = plain
-            return plain
-        self.answer = parser = ResponseParser(self._has_no_body, self._max_header_bytes)
-        parser.feed(data)
-        return parser
+        if plain is None:
+            self.answer = parser = ResponseParser(self._has_no_body, self._usual.max_header_bytes)
+            parser.feed(data)
+            return parser
+        self.answer = plain
+        return plain
 
     def leave(self) -> None:
         """The rest of the answer is of no interest: the connection is kept where its end is here or comes soon."""
@@ -145,7 +141,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     def close(self) -> None:
         """Breaks the exchange off, unless it has ended or been left: the connection is reset at once. Never blocks."""
-        if not self._is_left:
+        if self._connection is not None and not self._is_left:
             self._break_off()
 
     def _read_on(self) -> None:

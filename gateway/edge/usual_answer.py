@@ -7,6 +7,7 @@ strict part of what llhttp takes, and means the same; whatever is not taken is l
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from operator import itemgetter
 from typing import ClassVar, Final, NoReturn
 
@@ -15,7 +16,8 @@ import msgspec
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.response_parser import cut_short
 
-_STATUS_LINE: Final = b"HTTP/1.1 200 OK\r\n"
+_STATUS_LINE: Final = b"HTTP/1.1 200 OK"
+_LINE_END: Final = b"\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _LENGTH: Final = b"content-length"
@@ -71,25 +73,24 @@ class PlainAnswer(msgspec.Struct, eq=False):
 class UsualAnswers:
     """Remembers header lines, whosever answers they stand in: what one means does not depend on the others."""
 
-    __slots__ = ("_field_of", "_known", "_max_bytes")
+    __slots__ = ("_field_of", "_known", "max_header_bytes")
 
-    def __init__(self, max_bytes: int = 64 * 1024) -> None:
-        """Where more than `max_bytes` arrive at once, somebody has to look how many of them are the head's."""
+    def __init__(self, max_header_bytes: int) -> None:
         self._known = _KnownLines()
         self._field_of = self._known.__getitem__
-        self._max_bytes = max_bytes
+        self.max_header_bytes = max_header_bytes
 
     def read(self, data: bytes) -> PlainAnswer | None:
         """The answer that begins with `data`; None where its head is not here whole, or may say something unusual."""
-        head_end = data.find(_HEAD_END)
-        if head_end < 0 or not data.startswith(_STATUS_LINE) or len(data) > self._max_bytes:
+        head, end, body = data.partition(_HEAD_END)
+        lines = head.split(_LINE_END)
+        if lines.pop(0) != _STATUS_LINE or not end or len(head) > self.max_header_bytes:
             return None
-        fields = list(map(self._field_of, data[len(_STATUS_LINE) : head_end].split(b"\r\n")))
-        names = list(map(_name_of, fields))
-        if names.count(_LENGTH) != 1 or b"" in names:
+        fields = list(map(self._field_of, lines))
+        place = _place_of_length(tuple(map(_name_of, fields)))
+        if place is None:
             return None
-        body = data[head_end + len(_HEAD_END) :]
-        left = int(fields[names.index(_LENGTH)][1]) - len(body)
+        left = int(fields[place][1]) - len(body)
         return PlainAnswer(fields, body, left, not left) if left >= 0 else None
 
 
@@ -103,6 +104,12 @@ class _KnownLines(dict[bytes, _Field]):
                 self.clear()
             self[line] = field
         return field
+
+
+@lru_cache(maxsize=64)
+def _place_of_length(names: tuple[bytes, ...]) -> int | None:
+    """Remembered, since a provider's answers have the same names; None where it is not said once, or a line unread."""
+    return names.index(_LENGTH) if names.count(_LENGTH) == 1 and _UNREAD[0] not in names else None
 
 
 def _field_of(line: bytes) -> _Field:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+import msgspec
+
 from gateway.dialects.envelope import RawHeaders
 from gateway.exchange import REQUEST_ID
 
@@ -30,36 +32,42 @@ _REQUEST_IDS: Final = frozenset({REQUEST_ID, b"request-id"})
 """Where providers name an answer; the second is Anthropic's."""
 _CONTENT_TYPE: Final = b"content-type"
 _JSON: Final = b"application/json"
+_name_of: Final = itemgetter(0)
 _LONGEST: Final = 1024
 """No value of these is a tenth as long; proxies in front of us refuse an answer whose head is too large for them."""
 
 
-def request_id(headers: RawHeaders) -> str | None:
+class AnswerHead(msgspec.Struct, frozen=True):
+    """What the gateway takes from the head of an answer."""
+
+    request_id: str | None
     """What the provider calls its answer."""
-    place = _places_in(headers).request_id
-    return None if place is None else headers[place][1].decode("latin-1")
+    headers: RawHeaders
+    """The client's share, for a body of JSON: called what the provider calls it, unless it calls it something else.
 
-
-def useful_headers(headers: RawHeaders, *, content_type: bytes | None = None) -> RawHeaders:
-    """The client's share of `headers`, with the content type that the body really has; None: it is JSON.
-
-    JSON is called what the provider calls it, unless it calls it something else. The provider's request id goes by
-    another name: `x-request-id` is the gateway's.
+    The provider's request id goes by another name: `x-request-id` is the gateway's.
     """
-    places = _places_in(headers)
-    if content_type is None:
-        content_type = _JSON
-        for place in places.content_types:
-            value = headers[place][1]
-            if value == _JSON or _says_json(value):
-                content_type = value
-                break
-    kept = [(_CONTENT_TYPE, content_type)]
+
+    def headers_as(self, content_type: bytes) -> RawHeaders:
+        """The client's share, for a body of another type."""
+        return [(_CONTENT_TYPE, content_type), *self.headers[1:]]
+
+
+def read_head(headers: RawHeaders) -> AnswerHead:
+    places = _places(tuple(map(_name_of, headers)))
+    content_type = _JSON
+    for place in places.content_types:
+        value = headers[place][1]
+        if value == _JSON or _says_json(value):
+            content_type = value
+            break
+    useful = [(_CONTENT_TYPE, content_type)]
     for place, shown_name in places.shown:
         value = headers[place][1]
         if len(value) <= _LONGEST:
-            kept.append((shown_name, value))
-    return kept
+            useful.append((shown_name, value))
+    named = places.request_id
+    return AnswerHead(None if named is None else headers[named][1].decode("latin-1"), useful)
 
 
 class _Places(NamedTuple):
@@ -68,13 +76,6 @@ class _Places(NamedTuple):
     content_types: tuple[int, ...]
     request_id: int | None
     shown: tuple[tuple[int, bytes], ...]
-
-
-_name_of: Final = itemgetter(0)
-
-
-def _places_in(headers: RawHeaders) -> _Places:
-    return _places(tuple(map(_name_of, headers)))
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ from actors.errors import Blame, KeyFault
 from gateway.dialects.envelope import RawHeaders
 from gateway.dialects.openai_errors import ProviderMessage, error_body
 from gateway.errors import Description, UpstreamError
-from gateway.providers.headers import useful_headers
+from gateway.providers.headers import read_head
 from gateway.providers.profile import Profile
 from gateway.providers.retry_after import MOST_S, retry_after, until_epoch_ms
 
@@ -76,7 +76,7 @@ def upstream_error(
         said.message or f"{profile.name} answered with status {status}.",
         status=status,
         body=body,
-        headers=useful_headers(headers),
+        headers=read_head(headers).headers,
         retryable=too_long or exhausted or _is_worth_asking_again(profile, status),
         elsewhere=too_long or exhausted,
         blame=Blame.MODEL if status >= 500 else Blame.NOBODY,

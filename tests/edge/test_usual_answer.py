@@ -87,7 +87,7 @@ def written(*lines: bytes, body: bytes = b"hello") -> bytes:
 
 def test_an_answer_means_the_same_with_and_without() -> None:
     """Whatever stands in it and wherever; read for the first time, and when its lines are known."""
-    usual = UsualAnswers()
+    usual = UsualAnswers(65536)
     for odd, length, body in product(ODD, LENGTHS, BODIES):
         for lines in ((odd, *USUAL, length), (*USUAL, length, odd)):
             answer = written(STATUS_LINES[0], *lines, body=body)
@@ -102,14 +102,14 @@ def test_an_answer_means_the_same_with_and_without() -> None:
 def test_it_may_come_in_two_pieces_cut_anywhere(body: bytes) -> None:
     """The body behind a head that is known is only counted."""
     answer = written(STATUS_LINES[0], *USUAL, LENGTHS[0], body=body)
-    usual = UsualAnswers()
+    usual = UsualAnswers(65536)
     for cut in range(1, len(answer)):
         pieces = [answer[:cut], answer[cut:]]
         assert told(pieces, usual) == told(pieces, None), pieces
 
 
 def test_most_answers_are_read_without_llhttp_and_changing_lines_do_not_gather() -> None:
-    usual = UsualAnswers()
+    usual = UsualAnswers(65536)
     for number in range(2000):
         answer = usual.read(HEAD % b"%d" % number + b"{}")
         assert answer is not None
@@ -121,5 +121,6 @@ def test_most_answers_are_read_without_llhttp_and_changing_lines_do_not_gather()
 
 def test_a_head_beyond_the_bound_is_refused_as_before() -> None:
     answer = HEAD % (b"x" * 2000) + b"{}"
+    assert UsualAnswers(1000).read(answer) is None
     assert told([answer], UsualAnswers(1000), limit=1000) == told([answer], None, limit=1000)
     assert told([answer], UsualAnswers(1000), limit=1000)[0] is not None

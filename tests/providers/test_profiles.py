@@ -7,7 +7,7 @@ import pytest
 from gateway.config.defaults import default_providers
 from gateway.config.settings import CloudProvider
 from gateway.providers.directory import profile_of
-from gateway.providers.headers import request_id, useful_headers
+from gateway.providers.headers import read_head
 from gateway.providers.profile import Origin, parse_base_url
 
 
@@ -89,7 +89,7 @@ def test_only_useful_headers_reach_the_client() -> None:
         (b"retry-after", b"1"),
         (b"x-request-id", b"req_1"),
     ]
-    assert useful_headers(upstream, content_type=b"text/event-stream") == [
+    assert read_head(upstream).headers_as(b"text/event-stream") == [
         (b"content-type", b"text/event-stream"),
         (b"openai-processing-ms", b"12"),
         (b"openai-version", b"2020-10-01"),
@@ -109,17 +109,17 @@ def test_only_useful_headers_reach_the_client() -> None:
     ],
 )
 def test_json_is_called_json(said: bytes, passed: bytes) -> None:
-    assert useful_headers([(b"content-type", said)]) == [(b"content-type", passed)]
+    assert read_head([(b"content-type", said)]).headers == [(b"content-type", passed)]
 
 
 def test_of_several_content_types_the_first_that_says_json_is_taken() -> None:
     said = [(b"content-type", b"text/html"), (b"content-type", b"text/json"), (b"content-type", b"application/json")]
-    assert useful_headers(said) == [(b"content-type", b"text/json")]
+    assert read_head(said).headers == [(b"content-type", b"text/json")]
 
 
 def test_what_a_provider_calls_its_answer_is_what_it_says_first() -> None:
     """Anthropic has a name of its own for it; who says nothing has none, and gets JSON's content type."""
-    assert request_id([(b"server", b"x"), (b"request-id", b"r\xe9q"), (b"x-request-id", b"other")]) == "réq"
-    assert request_id([(b"x-request-id", b"mine"), (b"request-id", b"other")]) == "mine"
-    assert request_id([(b"server", b"x")]) is None
-    assert useful_headers([]) == [(b"content-type", b"application/json")]
+    assert read_head([(b"server", b"x"), (b"request-id", b"r\xe9q"), (b"x-request-id", b"other")]).request_id == "réq"
+    assert read_head([(b"x-request-id", b"mine"), (b"request-id", b"other")]).request_id == "mine"
+    assert read_head([(b"server", b"x")]).request_id is None
+    assert read_head([]).headers == [(b"content-type", b"application/json")]
