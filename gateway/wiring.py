@@ -109,6 +109,7 @@ class Gateway:
         self.metrics = Metrics(
             lambda model: self.catalog.known(model),
             self.actors.figures,
+            take_bills=ledger.take_bills,
             count_tasks=lambda: trio.lowlevel.current_statistics().tasks_living,
             exemplars=config.metrics.exemplars,
         )

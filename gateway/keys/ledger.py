@@ -7,7 +7,10 @@ Money is whole nano-USD; days and months are UTC's.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -26,8 +29,12 @@ _BROKEN_OFF: Final = (TimedOut, DeadlineExceeded, ActorDied, CallCrashed)
 """Failures of ours: the provider was at work, and had the prompt."""
 
 
+Bill = tuple[Usage, int | None]
+"""What one attempt has used, and what that costs in nano-USD; None where nobody knows."""
+
+
 class Spent(msgspec.Struct, gc=False):
-    """A sum of answers. `prompt` and the rest are tokens, as in `Usage`."""
+    """A sum of bills. `prompt` and the rest are tokens, as in `Usage`."""
 
     nano_usd: int = 0
     calls: int = 0
@@ -39,26 +46,26 @@ class Spent(msgspec.Struct, gc=False):
     written: int = 0
     reasoning: int = 0
 
-    def count(self, usage: Usage, cost: int | None) -> None:
-        """One more answer."""
-        self.calls += 1
-        if cost is None:
-            self.unpriced += 1
-        else:
-            self.nano_usd += cost
-        self.prompt += usage.prompt
-        self.completion += usage.completion
-        if usage.cached or usage.written or usage.reasoning:
-            self.cached += usage.cached
-            self.written += usage.written
-            self.reasoning += usage.reasoning
+    @classmethod
+    def of(cls, bills: Sequence[Bill]) -> Spent:
+        """What some bills come to, of which there is at least one."""
+        usages, costs = zip(*bills, strict=True)
+        tokens = (sum(map(part, usages)) for part in _TOKENS)
+        return cls(sum(filter(None, costs)), len(bills), costs.count(None), *tokens)
 
     def add(self, other: Spent) -> None:
-        for name in FIGURES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.nano_usd += other.nano_usd
+        self.calls += other.calls
+        self.unpriced += other.unpriced
+        self.prompt += other.prompt
+        self.completion += other.completion
+        self.cached += other.cached
+        self.written += other.written
+        self.reasoning += other.reasoning
 
 
 FIGURES: Final = Spent.__struct_fields__
+_TOKENS: Final = tuple(attrgetter(name) for name in FIGURES[3:])
 
 Rows = dict[tuple[str, str], Spent]
 """By provider and model."""
@@ -77,17 +84,23 @@ class Posting(NamedTuple):
 
 
 class Ledger:
-    """Bills attempts. Costs a request about two microseconds, and nothing is sent or logged here."""
+    """Bills attempts. What one client owes for one model is added up when somebody asks, in one go: a sum of many bills
+    costs little more than one, and most requests come with others of their kind.
+    """
 
     def __init__(self, price: Callable[[str, str, Usage], int | None], wall_clock: Callable[[], float]) -> None:
         self._price = price
         self._wall_clock = wall_clock
         self._day = ""
         self._day_begins = self._day_ends = 0.0
+        self._bills: defaultdict[tuple[str, str, str], list[Bill]] = defaultdict(list)
+        """Of this day, by client, provider and model: those that nobody has added up yet."""
         self._tabs: dict[str, Rows] = {}
         """Of this day, by client key's label; "" where no key is asked for."""
         self._closed: list[Posting] = []
         """Of days that are over."""
+        self._by_model: Rows = {}
+        """What `take_bills` has not told yet."""
 
     @property
     def day(self) -> str:
@@ -95,37 +108,42 @@ class Ledger:
         self._turn()
         return self._day
 
-    def bill(self, attempt: Attempt) -> Usage | None:
+    def bill(self, attempt: Attempt) -> None:
         """An attempt has ended: what it owes is added to its client's tab, and noted with the attempt."""
         notes = attempt.detail
         if attempt.sent_at is None or not isinstance(notes, CallNotes):
-            return None
+            return
         usage, candidate = notes.usage, attempt.candidate
         if usage is None:
             usage = notes.usage = _owed_unseen(attempt, notes)
             if usage is None:
-                return None
+                return
             notes.cost = self._price(candidate.provider, candidate.model, usage)
         if self._wall_clock() >= self._day_ends:
             self._turn()
-        rows = self._tabs.get(attempt.call.client)
-        if rows is None:
-            rows = self._tabs[attempt.call.client] = {}
-        row = rows.get((candidate.provider, candidate.model))
-        if row is None:
-            row = row_of(rows, candidate.provider, candidate.model)
-        row.count(usage, notes.cost)
-        return usage
+        self._bills[attempt.call.client, candidate.provider, candidate.model].append((usage, notes.cost))
+
+    def add_up(self) -> None:
+        """All bills go to their clients' tabs; to be called once a second at least, since until then each is kept."""
+        by_model: defaultdict[tuple[str, str], list[Bill]] = defaultdict(list)
+        for (client, provider, model), bills in self._bills.items():
+            by_model[provider, model] += bills
+            enter(self._tabs.setdefault(client, {}), provider, model, Spent.of(bills))
+        self._bills.clear()
+        for place, bills in by_model.items():
+            if place not in self._by_model and len(self._by_model) >= MOST_ROWS:
+                place = (place[0], OTHER)
+            self._by_model.setdefault(place, Spent()).add(Spent.of(bills))
 
     def pending(self, client: str) -> int:
         """What a client has spent today and `take` has not told yet, in nano-USD."""
+        self.add_up()
         rows = self._tabs.get(client)
         return 0 if rows is None else sum(row.nano_usd for row in rows.values())
 
     def take(self) -> list[Posting]:
         """All that is new; whoever takes it keeps it."""
-        self._turn()
-        taken = [*self._closed, *self._open()]
+        taken = self.look()
         self._closed = []
         self._tabs = {}
         return taken
@@ -133,7 +151,14 @@ class Ledger:
     def look(self) -> list[Posting]:
         """All that `take` would take."""
         self._turn()
+        self.add_up()
         return [*self._closed, *self._open()]
+
+    def take_bills(self) -> Rows:
+        """By model, whoever owes it: what has been billed since this was last asked."""
+        self.add_up()
+        taken, self._by_model = self._by_model, {}
+        return taken
 
     def _open(self) -> Iterator[Posting]:
         return (Posting(client, self._day, rows) for client, rows in self._tabs.items())
@@ -143,6 +168,7 @@ class Ledger:
         now = self._wall_clock()
         if self._day_begins <= now < self._day_ends:
             return
+        self.add_up()
         self._closed.extend(self._open())
         self._tabs = {}
         self._day = day_of(now)
@@ -150,20 +176,23 @@ class Ledger:
         self._day_ends = self._day_begins + DAY_S
 
 
-def row_of(rows: Rows, provider: str, model: str) -> Spent:
-    """The row of a model; one row for all that are too many."""
+def enter(rows: Rows, provider: str, model: str, spent: Spent) -> None:
+    """Adds to the row of a model, which may be `spent` itself from then on; one row for all that are too many."""
     place = (provider, model)
     row = rows.get(place)
+    if row is None and len(rows) >= MOST_ROWS:
+        place = (OTHER, OTHER)
+        row = rows.get(place)
     if row is None:
-        if len(rows) >= MOST_ROWS:
-            place = (OTHER, OTHER)
-        row = rows.setdefault(place, Spent())
-    return row
+        rows[place] = spent
+    else:
+        row.add(spent)
 
 
 def add_rows(rows: Rows, more: Rows) -> None:
+    """Whoever had `more` has no further use for it."""
     for (provider, model), spent in more.items():
-        row_of(rows, provider, model).add(spent)
+        enter(rows, provider, model, spent)
 
 
 def day_of(seconds: float) -> str:
@@ -195,5 +224,7 @@ def _owed_unseen(attempt: Attempt, notes: CallNotes) -> Usage | None:
         return None
     so_far = notes.so_far
     if so_far is not None and so_far.started:
-        return so_far.usage or Usage(prompt=attempt.spent_tokens or 0, completion=so_far.delivered_tokens)
+        if so_far.usage is not None:
+            return copy(so_far.usage)  # whoever reads the stream may count on for a moment
+        return Usage(prompt=attempt.spent_tokens or 0, completion=so_far.delivered_tokens)
     return Usage(prompt=attempt.spent_tokens or 0)

@@ -6,16 +6,15 @@ additions after that (see `families`). What actors know of themselves is asked a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from gateway.dialects.envelope import Usage
 from gateway.money import NANO
 from gateway.telemetry.contract import (
     BREAKER_FAILURES,
@@ -78,22 +77,31 @@ class RequestSeries:
             self.first_token.exemplify(first_token_s, trace)
 
 
-class BillSeries(NamedTuple):
-    """The children that one model's bills count into: tokens, one of TOKEN_TYPES each, and money."""
+class Billed(Protocol):
+    """What answers of one model come to: tokens, money in nano-USD, and how many answers nobody knows the price of."""
 
-    prompt: Cell
-    completion: Cell
-    cached: Cell
-    reasoning: Cell
-    nano_usd: Cell
-    unpriced: Cell
+    prompt: int
+    completion: int
+    cached: int
+    reasoning: int
+    nano_usd: int
+    unpriced: int
+
+
+TakeBills = Callable[[], Mapping[tuple[str, str], Billed]]
+"""What has been billed since it was last asked, by provider and model."""
+
+
+def nothing_billed() -> Mapping[tuple[str, str], Billed]:
+    """For those who bill nobody."""
+    return {}
 
 
 class Metrics(Collector):
     """All of one gateway's metrics. Counting belongs to the event loop's thread.
 
     `known` says whether a model is configured or in the catalogue: all others share the label `other`. `snapshot`
-    reads the actors, and `count_tasks` the event loop, on its thread too.
+    reads the actors, and `count_tasks` the event loop, on its thread too; `take_bills` is asked with every scrape.
     """
 
     def __init__(
@@ -101,6 +109,7 @@ class Metrics(Collector):
         known: Callable[[str], bool],
         snapshot: Snapshot = tuple,
         *,
+        take_bills: TakeBills = nothing_billed,
         count_tasks: Callable[[], int] = lambda: 0,
         exemplars: bool = False,
     ) -> None:
@@ -109,8 +118,8 @@ class Metrics(Collector):
         self._known = known
         self._snapshot = snapshot
         self._count_tasks = count_tasks
+        self._take_bills = take_bills
         self._series: dict[RequestLabels, RequestSeries] = {}
-        self._bill_series: dict[tuple[str, str], BillSeries] = {}
         self._requests = Counters(*REQUESTS)
         self._durations = Histograms(*DURATIONS, TOTAL_BOUNDS_S)
         self._tokens = Counters(*TOKENS)
@@ -147,20 +156,6 @@ class Metrics(Collector):
         if len(self._series) < MAX_CHILDREN:
             self._series[labels] = made
         return made
-
-    def count_bill(self, provider: str, model: str, usage: Usage, nano_usd: int | None) -> None:
-        """What one attempt is billed for, and what that costs; None where nobody knows."""
-        series = self._bill_series.get((provider, model)) or self._make_bill_series(provider, model)
-        series.prompt.value += usage.prompt
-        series.completion.value += usage.completion
-        if usage.cached:
-            series.cached.value += usage.cached
-        if usage.reasoning:
-            series.reasoning.value += usage.reasoning
-        if nano_usd is None:
-            series.unpriced.value += 1
-        else:
-            series.nano_usd.value += nano_usd
 
     def count_error(self, provider: str, kind: str, count: int = 1) -> None:
         self._errors.child(provider or NOBODY, kind).value += count
@@ -220,10 +215,12 @@ class Metrics(Collector):
 
     def costs(self) -> dict[tuple[str, str], int]:
         """What answers have cost, in nano-USD, by the labels of provider and model."""
+        self._count_bills()
         return {(provider, model): int(cell.value) for (provider, model), cell in self._costs.children().items()}
 
     def traffic(self) -> dict[str, ProviderTraffic]:
         """By provider, for those who watch."""
+        self._count_bills()
         return traffic_of(self._requests, self._errors, self._tokens, self._first_tokens)
 
     def now(self) -> Collector:
@@ -232,6 +229,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """For the registry: everything that is counted as it happens, in parts of bounded size."""
+        self._count_bills()
         for counters in (
             self._requests,
             self._tokens,
@@ -268,11 +266,11 @@ class Metrics(Collector):
             overhead=self._overheads.child(provider, endpoint),
         )
 
-    def _make_bill_series(self, provider: str, model: str) -> BillSeries:
-        label = self.model_label(model)
-        prompt, completion, cached, reasoning = (self._tokens.child(provider, label, kind) for kind in TOKEN_TYPES)
-        money = self._costs.child(provider, label), self._unpriced.child(provider, label)
-        made = BillSeries(prompt, completion, cached, reasoning, *money)
-        if label == model and len(self._bill_series) < MAX_CHILDREN:  # as in `series`
-            self._bill_series[provider, model] = made
-        return made
+    def _count_bills(self) -> None:
+        """Tokens and money are added up with the bills; what is new of them is counted before anybody reads."""
+        for (provider, model), billed in self._take_bills().items():
+            label = self.model_label(model)
+            for kind in TOKEN_TYPES:
+                self._tokens.child(provider, label, kind).value += getattr(billed, kind)
+            self._costs.child(provider, label).value += billed.nano_usd
+            self._unpriced.child(provider, label).value += billed.unpriced

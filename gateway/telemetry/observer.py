@@ -26,29 +26,26 @@ from actors.events import (
 )
 from actors.memory_monitor import PressureMoved
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
-from gateway.dialects.envelope import Usage
 from gateway.neighbour import ToolRan
 from gateway.providers.model_lists import ListMoved
 from gateway.telemetry.logs import Logs, render_crash
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.process_facts import ProcessFacts
 from gateway.telemetry.provider_facts import ProviderFacts
-from gateway.telemetry.record import RequestRecord, notes_of
+from gateway.telemetry.record import RequestRecord
 from gateway.telemetry.request_facts import Bill, RequestFacts, Tracer
 from gateway.telemetry.service_facts import ServiceFacts
 from gateway.telemetry.span_queue import ExportMoved, SpansDropped, SpansExported
 
 
-def as_noted(attempt: Attempt) -> Usage | None:
-    """For those who bill nobody: what the provider has said."""
-    notes = notes_of(attempt)
-    return None if notes is None else notes.usage
+def bills_nobody(_attempt: Attempt) -> None:
+    """For those who keep no books."""
 
 
 class Observer:
     """Takes every fact of one gateway, on its event loop's thread; never raises, never blocks."""
 
-    def __init__(self, logs: Logs, metrics: Metrics, bill: Bill = as_noted) -> None:
+    def __init__(self, logs: Logs, metrics: Metrics, bill: Bill = bills_nobody) -> None:
         """`bill` is told of every attempt that has ended, before anybody else reads what it cost."""
         self._metrics = metrics
         self._requests = RequestFacts(metrics, bill)

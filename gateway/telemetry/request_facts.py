@@ -14,7 +14,7 @@ from actors.errors import Blame, Failure
 from actors.events import CallCrash, ErrandLeft, LateSettlement, Refused, Retried
 from actors.letters import Call
 from actors.shortage import HOST
-from gateway.dialects.envelope import ModelRequest, Usage
+from gateway.dialects.envelope import ModelRequest
 from gateway.neighbour import ToolRan
 from gateway.telemetry.contract import ANSWER_BROKEN, NOBODY
 from gateway.telemetry.kinds import kind_of
@@ -30,8 +30,8 @@ FAILED: Final = 400
 MALFORMED_EVENT: Final = "malformed_event"
 """The kind of an error that is no attempt's failure."""
 
-Bill = Callable[[Attempt], Usage | None]
-"""What an attempt that has ended is to be paid for, as its notes say from then on; None: for nothing."""
+Bill = Callable[[Attempt], None]
+"""Takes an attempt that has ended to be paid for; what it costs stands in its notes from then on."""
 
 
 class Tracer(Protocol):
@@ -95,12 +95,10 @@ class RequestFacts:
 
     def attempt_ended(self, attempt: Attempt) -> None:
         """An attempt is over: billed and counted, whoever's answer the client got; its request may be over too."""
-        usage, notes = self._bill(attempt), notes_of(attempt)
-        if notes is not None:
-            if usage is not None:
-                self._metrics.count_bill(attempt.candidate.provider, attempt.candidate.model, usage, notes.cost)
-            if notes.malformed:
-                self._events_left_out(attempt, notes.malformed)
+        self._bill(attempt)
+        notes = notes_of(attempt)
+        if notes is not None and notes.malformed:
+            self._events_left_out(attempt, notes.malformed)
         if attempt.failure is not None:
             self._attempt_failed(attempt, attempt.failure)
         if self._held and (held := self._held.pop(attempt, None)) is not None:

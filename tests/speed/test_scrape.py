@@ -10,10 +10,12 @@ import pytest
 import trio
 
 from gateway.dialects.envelope import Usage
+from gateway.keys.ledger import Spent
 from gateway.telemetry.exposition import expose, parts_of
 from gateway.telemetry.merge import merge, tell
 from gateway.telemetry.metrics import Metrics, RequestLabels
 from tests.figures import Figures
+from tests.telemetry.everything import told_once
 
 pytestmark = pytest.mark.real_time
 
@@ -25,12 +27,11 @@ SCRAPES = 12
 
 def crowded() -> Metrics:
     """So many series of counters and of histograms' samples together."""
-    metrics = Metrics(lambda model: True)
-    for number in range(
-        SERIES // 23
-    ):  # a counter's sample, fifteen of a histogram's and a sum, four of tokens, two of money
-        model = f"model-{number}"
-        metrics.count_bill("openai", model, Usage(), 1)
+    # A counter's sample, fifteen of a histogram's and a sum, four of tokens, two of money.
+    models = [f"model-{number}" for number in range(SERIES // 23)]
+    bills = {("openai", model): Spent.of([(Usage(), 1)]) for model in models}
+    metrics = Metrics(lambda model: True, take_bills=told_once(bills))
+    for number, model in enumerate(models):
         series = metrics.series(RequestLabels("openai", model, "chat/completions", 200, False))
         series.requests.value += 1
         series.duration.observe(number)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from gateway.dialects.envelope import Usage
-from gateway.telemetry.metrics import Metrics, RequestLabels
+from gateway.keys.ledger import Rows, Spent
+from gateway.telemetry.metrics import Metrics, RequestLabels, TakeBills
 from gateway.telemetry.scrape import ActorFigures
 
 
+def told_once(bills: Rows) -> TakeBills:
+    """As a ledger tells what has been billed since it was last asked."""
+    told = iter([bills])
+    return lambda: next(told, {})
+
+
 def everything() -> Metrics:
+    usage = Usage(prompt=1, completion=1, cached=1, reasoning=1)
     metrics = Metrics(
         lambda model: True,
         lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)],
+        take_bills=told_once({("openai", "gpt-4o"): Spent.of([(usage, 1), (usage, None)])}),
     )
     series = metrics.series(RequestLabels("openai", "gpt-4o", "chat/completions", 200, False))
     series.requests.value += 1
     series.duration.observe(1)
     series.first_token.observe(1)
     series.overhead.observe(1)
-    for nano_usd in (1, None):
-        metrics.count_bill("openai", "gpt-4o", Usage(prompt=1, completion=1, cached=1, reasoning=1), nano_usd)
     metrics.count_error("openai", "upstream_500")
     metrics.count_retry("openai", "retry")
     metrics.count_breaker_failure("openai", "gpt-4o")

@@ -28,6 +28,7 @@ from actors.policy.breaker import Phase
 from actors.supervision import ChildStarted, ChildStopped, Escalating, Restarted
 from gateway.dialects.envelope import CallNotes, ModelRequest, Usage
 from gateway.errors import Unauthorized, UpstreamError, UpstreamReset, UpstreamUnreachable
+from gateway.keys.ledger import Ledger
 from gateway.telemetry.exposition import expose, parts_of
 from gateway.telemetry.logs import Logs
 from gateway.telemetry.metrics import Metrics
@@ -44,8 +45,9 @@ class Story:
     def __init__(self, level: str = "debug") -> None:
         self.now = 100.0
         self.lines: list[str] = []
-        self.metrics = Metrics(lambda model: True)
-        self.observer = Observer(Logs(self.lines.append, lambda: 0.0, level=level), self.metrics)
+        ledger = Ledger(lambda _provider, _model, _usage: None, lambda: 0.0)
+        self.metrics = Metrics(lambda model: True, take_bills=ledger.take_bills)
+        self.observer = Observer(Logs(self.lines.append, lambda: 0.0, level=level), self.metrics, ledger.bill)
 
     def clock(self) -> float:
         return self.now
@@ -206,6 +208,8 @@ def test_the_attempt_that_answered_names_the_provider_not_the_last_one() -> None
     winner.detail = CallNotes(usage=Usage(prompt=1, completion=1))
     loser = story.attempt(call, "anthropic", "hedge")
     loser.detail = CallNotes(usage=Usage(prompt=7))
+    for attempt in (winner, loser):
+        attempt.sent()
     story.end(winner, Outcome.OK)
     story.end(loser, Outcome.SUPERSEDED)
     story.observer.request_ended(Record(call))
