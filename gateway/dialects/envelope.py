@@ -127,8 +127,8 @@ def cost_of(attempts: Iterable[Any]) -> int | None:
     """What a call's attempts have cost together, in nano-USD; None where nobody knows, or none has used anything."""
     total: int | None = None
     for attempt in attempts:
-        notes = attempt.detail
-        if not isinstance(notes, CallNotes):
+        notes: CallNotes | None = attempt.detail
+        if notes is None:
             continue
         if notes.cost is not None:
             total = notes.cost if total is None else total + notes.cost

@@ -16,6 +16,7 @@ import trio
 
 from actors.errors import Failure
 from actors.letters import Call, Candidate
+from gateway.dialects.envelope import CallNotes
 from gateway.exchange import Answer, Headers, Request
 from gateway.face.api import Reporting
 from gateway.face.cache_rules import CacheRules, Wish, key_of, wish_of
@@ -28,7 +29,7 @@ from gateway.face.provenance import COST, answered_by
 from gateway.face.rate_limit_headers import told_by_us
 from gateway.face.record import RequestRecord
 from gateway.face.router import Router
-from gateway.telemetry.record import answering, notes_of
+from gateway.telemetry.record import answering
 
 FILTERED: Final = "content_filter"
 OK: Final = 200
@@ -156,7 +157,7 @@ class Caching:
     async def _keep(self, question: Question, answer: Answer, whole: bytes) -> None:
         """Only what is an answer like any other: not what a filter has taken away."""
         attempt = answering(question.call.attempts)
-        notes = None if attempt is None else notes_of(attempt)
+        notes: CallNotes | None = None if attempt is None else attempt.detail
         if answer.status == OK and notes is not None and notes.finish_reason != FILTERED:
             streamed = not isinstance(answer.body, bytes)
             kept = KeptAnswer(streamed, for_others(answer.headers), whole)

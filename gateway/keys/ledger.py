@@ -110,8 +110,8 @@ class Ledger:
 
     def bill(self, attempt: Attempt) -> None:
         """An attempt has ended: what it owes is added to its client's tab, and noted with the attempt."""
-        notes = attempt.detail
-        if attempt.sent_at is None or not isinstance(notes, CallNotes):
+        notes: CallNotes | None = attempt.detail
+        if attempt.sent_at is None or notes is None:
             return
         usage, candidate = notes.usage, attempt.candidate
         if usage is None:

@@ -129,23 +129,19 @@ _MILLISECONDS: Final = tuple(f".{millisecond:03d}Z" for millisecond in range(100
 
 
 class Stamps:
-    """The wall clock as ISO 8601 in UTC with milliseconds; formats the date once a second, all once a millisecond."""
+    """The wall clock as ISO 8601 in UTC with milliseconds; formats the date once a second."""
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
-        self._at = self._second = -1
-        self._stamp = self._prefix = ""
+        self._second = -1
+        self._prefix = ""
 
     def now(self) -> str:
-        at = int(self._wall_clock() * 1000 + 0.5)
-        if at != self._at:
-            self._at = at
-            second = at // 1000
-            if second != self._second:
-                self._second = second
-                self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            self._stamp = self._prefix + _MILLISECONDS[at % 1000]
-        return self._stamp
+        second, millisecond = divmod(int(self._wall_clock() * 1000 + 0.5), 1000)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return self._prefix + _MILLISECONDS[millisecond]
 
 
 class _Renderer:

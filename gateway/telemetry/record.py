@@ -82,23 +82,18 @@ class Times(msgspec.Struct, gc=False):
     first_token_s: float | None
 
 
-def notes_of(attempt: Attempt) -> CallNotes | None:
-    """What the call task of `attempt` learned."""
-    detail = attempt.detail
-    return detail if isinstance(detail, CallNotes) else None
-
-
 def bill_of(attempts: Sequence[Attempt]) -> tuple[Usage | None, int | None]:
     """What all of them have used together, and what that costs in nano-USD.
 
     None where nobody knows, or none has used anything.
     """
+    notes: CallNotes | None
     if len(attempts) == 1:
-        notes = notes_of(attempts[0])
+        notes = attempts[0].detail
         return (None, None) if notes is None else (notes.usage, notes.cost)
     total: Usage | None = None
     for attempt in attempts:
-        notes = notes_of(attempt)
+        notes = attempt.detail
         if notes is not None and notes.usage is not None:
             total = notes.usage if total is None else total + notes.usage
     return total, cost_of(attempts)
@@ -120,18 +115,17 @@ def times_of(record: RequestRecord, attempts: Sequence[Attempt], attempt: Attemp
     first_token_s = None if first_content_at is None else first_content_at - started_at
     if attempt is None:
         return Times(total_s, total_s, None, None, first_token_s)
-    notes = notes_of(attempt)
+    notes: CallNotes | None = attempt.detail
     connect_s = None if notes is None else notes.connect_s
-    turned_at = None if attempt.sent_at is None else attempt.sent_at - (connect_s or 0.0)
-    queue_s = None if turned_at is None else turned_at - attempt.began_at
-    if turned_at is not None and len(attempts) == 1:  # as nearly always: nothing overlaps
-        until = attempt.ended_at
-        if until is None or until > ended_at:
-            until = ended_at
-        upstream_s = until - turned_at if until > turned_at else 0.0
+    sent_at, until = attempt.sent_at, attempt.ended_at
+    if sent_at is None:
+        return Times(total_s, total_s - _upstream_s(attempts, ended_at), None, connect_s, first_token_s)
+    since = sent_at - connect_s if connect_s else sent_at
+    if len(attempts) == 1 and until is not None and since < until <= ended_at:  # as nearly always: nothing overlaps
+        overhead_s = total_s - (until - since)
     else:
-        upstream_s = _upstream_s(attempts, ended_at)
-    return Times(total_s, total_s - upstream_s, queue_s, connect_s, first_token_s)
+        overhead_s = total_s - _upstream_s(attempts, ended_at)
+    return Times(total_s, overhead_s, since - attempt.began_at, connect_s, first_token_s)
 
 
 def _upstream_s(attempts: Sequence[Attempt], ended_at: float) -> float:
@@ -156,7 +150,7 @@ def _upstream_s(attempts: Sequence[Attempt], ended_at: float) -> float:
 def upstream_since(attempt: Attempt) -> float | None:
     """When `attempt` turned to its upstream: connecting counts, waiting for a turn does not."""
     if attempt.sent_at is not None:
-        notes = notes_of(attempt)
+        notes: CallNotes | None = attempt.detail
         return attempt.sent_at if notes is None else attempt.sent_at - (notes.connect_s or 0.0)
     if attempt.failure is not None and attempt.failure.blame is Blame.HOST:
         return attempt.began_at  # it never got a connection, and nobody noted when it began to try

@@ -14,13 +14,13 @@ from actors.errors import Blame, Failure
 from actors.events import CallCrash, ErrandLeft, LateSettlement, Refused, Retried
 from actors.letters import Call
 from actors.shortage import HOST
-from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.envelope import CallNotes, ModelRequest
 from gateway.neighbour import ToolRan
 from gateway.telemetry.contract import ANSWER_BROKEN, NOBODY
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
 from gateway.telemetry.metrics import Metrics, RequestLabels
-from gateway.telemetry.record import RequestRecord, Times, answering, bill_of, notes_of, times_of
+from gateway.telemetry.record import RequestRecord, Times, answering, bill_of, times_of
 from gateway.telemetry.request_line import line_of
 
 DISCONNECTED: Final = "disconnected"
@@ -96,7 +96,7 @@ class RequestFacts:
     def attempt_ended(self, attempt: Attempt) -> None:
         """An attempt is over: billed and counted, whoever's answer the client got; its request may be over too."""
         self._bill(attempt)
-        notes = notes_of(attempt)
+        notes: CallNotes | None = attempt.detail
         if notes is not None and notes.malformed:
             self._events_left_out(attempt, notes.malformed)
         if attempt.failure is not None:

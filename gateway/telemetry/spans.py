@@ -26,7 +26,7 @@ from gateway.errors import UpstreamError
 from gateway.money import NANO
 from gateway.neighbour import ToolRan
 from gateway.telemetry.kinds import kind_of
-from gateway.telemetry.record import RequestRecord, Times, answering, notes_of, upstream_since
+from gateway.telemetry.record import RequestRecord, Times, answering, upstream_since
 from gateway.telemetry.trace_context import METHOD_UNKNOWN, Trace
 
 Attributes = dict[str, Any]
@@ -238,7 +238,7 @@ class _Tree:
         model = _text(attempt.candidate.model)
         attributes: Attributes = {"gen_ai.operation.name": operation, "gen_ai.request.model": model}
         attributes |= _peer_attributes(self._maker.peer(attempt.candidate.provider))
-        attributes |= _asked_for(attempt) | _learned(attempt, notes_of(attempt)) | _error_of(attempt.failure)
+        attributes |= _asked_for(attempt) | _learned(attempt) | _error_of(attempt.failure)
         if answered and trace.answer is not None:
             attributes |= self._maker.contents(self._finished)
         events = self._cause(attempt, since)
@@ -330,7 +330,8 @@ def _asked_for(attempt: Attempt) -> Attributes:
     return attributes
 
 
-def _learned(attempt: Attempt, notes: CallNotes | None) -> Attributes:
+def _learned(attempt: Attempt) -> Attributes:
+    notes: CallNotes | None = attempt.detail
     if notes is None:
         return {}
     attributes: Attributes = {}
