@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final, TypeVar
+
+import msgspec
 
 from gateway.errors import InvalidRequest
+
+T = TypeVar("T")
 
 MOST_MESSAGES: Final = 100_000
 """Anthropic's limit, and more than any model reads: each costs many times its bytes while it is looked at."""
@@ -20,6 +24,18 @@ The most that any model takes are Gemini's 3,600 images.
 
 MOST_TOOLS: Final = 2_000
 """Of one request that is translated, also in one go; no provider takes so many but Anthropic, from its own clients."""
+
+
+Named = Annotated[str, msgspec.Meta(min_length=1)]
+"""As a decoder checks what `check_model` does."""
+Some = Annotated[list[T], msgspec.Meta(min_length=1, max_length=MOST_MESSAGES)]
+"""As a decoder checks what `check_count` does."""
+
+
+def check_model(model: str) -> None:
+    """Raises InvalidRequest where it is none."""
+    if not model:
+        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
 
 
 def check_count(messages: Sequence[object]) -> None:

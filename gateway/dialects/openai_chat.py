@@ -11,17 +11,16 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.decoded_weight import check_count
+from gateway.dialects.decoded_weight import Named, Some, check_count, check_model
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.foreign_thoughts import without_members
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.odd_parts import Odd
 from gateway.dialects.parameters import add_parameters
-from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, is_given
+from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, beside, is_given
 from gateway.dialects.prompt_weight import reserved_tokens
 from gateway.dialects.readings import Readings
 from gateway.dialects.usual_parts import NULL, Said
-from gateway.errors import InvalidRequest
 
 NAME: Final = "openai_chat"
 """As in ModelRequest.dialect."""
@@ -117,7 +116,8 @@ class ChatRequest(msgspec.Struct):
 class UsualRequest(ChatRequest):
     """One whose messages have been read."""
 
-    messages: list[UsualMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+    model: Named
+    messages: Some[UsualMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
 
     def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
@@ -129,14 +129,14 @@ class UsualRequest(ChatRequest):
             for each in messages
             if each.tool_calls is each.function_call and each.reasoning_content is None
         ]
-        texts: list[str] = []
         others = self.structured()
-        if len(said) < len(messages):  # of some not all three are absent, as they mostly are
-            said = [each.content for each in messages if each.content]
-            texts = [each.reasoning_content for each in messages if each.reasoning_content]
-            others += [each.tool_calls for each in messages if each.tool_calls]
-            others += [each.function_call for each in messages if each.function_call]
-        return said, texts, None, others
+        if len(said) == len(messages):  # all three are absent, as they mostly are
+            return said, beside((), others) if others else 0, None
+        said = [each.content for each in messages if each.content]
+        texts = [each.reasoning_content for each in messages if each.reasoning_content]
+        others += [each.tool_calls for each in messages if each.tool_calls]
+        others += [each.function_call for each in messages if each.function_call]
+        return said, beside(texts, others), None
 
 
 class OddRequest(ChatRequest):
@@ -147,32 +147,26 @@ class OddRequest(ChatRequest):
     def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
         messages: list[OddMessage] = self.messages
-        return None if len(messages) > MOST_PIECES else ((), (), [each.content for each in messages], ())
+        return None if len(messages) > MOST_PIECES else ((), 0, [each.content for each in messages])
 
 
-_readings: Final = Readings[ChatRequest](UsualRequest, OddRequest, ChatRequest)
+def _check(request: ChatRequest) -> None:
+    check_model(request.model)
+    check_count(request.messages)
+
+
+_readings: Final = Readings[ChatRequest](UsualRequest, OddRequest, ChatRequest, _check)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
 
-def decode_request(body: bytes) -> ChatRequest:
-    """Reads and checks a request, with all that its messages say where that is usual.
+decode_request: Final = _readings.read
+"""Reads and checks a request, with all that its messages say where that is usual.
 
-    Raises InvalidRequest whose `param` names the field, like `messages[0].role`.
-    """
-    return _checked(_readings.read(body))
-
-
-def decode_unread(body: bytes) -> ChatRequest:
-    """The same, with its contents as the client wrote them."""
-    return _checked(_readings.unread(body))
-
-
-def _checked(request: ChatRequest) -> ChatRequest:
-    if not request.model:
-        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
-    check_count(request.messages)
-    return request
+Raises InvalidRequest whose `param` names the field, like `messages[0].role`.
+"""
+decode_unread: Final = _readings.unread
+"""The same, with its contents as the client wrote them."""
 
 
 def rewrite_request(
@@ -212,7 +206,8 @@ def rewrite_request(
 
 def reserved_output(request: ChatRequest) -> int:
     """The most tokens that all answers together may have."""
-    return reserved_tokens(request.output_limit) * request.choices
+    tokens = reserved_tokens(request.output_limit)
+    return tokens if request.n is None else tokens * request.choices
 
 
 def _with_usage(members: dict[str, msgspec.Raw], request: ChatRequest) -> msgspec.Raw:

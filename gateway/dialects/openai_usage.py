@@ -77,6 +77,4 @@ def _reasoning(counts: Counts) -> Count:
 
 
 def _whole(count: Count) -> int:
-    if not (count and count > 0):
-        return 0
-    return count if isinstance(count, int) else int(count)
+    return int(count) if count and count > 0 else 0

@@ -7,17 +7,15 @@ from typing import Final, Protocol
 
 import msgspec
 
-from gateway.dialects.odd_parts import Odd
+from gateway.dialects.odd_parts import NULL_BYTES, Odd
 from gateway.dialects.usual_parts import NULL, Said
 
 MOST_PIECES: Final = 6_144
 """Contents, parts and what parts hold: no more are looked at, which would be a megabyte of next to nothing each."""
-_NULL_BYTES: Final = 4
 
-Pieces = tuple[Sequence[Said], Sequence[str], Sequence[Odd] | None, Sequence[msgspec.Raw]]
-"""Contents that are usual, what is nothing but texts, and what is structured beside them: tools, their calls, schemas.
-Before the last the contents of a request of which not all are usual; None: all are. No named tuple, which each request
-would wait for.
+Pieces = tuple[Sequence[Said], int, Sequence[Odd] | None]
+"""Contents that are usual, what there is `beside` them, and the contents of a request of which not all are usual; None:
+all are. No named tuple, which each request would wait for.
 """
 
 
@@ -29,6 +27,11 @@ class Prompt(Protocol):
         ...
 
 
+def beside(texts: Sequence[str], structured: Sequence[msgspec.Raw]) -> int:
+    """What is nothing but texts weighs its characters; what is structured (tools, their calls, schemas) its bytes."""
+    return len("".join(texts)) + sum([size for size in map(len, structured) if size > NULL_BYTES])
+
+
 def is_given(raw: msgspec.Raw) -> bool:
     """Whether it is there, and not null."""
-    return raw is not NULL and (len(raw) != _NULL_BYTES or raw != NULL)
+    return raw is not NULL and (len(raw) != NULL_BYTES or raw != NULL)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.odd_parts import NULL_BYTES, Found, Odd
+from gateway.dialects.odd_parts import Found, Odd
 from gateway.dialects.part_weights import NO_RULE, RULES, TEXTS
 from gateway.dialects.prompt_parts import MOST_PIECES, Prompt
 from gateway.dialects.usual_parts import Said
@@ -138,12 +138,9 @@ def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
     size, pieces = len(body), prompt.pieces()
     if pieces is None:
         return _as_written(size)
-    said, texts, odd, others = pieces
+    said, characters, odd = pieces
     if odd is not None:
         return _less_media(size, odd)
-    characters = sum([size for size in map(len, others) if size > NULL_BYTES]) if others else 0
-    if texts:
-        characters += len("".join(texts))
     if not said:
         return PromptWeight(size // _BYTES_PER_TOKEN, characters, 0)
     if type(said[0]) is type(said[-1]) is str:

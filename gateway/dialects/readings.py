@@ -6,6 +6,7 @@ so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
@@ -18,12 +19,16 @@ Request = TypeVar("Request", bound=msgspec.Struct)
 class Readings(Generic[Request]):
     """The ways to read a request of one dialect."""
 
-    __slots__ = ("_decode_odd", "_decode_unread", "_decode_usual")
+    __slots__ = ("_check", "_decode_odd", "_decode_unread", "_decode_usual")
 
-    def __init__(self, usual: type[Request], odd: type[Request], unread: type[Request]) -> None:
+    def __init__(
+        self, usual: type[Request], odd: type[Request], unread: type[Request], check: Callable[[Request], None]
+    ) -> None:
         """`usual` is the request with what it says, `odd` the one with its media, where it holds what nobody knows,
-        `unread` the one with its contents as the client wrote them.
+        `unread` the one with its contents as the client wrote them. What `check` asks of the latter two, and says
+        better than a decoder when it raises InvalidRequest, stands in the types of the first.
         """
+        self._check = check
         self._decode_usual = msgspec.json.Decoder(usual).decode
         self._decode_odd = msgspec.json.Decoder(odd).decode
         self._decode_unread = msgspec.json.Decoder(unread).decode
@@ -37,13 +42,17 @@ class Readings(Generic[Request]):
 
     def _read_odd(self, body: bytes) -> Request:
         try:
-            return self._decode_odd(body)
+            request = self._decode_odd(body)
         except (ValueError, RecursionError):
             return self.unread(body)  # it is wrong, mostly
+        self._check(request)
+        return request
 
     def unread(self, body: bytes) -> Request:
         """With its contents as they are written. Raises InvalidRequest whose `param` names the field."""
         try:
-            return self._decode_unread(body)
+            request = self._decode_unread(body)
         except (ValueError, RecursionError) as problem:
             raise unreadable(problem, body=body) from problem
+        self._check(request)
+        return request

@@ -31,6 +31,21 @@ def test_messages_are_charged_where_they_are_many_and_bounded(dialect: Any) -> N
     assert refused.value.param == "messages"
 
 
+@pytest.mark.parametrize("content", ["Well?", [{"type": "text", "text": "Well?", "unheard": "of"}], 7])
+@pytest.mark.parametrize(
+    "dialect", [ChatCompletions(), Messages(), ResponsesDialect()], ids=["chat", "messages", "responses"]
+)
+def test_what_is_asked_of_every_request_is_said_alike_whatever_its_messages_hold(dialect: Any, content: Any) -> None:
+    """Usual, odd, and of no shape at all."""
+    messages = [{"role": "user", "content": content}]
+    asked = {"model": "", "max_tokens": 1, "messages": messages, "input": messages}
+    with pytest.raises(InvalidRequest, match="an empty string names no model"):
+        dialect.read(json.dumps(asked).encode())
+    if not isinstance(dialect, ResponsesDialect):
+        with pytest.raises(InvalidRequest, match="at least one message"):
+            dialect.read(json.dumps({**asked, "model": "m", "messages": []}).encode())
+
+
 def test_items_of_responses_are_charged_and_bounded_as_messages_are() -> None:
     def asked(count: int) -> bytes:
         return json.dumps({"model": "m", "input": [{"role": "user", "content": ""}] * count}).encode()

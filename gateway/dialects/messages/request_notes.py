@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.dialects.decoded_weight import check_count
+from gateway.dialects.decoded_weight import Named, Some, check_count, check_model
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.messages.fidelity import NAME
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.odd_parts import Odd
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, is_given
+from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, beside, is_given
 from gateway.dialects.prompt_weight import reserved_tokens
 from gateway.dialects.readings import Readings
 from gateway.dialects.usual_parts import NULL, Said
@@ -78,7 +78,8 @@ class MessagesRequest(msgspec.Struct):
 class UsualRequest(MessagesRequest):
     """One whose messages have been read."""
 
-    messages: list[UsualMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
+    model: Named
+    messages: Some[UsualMessage]  # type: ignore[assignment]  # told apart by whoever asks for its pieces
     system: Said = None  # type: ignore[assignment]
 
     def pieces(self) -> Pieces | None:
@@ -88,7 +89,8 @@ class UsualRequest(MessagesRequest):
         said = [each.content for each in self.messages]
         if self.system is not None:
             said.append(self.system)
-        return said, (), None, self.structured()
+        others = self.structured()
+        return said, beside((), others) if others else 0, None
 
 
 class OddRequest(MessagesRequest):
@@ -99,12 +101,19 @@ class OddRequest(MessagesRequest):
     def pieces(self) -> Pieces | None:
         """As in `prompt_parts.Prompt`."""
         messages: list[OddMessage] = self.messages
-        return None if len(messages) > MOST_PIECES else ((), (), [each.content for each in messages], ())
+        return None if len(messages) > MOST_PIECES else ((), 0, [each.content for each in messages])
 
 
 _ANY_BOUND: Final = 2**31 - 1
 """More than any budget of thinking, which has to fit in."""
-_readings: Final = Readings[MessagesRequest](UsualRequest, OddRequest, MessagesRequest)
+
+
+def _check(request: MessagesRequest) -> None:
+    check_model(request.model)
+    check_count(request.messages)
+
+
+_readings: Final = Readings[MessagesRequest](UsualRequest, OddRequest, MessagesRequest, _check)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -117,24 +126,13 @@ def decode_request(body: bytes) -> MessagesRequest:
     return request
 
 
-def decode_count(body: bytes) -> MessagesRequest:
-    """Reads and checks a request to count tokens, with all that its messages say where that is usual.
+decode_count: Final = _readings.read
+"""Reads and checks a request to count tokens, with all that its messages say where that is usual.
 
-    Raises InvalidRequest as `decode_request` does.
-    """
-    return _checked(_readings.read(body))
-
-
-def decode_unread(body: bytes) -> MessagesRequest:
-    """The same, with its contents as the client wrote them."""
-    return _checked(_readings.unread(body))
-
-
-def _checked(request: MessagesRequest) -> MessagesRequest:
-    if not request.model:
-        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
-    check_count(request.messages)
-    return request
+Raises InvalidRequest as `decode_request` does.
+"""
+decode_unread: Final = _readings.unread
+"""The same, with its contents as the client wrote them."""
 
 
 def rewrite_request(

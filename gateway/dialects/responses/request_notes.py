@@ -11,13 +11,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from gateway.dialects.conversation import Maker
-from gateway.dialects.decoded_weight import check_most
+from gateway.dialects.decoded_weight import Named, check_model, check_most
 from gateway.dialects.envelope import NO_PARAMETERS
 from gateway.dialects.foreign_thoughts import STAMPED, without_foreign_items
 from gateway.dialects.mistakes import unreadable
 from gateway.dialects.odd_parts import Odd
 from gateway.dialects.parameters import with_parameters
-from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, is_given
+from gateway.dialects.prompt_parts import MOST_PIECES, Pieces, beside, is_given
 from gateway.dialects.prompt_weight import reserved_tokens
 from gateway.dialects.readings import Readings
 from gateway.dialects.responses.request_settings import NAME
@@ -158,6 +158,7 @@ class OddItem(msgspec.Struct, gc=False):
 class UsualRequest(ResponsesRequest):
     """One whose input has been read."""
 
+    model: Named
     input: str | list[UsualItem] | None = None  # type: ignore[assignment]  # told apart by whoever asks for its pieces
     instructions: str | None = None  # type: ignore[assignment]
 
@@ -179,7 +180,7 @@ class UsualRequest(ResponsesRequest):
             for item in [each for each in items if each.type not in _PLAIN]:
                 said += item.more()
                 others += item.structured()
-        return said, texts, None, others
+        return said, beside(texts, others), None
 
 
 class OddRequest(ResponsesRequest):
@@ -194,10 +195,16 @@ class OddRequest(ResponsesRequest):
             return None
         contents: list[Odd] = [each.content for each in items if each.content is not None]
         contents += [each.output for each in items if each.output is not None]
-        return (), (), contents, ()
+        return (), 0, contents
 
 
-_readings: Final = Readings[ResponsesRequest](UsualRequest, OddRequest, ResponsesRequest)
+def _check(request: ResponsesRequest) -> None:
+    check_model(request.model)
+    if isinstance(request.input, msgspec.Raw):
+        _check_unread(request)
+
+
+_readings: Final = Readings[ResponsesRequest](UsualRequest, OddRequest, ResponsesRequest, _check)
 _items_decoder = msgspec.json.Decoder(list[_Item])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -209,12 +216,15 @@ def decode_request(body: bytes) -> ResponsesRequest:
 
     Raises InvalidRequest whose `param` names the field.
     """
-    return _checked(_readings.read(body))
+    request = _readings.read(body)
+    given: Any = request.input
+    if given is None:
+        _check_absent(request)
+    return request
 
 
-def decode_unread(body: bytes) -> ResponsesRequest:
-    """The same, with its input as the client wrote it."""
-    return _checked(_readings.unread(body))
+decode_unread: Final = _readings.unread
+"""The same, with its input as the client wrote it."""
 
 
 def rewrite_request(
@@ -280,17 +290,6 @@ def let_go(request: ResponsesRequest) -> None:
 def reserved_output(request: ResponsesRequest) -> int:
     """The most tokens that may be answered."""
     return reserved_tokens(request.max_output_tokens)
-
-
-def _checked(request: ResponsesRequest) -> ResponsesRequest:
-    if not request.model:
-        raise InvalidRequest("Invalid 'model': an empty string names no model.", param="model")
-    given: Any = request.input
-    if isinstance(given, msgspec.Raw):
-        _check_unread(request)
-    elif given is None:
-        _check_absent(request)
-    return request
 
 
 def _check_unread(request: ResponsesRequest) -> None:
