@@ -25,7 +25,7 @@ _PATIENCE_S: Final = 1.0
 def error_answer(failure: Failure, render: RenderError = error_body) -> Answer:
     """`failure` for a client. A provider's own error keeps its status, body and headers."""
     if isinstance(failure, UpstreamError) and failure.body:
-        headers = _with_retry_after(without_ours(failure.headers), failure.retry_after)
+        headers = _with_retry_after([*without_ours(failure.headers)], failure.retry_after)
         return Answer(failure.status, headers, failure.body)
     description = describe(failure)
     headers = [JSON]

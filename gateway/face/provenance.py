@@ -28,18 +28,19 @@ _OURS: Final = frozenset({REQUEST_ID, b"x-should-retry", PROVIDER, MODEL, ATTEMP
 
 
 def without_ours(upstream: Headers) -> Headers:
-    """An upstream's headers but for those that are ours to say."""
+    """An upstream's headers but for those that are ours to say, which hardly any has."""
+    if _OURS.isdisjoint(dict(upstream)):
+        return upstream
     return [field for field in upstream if field[0] not in _OURS]
 
 
 def of_answer(upstream: Headers, attempt: Attempt) -> Headers:
     """The upstream's headers and ours; where the client's key has limits, how those stand and not the upstream's."""
-    candidate, call = attempt.candidate, attempt.call
-    headers = without_ours(upstream)
+    candidate, call, attempts = attempt.candidate, attempt.call, attempt.call.attempts
     if call.account is not None:
-        headers = told_by_us(headers, call.account.standings(attempt.clock()))
-    headers += _who(candidate.provider, candidate.model, len(call.attempts))
-    if call.relay is None and (cost := cost_of(call.attempts)) is not None:
+        upstream = told_by_us(upstream, call.account.standings(attempt.clock()))
+    headers = [*without_ours(upstream), *_who(candidate.provider, candidate.model, len(attempts))]
+    if call.relay is None and (cost := cost_of(attempts)) is not None:
         headers.append((COST, decimal_usd(cost)))
     return headers
 

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.config.defaults import default_providers
 from gateway.config.settings import CloudProvider
+from gateway.face.provenance import ATTEMPTS, COST, MODEL, PROVIDER
 from gateway.providers.directory import profile_of
 from gateway.providers.headers import read_head
 from gateway.providers.profile import Origin, parse_base_url
@@ -70,7 +71,7 @@ def test_what_the_configuration_takes_for_granted_is_what_is_known() -> None:
 
 
 def test_only_useful_headers_reach_the_client() -> None:
-    """Nothing of the connection, of a CDN, of cookies, or of whose account was used."""
+    """Nothing of the connection, of a CDN, of cookies, whose account was used, or what the gateway says itself."""
     upstream = [
         (b"content-type", b"application/json"),
         (b"content-length", b"5"),
@@ -88,6 +89,8 @@ def test_only_useful_headers_reach_the_client() -> None:
         (b"x-ratelimit-remaining-requests", b"9"),
         (b"retry-after", b"1"),
         (b"x-request-id", b"req_1"),
+        (b"x-should-retry", b"true"),
+        *((name, b"another gateway's") for name in (PROVIDER, MODEL, ATTEMPTS, COST)),
     ]
     assert read_head(upstream).headers_as(b"text/event-stream") == [
         (b"content-type", b"text/event-stream"),
