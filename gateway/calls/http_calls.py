@@ -142,7 +142,7 @@ class HttpCalls:
             headers.append(self.profile.authorize(request.client_key))
         if attempt.call.trace is not None:
             headers += attempt.call.trace.headers(attempt.number)
-        if request.headers:
+        elif request.headers:
             headers += [field for field in request.headers if field[0] not in _OURS]
         if request.own_headers and not way.translates:
             headers += request.own_headers

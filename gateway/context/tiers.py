@@ -27,7 +27,8 @@ ROUTED, TIER, COUNT, LIMIT, HEADROOM = (
     b"x-headroom-pct",
 )
 _ROUTED: Final = {False: (ROUTED, b"false"), True: (ROUTED, b"true")}
-_TIERS: Final = {tier: (TIER, b"%d" % tier) for tier in range(1, HIGHEST_TIER + 1)}
+_TIERS: Final = tuple((TIER, b"%d" % tier) for tier in (*range(1, HIGHEST_TIER + 1), HIGHEST_TIER))
+"""By whole quarters of the window."""
 _HEADROOMS: Final = tuple((HEADROOM, b"%d.%d" % divmod(tenths, 10)) for tenths in range(1001))
 """By tenths of a per cent: every request needs one."""
 
@@ -56,8 +57,6 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     tokens: int
     window: int
-    media: int = 0
-    """How many of the tokens are images, sounds and files, which only the estimate counts."""
     routed: bool = False
 
     @property
@@ -69,12 +68,14 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         """For the client and for the provider."""
         tokens, window = self.tokens, self.window
         left = window - tokens
+        if left < 0:
+            left = 0
         return [
             _ROUTED[self.routed],
-            _TIERS[tier_of(tokens, window)],
+            _TIERS[4 * (window - left) // window],
             (COUNT, b"%d" % tokens),
             (LIMIT, b"%d" % window),
-            _HEADROOMS[(2000 * left // window + 1) // 2 if left > 0 else 0],
+            _HEADROOMS[(2000 * left // window + 1) // 2],
         ]
 
 
@@ -94,9 +95,8 @@ def gauge_of(model: str, window: int) -> Gauge:
 
 def read(gauge: Gauge, weight: PromptWeight) -> Reading:
     """How much of the window a prompt of this weight takes, by estimate; parts of a token are a token."""
-    media = weight.media * MEDIA_TOKENS
-    tokens = -(-10 * weight.characters // gauge.per_ten_tokens) + media
-    return Reading(tokens, gauge.window, media)
+    tokens = -(-10 * weight.characters // gauge.per_ten_tokens) + weight.media * MEDIA_TOKENS
+    return Reading(tokens, gauge.window)
 
 
 def estimated_tokens(model: str, weight: PromptWeight) -> int:
@@ -104,9 +104,9 @@ def estimated_tokens(model: str, weight: PromptWeight) -> int:
     return max(1, read(gauge_of(model, 1), weight).tokens)
 
 
-def counted(estimate: Reading, tokens: int, window: int) -> Reading:
-    """What the service says of the texts, in place of the estimate."""
-    return Reading(tokens + estimate.media, window, estimate.media, routed=True)
+def counted(weight: PromptWeight, tokens: int, window: int) -> Reading:
+    """What the service says of the texts of a prompt; images, sounds and files only the estimate counts."""
+    return Reading(tokens + weight.media * MEDIA_TOKENS, window, routed=True)
 
 
 def read_mode(value: bytes) -> Mode | None:

@@ -46,7 +46,7 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     """A client's request, read and checked by the face, as it travels through the actors to a provider's call task.
 
     `dialect` names the client's wire format ("openai_chat"), `body` is the JSON as the client sent it and `decoded`
-    that dialect's own struct of it. `headers` are the client's that go upstream (trace context).
+    that dialect's own struct of it. `headers` are the client's trace context, which goes on where nobody traces here.
     """
 
     dialect: str
@@ -71,7 +71,7 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     fallbacks: tuple[str, ...] | None = None
     """The models to ask when its own fails, where the request names them itself."""
     read_gap_s: float | None = None
-    """How long the client waits between two reads of a stream."""
+    """How long the client waits between two reads of an answer."""
 
 
 class ModelReply(msgspec.Struct, frozen=True, eq=False):

@@ -89,7 +89,8 @@ class ApiEndpoint:
         except BaseException:  # cancelled: the client has gone, or its fate says why not
             record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
-        answer.headers += record.context
+        if record.filling is not None:
+            answer.headers += record.filling.headers
         answer.headers.append((REQUEST_ID, request_id.encode("ascii")))
         if record.warning is not None:
             answer.headers.append((WARNING, record.warning))

@@ -10,6 +10,7 @@ from gateway.exchange import REQUEST_ID
 from gateway.telemetry.trace_context import TRACEPARENT, Trace, parent_of
 
 _NAMES = (REQUEST_ID, b"x-correlation-id")
+_NAMING = frozenset({*_NAMES, TRACEPARENT})
 _ACCEPTED = re.compile(rb"[!-~]{1,128}").fullmatch
 
 
@@ -22,6 +23,8 @@ def told_to_services(request_id: str, trace: Trace | None, passed_on: RawHeaders
 
 def request_id_of(fields: Mapping[bytes, bytes]) -> str | None:
     """The id that the client chose: at most 128 visible ASCII characters, or its trace id; None where there is none."""
+    if _NAMING.isdisjoint(fields):
+        return None
     for name in _NAMES:
         value = fields.get(name)
         if value is not None and _ACCEPTED(value):

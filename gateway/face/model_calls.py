@@ -32,7 +32,7 @@ from gateway.face.record import RequestRecord
 from gateway.face.relayed_body import RelayedBody
 from gateway.face.response_life import owner_of
 from gateway.face.router import Router
-from gateway.face.windows import WindowReader, unknown_mode
+from gateway.face.windows import MODE_HEADER, WindowReader, unknown_mode
 from gateway.keys.caller import Caller
 from gateway.keys.ledger import FREE
 from gateway.keys.purse import Purse, Purses
@@ -41,21 +41,22 @@ from gateway.telemetry.trace_context import passed_on
 
 # Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
 _LOW: Final = Priority.LOW
-_NORMAL: Final = Priority.NORMAL
 
 
 PRIORITY_HEADER: Final = b"x-gateway-priority"
-_PRIORITIES: Final = {b"low": _LOW, b"normal": _NORMAL, b"high": Priority.HIGH}
+_PRIORITIES: Final = {b"low": _LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
 
 
 class Wishes(NamedTuple):
     """What a request's header fields ask for, read once for all requests that have the same."""
 
     patience: Patience
-    priority: Priority | None
-    """None: it says nothing of it."""
+    priority: Priority
+    """As far as the key may have it."""
     trace_headers: Headers
     own_headers: Headers
+    mode: bytes | None
+    """Of the Context Management Service, as they name it."""
     warning: bytes | None
     """What in them is passed over."""
 
@@ -105,12 +106,6 @@ class ModelServices:
     """None: every question is asked."""
 
 
-def model_endpoint(dialect: ClientDialect, services: ModelServices) -> ApiEndpoint:
-    """The handler of one endpoint that asks models."""
-    calls = ModelCalls(dialect, services)
-    return ApiEndpoint(dialect.endpoint, calls.serve, services.reporting, render_error=dialect.error_body)
-
-
 class ModelCalls:
     """The work of such an endpoint: who asks, what, until when; then the router has it."""
 
@@ -146,11 +141,23 @@ class ModelCalls:
         self._windows = services.windows
         self._caching = services.caching
 
-    async def serve(self, request: Request, record: RequestRecord) -> Answer:
+    def endpoint(self) -> ApiEndpoint:
+        """The handler of the endpoint."""
+        dialect = self._dialect
+        return ApiEndpoint(dialect.endpoint, self.serve, self._reporting, render_error=dialect.error_body)
+
+    def serve(self, request: Request, record: RequestRecord) -> Awaitable[Answer]:
         """The whole endpoint."""
-        caller, body = self.receive_nowait(request, record) or await self.receive(request, record)
+        received = self.receive_nowait(request, record)
+        if received is None:
+            return self._received(request, record)
+        caller, body = received
         # No await from here to the router's mailbox, which counts these bytes from then on.
-        return await self.respond(request, record, caller, self.call(request, record, caller, body))
+        return self._take_up(request, record, caller, self.call(request, record, caller, body))
+
+    async def _received(self, request: Request, record: RequestRecord) -> Answer:
+        caller, body = await self.receive(request, record)
+        return await self._take_up(request, record, caller, self.call(request, record, caller, body))
 
     def respond(self, request: Request, record: RequestRecord, caller: Caller, call: Call) -> Awaitable[Answer]:
         """What the cache has for a call, where there is one, else what the models say. Raises GatewayError."""
@@ -158,23 +165,23 @@ class ModelCalls:
             terms = self._terms(call.model, call.payload.fallbacks)
             question = self._caching.question(request, record, call, terms, owner_of(caller))
             if question is not None:
-                return self._caching.answer(question, partial(self._ask, request), self._dialect.error_event)
-        return self._ask(request, record, call)
+                return self._caching.answer(question, self._ask, self._dialect.error_event)
+        return self._ask(record, call)
 
-    def _ask(self, request: Request, record: RequestRecord, call: Call) -> Awaitable[Answer]:
-        return self._counted(call, record) if self.wants_count(request, record) else self.answer(call, record)
+    _take_up = respond
+    """An endpoint that does more with a call does it in place of that."""
+
+    def _ask(self, record: RequestRecord, call: Call) -> Awaitable[Answer]:
+        return self._counted(call, record) if self.wants_count(record) else self.answer(call, record)
 
     async def _counted(self, call: Call, record: RequestRecord) -> Answer:
         await self.count(call, record)
         return await self.answer(call, record)
 
-    def wants_count(self, request: Request, record: RequestRecord) -> bool:
+    def wants_count(self, record: RequestRecord) -> bool:
         """Whether the prompt of its call is to be counted exactly before the models are asked."""
-        return (
-            self._windows is not None
-            and record.filling is not None
-            and self._windows.wants_count(request, record.filling)
-        )
+        windows, filling = self._windows, record.filling
+        return windows is not None and filling is not None and windows.wants_count(filling)
 
     async def count(self, call: Call, record: RequestRecord) -> None:
         """Has it counted; what the client and the provider are told changes with it. Raises ContextUnavailable."""
@@ -190,7 +197,6 @@ class ModelCalls:
             await windows.count(filling, text, behalf)
         finally:
             self._ingress.let_go(held)
-        record.context = filling.headers
 
     def answer(
         self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None
@@ -249,7 +255,9 @@ class ModelCalls:
         record.model = asked.model
         record.stream = asked.stream
         wishes: Wishes = request.known.get(self) or self._read_wishes(request)
-        priority = _priority(wishes.priority, caller)
+        priority = wishes.priority
+        if priority > caller.max_priority:
+            priority = caller.max_priority
         if priority is _LOW and self._sheds_low():
             raise MemoryPressure("Memory is short: calls of low priority are refused; try again.", retry_after=1.0)
         try:
@@ -258,16 +266,16 @@ class ModelCalls:
             if caller.allowance is not None:
                 caller.allowance.check_missing(asked.model, missing)
             raise
-        candidates: Sequence[Candidate] | None = None
+        candidates, context = terms.candidates, None
         if caller.allowance is not None:
-            candidates = caller.allowance.among(terms.candidates, asked.model, fallbacks)
+            candidates = caller.allowance.among(candidates, asked.model, fallbacks)
         if caller.budget is not None and self._purses is not None:
             largest = largest_call(self._dialect, asked, terms.parameters)
-            record.purse = self._purses.open(caller, candidates or terms.candidates, largest)
+            record.purse = self._purses.open(caller, candidates, largest)
             candidates = record.purse.candidates
         if self._windows is not None and asked.weight is not None:
-            record.filling = self._windows.read((candidates or terms.candidates)[0], asked.weight)
-            record.context = record.filling.headers
+            record.filling = filling = self._windows.read(candidates[0], asked.weight, wishes.mode)
+            context = filling.headers_for
         record.call = call = Call(
             id=record.id,
             arrived_at=record.started_at,
@@ -278,16 +286,16 @@ class ModelCalls:
                 body=body,
                 decoded=asked.decoded,
                 request_id=record.request_id,
-                headers=wishes.trace_headers if record.trace is None else [],
+                headers=wishes.trace_headers,
                 own_headers=wishes.own_headers,
-                context=None if record.filling is None else record.filling.headers_for,
+                context=context,
                 client_key=caller.own_key,
                 endpoint=self._dialect.endpoint,
                 prompt_tokens=asked.prompt_tokens,
                 compose_error=self._dialect.error_body,
                 parameters=terms.parameters,
                 fallbacks=fallbacks,
-                read_gap_s=wishes.patience.read_gap_s if asked.stream else None,
+                read_gap_s=wishes.patience.read_gap_s,
             ),
             size_bytes=len(body) + asked.decoded_bytes,
             tokens=asked.prompt_tokens + asked.output_tokens,
@@ -295,10 +303,10 @@ class ModelCalls:
             client=caller.label,
             relay=self._new_relay() if asked.stream else None,
             trace=record.trace,
+            candidates=candidates,
+            limits=caller.limits,
         )
         record.warning = wishes.warning
-        call.candidates = candidates or terms.candidates
-        call.limits = caller.limits
         return call
 
     def _read_wishes(self, request: Request) -> Wishes:
@@ -306,7 +314,9 @@ class ModelCalls:
         fields = request.fields
         own = [(name, fields[name]) for name in self._dialect.own_headers if name in fields]
         warning = None if self._windows is None else unknown_mode(fields)
-        wishes = Wishes(patience_of(request), _asked_priority(request), passed_on(fields), own, warning)
+        wishes = Wishes(
+            patience_of(request), _asked_priority(request), passed_on(fields), own, fields.get(MODE_HEADER), warning
+        )
         request.known[self] = wishes
         return wishes
 
@@ -338,18 +348,9 @@ def _settle(purse: Purse, tell: Callable[[RequestRecord], None], record: Request
     tell(record)
 
 
-def _asked_priority(request: Request) -> Priority | None:
-    value = request.fields.get(PRIORITY_HEADER)
-    if value is None:
-        return None
-    priority = _PRIORITIES.get(value.lower())
+def _asked_priority(request: Request) -> Priority:
+    """Normal where the request says nothing of it."""
+    priority = _PRIORITIES.get(request.fields.get(PRIORITY_HEADER, b"normal").lower())
     if priority is None:
         raise InvalidRequest("Invalid 'X-Gateway-Priority': expected low, normal or high.", param="X-Gateway-Priority")
     return priority
-
-
-def _priority(asked: Priority | None, caller: Caller) -> Priority:
-    """What the request asks for, as far as its key may; normal where it asks for nothing."""
-    if asked is None:
-        return _NORMAL if caller.max_priority else _LOW
-    return min(asked, caller.max_priority)

@@ -67,8 +67,6 @@ class RequestRecord(msgspec.Struct, eq=False):
     """Of the body."""
     filling: Filling | None = None
     """How full the prompt makes context windows; None where nobody measures."""
-    context: Headers = []
-    """What the client is told of it: of the model that answers, else of the one that was asked last."""
     asked_in_vain: Headers = []
     """Who was asked, of a failure that several requests share."""
     warning: bytes | None = None
@@ -78,8 +76,9 @@ class RequestRecord(msgspec.Struct, eq=False):
 
     def tell_context(self, candidate: Candidate) -> None:
         """The client hears of the context window of this one."""
-        if self.filling is not None:
-            self.context = self.filling.headers_for(candidate)
+        filling = self.filling
+        if filling is not None and filling.candidate is not candidate:
+            filling.tell_of(candidate)
 
     def finish(self, status: int, outcome: str, now: float) -> None:
         """The request is over; only the first time counts.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -121,7 +122,7 @@ class ResponseCalls:
             led = self._loop.lead(asking, turns)
             await led.count()
             return led, replace(prepared, follows=turns.follows)
-        if calls.wants_count(asking.request, asking.record):
+        if calls.wants_count(asking.record):
             await calls.count(call, asking.record)
         return None, prepared
 
@@ -147,7 +148,7 @@ class ResponseCalls:
         try:
             led, prepared = await self._ready(asking, prepared)
         finally:
-            record.context, record.warning = own.context, own.warning
+            record.filling, record.warning = copy(own.filling), own.warning  # what is told now stays as it is now
         if call.relay is None:
             return Answer(200, [JSON], await self._background.start(prepared, frame, partial(self._ask, asking, led)))
         events = self._background.new_log(prepared, frame)

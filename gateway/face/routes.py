@@ -23,7 +23,7 @@ from gateway.face.intake import Intake
 from gateway.face.led_calls import LedCalls, NewTurns
 from gateway.face.messages import Messages
 from gateway.face.metrics_route import MetricsPage
-from gateway.face.model_calls import ModelServices, model_endpoint
+from gateway.face.model_calls import ModelCalls, ModelServices
 from gateway.face.models import MODELS_PATH, Models
 from gateway.face.openapi.page import OpenApiPage
 from gateway.face.record import RequestRecord
@@ -73,13 +73,13 @@ def model_routes(services: Services) -> list[Route]:
             "/v1/messages/count_tokens",
             CountTokens(services.models, services.counts, services.tools).endpoint(),
         ),
-        Route("POST", "/v1/embeddings", model_endpoint(Embeddings(), services.models), hot=True),
+        Route("POST", "/v1/embeddings", ModelCalls(Embeddings(), services.models).endpoint(), hot=True),
     ]
 
 
 def _led(dialect: ClientDialect, turns: NewTurns, services: Services) -> ApiEndpoint:
     if services.tools is None:
-        return model_endpoint(dialect, services.models)
+        return ModelCalls(dialect, services.models).endpoint()
     return LedCalls(dialect, turns, services.models, services.tools).endpoint()
 
 

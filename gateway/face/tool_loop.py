@@ -60,7 +60,7 @@ class ToolLoop:
     def lead(self, asking: Asking, turns: ToolTurns) -> Led:
         """A conversation that is ready for its first turn, with the tools as models see them. Raises Failure."""
         led = Led(self._calls, self._services, self._reporting, self._ingress, asking, turns)
-        asking.record.context = led.prepare().context
+        asking.record.filling = led.prepare().filling  # the client hears of the first turn's window
         asking.record.call = None
         return led
 
@@ -129,9 +129,8 @@ class Led:
     async def count(self) -> None:
         """Has the prompt of the turn that is prepared counted, where that is wanted. Raises ContextUnavailable."""
         own = self._turn_record
-        if self._call is not None and own is not None and self._calls.wants_count(self.asking.request, own):
+        if self._call is not None and own is not None and self._calls.wants_count(own):
             await self._calls.count(self._call, own)
-            self._tell_context(own)
 
     async def ask(self) -> Answer:
         """The next turn; its record is finished here only where it fails. Raises Failure."""
@@ -145,9 +144,7 @@ class Led:
             if not is_prepared:
                 await self.count()
             self._call = None
-            answer = await self._calls.answer(call, own)
-            self._tell_context(own)
-            return answer
+            return await self._calls.answer(call, own)
         except Failure as failure:
             own.failure = failure
             own.finish(describe(failure).status, ERROR, clock())
@@ -220,11 +217,6 @@ class Led:
         if len(said) > most:
             return "", ToolResultTooLarge(f"The result is longer than {most} bytes.")
         return _plain(said), None
-
-    def _tell_context(self, own: RequestRecord) -> None:
-        """The client hears of the first turn's window."""
-        if self._turn == 1:
-            self._record.context = own.context
 
     def _new_record(self) -> RequestRecord:
         """A turn's own."""

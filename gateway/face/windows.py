@@ -18,7 +18,6 @@ from gateway.context.tiers import Mode, read_mode
 from gateway.dialects.codec import Steps
 from gateway.dialects.prompt_weight import PromptWeight
 from gateway.errors import ContextUnavailable
-from gateway.exchange import Request
 from gateway.neighbour import Behalf
 from gateway.unhurried import unhurried
 
@@ -55,29 +54,30 @@ class WindowRules:
 class WindowReader:
     """Measures prompts against the windows of those who are asked; what follows from it goes by who is asked first."""
 
-    __slots__ = ("_asks_unasked", "_client", "_clock", "_odd_modes", "_rules", "_warn")
+    __slots__ = ("_asks_unasked", "_client", "_clock", "_default_window", "_odd_modes", "_rules", "_warn")
 
     def __init__(
         self, rules: WindowRules, client: ContextClient, *, clock: Callable[[], float], warn: Callable[[str], None]
     ) -> None:
         """`warn` is told of an X-CMS-Mode that is none, once for each."""
         self._rules = rules
+        self._default_window = rules.default_window
         self._asks_unasked = bool(rules.counts or rules.require_tier)
         self._client = client
         self._clock = clock
         self._warn = warn
         self._odd_modes: set[bytes] = set()
 
-    def read(self, candidate: Candidate, weight: PromptWeight) -> Filling:
-        """By estimate."""
-        return filling_of(candidate, weight, self._rules.default_window)
+    def read(self, candidate: Candidate, weight: PromptWeight, mode: bytes | None) -> Filling:
+        """By estimate, of a request with that X-CMS-Mode."""
+        return filling_of(candidate, weight, self._default_window, mode)
 
-    def wants_count(self, request: Request, filling: Filling) -> bool:
+    def wants_count(self, filling: Filling) -> bool:
         """Whether the service is to count before this request goes on."""
-        value = request.fields.get(MODE_HEADER)
+        value = filling.mode
         if value is None and not self._asks_unasked:
             return False
-        rules, tier = self._rules, filling.reading.tier
+        rules, tier = self._rules, filling.reading(filling.candidate).tier
         if rules.require_tier and tier >= rules.require_tier:
             return True
         unasked = rules.counts and tier >= AUTO_TIER
@@ -88,7 +88,8 @@ class WindowReader:
 
     async def count(self, filling: Filling, text: Steps[str], behalf: Behalf) -> None:
         """The exact count, else the estimate stays. Raises ContextUnavailable where the operator will not have that."""
-        rules, now, tier, model = self._rules, self._clock(), filling.reading.tier, filling.first.model
+        rules, now, first = self._rules, self._clock(), filling.candidate
+        tier, model = filling.reading(first).tier, first.model
         share_s = (behalf.deadline - now) * rules.deadline_share
         try:
             hurried = behalf._replace(deadline=now + share_s)

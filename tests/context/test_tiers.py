@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.context.tiers import Reading, gauge_of, read, tier_of
+from gateway.context.tiers import TIER, Reading, gauge_of, read, tier_of
 from gateway.dialects import openai_chat, part_weights, prompt_parts, prompt_weight, usual_parts
 from gateway.dialects.codec import finish_steps
 from gateway.dialects.messages import request_notes
@@ -42,6 +42,8 @@ def test_a_tier_begins_exactly_at_its_quarter_of_the_window() -> None:
         *(1, 1, 2, 2, 3, 3, 4, 4, 4)
     ]
     assert [tier_of(tokens, 10) for tokens in (2, 3, 4, 5, 7, 8)] == [1, 2, 2, 3, 3, 4]
+    for tokens in (0, 249, 250, 499, 500, 749, 750, 999, 1000, 10**9):
+        assert dict(Reading(tokens, 1000).headers())[TIER] == b"%d" % tier_of(tokens, 1000)
 
 
 @pytest.mark.parametrize(
