@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from gateway.edge.refusals import error_body, refusal_headers
@@ -16,11 +17,14 @@ from gateway.errors import GatewayError
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
 _REMEMBERED = 512
 _CR, _LF, _NUL = b"\r\n\0"  # bytes are looked for as numbers: bytes in bytes cost eight times as much
+_name_of = itemgetter(0)
+_line_of = b": ".join
 _STATUS_LINES = {code.value: b"HTTP/1.1 %d %b\r\n" % (code, code.phrase.encode()) for code in HTTPStatus if code >= 200}
 _WITHOUT_BODY = (204, 304)
-_CLOSE = b"connection: close"
-_KEEP_ALIVE = b"connection: keep-alive"  # what an HTTP/1.0 client has to be told
-_CODED_IN_CHUNKS = b"transfer-encoding: chunked"
+_WITH_BODY = {status: line for status, line in _STATUS_LINES.items() if status not in _WITHOUT_BODY}
+_CLOSE = b"connection: close\r\n"
+_KEEP_ALIVE = b"connection: keep-alive\r\n"  # what an HTTP/1.0 client has to be told
+_CODED_IN_CHUNKS = b"transfer-encoding: chunked\r\n"
 
 LAST_CHUNK = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -51,52 +55,49 @@ class MalformedAnswer(Exception):
 Opening = tuple[bytes, Framing, int, bool]
 """An answer's head and what it commits us to: framing, the body's length where that is LENGTH, keeping alive."""
 
+Fields = Collection[tuple[bytes, bytes]]
+
 
 class FieldLines:
     """Header fields as lines, checked: names only once, values all together; and Date once a second."""
 
-    __slots__ = ("_date", "_second_ends", "_starts", "_wall_clock")
+    __slots__ = ("_date", "_plain_names", "_second", "_wall_clock")
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
-        self._second_ends = 0.0
+        self._second = -1
         self._date = b""
-        self._starts: dict[bytes, bytes] = {}
-        """Names that have been checked, as a line begins with them; those that frame the body are never among them."""
+        self._plain_names: set[bytes] = set()
+        """Those that have been checked, in lower case; those that frame the body are never among them."""
 
-    def of(self, headers: Collection[tuple[bytes, bytes]]) -> tuple[list[bytes], _Said | None]:
-        """The lines of `headers` without their ends, and what is said in them of the framing, if anything is.
+    def of(self, headers: Fields) -> tuple[bytes, _Said | None]:
+        """The lines of `headers`, and what is said in them of the framing, if anything is.
 
         Of what frames the body only the date is among the lines. Raises MalformedAnswer for a field that would be
         another one, or several, on the wire.
         """
-        starts, said = self._starts, None
-        try:
-            lines = [starts[name] + value for name, value in headers]
-        except KeyError:  # the first of its name, or one that frames the body
-            headers, said = _said(headers)
-            lines = [(starts.get(name) or self._start_of(name)) + value for name, value in headers]
-        text = b"".join(lines)
-        if _CR in text or _LF in text or _NUL in text:
+        said = None
+        if not self._plain_names.issuperset(map(_name_of, headers)):  # the first of its name, or one that frames
+            headers, said = _read(headers)
+            self._check_names(map(_name_of, headers))
+        lines = b"\r\n".join([*map(_line_of, headers), b""])
+        if not lines.count(_CR) == lines.count(_LF) == len(headers) or _NUL in lines:
             raise MalformedAnswer("a header field's value holds a forbidden character")
         return lines, said
 
-    def _start_of(self, name: bytes) -> bytes:
-        lower = name.lower()
-        if _NAME.fullmatch(lower) is None:
-            raise MalformedAnswer("a header field's name holds a forbidden character")
-        start = b"%b: " % lower
-        if lower not in _OURS and len(self._starts) < _REMEMBERED:
-            self._starts[name] = start
-        return start
+    def _check_names(self, names: Iterable[bytes]) -> None:
+        for name in names:
+            if _NAME.fullmatch(name) is None:
+                raise MalformedAnswer("a header field's name holds a forbidden character")
+            if name not in _OURS and len(self._plain_names) < _REMEMBERED:
+                self._plain_names.add(name)
 
     def date(self) -> bytes:
         """The Date field of this second."""
-        now = self._wall_clock()
-        if not self._second_ends - 1 <= now < self._second_ends:
-            second = int(now)
-            self._second_ends = second + 1.0
-            self._date = b"date: %b" % formatdate(second, usegmt=True).encode()
+        second = int(self._wall_clock())
+        if second != self._second:
+            self._second = second
+            self._date = b"date: %b\r\n" % formatdate(second, usegmt=True).encode()
         return self._date
 
 
@@ -111,13 +112,16 @@ class _Said(NamedTuple):
 _OURS: Final = frozenset([b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"])
 
 
-def _said(headers: Collection[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], _Said]:
-    """Those of them that are to be written as they are, and what all say of the framing. Raises MalformedAnswer."""
+def _read(headers: Fields) -> tuple[Fields, _Said]:
+    """Those of them that are to be written, names in lower case, and what all say of the framing.
+
+    Raises MalformedAnswer.
+    """
     kept: list[tuple[bytes, bytes]] = []
     length: int | None = None
     closes = has_date = False
-    for field in headers:
-        name, value = field[0].lower(), field[1]
+    for field, value in headers:
+        name = field.lower()
         if name == b"content-length":
             if length is not None or not value.isdigit():
                 raise MalformedAnswer(f"content-length {value!r}")
@@ -126,22 +130,26 @@ def _said(headers: Collection[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, b
             closes = closes or value.lower() == b"close"
         elif name == b"date":
             has_date = True
-            kept.append(field)
+            kept.append((name, value))
         elif name not in _OURS:
-            kept.append(field)
+            kept.append((name, value))
     return kept, _Said(length, closes, has_date)
 
 
+def plain_answer(status: int, headers: Fields, body: bytes, lines: FieldLines) -> bytes | None:
+    """All of the answer to a plain request; None where its framing is not the usual one. Raises MalformedAnswer."""
+    fields, said = lines.of(headers)
+    start = _WITH_BODY.get(status)
+    if said is not None or start is None:
+        return None
+    return b"".join((start, fields, b"content-length: %d\r\n" % len(body), lines.date(), b"\r\n", body))
+
+
 def open_answer(
-    request: Head,
-    status: int,
-    headers: Collection[tuple[bytes, bytes]],
-    whole: int | None,
-    closing: bool,
-    lines: FieldLines,
+    request: Head, status: int, headers: Fields, whole: int | None, closing: bool, lines: FieldLines
 ) -> Opening:
     """Frames an answer to `request`; `whole` is the body's length where all of it is known. Raises MalformedAnswer."""
-    written, said = lines.of(headers)
+    fields, said = lines.of(headers)
     length, has_date = whole, False
     if said is not None:
         length = whole if said.length is None else said.length
@@ -156,19 +164,19 @@ def open_answer(
         framing = _CHUNKED
     else:
         framing, closing = _UNTIL_CLOSE, True
+    head = [_STATUS_LINES.get(status) or _unusual_status_line(status), fields]
     if length is not None and status != 204:
-        written.append(b"content-length: %d" % length)
+        head.append(b"content-length: %d\r\n" % length)
     elif framing is _CHUNKED:
-        written.append(_CODED_IN_CHUNKS)
+        head.append(_CODED_IN_CHUNKS)
     if not has_date:
-        written.append(lines.date())
+        head.append(lines.date())
     if closing:
-        written.append(_CLOSE)
+        head.append(_CLOSE)
     elif request.version == "1.0":
-        written.append(_KEEP_ALIVE)
-    written.append(b"\r\n")
-    status_line = _STATUS_LINES.get(status) or _unusual_status_line(status)
-    return status_line + b"\r\n".join(written), framing, length or 0, not closing
+        head.append(_KEEP_ALIVE)
+    head.append(b"\r\n")
+    return b"".join(head), framing, length or 0, not closing
 
 
 def encode_chunk(piece: bytes) -> bytes:
@@ -178,9 +186,9 @@ def encode_chunk(piece: bytes) -> bytes:
 def refusal_answer(refusal: GatewayError, target: bytes, request_id: bytes, lines: FieldLines) -> bytes:
     """A whole answer of the server's own to a request for `target`, the connection's last; b"" is no id."""
     body = error_body(refusal, target)
-    written, _ = lines.of(refusal_headers(request_id))
-    written += (b"content-length: %d" % len(body), lines.date(), _CLOSE, b"\r\n")
-    return _STATUS_LINES[refusal.status] + b"\r\n".join(written) + body
+    fields, _ = lines.of(refusal_headers(request_id))
+    length = b"content-length: %d\r\n" % len(body)
+    return b"".join((_STATUS_LINES[refusal.status], fields, length, lines.date(), _CLOSE, b"\r\n", body))
 
 
 def _unusual_status_line(status: int) -> bytes:

@@ -12,7 +12,7 @@ import trio
 
 from gateway.edge.alarm import Alarm
 from gateway.edge.answer_head import refusal_answer
-from gateway.edge.asgi import AsgiExchange
+from gateway.edge.asgi import run_app
 from gateway.edge.bell import Bell
 from gateway.edge.exchange import Exchange
 from gateway.edge.outlet import ClientGone, Outlet
@@ -35,6 +35,7 @@ class Connection:
         self._limits = limits = service.limits
         self._stream = stream
         self.peer = stream.peer
+        self.lines, self.discard_bytes = service.lines, limits.discard_bytes
         self._server = server
         self._parser = RequestParser(limits)
         self._held = bytearray()
@@ -67,6 +68,12 @@ class Connection:
         self._room = Bell()
         """Wakes the reader: there is room again."""
         self._body_lot = trio.lowlevel.ParkingLot()
+
+    @property
+    def is_busy(self) -> bool:
+        """A request is being answered."""
+        exchange = self._exchange
+        return exchange is not None and not exchange.finished and self._parting is None
 
     async def run(self) -> None:
         try:
@@ -144,10 +151,14 @@ class Connection:
             return True
         except (OSError, trio.ClosedResourceError):
             data = b""
-        if not data or not self._take_in(data):
+        if not data:
             self._ended = True
             return False
-        return not ((self._held or self._active is not None) and self._overfull())
+        parser = self._parser
+        if self._active is None and not (parser.ready or parser.rejection or self._parting):
+            self._parse(data)
+            return True
+        return self._take_aside(data)
 
     def _overfull(self) -> bool:
         if self._parting is not None or self._gone:
@@ -158,16 +169,16 @@ class Connection:
         active = self._active
         return active is not None and not active.discarding and active.buffered >= self._limits.body_buffer_bytes
 
-    def _take_in(self, data: bytes) -> bool:
-        """Handles what has arrived; False where it is more than anybody will look at."""
+    def _take_aside(self, data: bytes) -> bool:
+        """Handles what comes where no request is awaited; whether there is room for more."""
         if self._parting is not None:
-            return self._parting.drop(data)
-        parser, active = self._parser, self._active
-        if parser.ready or parser.rejection or (active is not None and active.complete):
+            self._ended = not self._parting.drop(data)
+            return not self._ended
+        if self._active is None or self._active.complete or self._parser.rejection:
             self._held += data
         else:
             self._parse(data)
-        return True
+        return not self._overfull()
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser
@@ -220,13 +231,13 @@ class Connection:
         try:
             with self._calls:
                 ready = self._parser.ready
-                while not self._asks_no_more():
+                while ready or not self._asks_no_more():
                     if not ready:
                         self._await_request()
                         await self._news.wait()
                     elif not await self._answer(ready.popleft()):
                         break
-        except Exception as crash:  # beside a cancellation, which hides it from `_have_answered`
+        except Exception as crash:  # beside a cancellation, which hides it from `_answer`
             self._service.on_crash(crash, None)
         await self._part()
 
@@ -251,47 +262,45 @@ class Connection:
 
     async def _answer(self, request: Request) -> bool:
         """Has the app answer `request`; whether the connection is good for another one."""
-        service = self._service
+        service, head = self._service, request.head
         service.idle.pop(self, None)
         service.requests += 1
         self._fresh = False
         self._active = request
-        self._exchange = exchange = self._exchange_of(request)
-        if self._held and not request.complete:
-            self._parse_held()
-        if not (request.complete or request.awaits_continue):
-            self._await_rest_of_request()
-        service.busy += 1
+        self._exchange = exchange = Exchange(request, self, head.fields, head.known, request.whole)
+        if not request.complete:
+            self._have_rest_come(request)
         try:
-            await self._have_answered(exchange)
-        finally:
-            service.busy -= 1
+            handler = service.handler_of(head.method, head.path)
+            if handler is not None:
+                await exchange.run(handler)
+            else:
+                await run_app(service.app, exchange, self._server)
+            if not (exchange.finished or self._calls.cancel_called):
+                raise IncompleteAnswer("the application returned before its answer was complete")
+        except ClientGone:
+            return False
+        except Exception as crash:
+            await self._tell_of(crash, exchange)
         if not (exchange.finished and exchange.keeps_alive):
             return False
-        if not request.complete and not await self._discard_rest(request):
+        if not (request.complete or await self._discard_rest(request)):
             return False
         self._active = self._exchange = None
         return not self._draining
 
-    def _exchange_of(self, request: Request) -> Exchange:
-        service, discard_bytes = self._service, self._limits.discard_bytes
-        handler = service.handler_of(request.head.method, request.head.path)
-        if handler is not None:
-            return Exchange(request, self, service.lines, discard_bytes, handler)
-        return AsgiExchange(request, self, service.lines, discard_bytes, service.app, self._server)
+    def _have_rest_come(self, request: Request) -> None:
+        """Its app is asked before all of the body is here."""
+        if self._held:
+            self._parse_held()
+        if not (request.complete or request.awaits_continue):
+            self._await_rest_of_request()
 
-    async def _have_answered(self, exchange: Exchange) -> None:
-        try:
-            await exchange.run()
-            if not (exchange.finished or self._calls.cancel_called):
-                raise IncompleteAnswer("the application returned before its answer was complete")
-        except ClientGone:
-            return
-        except Exception as crash:
-            self._service.on_crash(crash, exchange.scope)
-            if not (exchange.opened or self._calls.cancel_called):
-                failure = AppCrashed("The gateway failed to handle this request.")
-                await exchange.fail(failure, self._id_of_refused(failure))
+    async def _tell_of(self, crash: Exception, exchange: Exchange) -> None:
+        self._service.on_crash(crash, exchange.scope)
+        if not (exchange.opened or self._calls.cancel_called):
+            failure = AppCrashed("The gateway failed to handle this request.")
+            await exchange.fail(failure, self._id_of_refused(failure))
 
     async def _discard_rest(self, request: Request) -> bool:
         """Reads and drops what the app did not want of the body, if that is little; whether it was."""

@@ -5,18 +5,22 @@ A client that goes away cancels the handler at once, so that nobody has to liste
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from actors.relay import Taken
 from gateway.edge.answer_head import (
     CONTINUE,
     LAST_CHUNK,
     FieldLines,
+    Fields,
     Framing,
     MalformedAnswer,
     encode_chunk,
     open_answer,
+    plain_answer,
 )
 from gateway.edge.refusals import error_body, refusal_headers
 from gateway.edge.request import Request
@@ -30,9 +34,6 @@ _CHUNKED: Final = Framing.CHUNKED
 _NONE: Final = Taken.NONE
 
 
-Fields = Collection[tuple[bytes, bytes]]
-
-
 class Wire(Protocol):
     """What an exchange needs of its connection."""
 
@@ -42,6 +43,14 @@ class Wire(Protocol):
     @property
     def closing(self) -> bool:
         """The answer is to be the connection's last."""
+        ...
+
+    @property
+    def lines(self) -> FieldLines: ...
+
+    @property
+    def discard_bytes(self) -> int:
+        """A body's rest up to this, which the app did not want, may be dropped."""
         ...
 
     @property
@@ -81,60 +90,37 @@ class Wire(Protocol):
         ...
 
 
-class Exchange:
-    """One request and its answer. `opened` once the answer's head is out, `finished` once its last byte is."""
+class Exchange(msgspec.Struct, eq=False):
+    """One request and its answer."""
 
-    __slots__ = (
-        "_body_read",
-        "_discard_bytes",
-        "_framing",
-        "_handler",
-        "_left",
-        "_lines",
-        "_request",
-        "_wire",
-        "fields",
-        "finished",
-        "keeps_alive",
-        "known",
-        "opened",
-        "whole_body",
-    )
-
+    request: Request
+    _wire: Wire
+    fields: Mapping[bytes, bytes]
+    known: dict[object, Any]
+    whole_body: bytes | None
+    opened: bool = False
+    """The answer's head is out."""
+    finished: bool = False
+    """Its last byte is."""
+    keeps_alive: bool = False
     scope: MutableMapping[str, Any] | None = None
     """As ASGI has it; there is none without."""
+    _body_read: bool = False
+    _framing: Framing = _EMPTY
+    _left: int = 0
 
-    def __init__(
-        self, request: Request, wire: Wire, lines: FieldLines, discard_bytes: int, handler: Handler | None
-    ) -> None:
-        self._request = request
-        self._wire = wire
-        self._lines = lines
-        self._discard_bytes = discard_bytes
-        self._handler = handler
-        self._framing = _EMPTY
-        self._left = 0
-        self._body_read = False
-        self.fields = request.head.fields
-        self.known = request.head.known
-        self.whole_body = request.whole
-        self.opened = False
-        self.finished = False
-        self.keeps_alive = False
-
-    async def run(self) -> None:
+    async def run(self, handler: Handler) -> None:
         """Has the request answered; a streamed body is closed whatever happens.
 
         Raises what the handler raises, MalformedAnswer, ClientGone.
         """
-        assert self._handler is not None, "without one it is run otherwise"
         try:
-            answer = await self._handler(self)
+            answer = await handler(self)
         except Disconnected:
             return
         body = answer.body
         if isinstance(body, bytes):
-            await self._wire.write(self._open(answer.status, answer.headers, body, False))
+            await self._wire.write(self._whole(answer.status, answer.headers, body))
             self._finish()
             return
         try:
@@ -146,19 +132,19 @@ class Exchange:
 
     @property
     def method(self) -> str:
-        return self._request.head.method
+        return self.request.head.method
 
     @property
     def path(self) -> str:
-        return self._request.head.path
+        return self.request.head.path
 
     @property
     def query(self) -> bytes:
-        return self._request.head.query
+        return self.request.head.query
 
     @property
     def headers(self) -> Headers:
-        return self._request.head.headers
+        return self.request.head.headers
 
     @property
     def peer(self) -> tuple[str, int]:
@@ -173,7 +159,7 @@ class Exchange:
 
     async def receive_body(self) -> tuple[bytes, bool]:
         """The next piece of the body, and whether more may follow. Raises Disconnected once the answer is complete."""
-        request = self._request
+        request = self.request
         if self._body_read:
             while not self.finished:
                 await self._wire.body_news()
@@ -189,7 +175,7 @@ class Exchange:
         return body, not request.complete
 
     async def _await_body(self) -> None:
-        request = self._request
+        request = self.request
         if request.awaits_continue:
             request.awaits_continue = False
             if not self.opened:
@@ -202,25 +188,25 @@ class Exchange:
 
     async def fail(self, crash: GatewayError, request_id: bytes) -> None:
         """Answers in the app's place, under `request_id` where there is one; only while nothing has been sent."""
-        body = error_body(crash, self._request.head.raw_path)
-        await self._put(describe(crash).status, refusal_headers(request_id), body, more=False)
+        body = error_body(crash, self.request.head.raw_path)
+        await self.put(describe(crash).status, refusal_headers(request_id), body, more=False)
 
     async def _stream(self, status: int, headers: Fields, body: BodyStream) -> None:
         """The head goes out with the first piece; those that come while this waits take the short way."""
         body.pass_to(self._write_nowait)
         while (piece := await body.receive()) is not None:
-            await self._put(status, headers, piece, more=True)
-        await self._put(status, headers, b"", more=False)
+            await self.put(status, headers, piece, more=True)
+        await self.put(status, headers, b"", more=False)
 
     def _write_nowait(self, piece: bytes) -> Taken:
-        """A further piece, at once and from any task, while nobody is in `_put`, which sees off what is left of it."""
+        """A further piece, at once and from any task, while nobody is in `put`, which sees off what is left of it."""
         if not piece or self._framing is not _CHUNKED or not self.opened or self.finished:
             return _NONE
         return self._wire.write_nowait(encode_chunk(piece))
 
-    async def _put(self, status: int, headers: Fields, body: bytes, *, more: bool) -> None:
+    async def put(self, status: int, headers: Fields, body: bytes, *, more: bool) -> None:
         """A piece of the body, behind the head where that is not out yet; the last one unless there are `more`."""
-        data = self._encode(body, more) if self.opened else self._open(status, headers, body, more)
+        data = self._encode(body, more) if self.opened else self._open(status, headers, body, more=more)
         if data or self._wire.has_rest:
             await self._wire.write(data)
         if not more:
@@ -228,19 +214,25 @@ class Exchange:
 
     def _finish(self) -> None:
         self.finished = True
-        if self._body_read or not self._request.complete:  # else nobody waits for more of the body
+        if self._body_read or not self.request.complete:  # else nobody waits for more of the body
             self._wire.answered()
 
-    def _open(self, status: int, headers: Fields, body: bytes, more: bool) -> bytes:
-        request = self._request
-        closing = (
-            not request.head.keep_alive
-            or self._wire.closing
-            or not (more or request.complete or request.may_leave(self._discard_bytes))
-        )
+    def _whole(self, status: int, headers: Fields, body: bytes) -> bytes:
+        """All of the answer, where its body is known."""
+        request, wire = self.request, self._wire
+        if request.complete and request.head.is_plain and not wire.closing:
+            plain = plain_answer(status, headers, body, wire.lines)
+            if plain is not None:
+                self.opened = self.keeps_alive = True
+                return plain
+        return self._open(status, headers, body, more=False)
+
+    def _open(self, status: int, headers: Fields, body: bytes, *, more: bool) -> bytes:
+        request, wire = self.request, self._wire
+        closing = not request.head.keep_alive or wire.closing or not (more or request.may_leave(wire.discard_bytes))
         whole = None if more else len(body)
         head, self._framing, self._left, self.keeps_alive = open_answer(
-            request.head, status, headers, whole, closing, self._lines
+            request.head, status, headers, whole, closing, wire.lines
         )
         payload = self._encode(body, more)
         self.opened = True

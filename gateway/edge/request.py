@@ -4,70 +4,78 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.target import Target
 
 CONTENT_LENGTH: Final = b"content-length"
 
 
-class Head:
+class Head(msgspec.Struct, eq=False):
     """All of a request but its body; requests of one connection whose heads say the same share one."""
 
-    __slots__ = ("fields", "headers", "keep_alive", "known", "method", "path", "query", "raw_path", "version")
-
-    def __init__(self, method: str, version: str, target: Target, headers: RawHeaders, *, keep_alive: bool) -> None:
-        self.method = method
-        self.version = version
-        self.path, self.raw_path, self.query, authority = target
-        if authority is not None:
-            headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
-        self.headers = headers
-        self.fields = dict(reversed(headers))
-        """`headers` by name; of several of one name the first."""
-        self.known: dict[object, Any] = {}
-        """See `gateway.exchange.Request`."""
-        self.keep_alive = keep_alive
+    method: str
+    version: str
+    path: str
+    raw_path: bytes
+    query: bytes
+    headers: RawHeaders
+    fields: dict[bytes, bytes]
+    """`headers` by name; of several of one name the first."""
+    keep_alive: bool
+    is_plain: bool
+    """A body of known length may answer it, and nothing else has to be said of the framing."""
+    known: dict[object, Any]
+    """See `gateway.exchange.Request`."""
 
     def with_length(self, digits: bytes) -> Head:
         """The same with another content-length than it has."""
-        headers = [(name, digits if name == CONTENT_LENGTH else value) for name, value in self.headers]
-        target = self.path, self.raw_path, self.query, None
-        changed = Head(self.method, self.version, target, headers, keep_alive=self.keep_alive)
-        changed.known = self.known
-        return changed
+        headers = self.headers.copy()
+        headers[headers.index((CONTENT_LENGTH, self.fields[CONTENT_LENGTH]))] = (CONTENT_LENGTH, digits)
+        return msgspec.structs.replace(self, headers=headers, fields={**self.fields, CONTENT_LENGTH: digits})
 
 
-class Request:
+def head_of(method: str, version: str, target: Target, headers: RawHeaders, *, keep_alive: bool) -> Head:
+    """The head of a request for `target`, whose authority is its host where it has one."""
+    path, raw_path, query, authority = target
+    if authority is not None:
+        headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
+    is_plain = keep_alive and version == "1.1" and method != "HEAD"
+    return Head(method, version, path, raw_path, query, headers, dict(reversed(headers)), keep_alive, is_plain, {})
+
+
+class Request(msgspec.Struct, eq=False):
     """One request: its head, and what of its body has arrived and nobody has taken yet."""
 
-    __slots__ = ("awaits_continue", "buffered", "complete", "discarding", "head", "length", "pieces", "received")
+    head: Head
+    length: int | None
+    """Of the body; None where it is chunked."""
+    whole: bytes | None = None
+    """All of the body, where it has come and nobody has taken any of it."""
+    complete: bool = False
+    awaits_continue: bool = False
+    """The client holds the body back until it is asked for it."""
+    discarding: bool = False
+    pieces: list[bytes] = []
+    """What there is of the body, as long as it is not `whole`."""
+    received: int = 0
+    buffered: int = 0
+    """Bytes in `pieces`, or, while discarding, bytes dropped."""
 
-    def __init__(self, head: Head, length: int | None, body: bytes | None = None) -> None:
-        """`body` is all of it, where it is here at once."""
-        self.head = head
-        self.length = length
-        """Of the body; None where it is chunked."""
+    def end(self) -> None:
+        """The last of the body has come."""
+        self.complete = True
         self.awaits_continue = False
-        """The client holds the body back until it is asked for it."""
-        self.pieces: list[bytes] = [body] if body else []
-        self.received = len(body) if body else 0
-        self.buffered = self.received
-        """Bytes in `pieces`, or, while discarding, bytes dropped."""
-        self.complete = body is not None
-        self.discarding = False
-
-    @property
-    def whole(self) -> bytes | None:
-        """All of the body, where it has come and nobody has taken it."""
-        if not self.complete:
-            return None
-        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+        if self.buffered == self.received and not self.discarding:
+            self.whole = b"".join(self.pieces)
+            self.pieces.clear()
 
     def take(self) -> bytes:
         """What has arrived of the body since the last time."""
-        pieces = self.pieces
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        body = b"".join(self.pieces) if self.whole is None else self.whole
+        self.whole = None
+        self.pieces.clear()
         self.buffered = 0
         return body
 

@@ -16,7 +16,7 @@ import httptools
 from gateway.dialects.envelope import RawHeaders
 from gateway.edge.limits import ServerLimits
 from gateway.edge.refusals import CodingUnsupported, ExpectationFailed, MethodUnknown, VersionUnsupported
-from gateway.edge.request import Head, Request
+from gateway.edge.request import Head, Request, head_of
 from gateway.edge.target import Target, check_host, parse_target
 from gateway.edge.usual_head import UsualHead, usual_head
 from gateway.errors import BodyTooLarge, GatewayError, HeadersTooLarge, InvalidRequest, MethodNotAllowed
@@ -79,15 +79,14 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Reads on; never raises for what a client sends."""
+        if self._usual is not None and not self.midway:
+            data = self._usual.take(data, self._whole_bytes, self.ready.append)
+            if not data:
+                return
         self.progressed = False
         self._last_fed = len(data)
         self._fed += len(data)
-        self._begins = None
-        if not self.midway:
-            if self._usual is not None and not (data := self._take_usual(data, self._usual)):
-                self._fed_idly = 0
-                return
-            self._begins = data
+        self._begins = None if self.midway else data
         while True:
             try:
                 self._parser.feed_data(data)
@@ -101,14 +100,6 @@ class RequestParser:
         self._fed_idly = 0 if self.progressed else self._fed_idly + len(data)
         if self._fed_idly > self._limits.header_bytes and self.midway:
             self._reject(self._too_much_framing())
-
-    def _take_usual(self, data: bytes, usual: UsualHead) -> bytes:
-        """What is left of `data` behind the whole requests in it that begin as the latest one did."""
-        while data and (found := usual.take(data, self._whole_bytes)) is not None:
-            request, data = found
-            self.progressed = True
-            self.ready.append(request)
-        return data
 
     def _reject(self, rejection: GatewayError) -> None:
         self.rejection = rejection
@@ -163,7 +154,7 @@ class RequestParser:
         version = parser.get_http_version()
         self._check_head(version)
         keep_alive = parser.should_keep_alive()
-        head = Head(method, version, self._take_target_apart(method), self._headers, keep_alive=keep_alive)
+        head = head_of(method, version, self._take_target_apart(method), self._headers, keep_alive=keep_alive)
         self.progressed = True
         # From here on llhttp reports trailers; they are checked and dropped.
         self._headers = []
@@ -218,8 +209,7 @@ class RequestParser:
         self.midway = False
         self.progressed = True
         self.arriving = None
-        request.complete = True
-        request.awaits_continue = False
+        request.end()
         if not self._announced:
             self.ready.append(request)
 

@@ -117,7 +117,7 @@ class EdgeServer:
         service = self._service
         return ServerStatistics(
             connections=len(self._connections),
-            busy=service.busy,
+            busy=sum(connection.is_busy for connection in self._connections),
             idle=len(service.idle),
             requests=service.requests,
             failed_accepts=self._failed_accepts,

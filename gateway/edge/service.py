@@ -54,7 +54,6 @@ class Service:
     """Connections whose last answer is out, the longest first."""
     crowded: bool = False
     """No room for another connection: those that are free to end, should."""
-    busy: int = 0
     requests: int = 0
 
     def let_part(self, connection: Closable) -> None:

@@ -7,13 +7,13 @@ digits are compared as bytes. What is equal byte for byte to what llhttp has rea
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from gateway.edge.request import Head, Request
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)(?=[ \t]*\r\n)", re.IGNORECASE)
 _HEAD_END: Final = b"\r\n\r\n"
-_CRLF: Final = b"\r\n"
 _LINE_ENDS: Final = (b"\r", b"\n")
 """llhttp skips them before a request."""
 _MOST_DIGITS: Final = 12
@@ -22,7 +22,7 @@ _MOST_DIGITS: Final = 12
 class UsualHead:
     """One connection's latest head, as it was sent and as it was read."""
 
-    __slots__ = ("_after", "_before", "_before_bytes", "_digits", "_head", "_length")
+    __slots__ = ("_after", "_after_bytes", "_after_ends_by", "_before", "_before_bytes", "_digits", "_head", "_length")
 
     def __init__(self, head: Head, before: bytes, digits: bytes, after: bytes) -> None:
         """`before` and `after` stand around the `digits` of the length; without one, all but the first are empty."""
@@ -32,28 +32,34 @@ class UsualHead:
         self._digits = digits
         self._length = int(digits or 0)
         self._after = after
+        self._after_bytes = len(after)
+        self._after_ends_by = len(before) + _MOST_DIGITS + len(after)
 
-    def take(self, data: bytes, longest: int) -> tuple[Request, bytes] | None:
-        """The request with which `data` begins, and what follows it.
+    def take(self, data: bytes, longest: int, hand_over: Callable[[Request], None]) -> bytes:
+        """Hands over the requests that `data` begins with, and returns what follows them.
 
-        None where the head is another one, and where not all of the body has come or it has more than `longest` bytes.
+        That begins with another head, or not all of its body has come, or it has more than `longest` bytes.
         """
-        if not data.startswith(self._before):
-            return None
-        begin, length = self._before_bytes, 0
-        if self._after:
-            digits_end = data.find(_CRLF, begin, begin + _MOST_DIGITS)
-            digits = data[begin:digits_end]
-            if digits_end < 0 or not digits.isdigit() or not data.startswith(self._after, digits_end):
-                return None
-            if digits != self._digits:
-                self._head = self._head.with_length(digits)
-                self._digits, self._length = digits, int(digits)
-            length, begin = self._length, digits_end + len(self._after)
-        end = begin + length
-        if length > longest or end > len(data):
-            return None
-        return Request(self._head, length, data[begin:end]), data[end:]
+        while data.startswith(self._before):
+            digits_end = data.find(self._after, self._before_bytes, self._after_ends_by)
+            digits = data[self._before_bytes : digits_end]
+            if digits_end < 0 or (digits != self._digits and not self._learns(digits)):
+                break
+            begin = digits_end + self._after_bytes
+            end = begin + self._length
+            if end > len(data) or self._length > longest:
+                break
+            hand_over(Request(self._head, self._length, data[begin:end], True))
+            data = data[end:]
+        return data
+
+    def _learns(self, digits: bytes) -> bool:
+        """From here on the head says another length; False where this is none."""
+        if not digits.isdigit():
+            return False
+        self._head = self._head.with_length(digits)
+        self._digits, self._length = digits, int(digits)
+        return True
 
 
 def usual_head(head: Head, data: bytes) -> UsualHead | None:

@@ -46,7 +46,7 @@ def facts(request: Request) -> tuple[object, ...]:
         request.head.version,
         request.head.keep_alive,
         request.complete,
-        b"".join(request.pieces),
+        request.whole or b"".join(request.pieces),
     )
 
 
@@ -241,6 +241,13 @@ def test_a_short_body_is_waited_for_and_a_long_one_is_not():
     long.feed(b"x" * 51)
     assert not long.ready
     assert long.arriving is None
+
+
+def test_a_known_head_does_not_let_a_larger_body_in():
+    """The limit is the body's, however often the head has been read."""
+    asked = [head(H, b"Content-Length: %d" % length) + b"x" * length for length in (3, 1000, 1001)]
+    assert [len(request.whole or b"") for request in parse(*asked[:2], limits=SMALL).ready] == [3, 1000]
+    assert status(parse(*asked, limits=SMALL)) == 413
 
 
 def test_a_request_that_asks_for_a_go_ahead_is_not_waited_for():

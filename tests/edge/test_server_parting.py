@@ -105,6 +105,7 @@ async def test_those_who_part_hold_no_drain_up_beyond_its_grace(autojump_clock):
         house.drain(3)
         assert (await late.answer()).status == 503
         assert trio.current_time() == 3.5
+        assert (house.server.statistics().busy, house.connections()) == (0, 2)
         nursery.start_soon(send_on, late, 0.25)
         await house.ended.wait()
         assert house.ended_at == 4.5
