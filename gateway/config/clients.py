@@ -147,8 +147,12 @@ def _check_labels(reader: Reader, auth: Auth, taken: set[str]) -> None:
 
 
 def _from_environment(reader: Reader, environ: Mapping[str, str]) -> Iterator[_Found]:
-    values = [value.strip() for value in environ.get(API_KEYS, "").split(",")]
-    for number, value in enumerate(filter(None, values), 1):
+    written = environ.get(API_KEYS, "").strip()
+    values = [stripped for value in written.split(",") if (stripped := value.strip())]
+    if written and not values:
+        # Put together from variables that were not set, perhaps; nobody meant no key by it.
+        reader.note_variable(API_KEYS, "client keys, separated by commas", written)
+    for number, value in enumerate(values, 1):
         _check_sendable(reader, API_KEYS, value)
         yield _Found(ClientKeySetting(label=f"key-{number}", env=API_KEYS), _digest(value))
 

@@ -67,15 +67,16 @@ class ReadPoll:
     def watch(self, descriptor: int, on_readable: OnReadable) -> Coroutine[Any, Any, None]:
         """Calls `on_readable` in the poll's turn, whenever there is input, until it returns False.
 
-        To be awaited at once. Raises what it raises, ClosedResourceError after `closing`.
+        To be awaited at once. Raises what it raises, ClosedResourceError after `closing`; OSError at once, and then
+        nobody watches, where the system has no room for one more.
         """
         if descriptor in self._watches:
             raise trio.BusyResourceError("another task is already watching this socket")
-        watch = _Watch(self._watches, descriptor, on_readable, trio.lowlevel.current_task())
-        self._watches[descriptor] = watch
         if descriptor not in self._heard:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._heard.add(descriptor)
+        watch = _Watch(self._watches, descriptor, on_readable, trio.lowlevel.current_task())
+        self._watches[descriptor] = watch
         return sleep(watch.abort)
 
     def closing(self, descriptor: int) -> None:

@@ -161,6 +161,12 @@ def test_a_key_that_cannot_travel_in_a_header_is_a_mistake(variable: str, value:
     assert value not in str(mistake)
 
 
+def test_commas_alone_are_no_client_keys_and_an_empty_variable_is_as_good_as_none() -> None:
+    (mistake,) = mistakes_in(None, {"LLM_GATEWAY_API_KEYS": " , ,"})
+    assert (mistake.key, mistake.expected) == ("LLM_GATEWAY_API_KEYS", "client keys, separated by commas")
+    assert load(None, {"LLM_GATEWAY_API_KEYS": " "}).client_keys == ()
+
+
 def test_a_provider_has_one_source_of_keys(tmp_path: Path) -> None:
     (mistake,) = refused('[providers.openai]\nauth = "passthrough"\napi_key_env = "MINE"', tmp_path)
     assert mistake.key == "providers.openai.auth"

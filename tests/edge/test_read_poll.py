@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
+from tempfile import TemporaryFile
 
 import pytest
 import trio
@@ -173,3 +174,11 @@ async def test_two_tasks_do_not_watch_the_same_socket(poll: ReadPoll, nursery: t
             await ours.watch_readable(read)
         theirs.close()
     ours.close()
+
+
+async def test_what_the_system_does_not_watch_nobody_does(poll: ReadPoll) -> None:
+    """A file, for one, cannot be polled; the next who has that descriptor finds it free."""
+    with TemporaryFile() as file:
+        for _ in range(2):
+            with pytest.raises(PermissionError):
+                await poll.watch(file.fileno(), lambda: False)
