@@ -71,7 +71,7 @@ class Actor(ABC, Generic[L]):
 
     @abstractmethod
     def _handle(self, letter: L) -> None:
-        """Acts on one letter."""
+        """Acts on one letter. Who is leaving and has nothing else to do then ends with it (`_end_if_idle`)."""
 
     @abstractmethod
     def _is_empty(self) -> bool:
@@ -85,12 +85,7 @@ class Actor(ABC, Generic[L]):
 
     async def _read_mail(self) -> None:
         with self._last_words():
-            await self.mailbox.attend(self._take)
-
-    def _take(self, letter: L) -> None:
-        self._handle(letter)
-        if self._leaving:
-            self._end_if_idle()
+            await self.mailbox.attend(self._handle)
 
     async def _keep_time(self) -> None:
         with self._last_words():

@@ -69,7 +69,8 @@ class Mailbox(Generic[T]):
         self._reader: trio.lowlevel.Task | None = None
         """Who sleeps until there is a letter."""
         self._handle: Callable[[T], None] | None = None
-        """What an idle owner does with a letter; None while it is busy, and where it only `wait`s."""
+        """What an idle owner, who is there and has no letters, does with one; None while it is busy or gone, and where
+        it only `wait`s."""
         self._in_senders_turn = False
         """A letter is being handled while the reader sleeps; what there is to do for it then is seen to afterwards."""
         self._bytes = 0
@@ -79,33 +80,27 @@ class Mailbox(Generic[T]):
 
     def post(self, letter: T, size_bytes: int = 0) -> None:
         """Puts a letter in. Raises Overloaded when full by count or bytes, ActorDied when the owner is gone."""
+        if self._handle is not None:
+            self._handle_now(letter, self._handle)
+            return
+        self._check_open()
         letters = self._letters
-        if self._closed:
-            raise ActorDied(f"{self._owner} is not running")
         if len(letters) >= self._capacity:
             self._refused += 1
             raise Overloaded(f"the mailbox of {self._owner} is full ({self._capacity} letters)")
         if self._bytes + size_bytes > self._capacity_bytes and letters:
             self._refused += 1
             raise Overloaded(f"the mailbox of {self._owner} is full ({self._capacity_bytes} bytes)")
-        if self._handle is not None:
-            self._handle_now(letter, self._handle)
-            return
-        letters.append((letter, self._clock(), size_bytes))
-        self._bytes += size_bytes
-        if self._reader is not None:
-            self._wake()
+        self._stand_in_line(letter, size_bytes)
 
     def post_reserved(self, letter: T) -> None:
         """Puts a report in, past `capacity`. Raises ActorDied when the owner is gone."""
-        if self._closed:
-            raise ActorDied(f"{self._owner} is not running")
-        assert len(self._letters) < self._places, "reports are bounded by the work that the owner has started"
         if self._handle is not None:
             self._handle_now(letter, self._handle)
             return
-        self._letters.append((letter, self._clock(), 0))
-        self._wake()
+        self._check_open()
+        assert len(self._letters) < self._places, "reports are bounded by the work that the owner has started"
+        self._stand_in_line(letter, 0)
 
     async def attend(self, handle: Callable[[T], None]) -> NoReturn:
         """Has every letter handled, for ever, in this task or its sender's.
@@ -168,22 +163,29 @@ class Mailbox(Generic[T]):
             refused=self._refused,
         )
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ActorDied(f"{self._owner} is not running")
+
+    def _stand_in_line(self, letter: T, size_bytes: int) -> None:
+        self._letters.append((letter, self._clock(), size_bytes))
+        self._bytes += size_bytes
+        self._wake()
+
     def _handle_now(self, letter: T, handle: Callable[[T], None]) -> None:
         """The owner is idle: its reader sleeps, and goes on sleeping unless something is left to do."""
         self._handle = None
         self._in_senders_turn = True
-        crash: Exception | None = None
         try:
             handle(letter)
         except Exception as bug:  # the owner's, not the sender's
+            self._in_senders_turn = False
             self._put_back(letter)
-            crash = bug
-        self._in_senders_turn = False
-        if crash is not None:
             if self._reader is None:
-                raise crash  # the owner is being cancelled and can take it no more
-            self._wake(crash)
+                raise  # the owner is being cancelled and can take it no more
+            self._wake(bug)
             return
+        self._in_senders_turn = False
         self._processed += 1
         if self._letters or self._closed:
             self._wake()

@@ -151,6 +151,8 @@ class ProviderActor(Actor[Attempt]):
     def _handle(self, attempt: Attempt) -> None:
         if attempt.dismissed:
             self._finish(attempt, Outcome.LEFT)
+            if self._leaving:
+                self._end_if_idle()
             return
         try:
             if not self._accepting:

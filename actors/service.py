@@ -138,8 +138,12 @@ class ServiceActor(Actor[Errand[Any]]):
     # Letters.
 
     def _handle(self, letter: Errand[Any]) -> None:
-        if letter.left:
-            return
+        if not letter.left:
+            self._take_in(letter)
+        if self._leaving:
+            self._end_if_idle()
+
+    def _take_in(self, letter: Errand[Any]) -> None:
         if not self._accepting:
             letter.reply.fail(Unavailable(f"{self._title} is draining."))
         elif len(self._under_way) < self.settings.max_concurrent:
