@@ -10,7 +10,6 @@ import trio
 
 from actors.errors import Blame, DeadlineExceeded, Failure, Left, Stage
 from actors.letters import Answered, Call, Candidate, Clock
-from actors.timers import Timer, Timers
 
 # Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every request.
 _QUEUED: Final = Stage.QUEUED
@@ -29,6 +28,17 @@ class Outcome(enum.Enum):
     """The asker went away, or its deadline passed."""
     SUPERSEDED = "superseded"
     """Another attempt's content came first."""
+
+
+class Watch(Protocol):
+    """Who stops attempts at work when they are due."""
+
+    next_look: float
+    """Until then nobody is."""
+
+    def look_at(self, due: float) -> None:
+        """Somebody is due at `due`, before `next_look`."""
+        ...
 
 
 class Keeper(Protocol):
@@ -70,7 +80,6 @@ class Attempt:
         "dismissed",
         "due",
         "ended_at",
-        "epoch",
         "failure",
         "keeper",
         "key",
@@ -84,9 +93,8 @@ class Attempt:
         "spent_tokens",
         "stage",
         "stopped",
-        "timer",
-        "timers",
         "waiting_for",
+        "watch",
     )
 
     def __init__(
@@ -112,16 +120,15 @@ class Attempt:
         self.backed = self.recoverable = False
         """Another candidate could be asked in its place; could go on with its answer if that breaks."""
         self.number = len(call.attempts) + 1
-        self.epoch = self.number
         self.scope: trio.CancelScope | None = None
         """Where the work runs; none while the attempt waits."""
         self.stopped = False
         """`scope` has been cancelled, because nobody wants the answer any more or because it took too long."""
         self.due = call.deadline
-        """When `scope` is cancelled unless `enter` moves it; kept by a timer that is looked at only when it goes off,
-        so that moving it later, as every streamed event does, costs an assignment."""
-        self.timers: Timers | None = None
-        self.timer: Timer | None = None
+        """When `scope` is cancelled unless `enter` moves it; moving it later, as every streamed event does, costs an
+        assignment."""
+        self.watch: Watch | None = None
+        """Who stops it then: set once it is at work."""
         self.stage = _QUEUED
         self.dismissed = False
         """Cancelled on purpose: nobody wants this attempt's answer any more."""
@@ -150,21 +157,25 @@ class Attempt:
     def end(self, outcome: Outcome, failure: Failure | None = None) -> None:
         """Sets the one outcome; whoever holds the attempt at its end says so, once."""
         assert self.outcome is None, "an attempt has one outcome"
-        if self.timer is not None:
-            self.timer.cancel()
         self.outcome = outcome
         self.failure = failure
         self.stage = _DONE
         self.ended_at = self.clock()
 
-    def begin(self, scope: trio.CancelScope, timers: Timers) -> None:
-        """The work begins now, within `scope`, which is cancelled at `due`."""
+    @property
+    def epoch(self) -> int:
+        """Under which it writes into the call's relay."""
+        return self.number
+
+    def begin(self, scope: trio.CancelScope, watch: Watch) -> None:
+        """The work begins now, within `scope`, which `watch` has cancelled at `due`."""
         self.scope = scope
         if self.dismissed:
-            self._stop()
+            self.stop()
             return
-        self.timers = timers
-        self.timer = timers.at(self.due, self._look_at_clock)
+        self.watch = watch
+        if self.due < watch.next_look:
+            watch.look_at(self.due)
 
     def enter(self, stage: Stage, allowed_s: float | None = None) -> None:
         """Moves to `stage`, which may take `allowed_s` seconds (None: until the call's deadline)."""
@@ -173,11 +184,9 @@ class Attempt:
         if allowed_s is not None and (sooner := self.clock() + allowed_s) < due:
             due = sooner
         self.due = due
-        timer = self.timer
-        if timer is not None and due < timer.when:
-            assert self.timers is not None, "who has a timer knows where it is from"
-            timer.cancel()
-            self.timer = self.timers.at(due, self._look_at_clock)
+        watch = self.watch
+        if watch is not None and due < watch.next_look:
+            watch.look_at(due)
 
     def out_of_time(self, provider: str) -> DeadlineExceeded:
         """The failure for a call whose deadline has passed in this attempt's present stage."""
@@ -197,19 +206,11 @@ class Attempt:
             return None
         return failure.blame
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Its work is cancelled, where it is at work already."""
         if self.scope is not None:
             self.stopped = True
             self.scope.cancel()
-
-    def _look_at_clock(self) -> None:
-        if self.outcome is not None:
-            return
-        if self.clock() >= self.due:
-            self._stop()
-        else:
-            assert self.timers is not None, "who has a timer knows where it is from"
-            self.timer = self.timers.at(self.due, self._look_at_clock)
 
     def sent(self) -> None:
         """From here on the provider may have seen the request: its tokens are spent."""
@@ -234,7 +235,7 @@ class Attempt:
         """
         relay = self.call.relay
         assert relay is not None, "a unary call is answered by the work's return value"
-        if self.stopped or self.dismissed or self.outcome is not None or not relay.claim(self.epoch):
+        if self.stopped or self.dismissed or self.outcome is not None or not relay.claim(self.number):
             raise Left
         self.content_at = self.clock()
         if self.keeper is not None:
@@ -250,7 +251,7 @@ class Attempt:
             if not self.dismissed:  # whoever was first has the reason: the winner's asker leaves right after
                 self.dismissed = True
                 self.beaten = not self.call.left
-            self._stop()
+            self.stop()
             if self.keeper is not None:
                 self.keeper.withdraw(self)
 
@@ -258,7 +259,7 @@ class Attempt:
         """Hands over a piece of the answer if there is room. Raises Left as `commit` does."""
         relay = self.call.relay
         assert relay is not None, "a unary call is answered by the work's return value"
-        return relay.write_nowait(self.epoch, chunk)
+        return relay.write_nowait(self.number, chunk)
 
     async def write(self, chunk: bytes) -> None:
         """Hands over a piece of the answer, waiting for a slow reader for as long as the call may last."""
@@ -266,7 +267,7 @@ class Attempt:
             relay = self.call.relay
             assert relay is not None, "write_nowait has seen it"
             self.enter(Stage.STREAMING)
-            await relay.write(self.epoch, chunk)
+            await relay.write(self.number, chunk)
 
 
 Work = Callable[[Attempt], Awaitable[Any]]

@@ -41,6 +41,7 @@ from actors.events import (
 )
 from actors.letters import Answered, Broken, Clock, Failed, Report, Rotated
 from actors.mailbox import DEFAULT_CAPACITY, DEFAULT_CAPACITY_BYTES, Mailbox
+from actors.overdue import Overdue
 from actors.policy.breaker import Move, Phase
 from actors.policy.bucket import NewBucket, local_bucket
 from actors.queue import Queue
@@ -95,6 +96,7 @@ class ProviderActor(Actor[Attempt]):
         self._report = report
         self._warn = warn
         self._in_flight: dict[Attempt, Hold] = {}
+        self._overdue = Overdue(self._in_flight.keys(), self._timers, clock)
         self._last_word: tuple[float, float | None, float | None] | None = None
         """When an attempt last said something of the provider, when that had been sent, and accepted."""
         self._crew = Crew(self._serve)
@@ -193,7 +195,7 @@ class ProviderActor(Actor[Attempt]):
         failure: Failure | None = None
         left = False
         try:
-            attempt.begin(scope, self._timers)
+            attempt.begin(scope, self._overdue)
             if attempt.operation != "first":  # one that was refused, at the door or in the queue, asked nobody again
                 self._observe(Retried(attempt.call, attempt, attempt.delay_s, attempt.because))
             value = await self._work(attempt)
@@ -272,7 +274,7 @@ class ProviderActor(Actor[Attempt]):
                     if other is not attempt:
                         other.cancel()
         else:
-            delivered = relay.end(attempt.epoch)
+            delivered = relay.end(attempt.number)
         if not delivered:
             self._observe(LateSettlement(attempt))
         self._finish(attempt, _OK if delivered else Outcome.SUPERSEDED)

@@ -161,7 +161,8 @@ def left_over_at_provider(actor: ProviderActor) -> Iterator[tuple[str, float]]:
     yield f"{name}'s mailbox", mailbox.depth + mailbox.bytes
     for model, breaker in admission.view(trio.current_time())["breakers"].items():
         yield f"the probe of {name}'s breaker of {model}", breaker["state"] == "half_open"
-    yield f"{name}'s timers", len(actor._timers) - (again is not None and again.pending)
+    kept = (again is not None and again.pending) + actor._overdue.is_set
+    yield f"{name}'s timers", len(actor._timers) - kept
 
 
 def left_over_at_router(router: RouterActor) -> Iterator[tuple[str, float]]:

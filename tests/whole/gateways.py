@@ -211,7 +211,7 @@ class Running:
             assert actor.in_flight == 0, name
             assert (len(actor.waiters), actor.waiters.bytes) == (0, 0), name
             assert (actor.admission.concurrency.used, actor.admission.memory.used) == (0, 0), name
-            assert len(actor._timers) == 0, name
+            assert len(actor._timers) == actor._overdue.is_set, name
             assert (actor.mailbox.statistics().depth, actor.mailbox.statistics().bytes) == (0, 0), name
         router = self.gateway.actors.router()
         assert router is not None
