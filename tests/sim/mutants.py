@@ -22,6 +22,7 @@ from actors.client_account import ClientAccount
 from actors.errors import Failure, Left
 from actors.events import AttemptEnded, BreakerMoved
 from actors.letters import Answered, Call
+from actors.overdue import Overdue
 from actors.policy.breaker import Breaker, Permit, Phase
 from actors.policy.concurrency import ConcurrencyLimit
 from actors.policy.memory_budget import MemoryBudget
@@ -317,7 +318,7 @@ BARE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("a relay that is left keeps its bytes", Relay, "close", _close_keeps_bytes),
     mutant("the permit of a client key is not given back", ClientAccount, "settle", nothing),
     mutant("the clock of a silence is not set back by what comes", Attempt, "enter", _enter_keeps_first),
-    mutant("nobody looks at an attempt's clock", Attempt, "_look_at_clock", nothing),
+    mutant("nobody looks who is overdue", Overdue, "_stop_them", nothing),
     mutant("a retry is planned beyond the deadline", router_module, "decide", _plan_beyond_deadline),
     mutant("who waits does so for ever", Queue, "_expire", nothing),
     Mutant(
