@@ -56,12 +56,12 @@ class Breakers:
             self._refuse_if_open(breaker, f"{model} at {self._provider} is failing at the moment", now)
         return breaker
 
-    def enter(self, model: str, breaker: Breaker, now: float) -> Pass:
-        """Takes both permits; `breaker` has been checked in this very step."""
+    def enter(self, model: str, breaker: Breaker, now: float) -> tuple[Permit, Permit]:
+        """Takes the host's permit and that of `breaker`, which has been checked in this very step."""
         host = self._host
         if host.phase is breaker.phase is _CLOSED:
-            return Pass(model, breaker, host.let_through(), breaker.let_through())
-        return Pass(model, breaker, self._permit(HOST, host, now), self._permit(model, breaker, now))
+            return Permit(host.era), Permit(breaker.era)
+        return self._permit(HOST, host, now), self._permit(model, breaker, now)
 
     def succeeded(self, call: Pass, now: float) -> None:
         """The first content has come; to be told once. A later break still counts as a failure."""

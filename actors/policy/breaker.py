@@ -96,7 +96,6 @@ class Breaker:
     """One breaker; times are monotonic seconds. Each permit is settled by its owner, once or as said above."""
 
     __slots__ = (
-        "_era",
         "_latest_success",
         "_next_open_s",
         "_open_until",
@@ -104,6 +103,7 @@ class Breaker:
         "_random",
         "_settings",
         "_window",
+        "era",
         "failures",
         "phase",
     )
@@ -112,7 +112,8 @@ class Breaker:
         self._settings = settings
         self._random = random
         self._window = FailureWindow(settings.window_s)
-        self._era = 0
+        self.era = 0
+        """Who comes while this is closed is given a permit of it."""
         self._open_until = 0.0
         self._next_open_s = settings.open_s
         self._probe: Permit | None = None
@@ -124,17 +125,13 @@ class Breaker:
     def admit(self, now: float) -> Permit | None:
         """A permit to call, or None; once an open time is over, for one caller at a time."""
         if self.phase is _CLOSED:
-            return self.let_through()
+            return Permit(self.era)
         if self.refuses(now) is not None:
             return None
         if self.phase is Phase.OPEN:
             self._move(Signal.COOLED, now)
-        self._probe = Permit(self._era)
+        self._probe = Permit(self.era)
         return self._probe
-
-    def let_through(self) -> Permit:
-        """What `admit` gives to everybody while this breaker is closed."""
-        return Permit(self._era)
 
     def refuses(self, now: float) -> float | None:
         """Seconds until asking is worth it, or None when `admit` would admit; takes nothing.
@@ -157,12 +154,12 @@ class Breaker:
 
     def succeeded(self, permit: Permit, now: float) -> Move | None:
         """The provider has begun to answer this call."""
-        if permit.era != self._era or permit.succeeded_at is not None:
+        if permit.era != self.era or permit.succeeded_at is not None:
             return None
         move = None
         if self.phase is _PROBING:
             move = self._move(Signal.PROBE_OK, now)
-            permit.era = self._era
+            permit.era = self.era
         permit.succeeded_at = now
         if self.failures:
             permit.streak, self.failures = self.failures, 0
@@ -172,7 +169,7 @@ class Breaker:
 
     def failed(self, permit: Permit, now: float) -> Move | None:
         """This call failed and the provider is to blame, be it after it had begun to answer."""
-        if permit.era != self._era:
+        if permit.era != self.era:
             return None
         permit.era = SPENT
         if permit.succeeded_at is not None:
@@ -187,7 +184,7 @@ class Breaker:
 
     def abandoned(self, permit: Permit, now: float) -> Move | None:
         """Nobody knows how this call would have ended: it was cancelled, or never sent."""
-        if permit.era != self._era:
+        if permit.era != self.era:
             return None
         permit.era = SPENT
         return self._move(Signal.PROBE_LOST, now) if self.phase is _PROBING else None
@@ -233,7 +230,7 @@ class Breaker:
     def _enter(self, phase: Phase) -> None:
         """Begins a new era: what was admitted before can no longer move this breaker."""
         self.phase = phase
-        self._era += 1
+        self.era += 1
         self._probe = None
         self._latest_success = None
         self._window.clear()
