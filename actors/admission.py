@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from actors.attempt import Attempt
 from actors.breakers import Breakers, OnMove, Pass
-from actors.buckets import Buckets, RateLimits
+from actors.buckets import Buckets, RateLimits, Rates, RatesOfBoth
 from actors.errors import Blame, NeverFits
 from actors.key_ring import KeyPauses, KeyRing, Place
 from actors.letters import Priority
@@ -66,16 +64,12 @@ class ProviderSettings:
     max_waiting_bytes: int = 64 * 1024 * 1024
 
 
-class Hold(msgspec.Struct, kw_only=True, eq=False):
-    """All that one admitted attempt has taken."""
+class Hold(Pass, kw_only=True, eq=False):
+    """All that one admitted attempt has taken, the breakers' permits among it."""
 
-    key: str
     key_tried: tuple[Place, ...]
     """What this attempt finds out: whether a key that was set aside is accepted again."""
-    key_buckets: Buckets
-    model_buckets: Buckets | None
-    passed: Pass
-    """The breakers' permits."""
+    rates: Rates
     tokens: float
     bytes: int
     settled: bool = False
@@ -108,7 +102,7 @@ class Admission:
             label: Buckets(f"{place}/key/{label}", settings.limits, now, new_bucket) for label in settings.keys
         }
         self._model_buckets = {
-            model: Buckets(f"{place}/model/{model}", limits, now, new_bucket)
+            model: Buckets(f"{place}/model/{model}", limits, now, new_bucket, scope=model)
             for model, limits in settings.model_limits.items()
         }
 
@@ -116,35 +110,41 @@ class Admission:
         """Takes everything that `attempt` needs, or nothing. Raises Failure where waiting would not help."""
         call, model = attempt.call, attempt.candidate.model
         breaker = self.breakers.check(model, now)
-        key = self.keys.only() or self._choose_key(attempt, now)
-        if isinstance(key, Wait):
-            return key
-        concurrency = self.concurrency
-        tokens, key_buckets, model_buckets = call.tokens, self._key_buckets[key], self._model_buckets.get(model)
+        key = only_key = self.keys.only()
+        if not only_key:
+            chosen = self.keys.choose(attempt, now, lambda label: self._requests_left(label, now))
+            if not isinstance(chosen, str):
+                return Wait(chosen, model, COOLDOWN)
+            key = chosen
+        tokens, concurrency = call.tokens, self.concurrency
+        of_key, of_model = self._key_buckets[key], self._model_buckets.get(model)
+        rates: Rates = of_key if of_model is None else RatesOfBoth(of_key, of_model)
         if call.priority is _HIGH:
             self._high_until = now + HIGH_IS_EXPECTED_S
         elif now < self._high_until:
-            kept = self._kept_for_high(key_buckets, model_buckets, model, tokens, now)
+            kept = self._kept_for_high(rates, tokens, now)
             if kept is not None:
                 return kept
         if not concurrency.acquire():
             return Wait(math.inf, HOST, PERMITS)
-        wanted = self._take_rates(key_buckets, model_buckets, model, tokens, now)
-        if wanted is not None:
+        short = rates.take(tokens, now)
+        if short is not None:
             concurrency.release()
-            return wanted
+            return Wait(now + short.wait_s, short.scope, short.what)
         size_bytes = call.size_bytes if call.relay is None else call.size_bytes + self.settings.stream_bytes
         if not self.memory.reserve(size_bytes):
-            self._give_rates_back(key_buckets, model_buckets, tokens, now)
+            rates.give_back(tokens, now)
             concurrency.release()
             return self._wait_for_memory(size_bytes, now)
         attempt.key = key
+        host_permit, permit = self.breakers.enter(model, breaker, now)
         return Hold(
-            key=key,
-            key_tried=self.keys.begin(key, model),
-            key_buckets=key_buckets,
-            model_buckets=model_buckets,
-            passed=self.breakers.enter(model, breaker, now),
+            model,
+            breaker,
+            host_permit,
+            permit,
+            key_tried=() if only_key else self.keys.begin(key, model),
+            rates=rates,
             tokens=tokens,
             bytes=size_bytes,
         )
@@ -163,8 +163,8 @@ class Admission:
 
     def content_came(self, hold: Hold, attempt: Attempt, now: float) -> None:
         """The first content is the breakers' success, and what an adaptive limit goes by."""
-        if not hold.passed.succeeded:
-            self.breakers.succeeded(hold.passed, now)
+        if not hold.succeeded:
+            self.breakers.succeeded(hold, now)
             if self._gradient is not None and attempt.sent_at is not None:
                 streamed = attempt.call.relay is not None
                 self._gradient.answered(now - attempt.sent_at, self.concurrency.used, now, streamed=streamed)
@@ -179,7 +179,7 @@ class Admission:
         self._model_buckets = {
             model: before[model].relimited(limits, now)
             if model in before
-            else Buckets(f"{place}/{model}", limits, now, self._new_bucket)
+            else Buckets(f"{place}/{model}", limits, now, self._new_bucket, scope=model)
             for model, limits in settings.model_limits.items()
         }
         if self._gradient is not None:
@@ -205,13 +205,11 @@ class Admission:
         self.concurrency.release()
         self.memory.release(hold.bytes)
         if attempt.sent_at is None:
-            self._give_rates_back(hold.key_buckets, hold.model_buckets, hold.tokens, now)
+            hold.rates.give_back(hold.tokens, now)
         else:
             used = hold.tokens if attempt.spent_tokens is None else attempt.spent_tokens
-            hold.key_buckets.settle(hold.tokens, used, now)
-            if hold.model_buckets is not None:
-                hold.model_buckets.settle(hold.tokens, used, now)
-        self.breakers.ended(hold.passed, blame, now)
+            hold.rates.settle(hold.tokens, used, now)
+        self.breakers.ended(hold, blame, now)
 
     def standings(self, model: str, now: float) -> Standings:
         """What a client is told that these limits refuse: of the key that has most left, or of the model where less."""
@@ -251,44 +249,17 @@ class Admission:
             },
         }
 
-    def _choose_key(self, attempt: Attempt, now: float) -> str | Wait:
-        key = self.keys.choose(attempt, now, lambda label: self._requests_left(label, now))
-        return key if isinstance(key, str) else Wait(key, attempt.candidate.model, COOLDOWN)
-
     def _requests_left(self, key: str, now: float) -> float:
         bucket = self._key_buckets[key].requests
         return 0.0 if bucket is None else bucket.available(now)
 
-    def _kept_for_high(
-        self, key_buckets: Buckets, model_buckets: Buckets | None, model: str, tokens: int, now: float
-    ) -> Wait | None:
+    def _kept_for_high(self, rates: Rates, tokens: int, now: float) -> Wait | None:
         """What there is too little of beside what high priority, which is expected, may need."""
         if self.concurrency.used >= self.concurrency.ordinary:
             return Wait(self._high_until, HOST, PERMITS)
-        share, short, scope = self.settings.kept_for_high, None, HOST
-        if share:
-            short = key_buckets.short_beside(share, tokens, now)
-            if short is None and model_buckets is not None:
-                short, scope = model_buckets.short_beside(share, tokens, now), model
-        return None if short is None else Wait(min(now + short.wait_s, self._high_until), scope, short.what)
-
-    def _take_rates(
-        self, key_buckets: Buckets, model_buckets: Buckets | None, model: str, tokens: int, now: float
-    ) -> Wait | None:
-        short = key_buckets.take(tokens, now)
-        if short is not None:
-            return Wait(now + short.wait_s, HOST, short.what)
-        if model_buckets is not None:
-            short = model_buckets.take(tokens, now)
-            if short is not None:
-                key_buckets.give_back(tokens, now)
-                return Wait(now + short.wait_s, model, short.what)
-        return None
-
-    def _give_rates_back(self, key: Buckets, model: Buckets | None, tokens: float, now: float) -> None:
-        key.give_back(tokens, now)
-        if model is not None:
-            model.give_back(tokens, now)
+        share = self.settings.kept_for_high
+        short = rates.short_beside(share, tokens, now) if share else None
+        return None if short is None else Wait(min(now + short.wait_s, self._high_until), short.scope, short.what)
 
     def _wait_for_memory(self, size_bytes: int, now: float) -> Wait:
         if size_bytes > self.memory.limit:

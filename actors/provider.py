@@ -247,8 +247,8 @@ class ProviderActor(Actor[Attempt]):
     def _settle_key(self, attempt: Attempt, hold: Hold, failure: Failure | None, now: float) -> None:
         keys, model = self.admission.keys, attempt.candidate.model
         if failure is not None and failure.throttled and failure.concerns_key:
-            seconds = keys.cool_down(hold.key, model, failure, now)
-            self._observe(CoolingDown(self.name, model, hold.key, seconds, now))
+            seconds = keys.cool_down(attempt.key, model, failure, now)
+            self._observe(CoolingDown(self.name, model, attempt.key, seconds, now))
         for move in keys.settle(attempt, hold.key_tried, failure, now):
             self._observe(KeyMoved(self.name, move.key, move.model, move.revoked, now))
 
