@@ -12,6 +12,7 @@ import trio
 from actors.attempt import Attempt
 from actors.errors import Failure, Left, Stage, TimedOut
 from actors.letters import Call, Candidate, Timeouts
+from actors.overdue import Overdue
 from actors.relay import Relay
 from actors.timers import Timers
 from gateway.calls.http_calls import HttpCalls
@@ -233,22 +234,23 @@ async def ask(
     call.attempts.append(attempt)
     told = Told(attempt)
     timers = Timers(trio.current_time)
+    watch = Overdue([attempt], timers, trio.current_time)
     async with trio.open_nursery() as clockwork:
         clockwork.start_soon(timers.run)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_serve, calls, told, timers)
+            nursery.start_soon(_serve, calls, told, watch)
             if call.relay is not None:
                 await _drain(call.relay, told, reader_waits_s)
         clockwork.cancel_scope.cancel()
     return told
 
 
-async def _serve(calls: HttpCalls, told: Told, timers: Timers) -> None:
+async def _serve(calls: HttpCalls, told: Told, watch: Overdue) -> None:
     attempt = told.attempt
     relay = attempt.call.relay
     try:
         with trio.CancelScope() as scope:
-            attempt.begin(scope, timers)
+            attempt.begin(scope, watch)
             told.head = await calls.ask(attempt, attempt.call.payload)
     except Failure as failure:
         told.failure = failure

@@ -199,10 +199,6 @@ def _twice(function: Any) -> Any:
     return twice
 
 
-def _unsent_is_charged(_: Any) -> Any:
-    return lambda admission, key, model, tokens, now: None
-
-
 def _close_keeps_bytes(_: Any) -> Any:
     def close(relay: Relay) -> None:
         relay._closed = True
@@ -314,7 +310,7 @@ BARE_MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("a failure keeps its bytes", Admission, "settle", _settle_without("bytes")),
     mutant("what was not used is given back twice", Buckets, "settle", _twice),
     mutant("what was never sent is given back twice", Buckets, "give_back", _twice),
-    mutant("what was never sent is charged", Admission, "_give_rates_back", _unsent_is_charged),
+    mutant("what was never sent is charged", Buckets, "give_back", nothing),
     mutant("a relay that is left keeps its bytes", Relay, "close", _close_keeps_bytes),
     mutant("the permit of a client key is not given back", ClientAccount, "settle", nothing),
     mutant("the clock of a silence is not set back by what comes", Attempt, "enter", _enter_keeps_first),
