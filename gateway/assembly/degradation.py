@@ -61,14 +61,16 @@ class PressedBudget:
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether `reserve` would take `size_bytes`."""
-        return self._is_open_to(size_bytes) and self._budget.has_room(size_bytes)
+        if not self._budget.has_room(size_bytes):
+            return False
+        monitor = self._tree.memory()
+        if monitor is None:
+            return True
+        if monitor.pressure is _REFUSE:
+            return False
+        # What is being read now came after the last sample, or is in it; then it counts twice, on the safe side.
+        return size_bytes < LARGE_BYTES or monitor.has_room(COPIES * (self._budget.used + size_bytes))
 
     def reserve(self, size_bytes: int) -> bool:
         """Takes `size_bytes` if they fit, and if the process has room."""
-        return self._is_open_to(size_bytes) and self._budget.reserve(size_bytes)
-
-    def _is_open_to(self, size_bytes: int) -> bool:
-        if self._tree.pressure() is _REFUSE:
-            return False
-        # What is being read now came after the last sample, or is in it; then it counts twice, on the safe side.
-        return size_bytes < LARGE_BYTES or self._tree.has_room(COPIES * (self._budget.used + size_bytes))
+        return self.has_room(size_bytes) and self._budget.reserve(size_bytes)

@@ -109,6 +109,13 @@ class ActorTree:
             router = self._router = found if isinstance(found, RouterActor) else None
         return router
 
+    def memory(self) -> MemoryMonitor | None:
+        monitor = self._monitor
+        if monitor is None or monitor.buried:
+            found = self._child(MEMORY)
+            monitor = self._monitor = found if isinstance(found, MemoryMonitor) else None
+        return monitor
+
     def service(self, name: str) -> ServiceActor | None:
         """The actor of a service beside the gateway, None while there is none."""
         found = self._somewhere(name)
@@ -128,17 +135,12 @@ class ActorTree:
 
     def pressure(self) -> Pressure:
         """The memory pressure as last sampled."""
-        monitor = self._memory()
+        monitor = self.memory()
         return Pressure.NONE if monitor is None else monitor.pressure
-
-    def has_room(self, more_bytes: int) -> bool:
-        """Whether the process would stay within its memory with so much more, as last sampled."""
-        monitor = self._memory()
-        return monitor is None or monitor.has_room(more_bytes)
 
     def used_bytes(self) -> int | None:
         """What the process holds, as last sampled; None while the monitor restarts."""
-        monitor = self._memory()
+        monitor = self.memory()
         return None if monitor is None else monitor.used_bytes
 
     def held_bytes(self) -> int:
@@ -209,13 +211,6 @@ class ActorTree:
                 memory_bytes=_held_bytes(actor),
                 concurrency_limit=None if provider is None else provider.admission.concurrency.limit,
             )
-
-    def _memory(self) -> MemoryMonitor | None:
-        monitor = self._monitor
-        if monitor is None or monitor.buried:
-            found = self._child(MEMORY)
-            monitor = self._monitor = found if isinstance(found, MemoryMonitor) else None
-        return monitor
 
     def _somewhere(self, name: str) -> object:
         """The child of that name, of the root's or of the services' supervisors."""

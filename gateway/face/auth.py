@@ -83,17 +83,14 @@ class ClientKeys:
         if self._callers is not None and token is not None:
             caller = self._callers.get(sha256(token).digest())
             if caller is not None:
-                if caller.expires_at != inf:
-                    return self._unexpired(caller)
-                request.known[self] = caller
-                return caller
+                return self._let_in(request, caller)
         keys = [key for name in KEY_HEADERS if (key := request.fields.get(name)) is not None]
         if self._callers is None:
             self._check_page(request.fields.get(b"origin"))
-            return Caller("", _text(token or (keys[0] if keys else None)))
+            return self._let_in(request, Caller("", _text(token or (keys[0] if keys else None))))
         for key in keys:
             if (caller := self._callers.get(sha256(key).digest())) is not None:
-                return self._unexpired(msgspec.structs.replace(caller, own_key=_text(token)))
+                return self._let_in(request, msgspec.structs.replace(caller, own_key=_text(token)))
         if token is None and not keys:
             raise Unauthorized("No API key was given: send it as 'Authorization: Bearer <key>'.")
         return self._unexpired(await self._look_up(token, keys))
@@ -105,6 +102,12 @@ class ClientKeys:
                 if key.startswith(PREFIX) and (caller := await self._book.find(sha256(key).digest())) is not None:
                     return caller if key is token else msgspec.structs.replace(caller, own_key=_text(token))
         raise Unauthorized("The API key is not known here.")
+
+    def _let_in(self, request: Request, caller: Caller) -> Caller:
+        if caller.expires_at != inf:
+            return self._unexpired(caller)
+        request.known[self] = caller
+        return caller
 
     def _unexpired(self, caller: Caller) -> Caller:
         if caller.expires_at <= self._wall_clock():

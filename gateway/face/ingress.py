@@ -48,8 +48,9 @@ class Ingress:
 
         Nothing is held on return, as with `read`: see there.
         """
-        if len(body) > self._limit_bytes or not self._budget.has_room(len(body)):
-            self.let_go(self.hold(len(body), 0))  # which says why not
+        size = len(body)
+        if size > self._limit_bytes or not self._budget.has_room(size):
+            self.let_go(self.hold(size, 0))  # which says why not
 
     async def read(self, request: Request, until: float = inf) -> bytes:
         """The whole body, which has to have come by `until`.

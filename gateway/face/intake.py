@@ -14,9 +14,9 @@ from gateway.face.record import RequestRecord
 from gateway.keys.caller import Caller
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Intake:
-    """The door and the scales."""
+    """The door and the scales; remembers with header fields for whom they keep nobody waiting."""
 
     keys: ClientKeys
     ingress: Ingress
@@ -25,8 +25,8 @@ class Intake:
 
     def receive_nowait(self, request: Request, record: RequestRecord) -> tuple[Caller, bytes] | None:
         """As `receive`, where there is nothing to wait for; None where there is."""
-        caller, body = self.keys.known(request), request.whole_body
-        if caller is None or body is None or len(body) > SURVEYED_BYTES or CODING in request.fields:
+        caller, body = request.known.get(self), request.whole_body
+        if caller is None or body is None or len(body) > SURVEYED_BYTES:
             return None
         record.client = caller.label
         self.ingress.check(body)
@@ -43,6 +43,8 @@ class Intake:
             self.ingress.check(body)
         if CODING in request.fields:
             body = await decoded(body, request.fields[CODING], self.ingress)
+        elif self.keys.known(request) is caller:
+            request.known[self] = caller
         if len(body) > SURVEYED_BYTES:
             await self.ingress.survey(body, self.most_values)
         return caller, body

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
 
+from actors.policy.memory_budget import MemoryBudget
 from gateway.config.client_keys import ClientKey, KeyTerms
 from gateway.errors import Forbidden, Unauthorized
 from gateway.face.admin_door import AdminDoor
 from gateway.face.auth import PROXY_HEADERS, ClientKeys, TokenDoor, bearer_token
+from gateway.face.ingress import Ingress
+from gateway.face.intake import Intake
+from gateway.face.record import RequestRecord
 from gateway.keys.caller import Caller
 from gateway.keys.registry import KeyRecord, Secret
 from tests.face.asking import HandmadeRequest
@@ -55,6 +61,42 @@ async def test_a_key_of_ours_beside_the_clients_own_leaves_that_for_the_provider
     keys = client_keys(alice="sk-alice")
 
     assert await admit(keys, x_api_key="sk-alice", authorization="Bearer sk-theirs") == Caller("alice", "sk-theirs")
+
+
+@pytest.mark.parametrize(
+    ("keys", "fields"),
+    [
+        (client_keys(alice="sk-alice"), {"authorization": "Bearer sk-alice"}),
+        (client_keys(alice="sk-alice"), {"x-api-key": "sk-alice", "authorization": "Bearer sk-theirs"}),
+        (ClientKeys(None), {"authorization": "Bearer sk-theirs"}),
+    ],
+)
+async def test_who_has_come_in_comes_in_at_once_with_the_same_fields(keys: ClientKeys, fields: dict[str, str]) -> None:
+    """But where the body has a coding that is to be undone, and through another door."""
+    record = RequestRecord("e", "i", "r", 0.0, lambda _: None)
+    intake = Intake(keys, Ingress(MemoryBudget(1000), 1000))
+    request = HandmadeRequest(fields=fields)
+    request.whole_body = b"{}"
+
+    assert intake.receive_nowait(request, record) is None
+    received = await intake.receive(request, record)
+    assert received == (keys.known(request), b"{}") == intake.receive_nowait(request, record)
+    assert Intake(keys, intake.ingress).receive_nowait(request, record) is None
+
+    coded = HandmadeRequest(fields={**fields, "content-encoding": "gzip"})
+    coded.whole_body = gzip.compress(b"{}")
+    assert await intake.receive(coded, record) == received
+    assert intake.receive_nowait(coded, record) is None
+
+
+async def test_a_key_that_expires_is_looked_at_each_time() -> None:
+    expires = datetime(2026, 1, 1, tzinfo=UTC)
+    key = ClientKey(label="alice", sha256=sha256(b"sk-alice").digest(), expires=expires)
+    keys = ClientKeys([key], wall_clock=lambda: expires.timestamp() - 1)
+    for fields in ({"authorization": "Bearer sk-alice"}, {"x-api-key": "sk-alice"}):
+        request = HandmadeRequest(fields=fields)
+        assert (await keys.admit(request)).label == "alice"
+        assert keys.known(request) is None
 
 
 @pytest.mark.parametrize(
