@@ -143,7 +143,7 @@ def weigh(prompt: Prompt, body: bytes) -> PromptWeight:
         return _less_media(size, odd)
     if not said:
         return PromptWeight(size // _BYTES_PER_TOKEN, characters, 0)
-    if type(said[0]) is type(said[-1]) is str:
+    if type(said[-1]) is str:
         try:
             return PromptWeight(size // _BYTES_PER_TOKEN, characters + len("".join(said)), 0)  # type: ignore[arg-type]
         except TypeError:  # one is no text: this is what says whether all are

@@ -72,8 +72,7 @@ class ApiEndpoint:
         own_id = self._new_id()
         clock = self._clock
         request_id = request_id_of(request.fields) or own_id
-        record = RequestRecord(self._endpoint, own_id, request_id, clock(), self._on_finished)
-        record.fate = request
+        record = RequestRecord(self._endpoint, own_id, request_id, clock(), self._on_finished, request)
         if self._traces is not None:
             record.trace = self._traces.begin(request.method, request.fields)
         try:
@@ -89,11 +88,12 @@ class ApiEndpoint:
         except BaseException:  # cancelled: the client has gone, or its fate says why not
             record.finish(CLIENT_CLOSED_REQUEST, DISCONNECTED, clock())
             raise
+        headers = answer.headers
         if record.filling is not None:
-            answer.headers += record.filling.headers
-        answer.headers.append((REQUEST_ID, request_id.encode("ascii")))
+            headers += record.filling.headers
+        headers.append((REQUEST_ID, request_id.encode()))
         if record.warning is not None:
-            answer.headers.append((WARNING, record.warning))
+            headers.append((WARNING, record.warning))
         if record.trace is not None and record.trace.answer is not None:
             answer.body = keep(answer.body, record.trace.answer)
         body = answer.body

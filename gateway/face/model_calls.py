@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from actors.letters import Call, Candidate, Priority
 from actors.relay import Relay
+from gateway.context.filling import filling_of
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.one_model import of_one_model
 from gateway.dialects.request_fallbacks import MARK, take_fallbacks
@@ -172,21 +173,21 @@ class ModelCalls:
     """An endpoint that does more with a call does it in place of that."""
 
     def _ask(self, record: RequestRecord, call: Call) -> Awaitable[Answer]:
-        return self._counted(call, record) if self.wants_count(record) else self.answer(call, record)
+        windows, filling = self._windows, record.filling
+        if windows is not None and filling is not None and windows.wants_count(filling):
+            return self._counted(call, record)
+        return self.answer(call, record)
 
     async def _counted(self, call: Call, record: RequestRecord) -> Answer:
         await self.count(call, record)
         return await self.answer(call, record)
 
-    def wants_count(self, record: RequestRecord) -> bool:
-        """Whether the prompt of its call is to be counted exactly before the models are asked."""
-        windows, filling = self._windows, record.filling
-        return windows is not None and filling is not None and windows.wants_count(filling)
-
     async def count(self, call: Call, record: RequestRecord) -> None:
-        """Has it counted; what the client and the provider are told changes with it. Raises ContextUnavailable."""
+        """Has the prompt counted exactly, where that is wanted: what the client and the provider are told changes with
+        it. Raises ContextUnavailable.
+        """
         windows, filling = self._windows, record.filling
-        if windows is None or filling is None:
+        if windows is None or filling is None or not windows.wants_count(filling):
             return
         held = self._ingress.hold(call.size_bytes, 0)
         try:
@@ -221,19 +222,33 @@ class ModelCalls:
         answer.headers += purse.headers()
         return answer
 
-    def _answer(self, call: Call, record: RequestRecord, render_break: RenderError | None) -> Awaitable[Answer]:
-        if call.relay is not None:
-            return self._streamed(call, call.relay, record, render_break or self._dialect.error_event)
-        return self._whole(call, record)
-
-    async def _whole(self, call: Call, record: RequestRecord) -> Answer:
+    async def _answer(self, call: Call, record: RequestRecord, render_break: RenderError | None) -> Answer:
+        relay, router = call.relay, self._router
         try:
-            answered = await self._router.ask(call)
-        finally:
-            self._router.leave(call)
-        reply = answered.value
-        record.tell_context(answered.attempt.candidate)
-        return Answer(reply.status, provenance.of_answer(reply.headers, answered.attempt), reply.body)
+            answered = await router.ask(call)
+        except BaseException:
+            router.leave(call)
+            raise
+        if relay is None:
+            router.leave(call)
+        reply, attempt = answered.value, answered.attempt
+        record.tell_context(attempt.candidate)
+        headers = provenance.of_answer(reply.headers, attempt)
+        if relay is None:
+            return Answer(reply.status, headers, reply.body)
+        clock = self._reporting.clock
+        record.status = reply.status
+        record.first_content_at = clock()
+        body = RelayedBody(
+            call,
+            relay,
+            record,
+            router,
+            clock=clock,
+            render_event=render_break or self._dialect.error_event,
+            on_crash=self._reporting.on_crash,
+        )
+        return Answer(reply.status, headers, body)
 
     def call(
         self,
@@ -274,7 +289,9 @@ class ModelCalls:
             record.purse = self._purses.open(caller, candidates, largest)
             candidates = record.purse.candidates
         if self._windows is not None and asked.weight is not None:
-            record.filling = filling = self._windows.read(candidates[0], asked.weight, wishes.mode)
+            record.filling = filling = filling_of(
+                candidates[0], asked.weight, self._windows.default_window, wishes.mode
+            )
             context = filling.headers_for
         record.call = call = Call(
             id=record.id,
@@ -319,27 +336,6 @@ class ModelCalls:
         )
         request.known[self] = wishes
         return wishes
-
-    async def _streamed(self, call: Call, relay: Relay, record: RequestRecord, render_break: RenderError) -> Answer:
-        try:
-            answered = await self._router.ask(call)
-        except BaseException:
-            self._router.leave(call)
-            raise
-        clock, head = self._reporting.clock, answered.value
-        record.tell_context(answered.attempt.candidate)
-        record.status = head.status
-        record.first_content_at = clock()
-        body = RelayedBody(
-            call,
-            relay,
-            record,
-            self._router,
-            clock=clock,
-            render_event=render_break,
-            on_crash=self._reporting.on_crash,
-        )
-        return Answer(head.status, provenance.of_answer(head.headers, answered.attempt), body)
 
 
 def _settle(purse: Purse, tell: Callable[[RequestRecord], None], record: RequestRecord) -> None:

@@ -41,6 +41,8 @@ class RequestRecord(msgspec.Struct, eq=False):
     """What correlates this request with others: the client's choice, else `id`."""
     started_at: float
     on_finished: Callable[[RequestRecord], None]
+    fate: Fate | None = None
+    """Of the client; None for what no client waits for, and once all is over."""
     ended_at: float = 0.0
     """Set by `finish`."""
     first_content_at: float | None = None
@@ -71,8 +73,6 @@ class RequestRecord(msgspec.Struct, eq=False):
     """Who was asked, of a failure that several requests share."""
     warning: bytes | None = None
     """What of the client's wishes was passed over, as it is told."""
-    fate: Fate | None = None
-    """Of the client; None for what no client waits for, and once all is over."""
 
     def tell_context(self, candidate: Candidate) -> None:
         """The client hears of the context window of this one."""

@@ -57,7 +57,13 @@ class ResponsesDialect:
         weight, size_bytes = weigh(request, body), decoded_bytes(many_items(request))
         let_go(request)
         return Asked(
-            request.model, bool(request.stream), weight.reserved, reserved_output(request), request, size_bytes, weight
+            request.model,
+            bool(request.stream),
+            weight.reserved,
+            reserved_output(request),
+            request,
+            size_bytes,
+            weight,
         )
 
     def output_limit(self, decoded: ResponsesRequest, /) -> int | None:
@@ -122,8 +128,7 @@ class ResponseCalls:
             led = self._loop.lead(asking, turns)
             await led.count()
             return led, replace(prepared, follows=turns.follows)
-        if calls.wants_count(asking.record):
-            await calls.count(call, asking.record)
+        await calls.count(call, asking.record)
         return None, prepared
 
     async def _answer(self, asking: Asking, led: Led | None, render_break: RenderError) -> Answer:

@@ -129,7 +129,7 @@ class Led:
     async def count(self) -> None:
         """Has the prompt of the turn that is prepared counted, where that is wanted. Raises ContextUnavailable."""
         own = self._turn_record
-        if self._call is not None and own is not None and self._calls.wants_count(own):
+        if self._call is not None and own is not None:
             await self._calls.count(self._call, own)
 
     async def ask(self) -> Answer:

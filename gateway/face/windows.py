@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.errors import Failure
-from actors.letters import Candidate
 from gateway.context.client import ContextClient
-from gateway.context.filling import Filling, filling_of
+from gateway.context.filling import Filling
 from gateway.context.tiers import Mode, read_mode
 from gateway.dialects.codec import Steps
-from gateway.dialects.prompt_weight import PromptWeight
 from gateway.errors import ContextUnavailable
 from gateway.neighbour import Behalf
 from gateway.unhurried import unhurried
@@ -54,23 +52,19 @@ class WindowRules:
 class WindowReader:
     """Measures prompts against the windows of those who are asked; what follows from it goes by who is asked first."""
 
-    __slots__ = ("_asks_unasked", "_client", "_clock", "_default_window", "_odd_modes", "_rules", "_warn")
+    __slots__ = ("_asks_unasked", "_client", "_clock", "_odd_modes", "_rules", "_warn", "default_window")
 
     def __init__(
         self, rules: WindowRules, client: ContextClient, *, clock: Callable[[], float], warn: Callable[[str], None]
     ) -> None:
         """`warn` is told of an X-CMS-Mode that is none, once for each."""
         self._rules = rules
-        self._default_window = rules.default_window
+        self.default_window = rules.default_window
         self._asks_unasked = bool(rules.counts or rules.require_tier)
         self._client = client
         self._clock = clock
         self._warn = warn
         self._odd_modes: set[bytes] = set()
-
-    def read(self, candidate: Candidate, weight: PromptWeight, mode: bytes | None) -> Filling:
-        """By estimate, of a request with that X-CMS-Mode."""
-        return filling_of(candidate, weight, self._default_window, mode)
 
     def wants_count(self, filling: Filling) -> bool:
         """Whether the service is to count before this request goes on."""
