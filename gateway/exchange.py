@@ -111,7 +111,7 @@ class BodyStream(Protocol):
         ...
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """What goes back: status, headers (content-type among them, no length, no framing), and a body."""
 
     status: int

@@ -14,7 +14,7 @@ from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelRequest, SoFar, Usage
 
 
-class WholeAnswer(msgspec.Struct, frozen=True):
+class WholeAnswer(msgspec.Struct, frozen=True, gc=False):
     """A provider's whole answer, read."""
 
     body: bytes

@@ -74,9 +74,15 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
             _ROUTED[self.routed],
             _TIERS[4 * (window - left) // window],
             (COUNT, b"%d" % tokens),
-            (LIMIT, b"%d" % window),
+            _limit(window),
             _HEADROOMS[(2000 * left // window + 1) // 2],
         ]
+
+
+@lru_cache(maxsize=1024)
+def _limit(window: int) -> tuple[bytes, bytes]:
+    """Remembered, since there are as many as models."""
+    return LIMIT, b"%d" % window
 
 
 def tier_of(tokens: int, window: int) -> int:

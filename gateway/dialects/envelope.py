@@ -42,7 +42,7 @@ class Usage(msgspec.Struct, gc=False):
         return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
-class ModelRequest(msgspec.Struct, frozen=True, eq=False):
+class ModelRequest(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A client's request, read and checked by the face, as it travels through the actors to a provider's call task.
 
     `dialect` names the client's wire format ("openai_chat"), `body` is the JSON as the client sent it and `decoded`
@@ -74,7 +74,7 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     """How long the client waits between two reads of an answer."""
 
 
-class ModelReply(msgspec.Struct, frozen=True, eq=False):
+class ModelReply(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A unary answer, or a stream's head (with an empty body), in the client's dialect.
 
     `headers` are the upstream's useful ones (content-type among them), without hop-by-hop headers or lengths.

@@ -64,7 +64,7 @@ class StreamOptions(msgspec.Struct, gc=False):
     include_usage: bool | None = None
 
 
-class ChatRequest(msgspec.Struct):
+class ChatRequest(msgspec.Struct, gc=False):
     """What the gateway reads of a request; made by `decode_request`, which has checked it."""
 
     model: str

@@ -12,7 +12,7 @@ from gateway.dialects.prompt_weight import PromptWeight
 from gateway.errors import Description
 
 
-class Asked(msgspec.Struct):
+class Asked(msgspec.Struct, gc=False):
     """What a client's body says, as far as the face needs it."""
 
     model: str

@@ -23,7 +23,7 @@ def told_to_services(request_id: str, trace: Trace | None, passed_on: RawHeaders
 
 def request_id_of(fields: Mapping[bytes, bytes]) -> str | None:
     """The id that the client chose: at most 128 visible ASCII characters, or its trace id; None where there is none."""
-    if _NAMING.isdisjoint(fields):
+    if fields.keys().isdisjoint(_NAMING):
         return None
     for name in _NAMES:
         value = fields.get(name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.errors import InvalidRequest
 from gateway.exchange import Request
@@ -26,7 +27,7 @@ def own_limit_s(request: Request) -> float:
     return seconds
 
 
-class Patience(NamedTuple):
+class Patience(msgspec.Struct, frozen=True, gc=False):
     """How long a client waits, in seconds."""
 
     own_limit_s: float

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from actors.letters import Call, Candidate, Priority
 from actors.relay import Relay
@@ -48,7 +50,7 @@ PRIORITY_HEADER: Final = b"x-gateway-priority"
 _PRIORITIES: Final = {b"low": _LOW, b"normal": Priority.NORMAL, b"high": Priority.HIGH}
 
 
-class Wishes(NamedTuple):
+class Wishes(msgspec.Struct, frozen=True):
     """What a request's header fields ask for, read once for all requests that have the same."""
 
     patience: Patience
@@ -113,10 +115,14 @@ class ModelCalls:
     __slots__ = (
         "_caching",
         "_dialect",
+        "_dialect_name",
+        "_endpoint",
+        "_error_body",
         "_ingress",
         "_intake",
         "_new_relay",
         "_purses",
+        "_read",
         "_reporting",
         "_router",
         "_sheds_low",
@@ -129,6 +135,8 @@ class ModelCalls:
 
     def __init__(self, dialect: ClientDialect, services: ModelServices) -> None:
         self._dialect = dialect
+        self._dialect_name, self._endpoint = dialect.name, dialect.endpoint
+        self._read, self._error_body = dialect.read, dialect.error_body
         self._router = services.router
         self._new_relay = services.new_relay
         self._sheds_low = services.sheds_low
@@ -144,8 +152,7 @@ class ModelCalls:
 
     def endpoint(self) -> ApiEndpoint:
         """The handler of the endpoint."""
-        dialect = self._dialect
-        return ApiEndpoint(dialect.endpoint, self.serve, self._reporting, render_error=dialect.error_body)
+        return ApiEndpoint(self._endpoint, self.serve, self._reporting, render_error=self._error_body)
 
     def serve(self, request: Request, record: RequestRecord) -> Awaitable[Answer]:
         """The whole endpoint."""
@@ -263,10 +270,10 @@ class ModelCalls:
         `fallbacks` are those to ask in place of the model's own; None: its own, or those that the body names.
         """
         if fallbacks is None and MARK in body:
-            body, fallbacks = take_fallbacks(self._dialect.name, body, allowed=self._takes_fallbacks)
+            body, fallbacks = take_fallbacks(self._dialect_name, body, allowed=self._takes_fallbacks)
         if caller.one_model:
             body = of_one_model(body)
-        asked = self._dialect.read(body)
+        asked = self._read(body)
         record.model = asked.model
         record.stream = asked.stream
         wishes: Wishes = request.known.get(self) or self._read_wishes(request)
@@ -299,7 +306,7 @@ class ModelCalls:
             deadline=record.started_at + wishes.patience.allowed_s(terms.total_s, stream=asked.stream),
             model=asked.model,
             payload=ModelRequest(
-                dialect=self._dialect.name,
+                dialect=self._dialect_name,
                 body=body,
                 decoded=asked.decoded,
                 request_id=record.request_id,
@@ -307,9 +314,9 @@ class ModelCalls:
                 own_headers=wishes.own_headers,
                 context=context,
                 client_key=caller.own_key,
-                endpoint=self._dialect.endpoint,
+                endpoint=self._endpoint,
                 prompt_tokens=asked.prompt_tokens,
-                compose_error=self._dialect.error_body,
+                compose_error=self._error_body,
                 parameters=terms.parameters,
                 fallbacks=fallbacks,
                 read_gap_s=wishes.patience.read_gap_s,

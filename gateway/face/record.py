@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -11,7 +11,7 @@ from actors.errors import Failure
 from actors.letters import Call, Candidate
 from gateway.context.filling import Filling
 from gateway.errors import describe
-from gateway.exchange import Fate, Headers
+from gateway.exchange import Fate
 from gateway.keys.purse import Purse
 from gateway.telemetry.trace_context import Trace
 
@@ -69,7 +69,7 @@ class RequestRecord(msgspec.Struct, eq=False):
     """Of the body."""
     filling: Filling | None = None
     """How full the prompt makes context windows; None where nobody measures."""
-    asked_in_vain: Headers = []
+    asked_in_vain: Sequence[tuple[bytes, bytes]] = ()
     """Who was asked, of a failure that several requests share."""
     warning: bytes | None = None
     """What of the client's wishes was passed over, as it is told."""

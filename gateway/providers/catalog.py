@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from actors.letters import Candidate
 from gateway.config import CloudProvider, Config, Model, SandboxProvider
@@ -29,7 +31,7 @@ MAX_REMEMBERED = 1024
 _NOTHING = Prices(input=0.0, output=0.0)
 
 
-class Resolution(NamedTuple):
+class Resolution(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of a name."""
 
     candidates: tuple[Candidate, ...]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from actors.attempt import Attempt, Outcome
 from actors.policy.leased_bucket import LeasedBucket
 from actors.provider import ProviderActor
@@ -35,7 +37,7 @@ def _with_the_clients_key(read: Any) -> Any:
     def passing(calls: ModelCalls, request: Any) -> Any:
         wishes = read(calls, request)
         shown = (b"x-client-authorization", request.fields[b"authorization"])
-        request.known[calls] = wishes = wishes._replace(own_headers=[*wishes.own_headers, shown])
+        request.known[calls] = wishes = replace(wishes, own_headers=[*wishes.own_headers, shown])
         return wishes
 
     return passing

@@ -45,7 +45,7 @@ class OddMessage(msgspec.Struct, gc=False):
     content: Odd = None
 
 
-class MessagesRequest(msgspec.Struct):
+class MessagesRequest(msgspec.Struct, gc=False):
     """What the gateway reads of a request; made by `decode_request` or `decode_count`, which have checked it."""
 
     model: str

@@ -61,7 +61,7 @@ _MANY_BYTES: Final = 64 * 1024
 """An input below this has too few items to count."""
 
 
-class ResponsesRequest(msgspec.Struct):
+class ResponsesRequest(msgspec.Struct, gc=False):
     """What the gateway reads of a request; made by `decode_request`, which has checked it."""
 
     model: str
