@@ -80,10 +80,15 @@ class FieldLines:
         if not self._plain_names.issuperset(map(_name_of, headers)):  # the first of its name, or one that frames
             headers, said = _read(headers)
             self._check_names(map(_name_of, headers))
-        lines = b"\r\n".join([*map(_line_of, headers), b""])
-        if not lines.count(_CR) == lines.count(_LF) == len(headers) or _NUL in lines:
-            raise MalformedAnswer("a header field's value holds a forbidden character")
-        return lines, said
+        return _joined(headers), said
+
+    def plain_answer(self, status: int, headers: Fields, body: bytes) -> bytes | None:
+        """All of the answer to a plain request; None where that is for `open_answer`. Raises MalformedAnswer."""
+        start = _WITH_BODY.get(status)
+        if start is None or not self._plain_names.issuperset(map(_name_of, headers)):
+            return None
+        length = b"content-length: %d\r\n" % len(body)
+        return b"".join((start, _joined(headers), length, self.date(), b"\r\n", body))
 
     def _check_names(self, names: Iterable[bytes]) -> None:
         for name in names:
@@ -136,13 +141,12 @@ def _read(headers: Fields) -> tuple[Fields, _Said]:
     return kept, _Said(length, closes, has_date)
 
 
-def plain_answer(status: int, headers: Fields, body: bytes, lines: FieldLines) -> bytes | None:
-    """All of the answer to a plain request; None where its framing is not the usual one. Raises MalformedAnswer."""
-    fields, said = lines.of(headers)
-    start = _WITH_BODY.get(status)
-    if said is not None or start is None:
-        return None
-    return b"".join((start, fields, b"content-length: %d\r\n" % len(body), lines.date(), b"\r\n", body))
+def _joined(headers: Fields) -> bytes:
+    """As lines. Raises MalformedAnswer where a value would end its line."""
+    lines = b"\r\n".join([*map(_line_of, headers), b""])
+    if not lines.count(_CR) == lines.count(_LF) == len(headers) or _NUL in lines:
+        raise MalformedAnswer("a header field's value holds a forbidden character")
+    return lines
 
 
 def open_answer(

@@ -22,6 +22,7 @@ from gateway.edge.request import Request
 from gateway.edge.request_parser import RequestParser
 from gateway.edge.service import IncompleteAnswer, Service
 from gateway.errors import GatewayError
+from gateway.exchange import Disconnected
 from gateway.world import Stream
 
 _READ_BYTES = 64 * 1024
@@ -40,9 +41,8 @@ class Connection:
         self._parser = RequestParser(limits)
         self._held = bytearray()
         """Pipelined bytes behind the request that is being answered, not yet parsed."""
-        self._active: Request | None = None
         self._exchange: Exchange | None = None
-        """Of the active request; both stay where its end is the connection's."""
+        """Of the active request; it stays where its end is the connection's."""
         self._refusal: GatewayError | None = None
         self._told_as = b""
         """The id under which a handler has told of what it did not answer."""
@@ -68,6 +68,11 @@ class Connection:
         self._room = Bell()
         """Wakes the reader: there is room again."""
         self._body_lot = trio.lowlevel.ParkingLot()
+
+    @property
+    def _active(self) -> Request | None:
+        """The request that is being answered."""
+        return None if self._exchange is None else self._exchange.request
 
     @property
     def is_busy(self) -> bool:
@@ -155,7 +160,7 @@ class Connection:
             self._ended = True
             return False
         parser = self._parser
-        if self._active is None and not (parser.ready or parser.rejection or self._parting):
+        if self._exchange is None and not (parser.ready or parser.rejection or self._parting):
             self._parse(data)
             return True
         return self._take_aside(data)
@@ -174,7 +179,8 @@ class Connection:
         if self._parting is not None:
             self._ended = not self._parting.drop(data)
             return not self._ended
-        if self._active is None or self._active.complete or self._parser.rejection:
+        active = self._active
+        if active is None or active.complete or self._parser.rejection:
             self._held += data
         else:
             self._parse(data)
@@ -184,8 +190,8 @@ class Connection:
         parser = self._parser
         was_midway = parser.midway
         parser.feed(data)
-        if self._active is not None:
-            self._go_on_with_body(self._active)
+        if self._exchange is not None:
+            self._go_on_with_body(self._exchange.request)
         elif parser.ready or parser.rejection:
             self._patience.clear()
             self._news.ring()
@@ -235,8 +241,11 @@ class Connection:
                     if not ready:
                         self._await_request()
                         await self._news.wait()
-                    elif not await self._answer(ready.popleft()):
+                        continue
+                    if not await self._answer(ready.popleft()):
                         break
+                    if ready:  # who sends many requests at once has no more turns than others
+                        await trio.lowlevel.checkpoint()
         except Exception as crash:  # beside a cancellation, which hides it from `_answer`
             self._service.on_crash(crash, None)
         await self._part()
@@ -266,27 +275,29 @@ class Connection:
         service.idle.pop(self, None)
         service.requests += 1
         self._fresh = False
-        self._active = request
         self._exchange = exchange = Exchange(request, self, head.fields, head.known, request.whole)
         if not request.complete:
             self._have_rest_come(request)
         try:
             handler = service.handler_of(head.method, head.path)
-            if handler is not None:
-                await exchange.run(handler)
-            else:
+            if handler is None:
                 await run_app(service.app, exchange, self._server)
+            elif exchange.tell_nowait(answer := await handler(exchange)):
+                self._exchange = None
+                return not self._draining
+            else:
+                await exchange.tell(answer)
             if not (exchange.finished or self._calls.cancel_called):
                 raise IncompleteAnswer("the application returned before its answer was complete")
-        except ClientGone:
-            return False
+        except (ClientGone, Disconnected):
+            pass
         except Exception as crash:
             await self._tell_of(crash, exchange)
         if not (exchange.finished and exchange.keeps_alive):
             return False
         if not (request.complete or await self._discard_rest(request)):
             return False
-        self._active = self._exchange = None
+        self._exchange = None
         return not self._draining
 
     def _have_rest_come(self, request: Request) -> None:
@@ -328,7 +339,7 @@ class Connection:
             return
         refusal = self._refusal if exchange is None else self.refusal
         if refusal is not None and (exchange is None or not exchange.opened):
-            asked = self._parser.target if self._active is None else self._active.head.raw_path
+            asked = self._parser.target if exchange is None else exchange.request.head.raw_path
             try:
                 await self.write(refusal_answer(refusal, asked, self._id_of_refused(refusal), self._service.lines))
             except ClientGone:

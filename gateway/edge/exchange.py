@@ -20,18 +20,18 @@ from gateway.edge.answer_head import (
     MalformedAnswer,
     encode_chunk,
     open_answer,
-    plain_answer,
 )
 from gateway.edge.refusals import error_body, refusal_headers
 from gateway.edge.request import Request
 from gateway.errors import GatewayError, describe
-from gateway.exchange import BodyStream, Disconnected, Handler, Headers
+from gateway.exchange import Answer, BodyStream, Disconnected, Headers
 
 # Members of enums by a name of their own: each look-up in the class costs 0.2 µs, and these come with every event.
 _EMPTY: Final = Framing.EMPTY
 _LENGTH: Final = Framing.LENGTH
 _CHUNKED: Final = Framing.CHUNKED
 _NONE: Final = Taken.NONE
+_PART: Final = Taken.PART
 
 
 class Wire(Protocol):
@@ -109,25 +109,6 @@ class Exchange(msgspec.Struct, eq=False):
     _framing: Framing = _EMPTY
     _left: int = 0
 
-    async def run(self, handler: Handler) -> None:
-        """Has the request answered; a streamed body is closed whatever happens.
-
-        Raises what the handler raises, MalformedAnswer, ClientGone.
-        """
-        try:
-            answer = await handler(self)
-        except Disconnected:
-            return
-        body = answer.body
-        if isinstance(body, bytes):
-            await self._wire.write(self._whole(answer.status, answer.headers, body))
-            self._finish()
-            return
-        try:
-            await self._stream(answer.status, answer.headers, body)
-        finally:
-            body.close()
-
     # The request.
 
     @property
@@ -186,6 +167,32 @@ class Exchange(msgspec.Struct, eq=False):
 
     # The answer.
 
+    def tell_nowait(self, answer: Answer) -> bool:
+        """Answers if one step is enough; else False, and `tell` has to, be it for the rest. Raises MalformedAnswer."""
+        request, wire, body = self.request, self._wire, answer.body
+        if wire.closing or not (isinstance(body, bytes) and request.complete and request.head.is_plain):
+            return False
+        whole = wire.lines.plain_answer(answer.status, answer.headers, body)
+        if whole is None or (taken := wire.write_nowait(whole)) is _NONE:
+            return False
+        self.opened = self.keeps_alive = True
+        if taken is _PART:
+            return False
+        self._finish()
+        return True
+
+    async def tell(self, answer: Answer) -> None:
+        """Answers; a streamed body is closed whatever happens. Raises MalformedAnswer, ClientGone."""
+        body = answer.body
+        if isinstance(body, bytes):
+            rest = b"" if self.opened else body  # the wire has what `tell_nowait` could not send
+            await self.put(answer.status, answer.headers, rest, more=False)
+            return
+        try:
+            await self._stream(answer.status, answer.headers, body)
+        finally:
+            body.close()
+
     async def fail(self, crash: GatewayError, request_id: bytes) -> None:
         """Answers in the app's place, under `request_id` where there is one; only while nothing has been sent."""
         body = error_body(crash, self.request.head.raw_path)
@@ -216,16 +223,6 @@ class Exchange(msgspec.Struct, eq=False):
         self.finished = True
         if self._body_read or not self.request.complete:  # else nobody waits for more of the body
             self._wire.answered()
-
-    def _whole(self, status: int, headers: Fields, body: bytes) -> bytes:
-        """All of the answer, where its body is known."""
-        request, wire = self.request, self._wire
-        if request.complete and request.head.is_plain and not wire.closing:
-            plain = plain_answer(status, headers, body, wire.lines)
-            if plain is not None:
-                self.opened = self.keeps_alive = True
-                return plain
-        return self._open(status, headers, body, more=False)
 
     def _open(self, status: int, headers: Fields, body: bytes, *, more: bool) -> bytes:
         request, wire = self.request, self._wire

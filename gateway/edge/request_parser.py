@@ -37,7 +37,6 @@ class RequestParser:
 
     def __init__(self, limits: ServerLimits) -> None:
         self._limits = limits
-        self._whole_bytes = min(limits.whole_body_bytes, limits.body_bytes)
         self.ready: deque[Request] = deque()
         """Requests for the app, in order; a long or chunked body may still be arriving."""
         self.arriving: Request | None = None
@@ -80,7 +79,7 @@ class RequestParser:
     def feed(self, data: bytes) -> None:
         """Reads on; never raises for what a client sends."""
         if self._usual is not None and not self.midway:
-            data = self._usual.take(data, self._whole_bytes, self.ready.append)
+            data = self._usual.take(data, self.ready.append)
             if not data:
                 return
         self.progressed = False
@@ -165,7 +164,7 @@ class RequestParser:
         """The next request probably has the same head."""
         begins, self._begins = self._begins, None
         is_plain = head.keep_alive and not (self._chunked or self._expects or self._hurried)
-        self._usual = usual_head(head, begins) if is_plain and begins is not None else None
+        self._usual = usual_head(head, self._limits.body_bytes, begins) if is_plain and begins is not None else None
 
     def _take_target_apart(self, method: str) -> Target:
         """Most connections ask for the same thing again and again."""

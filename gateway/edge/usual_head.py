@@ -22,10 +22,20 @@ _MOST_DIGITS: Final = 12
 class UsualHead:
     """One connection's latest head, as it was sent and as it was read."""
 
-    __slots__ = ("_after", "_after_bytes", "_after_ends_by", "_before", "_before_bytes", "_digits", "_head", "_length")
+    __slots__ = (
+        "_after",
+        "_after_bytes",
+        "_after_ends_by",
+        "_before",
+        "_before_bytes",
+        "_digits",
+        "_head",
+        "_length",
+        "_longest",
+    )
 
-    def __init__(self, head: Head, before: bytes, digits: bytes, after: bytes) -> None:
-        """`before` and `after` stand around the `digits` of the length; without one, all but the first are empty."""
+    def __init__(self, head: Head, longest: int, before: bytes, digits: bytes = b"", after: bytes = b"") -> None:
+        """`before` and `after` stand around the `digits` of the length; a head without one is all `before`."""
         self._head = head
         self._before = before
         self._before_bytes = len(before)
@@ -33,12 +43,13 @@ class UsualHead:
         self._length = int(digits or 0)
         self._after = after
         self._after_bytes = len(after)
+        self._longest = longest
         self._after_ends_by = len(before) + _MOST_DIGITS + len(after)
 
-    def take(self, data: bytes, longest: int, hand_over: Callable[[Request], None]) -> bytes:
+    def take(self, data: bytes, hand_over: Callable[[Request], None]) -> bytes:
         """Hands over the requests that `data` begins with, and returns what follows them.
 
-        That begins with another head, or not all of its body has come, or it has more than `longest` bytes.
+        That begins with another head or with one whose body is too long, or not all of its body has come.
         """
         while data.startswith(self._before):
             digits_end = data.find(self._after, self._before_bytes, self._after_ends_by)
@@ -47,25 +58,26 @@ class UsualHead:
                 break
             begin = digits_end + self._after_bytes
             end = begin + self._length
-            if end > len(data) or self._length > longest:
+            if end > len(data):
                 break
             hand_over(Request(self._head, self._length, data[begin:end], True))
             data = data[end:]
         return data
 
     def _learns(self, digits: bytes) -> bool:
-        """From here on the head says another length; False where this is none."""
-        if not digits.isdigit():
+        """From here on the head says another length; False where this is none, or too much."""
+        if not digits.isdigit() or (length := int(digits)) > self._longest:
             return False
         self._head = self._head.with_length(digits)
-        self._digits, self._length = digits, int(digits)
+        self._digits, self._length = digits, length
         return True
 
 
-def usual_head(head: Head, data: bytes) -> UsualHead | None:
+def usual_head(head: Head, longest: int, data: bytes) -> UsualHead | None:
     """`head` to be known again, whose request `data` began with; None where it did not come in one piece.
 
-    To be asked only for a head that says neither how its body is coded nor what is to be waited for.
+    To be asked only for a head that says neither how its body is coded nor what is to be waited for. Bodies beyond
+    `longest` are for others to judge.
     """
     end = data.find(_HEAD_END) + len(_HEAD_END)
     if end < len(_HEAD_END) or data.startswith(_LINE_ENDS):
@@ -73,5 +85,5 @@ def usual_head(head: Head, data: bytes) -> UsualHead | None:
     sent = data[:end]
     length = _LENGTH.search(sent)
     if length is None:
-        return UsualHead(head, sent, b"", b"")
-    return UsualHead(head, sent[: length.start(1)], length[1], sent[length.end(1) :])
+        return UsualHead(head, longest, sent)
+    return UsualHead(head, longest, sent[: length.start(1)], length[1], sent[length.end(1) :])

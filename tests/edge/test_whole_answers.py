@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
+import trio
+import trio.testing
 
 from gateway import exchange
 from gateway.exchange import Handler, Request
 from tests.edge.serving import GET, Paths, get, last, post, serving, start
+from tests.memory_network import MemoryNetwork
 
 BODY = b"hello"
 FIELDS = [(b"content-type", b"text/plain"), (b"x-request-id", b"7")]
@@ -119,3 +124,38 @@ async def test_bodies_of_differing_lengths_come_with_their_own(autojump_clock):
             (b"%d" % len(body), [(b"host", b"a"), (b"content-length", b"%d" % len(body)), (b"x-last", b"1")], body)
             for body in (b"abc", b"abcdefghijkl", b"", b"abcd")
         ]
+
+
+@pytest.mark.parametrize("short_of_bytes", [0, 1, 50, 140], ids=["all", "but one", "half", "none"])
+async def test_what_the_wire_does_not_take_at_once_follows(autojump_clock, short_of_bytes):
+    """Two answers to who has not read the first: of the second all, some or nothing fits."""
+    wire = b"HTTP/1.1 200 OK\r\ncontent-length: 87\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n" + b"x" * 87
+    told = Told(200, [])
+    told.told.body = b"x" * 87
+    network = MemoryNetwork(window_bytes=2 * len(wire) - short_of_bytes)
+    async with serving(told, network=network) as house:
+        client = await house.client()
+        for _ in range(2):
+            await client.send(get("/told"))
+            await trio.testing.wait_all_tasks_blocked()
+        assert await client.read(2 * len(wire)) == 2 * wire
+        await house.hello(client)
+
+
+async def test_who_asks_much_at_once_takes_turns_with_others(autojump_clock):
+    """Answers that wait for nothing are given one in a turn."""
+
+    class Noted(Told):
+        async def answer(self, request: Request) -> exchange.Answer:
+            order.append(request.query)
+            return self.told
+
+    order: list[bytes] = []
+    async with serving(Noted(200, [])) as house:
+        clients = [await house.client() for _ in range(2)]
+        for number, client in enumerate(clients):
+            await client.send(get(f"/told?{number}") * 10)
+        for client in clients:
+            for _ in range(10):
+                assert (await client.answer()).body == BODY
+    assert max(len(list(turns)) for _, turns in groupby(order)) < 5
