@@ -38,8 +38,11 @@ class Course(msgspec.Struct, eq=False):
     def move(self, stage: Stage) -> None:
         """Moves the attempt to `stage`, with the time that it allows."""
         attempt = self.attempt
-        if stage is _SENDING:
-            self._has_connection(attempt)
+        if stage is _SENDING:  # the provider may see the request from now on
+            since = self._connecting_since
+            self.notes.connect_s = 0.0 if since is None else attempt.clock() - since
+            attempt.sent()
+            attempt.spent_tokens = self.prompt_tokens
         elif stage is _CONNECTING:
             self._connecting_since = attempt.clock()
             attempt.enter(stage, attempt.candidate.timeouts.connect_s)
@@ -61,13 +64,6 @@ class Course(msgspec.Struct, eq=False):
         """How long a stream may be silent: no longer than its client waits."""
         gap_s: float | None = self.attempt.call.payload.read_gap_s
         return silence_s if gap_s is None else min(gap_s, silence_s)
-
-    def _has_connection(self, attempt: Attempt) -> None:
-        """The provider may see the request from now on."""
-        since = self._connecting_since
-        self.notes.connect_s = 0.0 if since is None else attempt.clock() - since
-        attempt.sent()
-        attempt.spent_tokens = self.prompt_tokens
 
     @property
     def _yields(self) -> bool:

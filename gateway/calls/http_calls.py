@@ -106,7 +106,7 @@ class HttpCalls:
         try:
             head = read_head(response.headers)
             notes.upstream_request_id = head.request_id
-            if not 200 <= response.status < 300:
+            if response.status // 100 != 2:
                 refusal = course.refused(await self._refusal(request, way, response))
                 raise passage.refused(refusal) if isinstance(passage, ResumedPassage) else refusal
             attempt.accepted()

@@ -31,7 +31,7 @@ _OURS_ALONE: Final = frozenset({b"openai-organization", b"openai-project"})
 _REQUEST_IDS: Final = frozenset({REQUEST_ID, b"request-id"})
 """Where providers name an answer; the second is Anthropic's."""
 _CONTENT_TYPE: Final = b"content-type"
-_JSON: Final = b"application/json"
+_JSON: Final = (_CONTENT_TYPE, b"application/json")
 _name_of: Final = itemgetter(0)
 _LONGEST: Final = 1024
 """No value of these is a tenth as long; proxies in front of us refuse an answer whose head is too large for them."""
@@ -57,11 +57,10 @@ def read_head(headers: RawHeaders) -> AnswerHead:
     places = _places(tuple(map(_name_of, headers)))
     content_type = _JSON
     for place in places.content_types:
-        value = headers[place][1]
-        if value == _JSON or _says_json(value):
-            content_type = value
+        if _says_json(headers[place][1]):
+            content_type = headers[place]
             break
-    useful = [(_CONTENT_TYPE, content_type)]
+    useful = [content_type]
     for place, shown_name in places.shown:
         value = headers[place][1]
         if len(value) <= _LONGEST:
