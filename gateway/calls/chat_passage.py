@@ -6,12 +6,13 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from gateway.calls.passage import PassingWay, WholeAnswer
+from gateway.calls.passage import PassingWay
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.openai_chat import ChatRequest, rewrite_request
 from gateway.dialects.openai_compose import as_stream
 from gateway.dialects.openai_reply import read_reply
 from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.passed_reply import ReplyNotes
 
 CHAT_PATH: Final = b"/chat/completions"
 
@@ -50,10 +51,10 @@ class ChatPassage(msgspec.Struct, frozen=True, eq=False):
     _chat: ChatRequest
     _adds_usage: bool
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         notes = read_reply(body)
-        return WholeAnswer(body, notes.usage, notes.finish_reason, None if notes.error is None else body)
+        return notes if notes.error is None else ReplyNotes(error=body)
 
     def stream(self) -> ChatStream:
         return ChatStream(choices=self._chat.choices, hide_usage=self._adds_usage)

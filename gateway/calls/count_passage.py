@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
-from gateway.calls.passage import WholeAnswer
 from gateway.dialects.anthropic.provider_count import COUNT_PATH as MESSAGES_COUNT_PATH
 from gateway.dialects.codec import ClientCodec, Frame, TokenCounter
 from gateway.dialects.envelope import ModelRequest
@@ -16,6 +15,7 @@ from gateway.dialects.messages import request_notes as messages_notes
 from gateway.dialects.messages.answer_notes import read_count
 from gateway.dialects.messages.client import MessagesClient
 from gateway.dialects.openai_errors import read_error
+from gateway.dialects.passed_reply import ReplyNotes
 from gateway.dialects.responses import request_notes as responses_notes
 from gateway.dialects.responses.codec import ResponsesClient
 from gateway.dialects.responses.kept import write_count
@@ -53,7 +53,7 @@ class Rewrite(Protocol):
     def __call__(self, body: bytes, request: Any, *, model: str) -> bytes: ...
 
 
-ReadCount = Callable[[bytes], WholeAnswer]
+ReadCount = Callable[[bytes], ReplyNotes]
 """Raises ValueError where a body is no answer."""
 
 
@@ -79,27 +79,22 @@ class CountPassage(_Unstreamed):
         self.body = body
         self._read = read
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         return self._read(body)
 
 
-def read_messages_count(body: bytes) -> WholeAnswer:
-    """Anthropic's. Raises ValueError where the body is no answer."""
-    return WholeAnswer(body, error=read_count(body).error)
-
-
-def read_input_tokens(body: bytes) -> WholeAnswer:
+def read_input_tokens(body: bytes) -> ReplyNotes:
     """OpenAI's. Raises ValueError where the body is no answer."""
     if read_error(body) is not None:
-        return WholeAnswer(body, error=body)
+        return ReplyNotes(error=body)
     ResponsesCounter().read(body)
-    return WholeAnswer(body)
+    return ReplyNotes()
 
 
 def messages_count() -> CountWay:
     """From a client of Anthropic's to Anthropic."""
-    return CountWay(MESSAGES_COUNT_PATH, messages_notes.rewrite_request, read_messages_count)
+    return CountWay(MESSAGES_COUNT_PATH, messages_notes.rewrite_request, read_count)
 
 
 def input_tokens() -> CountWay:
@@ -133,8 +128,8 @@ class TranslatedCount(_Unstreamed):
         self._counter = counter
         self._write = write
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         if self._counter.provider.read_error(body) is not None:
-            return WholeAnswer(b"", error=body)
-        return WholeAnswer(self._write(self._counter.read(body)))
+            return ReplyNotes(error=body)
+        return ReplyNotes(body=self._write(self._counter.read(body)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from gateway.calls.passage import PassingWay, WholeAnswer
+from gateway.calls.passage import PassingWay
 from gateway.dialects.codec import Frame, finish_steps
 from gateway.dialects.embeddings import gemini
 from gateway.dialects.embeddings.answer_notes import read_reply
 from gateway.dialects.embeddings.request import EmbeddingsRequest, rewrite_request
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.passed_reply import ReplyNotes
 
 EMBEDDINGS_PATH: Final = b"/embeddings"
 
@@ -51,10 +52,10 @@ class PassedEmbeddings(_Unstreamed):
         self.body = body
         self._inputs = inputs
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         notes = read_reply(body, self._inputs)
-        return WholeAnswer(body, notes.usage, None, None if notes.error is None else body)
+        return notes if notes.error is None else ReplyNotes(error=body)
 
 
 class GeminiEmbeddings(_Unstreamed):
@@ -66,7 +67,7 @@ class GeminiEmbeddings(_Unstreamed):
         self._request = request
         self._model = model
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         answer = finish_steps(gemini.decode_answer(body, self._request, self._model))
-        return WholeAnswer(answer.body, answer.usage)
+        return ReplyNotes(answer.usage, body=answer.body)

@@ -169,7 +169,7 @@ class HttpCalls:
             raise self._judge(request, way, response.headers, answer.error)
         course.used(answer.usage, answer.finish_reason)
         course.check_filter(answer.finish_reason)
-        return ModelReply(response.status, head.headers, answer.body)
+        return ModelReply(response.status, head.headers, answer.body or body)
 
     async def _refusal(self, request: ModelRequest, way: Way, response: UpstreamResponse) -> GatewayError:
         """The failure for an answer whose status is not 2xx."""

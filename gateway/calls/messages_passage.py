@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.calls.passage import Passage, Way, WholeAnswer
+from gateway.calls.passage import Passage, Way
 from gateway.dialects.anthropic.provider_codec import MESSAGES_PATH
 from gateway.dialects.codec import Frame
 from gateway.dialects.envelope import ModelRequest
@@ -13,6 +13,7 @@ from gateway.dialects.messages.answer_notes import read_reply
 from gateway.dialects.messages.passed_stream import MessagesStream
 from gateway.dialects.messages.request_notes import MessagesRequest, rewrite_request
 from gateway.dialects.messages.told_message import as_stream
+from gateway.dialects.passed_reply import ReplyNotes
 
 _ANSWERED: Final = b'"assistant"'
 """In every body in which a model has thought before."""
@@ -44,10 +45,9 @@ class MessagesPassage:
     def __init__(self, body: bytes) -> None:
         self.body = body
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
-        notes = read_reply(body)
-        return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
+        return read_reply(body)
 
     def stream(self) -> MessagesStream:
         return MessagesStream()

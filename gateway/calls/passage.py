@@ -8,21 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
-
 from gateway.dialects.codec import Frame
-from gateway.dialects.envelope import ModelRequest, SoFar, Usage
-
-
-class WholeAnswer(msgspec.Struct, frozen=True, gc=False):
-    """A provider's whole answer, read."""
-
-    body: bytes
-    """For the client, in its dialect."""
-    usage: Usage | None = None
-    finish_reason: str | None = None
-    error: bytes | None = None
-    """An error answer's body of the provider's dialect, where the status said that all is well."""
+from gateway.dialects.envelope import ModelRequest, SoFar
+from gateway.dialects.passed_reply import ReplyNotes
 
 
 class AnswerStream(SoFar, Protocol):
@@ -70,7 +58,7 @@ class Passage(Protocol):
     @property
     def body(self) -> bytes: ...
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         ...
 

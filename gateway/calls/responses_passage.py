@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.calls.passage import PassingWay, WholeAnswer
+from gateway.calls.passage import PassingWay
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.passed_reply import ReplyNotes
 from gateway.dialects.responses.answer_notes import read_reply
 from gateway.dialects.responses.answer_stream import ResponsesStream
 from gateway.dialects.responses.request_notes import ResponsesRequest, rewrite_request
@@ -37,10 +38,9 @@ class ResponsesPassage:
         self.body = body
         self._terminated = terminated
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
-        notes = read_reply(body)
-        return WholeAnswer(body, notes.usage, notes.finish_reason, notes.error)
+        return read_reply(body)
 
     def stream(self) -> ResponsesStream:
         return ResponsesStream(terminated=self._terminated)

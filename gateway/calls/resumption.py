@@ -14,12 +14,13 @@ import msgspec
 
 from actors.attempt import Attempt
 from actors.errors import Failure, Stage
-from gateway.calls.passage import Way, WholeAnswer
+from gateway.calls.passage import Way
 from gateway.calls.progress import Approach, Progress
 from gateway.calls.resumed_stream import ResumedStream
 from gateway.dialects.answer_events import told
 from gateway.dialects.codec import Frame, ProviderCodec
 from gateway.dialects.envelope import ModelRequest
+from gateway.dialects.passed_reply import ReplyNotes
 from gateway.dialects.splice import word_end
 from gateway.dialects.told import tokens_of
 from gateway.errors import UpstreamError
@@ -99,12 +100,12 @@ class ResumedPassage:
         self._progress: Progress = attempt.progress
         self._provider = provider
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         if self._provider.read_error(body) is not None:
-            return WholeAnswer(b"", error=body)
+            return ReplyNotes(error=body)
         reply = self._provider.decode(body)
-        return WholeAnswer(b"", reply.usage, reply.choices[0].finish.value if reply.choices else None)
+        return ReplyNotes(reply.usage, reply.choices[0].finish.value if reply.choices else None)
 
     def stream(self) -> ResumedStream:
         candidate = self._attempt.candidate

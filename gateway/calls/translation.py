@@ -7,13 +7,13 @@ from typing import Final
 import trio
 
 from gateway.calls.decoded_stream import DecodedStream
-from gateway.calls.passage import WholeAnswer
 from gateway.dialects.answer_events import Added, Ended, Event, has_content, told
 from gateway.dialects.codec import ClientCodec, Frame, ProviderCodec, StreamDecoder, StreamEncoder
 from gateway.dialects.conversation import Conversation, Reply
 from gateway.dialects.conversation_parameters import Replaced, add_parameters, withdraw
 from gateway.dialects.envelope import ModelRequest
 from gateway.dialects.one_call import OneCallEncoder, keep_one_call
+from gateway.dialects.passed_reply import ReplyNotes
 from gateway.errors import InvalidRequest, UpstreamBroken
 from gateway.unhurried import unhurried
 
@@ -69,13 +69,13 @@ class TranslatedPassage:
         self._provider = provider
         self._frame = frame
 
-    def read(self, body: bytes) -> WholeAnswer:
+    def read(self, body: bytes) -> ReplyNotes:
         """Raises ValueError where the body is no answer."""
         if self._provider.read_error(body) is not None:
-            return WholeAnswer(b"", error=body)
+            return ReplyNotes(error=body)
         reply = self._reply(body)
         encoded = self._client.encode(reply, self._conversation, self._frame)
-        return WholeAnswer(encoded, reply.usage, _finish_of(reply))
+        return ReplyNotes(reply.usage, _finish_of(reply), body=encoded)
 
     def stream(self) -> TranslatedStream:
         decoder = self._provider.stream(self._conversation.choices)

@@ -16,12 +16,14 @@ from gateway.dialects.openai_errors import envelop
 
 
 class ReplyNotes(msgspec.Struct, frozen=True, gc=False):
-    """What an answer says about itself."""
+    """A whole answer of a provider, read: what it says about itself, and what becomes of it."""
 
     usage: Usage | None = None
     finish_reason: str | None = None
     error: bytes | None = None
-    """An error answer's body, where the status said that all is well but the answer says it is not."""
+    """An error answer's body of the provider's dialect, where the status said that all is well."""
+    body: bytes = b""
+    """For the client, in its dialect, where it is not passed on as it came."""
 
 
 def read_unusual(body: bytes, is_answer: Callable[[dict[str, Any]], bool]) -> ReplyNotes:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.calls.chat_passage import ChatPassage
-from gateway.calls.count_passage import CountPassage, read_input_tokens, read_messages_count
+from gateway.calls.count_passage import CountPassage, read_input_tokens
 from gateway.calls.embeddings_passage import PassedEmbeddings
 from gateway.calls.messages_passage import MessagesPassage
 from gateway.calls.passage import Passage
@@ -23,6 +23,7 @@ from gateway.dialects.chat.provider import ChatProvider
 from gateway.dialects.codec import Frame, ProviderCodec
 from gateway.dialects.fidelity import OPENAI_CHAT
 from gateway.dialects.gemini.codec import GeminiProvider
+from gateway.dialects.messages.answer_notes import read_count
 from gateway.dialects.openai_chat import ChatRequest
 from gateway.dialects.responses.provider import ResponsesProvider
 from gateway.errors import UpstreamBroken
@@ -124,7 +125,7 @@ PASSED: dict[str, Passage] = {
     "chat completions": ChatPassage(b"", ChatRequest("m", []), False),
     "responses": ResponsesPassage(b""),
     "messages": MessagesPassage(b""),
-    "a count of tokens": CountPassage(b"", b"", read_messages_count),
+    "a count of tokens": CountPassage(b"", b"", read_count),
     "a count of input tokens": CountPassage(b"", b"", read_input_tokens),
     "embeddings": PassedEmbeddings(b"", 1),
 }
