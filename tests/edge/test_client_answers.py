@@ -218,6 +218,7 @@ async def test_a_body_without_framing_ends_with_the_connection(autojump_clock: M
     ("method", "answer"),
     [
         (b"HEAD", b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\ncontent-encoding: gzip\r\n\r\n"),
+        (b"HEAD", b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n"),
         (b"POST", b"HTTP/1.1 204 No Content\r\n\r\n"),
         (b"GET", b"HTTP/1.1 304 Not Modified\r\ncontent-length: 500\r\ncontent-encoding: br\r\n\r\n"),
         (b"POST", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncontent-encoding: gzip\r\n\r\n"),

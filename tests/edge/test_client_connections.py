@@ -244,6 +244,8 @@ async def test_whoever_leaves_before_the_messages_end_does_not_cost_the_connecti
             assert trio.current_time() == began_at
             assert counted(client).idle == counted(client).open == 1
             await trio.sleep(due + 0.25)
+            client.drop_expired()
+            assert counted(client).idle == counted(client).open == 1
         assert len(server.wires) == 1
 
 

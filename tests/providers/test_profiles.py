@@ -126,3 +126,10 @@ def test_what_a_provider_calls_its_answer_is_what_it_says_first() -> None:
     assert read_head([(b"x-request-id", b"mine"), (b"request-id", b"other")]).request_id == "mine"
     assert read_head([(b"server", b"x")]).request_id is None
     assert read_head([]).headers == [(b"content-type", b"application/json")]
+
+
+def test_a_value_that_is_too_long_for_a_useful_one_stays_here() -> None:
+    """Whether the names are known or not: the value decides."""
+    for length, told in ((1025, False), (1024, True), (1025, False)):
+        field = (b"openai-version", b"x" * length)
+        assert (field in read_head([field]).headers) is told
