@@ -99,14 +99,28 @@ class UpstreamClient:
         message = self._heads.compose(origin, method, target, always, headers, body)
         pool = self._pools.get(origin) or self._new_pool(origin)
         kept = pool.take()
-        if kept is not None:
+        while True:
+            connection = kept or await _open(pool, progress)
+            exchange = Exchange(connection, connection.stream, self._usual, method == b"HEAD")
             try:
-                return await self._exchange(kept, method, message, progress)
+                try:
+                    progress(_SENDING)
+                    unsent = exchange.send_nowait(message)
+                    if unsent is not None:
+                        await exchange.send_rest(unsent)
+                    progress(_AWAITING)
+                    if exchange.answer is None or not exchange.answer.has_head:
+                        await exchange.receive_head()
+                    return response_of(exchange)
+                except trio.ClosedResourceError as loss:
+                    exchange.lose(loss)
             except UpstreamReset:
-                pass  # it had been closed while it lay idle, and nobody has seen the request
-        progress(Stage.CONNECTING)
-        fresh = await _open(pool)
-        return await self._exchange(fresh, method, message, progress)
+                if kept is None:
+                    raise
+                kept = None  # it had been closed while it lay idle, and nobody has seen the request
+            except BaseException:
+                exchange.close()
+                raise
 
     def drop_expired(self) -> None:
         """Closes what has been idle for too long, which else happens only when its origin is asked again."""
@@ -121,25 +135,6 @@ class UpstreamClient:
         self._closed = True
         for pool in self._pools.values():
             pool.close()
-
-    async def _exchange(
-        self, connection: Connection, method: bytes, message: tuple[bytes, bytes], progress: Progress
-    ) -> UpstreamResponse:
-        exchange = Exchange(connection, connection.stream, self._usual, method == b"HEAD")
-        try:
-            progress(_SENDING)
-            unsent = exchange.send_nowait(message)
-            if unsent is not None:
-                await exchange.send_rest(unsent)
-            progress(_AWAITING)
-            if exchange.answer is None or not exchange.answer.has_head:
-                await exchange.receive_head()
-            return response_of(exchange)
-        except trio.ClosedResourceError as loss:
-            exchange.lose(loss)
-        except BaseException:
-            exchange.close()
-            raise
 
     def _new_pool(self, origin: Origin) -> OriginPool:
         pool = self._pools[origin] = OriginPool(
@@ -160,7 +155,8 @@ class UpstreamClient:
         return await open_tls(await self._connect(origin.host, origin.port), self._context, origin.host)
 
 
-async def _open(pool: OriginPool) -> Connection:
+async def _open(pool: OriginPool, progress: Progress) -> Connection:
+    progress(Stage.CONNECTING)
     try:
         return await pool.open()
     except (OSError, UnicodeError) as failure:
