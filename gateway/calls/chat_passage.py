@@ -42,7 +42,7 @@ class ChatWay(PassingWay):
         return ChatPassage(body, chat, adds_usage)
 
 
-class ChatPassage(msgspec.Struct, frozen=True, eq=False):
+class ChatPassage(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One request on its way."""
 
     path: ClassVar[bytes] = CHAT_PATH

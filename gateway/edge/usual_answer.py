@@ -34,7 +34,7 @@ _UNREAD: Final = (b"", b"")
 _name_of: Final = itemgetter(0)
 
 
-class PlainAnswer(msgspec.Struct, eq=False):
+class PlainAnswer(msgspec.Struct, eq=False, gc=False):
     """An answer with status 200 of which the head was usual: its body is counted, and is all that may come."""
 
     status: ClassVar[int] = 200

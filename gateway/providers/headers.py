@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -37,7 +37,7 @@ _LONGEST: Final = 1024
 """No value of these is a tenth as long; proxies in front of us refuse an answer whose head is too large for them."""
 
 
-class AnswerHead(msgspec.Struct, frozen=True):
+class AnswerHead(msgspec.Struct, frozen=True, gc=False):
     """What the gateway takes from the head of an answer."""
 
     request_id: str | None
@@ -69,7 +69,7 @@ def read_head(headers: RawHeaders) -> AnswerHead:
     return AnswerHead(None if named is None else headers[named][1].decode("latin-1"), useful)
 
 
-class _Places(NamedTuple):
+class _Places(msgspec.Struct, frozen=True, gc=False):
     """Where in a head stands what the gateway reads in it, and what the client sees, with the name that it goes by."""
 
     content_types: tuple[int, ...]
