@@ -88,11 +88,11 @@ class RequestRecord(msgspec.Struct, eq=False):
         """
         if self.outcome:
             return
-        fate, self.fate = self.fate, None
-        if outcome == DISCONNECTED and fate is not None and (refusal := fate.refusal) is not None:
+        if outcome == DISCONNECTED and self.fate is not None and (refusal := self.fate.refusal) is not None:
             self.failure = refusal
-            fate.told_as(self.request_id)
-            outcome, status = ERROR, self.status if fate.opened else describe(refusal).status
+            self.fate.told_as(self.request_id)
+            outcome, status = ERROR, self.status if self.fate.opened else describe(refusal).status
+        self.fate = None
         self.status = status
         self.outcome = outcome
         self.ended_at = now

@@ -127,9 +127,9 @@ class Histograms(Family[Buckets]):
     """Distributions over fixed bounds."""
 
     def __init__(self, name: str, text: str, labels: tuple[str, ...], bounds: Iterable[float]) -> None:
-        self.bounds = tuple(bounds)
+        self.bounds = tuple(map(float, bounds))
         super().__init__(name, text, labels, lambda: Buckets(self.bounds))
-        self._names = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
+        self._names = [*(str(bound) for bound in self.bounds), "+Inf"]
         self.samples_a_child = len(self._names) + 2
 
     def _metric(self, children: Iterable[tuple[tuple[str, ...], Buckets]]) -> Metric:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -49,16 +48,6 @@ from gateway.telemetry.contract import (
 from gateway.telemetry.families import MAX_CHILDREN, OTHER, Buckets, Cell, Counters, Gauges, Histograms
 from gateway.telemetry.scrape import Scrape, Snapshot
 from gateway.telemetry.traffic import ProviderTraffic, traffic_of
-
-
-class RequestLabels(msgspec.Struct, frozen=True, gc=False):
-    """What tells one request's series from another's; `model` as the provider knows it."""
-
-    provider: str
-    model: str
-    endpoint: str
-    status: int
-    stream: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +108,8 @@ class Metrics(Collector):
         self._snapshot = snapshot
         self._count_tasks = count_tasks
         self._take_bills = take_bills
-        self._series: dict[RequestLabels, RequestSeries] = {}
+        self._series: dict[tuple[str, str, str, int, bool], RequestSeries] = {}
+        """By what `series` is asked with."""
         self._requests = Counters(*REQUESTS)
         self._durations = Histograms(*DURATIONS, TOTAL_BOUNDS_S)
         self._tokens = Counters(*TOKENS)
@@ -144,15 +134,21 @@ class Metrics(Collector):
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
-    def series(self, labels: RequestLabels) -> RequestSeries:
-        """Where requests with these labels count."""
+    def series(self, provider: str, model: str, endpoint: str, status: int, stream: bool) -> RequestSeries:
+        """Where such requests count; `model` as the provider knows it."""
+        labels = (provider, model, endpoint, status, stream)
         found = self._series.get(labels)
         if found is not None:
             return found
-        model = self.model_label(labels.model)
-        if model != labels.model:  # not kept under its own name: clients make up as many as they like
-            return self.series(msgspec.structs.replace(labels, model=model))
-        made = self._make_series(labels)
+        label = self.model_label(model)
+        if label != model:  # not kept under its own name: clients make up as many as they like
+            return self.series(provider, label, endpoint, status, stream)
+        made = RequestSeries(
+            requests=self._requests.child(provider, model, endpoint, str(status)),
+            duration=self._durations.child(provider, model, endpoint, "true" if stream else "false"),
+            first_token=self._first_tokens.child(provider, endpoint),
+            overhead=self._overheads.child(provider, endpoint),
+        )
         if len(self._series) < MAX_CHILDREN:
             self._series[labels] = made
         return made
@@ -256,15 +252,6 @@ class Metrics(Collector):
             self._tool_seconds,
         ):
             yield from histograms.parts()
-
-    def _make_series(self, labels: RequestLabels) -> RequestSeries:
-        provider, model, endpoint = labels.provider, labels.model, labels.endpoint
-        return RequestSeries(
-            requests=self._requests.child(provider, model, endpoint, str(labels.status)),
-            duration=self._durations.child(provider, model, endpoint, "true" if labels.stream else "false"),
-            first_token=self._first_tokens.child(provider, endpoint),
-            overhead=self._overheads.child(provider, endpoint),
-        )
 
     def _count_bills(self) -> None:
         """Tokens and money are added up with the bills; what is new of them is counted before anybody reads."""

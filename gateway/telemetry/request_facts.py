@@ -19,7 +19,7 @@ from gateway.neighbour import ToolRan
 from gateway.telemetry.contract import ANSWER_BROKEN, NOBODY
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
-from gateway.telemetry.metrics import Metrics, RequestLabels
+from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import RequestRecord, Times, answering, bill_of, times_of
 from gateway.telemetry.request_line import line_of
 
@@ -173,7 +173,7 @@ class RequestFacts:
             provider, model = attempt.candidate.provider, attempt.candidate.model
             if record.failure is not None and record.status < FAILED and record.failure.blames_provider:
                 self._metrics.count_error(provider, ANSWER_BROKEN)
-        series = self._metrics.series(RequestLabels(provider, model, record.endpoint, record.status, record.stream))
+        series = self._metrics.series(provider, model, record.endpoint, record.status, record.stream)
         series.requests.value += 1
         series.duration.observe(times.total_s)
         series.overhead.observe(times.overhead_s)

@@ -37,12 +37,12 @@ class BufferedLog:
 
     def __init__(self, fd: int, *, max_bytes: int = MAX_BYTES, wall_clock: Callable[[], float] = time.time) -> None:
         self._fd = fd
-        self._max_bytes = max_bytes
+        self._max_bytes = self._room = max_bytes
         self._now = Stamps(wall_clock).now
         self._lines: list[str] = []
         self._lines_bytes = 0
         self._rest = memoryview(b"")
-        """What the last flush could not write; it may begin in the middle of a line."""
+        """What the last flush could not write; it may begin in the middle of a line. Beside it lines have `_room`."""
         self._amid_line = False
         """What was written last is the beginning of a line; where its rest is lost, a line end stands in for that."""
         self._stalled = False
@@ -66,29 +66,28 @@ class BufferedLog:
 
     def write(self, line: str) -> None:
         """Takes one line without its line end; never blocks, never raises."""
-        size = len(line) + 1
-        if self._lines_bytes + len(self._rest) + size > self._max_bytes:
+        lines_bytes = self._lines_bytes + len(line) + 1
+        if lines_bytes > self._room:
             self.dropped += 1
             self._untold += 1
             return
         if not self._lines:
             self._fresh.set()
         self._lines.append(line)
-        self._lines_bytes += size
+        self._lines_bytes = lines_bytes
         # While the reader stalls only the timer tries again: a try costs more than the line.
-        if not self._stalled and (self._lines_bytes >= FLUSH_AT_BYTES or line.startswith(URGENT_PREFIXES)):
+        if not self._stalled and (lines_bytes >= FLUSH_AT_BYTES or line.startswith(URGENT_PREFIXES)):
             self.flush()
 
     def flush(self) -> bool:
         """Writes what the reader takes now; False where there is more. Never blocks."""
-        while self._rest or self._lines or self._untold:
+        self._stalled = False
+        while not self._stalled and (self._rest or self._lines or self._untold):
             if not self._rest:
                 self._pack()
-            if not self._write_rest():
-                self._stalled = True
-                return not self._rest
-        self._stalled = False
-        return True
+            self._stalled = not self._write_rest()
+        self._room = self._max_bytes - len(self._rest)
+        return not self._rest
 
     async def run(self) -> None:
         """Flushes for ever, `FLUSH_EVERY_S` after the first line that waits."""

@@ -13,7 +13,7 @@ from gateway.dialects.envelope import Usage
 from gateway.keys.ledger import Spent
 from gateway.telemetry.exposition import expose, parts_of
 from gateway.telemetry.merge import merge, tell
-from gateway.telemetry.metrics import Metrics, RequestLabels
+from gateway.telemetry.metrics import Metrics
 from tests.figures import Figures
 from tests.telemetry.everything import told_once
 
@@ -32,7 +32,7 @@ def crowded() -> Metrics:
     bills = {("openai", model): Spent.of([(Usage(), 1)]) for model in models}
     metrics = Metrics(lambda model: True, take_bills=told_once(bills))
     for number, model in enumerate(models):
-        series = metrics.series(RequestLabels("openai", model, "chat/completions", 200, False))
+        series = metrics.series("openai", model, "chat/completions", 200, False)
         series.requests.value += 1
         series.duration.observe(number)
     return metrics

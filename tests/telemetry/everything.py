@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.dialects.envelope import Usage
 from gateway.keys.ledger import Rows, Spent
-from gateway.telemetry.metrics import Metrics, RequestLabels, TakeBills
+from gateway.telemetry.metrics import Metrics, TakeBills
 from gateway.telemetry.scrape import ActorFigures
 
 
@@ -21,7 +21,7 @@ def everything() -> Metrics:
         lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)],
         take_bills=told_once({("openai", "gpt-4o"): Spent.of([(usage, 1), (usage, None)])}),
     )
-    series = metrics.series(RequestLabels("openai", "gpt-4o", "chat/completions", 200, False))
+    series = metrics.series("openai", "gpt-4o", "chat/completions", 200, False)
     series.requests.value += 1
     series.duration.observe(1)
     series.first_token.observe(1)

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from itertools import pairwise
 
-import msgspec
 import pytest
 import trio
 from prometheus_client import generate_latest
@@ -17,11 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.telemetry import families
 from gateway.telemetry.exposition import Form, expose, parts_of
 from gateway.telemetry.merge import merge, tell
-from gateway.telemetry.metrics import Metrics, RequestLabels
+from gateway.telemetry.metrics import Metrics, RequestSeries
 from gateway.telemetry.scrape import ActorFigures
 from tests.telemetry.everything import everything
 
-PLAIN = RequestLabels("openai", "gpt-4o", "chat/completions", 200, False)
+
+def plain(metrics: Metrics, model: str = "gpt-4o") -> RequestSeries:
+    """Those of an ordinary request."""
+    return metrics.series("openai", model, "chat/completions", 200, False)
+
 
 CONTRACT = {
     "llm_request_duration_seconds": ("histogram", {"provider", "model", "endpoint", "stream"}),
@@ -73,7 +76,7 @@ async def merged(metrics: Metrics, form: Form = Form.TEXT) -> bytes:
 
 
 def request(metrics: Metrics, model: str, seconds: float) -> None:
-    series = metrics.series(msgspec.structs.replace(PLAIN, model=model))
+    series = plain(metrics, model)
     series.requests.value += 1
     series.duration.observe(seconds)
 
@@ -99,7 +102,7 @@ def test_names_types_and_labels_are_the_contract() -> None:
 def test_a_histogram_counts_a_bound_itself_in_its_bucket() -> None:
     """`le` means less or equal; buckets are cumulative and the last one is the count."""
     metrics = Metrics(anything)
-    duration = metrics.series(PLAIN).duration
+    duration = plain(metrics).duration
     for seconds in (0.05, 0.1, 0.11, 600, 601):
         duration.observe(seconds)
     labels = {"provider": "openai", "model": "gpt-4o", "endpoint": "chat/completions", "stream": "false"}
@@ -132,9 +135,9 @@ def test_a_model_nobody_knows_counts_as_other() -> None:
     """Clients invent names; each would be a series for ever."""
     metrics = Metrics(lambda model: model == "gpt-4o")
     for number in range(100):
-        metrics.series(msgspec.structs.replace(PLAIN, model=f"made-up-{number}")).requests.value += 1
+        plain(metrics, f"made-up-{number}").requests.value += 1
         metrics.count_breaker_failure("openai", f"made-up-{number}")
-    metrics.series(PLAIN).requests.value += 1
+    plain(metrics).requests.value += 1
     labels = {"provider": "openai", "endpoint": "chat/completions", "status": "200"}
     assert value(metrics, "llm_request_total", **labels, model="other") == 100
     assert value(metrics, "llm_request_total", **labels, model="gpt-4o") == 1
@@ -145,7 +148,7 @@ def test_a_model_nobody_knows_counts_as_other() -> None:
 def test_a_request_without_a_model_or_a_provider_has_labels_too() -> None:
     """An empty label would be the same as none."""
     metrics = Metrics(anything)
-    metrics.series(RequestLabels("none", "", "chat/completions", 401, False)).requests.value += 1
+    metrics.series("none", "", "chat/completions", 401, False).requests.value += 1
     labels = {"provider": "none", "model": "none", "endpoint": "chat/completions", "status": "401"}
     assert value(metrics, "llm_request_total", **labels) == 1
 
@@ -153,7 +156,7 @@ def test_a_request_without_a_model_or_a_provider_has_labels_too() -> None:
 def test_label_values_are_escaped() -> None:
     """A quote or a line break in a name does not break the exposition."""
     metrics = Metrics(anything)
-    metrics.series(msgspec.structs.replace(PLAIN, model='a"b\\c\nd')).requests.value += 1
+    plain(metrics, 'a"b\\c\nd').requests.value += 1
     (sample,) = read(metrics)["llm_request"].samples
     assert sample.labels["model"] == 'a"b\\c\nd'
 
@@ -253,7 +256,7 @@ def test_what_is_written_is_what_the_client_library_would_write() -> None:
 def test_an_exemplar_names_the_last_trace_in_its_bucket() -> None:
     """In OpenMetrics, which alone has them; `# EOF` and all, as its own parser wants it."""
     metrics = Metrics(anything, exemplars=True)
-    series = metrics.series(PLAIN)
+    series = plain(metrics)
     for seconds, trace in ((0.2, "a" * 32), (0.21, "b" * 32), (400, "c" * 32)):
         series.duration.observe(seconds)
         series.exemplify(seconds, None, trace)

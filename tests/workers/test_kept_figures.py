@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from gateway.telemetry.exposition import Part, expose
 from gateway.telemetry.kept_figures import Kept
 from gateway.telemetry.merge import merge, tell
-from gateway.telemetry.metrics import Metrics, RequestLabels
+from gateway.telemetry.metrics import Metrics
 from gateway.workers.kept_figures import KeptFigures, fold
 
 
@@ -129,7 +129,7 @@ def test_a_scrape_of_5000_series_holds_up_no_request(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "replace", lambda *paths: on_threads.append(threading.get_ident()) or os.rename(*paths))
     metrics = Metrics(lambda model: True)
     for number in range(300):  # histograms of 17 buckets
-        metrics.series(RequestLabels("openai", f"model-{number}", "chat", 200, False)).duration.observe(1.0)
+        metrics.series("openai", f"model-{number}", "chat", 200, False).duration.observe(1.0)
     first, dead = KeptFigures(tmp_path, "0-10"), KeptFigures(tmp_path, "1-11")
 
     async def scrape() -> int:
