@@ -149,7 +149,9 @@ class _Renderer:
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self.now = Stamps(wall_clock).now
-        self._encode = msgspec.json.Encoder(enc_hook=_type_name).encode
+        self._encode_into = msgspec.json.Encoder(enc_hook=_type_name).encode_into
+        self._json = bytearray()
+        """Of the last line; the same memory for all of them."""
 
     def __call__(self, _logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         event["level"] = method
@@ -162,7 +164,8 @@ class _Renderer:
 
     def to_json(self, value: object) -> str:
         try:
-            text = self._encode(value).decode()
+            self._encode_into(value, self._json)
+            text = self._json.decode()
             return text if text.isascii() else _UNSEEN.sub(_escaped, text)
         except (ValueError, OverflowError):  # lone surrogates, integers beyond 64 bits: slow, but no line is lost
             plain = msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value

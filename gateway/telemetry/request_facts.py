@@ -20,7 +20,7 @@ from gateway.telemetry.contract import ANSWER_BROKEN, NOBODY
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, Logs, render_crash, rounded
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.record import RequestRecord, Times, answering, bill_of, times_of
+from gateway.telemetry.record import RequestRecord, Times, answering, times_of
 from gateway.telemetry.request_line import line_of
 
 DISCONNECTED: Final = "disconnected"
@@ -159,8 +159,7 @@ class RequestFacts:
         times = times_of(record, attempts, attempt)
         self._count(record, attempt, times)
         if self._log_line is not None:
-            usage, cost = bill_of(attempts)
-            self._log_line(line_of(record, attempts, attempt, usage, cost, times))
+            self._log_line(line_of(record, attempts, attempt, times))
         if self.tracer is not None:
             self.tracer.request_ended(record, attempts, times)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
 from actors.attempt import Attempt
-from gateway.dialects.envelope import Usage
 from gateway.money import NANO
 from gateway.telemetry.kinds import kind_of
 from gateway.telemetry.logs import MAX_TEXT, rounded
-from gateway.telemetry.record import RequestRecord, Times
+from gateway.telemetry.record import RequestRecord, Times, bill_of
 
 
 class RequestLine(msgspec.Struct, gc=False):
@@ -47,15 +47,27 @@ class RequestLine(msgspec.Struct, gc=False):
     """hit, miss or joined, where the cache was asked."""
 
 
+class _Unknown(NamedTuple):
+    """Tokens that nobody has counted."""
+
+    prompt: None = None
+    completion: None = None
+    cached: None = None
+    reasoning: None = None
+
+
+_UNKNOWN: Final = _Unknown()
+
+
 def line_of(
     record: RequestRecord,
     attempts: Sequence[Attempt],
     answered_by: Attempt | None,
-    usage: Usage | None,
-    cost: int | None,
     times: Times,
 ) -> RequestLine:
-    """Of a request that is over with all its `attempts`; `usage` and `cost` (nano-USD) are theirs together."""
+    """Of a request that is over with all its `attempts`."""
+    usage, cost = bill_of(attempts)
+    tokens = usage or _UNKNOWN
     failure = record.failure
     candidate = None if answered_by is None else answered_by.candidate
     # By position: names would cost as much as all the rest.
@@ -70,10 +82,10 @@ def line_of(
         len(attempts),
         None if answered_by is None else answered_by.operation,
         record.stream,
-        None if usage is None else usage.prompt,
-        None if usage is None else usage.completion,
-        None if usage is None else usage.cached,
-        None if usage is None else usage.reasoning,
+        tokens.prompt,
+        tokens.completion,
+        tokens.cached,
+        tokens.reasoning,
         None if cost is None else cost / NANO,
         times.queue_s and rounded(times.queue_s),
         times.connect_s and rounded(times.connect_s),  # mostly 0.0: the connection was there
