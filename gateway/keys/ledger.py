@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -29,12 +27,8 @@ _BROKEN_OFF: Final = (TimedOut, DeadlineExceeded, ActorDied, CallCrashed)
 """Failures of ours: the provider was at work, and had the prompt."""
 
 
-Bill = tuple[Usage, int | None]
-"""What one attempt has used, and what that costs in nano-USD; None where nobody knows."""
-
-
 class Spent(msgspec.Struct, gc=False):
-    """A sum of bills. `prompt` and the rest are tokens, as in `Usage`."""
+    """A sum of answers. `prompt` and the rest are tokens, as in `Usage`."""
 
     nano_usd: int = 0
     calls: int = 0
@@ -46,12 +40,19 @@ class Spent(msgspec.Struct, gc=False):
     written: int = 0
     reasoning: int = 0
 
-    @classmethod
-    def of(cls, bills: Sequence[Bill]) -> Spent:
-        """What some bills come to, of which there is at least one."""
-        usages, costs = zip(*bills, strict=True)
-        tokens = (sum(map(part, usages)) for part in _TOKENS)
-        return cls(sum(filter(None, costs)), len(bills), costs.count(None), *tokens)
+    def count(self, usage: Usage, cost: int | None) -> None:
+        """One more answer."""
+        self.calls += 1
+        if cost is None:
+            self.unpriced += 1
+        else:
+            self.nano_usd += cost
+        self.prompt += usage.prompt
+        self.completion += usage.completion
+        if usage.cached or usage.written or usage.reasoning:
+            self.cached += usage.cached
+            self.written += usage.written
+            self.reasoning += usage.reasoning
 
     def add(self, other: Spent) -> None:
         self.nano_usd += other.nano_usd
@@ -65,7 +66,6 @@ class Spent(msgspec.Struct, gc=False):
 
 
 FIGURES: Final = Spent.__struct_fields__
-_TOKENS: Final = tuple(attrgetter(name) for name in FIGURES[3:])
 
 Rows = dict[tuple[str, str], Spent]
 """By provider and model."""
@@ -84,17 +84,15 @@ class Posting(NamedTuple):
 
 
 class Ledger:
-    """Bills attempts. What one client owes for one model is added up when somebody asks, in one go: a sum of many bills
-    costs little more than one, and most requests come with others of their kind.
-    """
+    """Bills attempts: each is counted once, for the books and for the metrics. Nothing is sent or logged here."""
 
     def __init__(self, price: Callable[[str, str, Usage], int | None], wall_clock: Callable[[], float]) -> None:
         self._price = price
         self._wall_clock = wall_clock
         self._day = ""
         self._day_begins = self._day_ends = 0.0
-        self._bills: defaultdict[tuple[str, str, str], list[Bill]] = defaultdict(list)
-        """Of this day, by client, provider and model: those that nobody has added up yet."""
+        self._fresh: defaultdict[tuple[str, str, str], Spent] = defaultdict(Spent)
+        """Of this day, by client, provider and model: what nobody has asked for yet."""
         self._tabs: dict[str, Rows] = {}
         """Of this day, by client key's label; "" where no key is asked for."""
         self._closed: list[Posting] = []
@@ -121,23 +119,11 @@ class Ledger:
             notes.cost = self._price(candidate.provider, candidate.model, usage)
         if self._wall_clock() >= self._day_ends:
             self._turn()
-        self._bills[attempt.call.client, candidate.provider, candidate.model].append((usage, notes.cost))
-
-    def add_up(self) -> None:
-        """All bills go to their clients' tabs; to be called once a second at least, since until then each is kept."""
-        by_model: defaultdict[tuple[str, str], list[Bill]] = defaultdict(list)
-        for (client, provider, model), bills in self._bills.items():
-            by_model[provider, model] += bills
-            enter(self._tabs.setdefault(client, {}), provider, model, Spent.of(bills))
-        self._bills.clear()
-        for place, bills in by_model.items():
-            if place not in self._by_model and len(self._by_model) >= MOST_ROWS:
-                place = (place[0], OTHER)
-            self._by_model.setdefault(place, Spent()).add(Spent.of(bills))
+        self._fresh[attempt.call.client, candidate.provider, candidate.model].count(usage, notes.cost)
 
     def pending(self, client: str) -> int:
         """What a client has spent today and `take` has not told yet, in nano-USD."""
-        self.add_up()
+        self._sort()
         rows = self._tabs.get(client)
         return 0 if rows is None else sum(row.nano_usd for row in rows.values())
 
@@ -151,14 +137,24 @@ class Ledger:
     def look(self) -> list[Posting]:
         """All that `take` would take."""
         self._turn()
-        self.add_up()
+        self._sort()
         return [*self._closed, *self._open()]
 
     def take_bills(self) -> Rows:
         """By model, whoever owes it: what has been billed since this was last asked."""
-        self.add_up()
+        self._sort()
         taken, self._by_model = self._by_model, {}
         return taken
+
+    def _sort(self) -> None:
+        """What is fresh goes to its client's tab, and once more to its model's sum."""
+        for (client, provider, model), spent in self._fresh.items():
+            place = (provider, model)
+            if place not in self._by_model and len(self._by_model) >= MOST_ROWS:
+                place = (provider, OTHER)
+            self._by_model.setdefault(place, Spent()).add(spent)
+            enter(self._tabs.setdefault(client, {}), provider, model, spent)
+        self._fresh.clear()
 
     def _open(self) -> Iterator[Posting]:
         return (Posting(client, self._day, rows) for client, rows in self._tabs.items())
@@ -168,7 +164,7 @@ class Ledger:
         now = self._wall_clock()
         if self._day_begins <= now < self._day_ends:
             return
-        self.add_up()
+        self._sort()
         self._closed.extend(self._open())
         self._tabs = {}
         self._day = day_of(now)
@@ -224,7 +220,5 @@ def _owed_unseen(attempt: Attempt, notes: CallNotes) -> Usage | None:
         return None
     so_far = notes.so_far
     if so_far is not None and so_far.started:
-        if so_far.usage is not None:
-            return copy(so_far.usage)  # whoever reads the stream may count on for a moment
-        return Usage(prompt=attempt.spent_tokens or 0, completion=so_far.delivered_tokens)
+        return so_far.usage or Usage(prompt=attempt.spent_tokens or 0, completion=so_far.delivered_tokens)
     return Usage(prompt=attempt.spent_tokens or 0)

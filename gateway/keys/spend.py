@@ -62,7 +62,7 @@ class SpendDesk:
         """What is new goes into the books."""
         match self._line.mode:
             case Mode.STARTING:
-                self._ledger.add_up()
+                return
             case Mode.MEMORY:
                 for posting in self._ledger.take():
                     self._memory.post(posting)

@@ -9,7 +9,6 @@ from statistics import median
 import pytest
 import trio
 
-from gateway.dialects.envelope import Usage
 from gateway.keys.ledger import Spent
 from gateway.telemetry.exposition import expose, parts_of
 from gateway.telemetry.merge import merge, tell
@@ -29,7 +28,7 @@ def crowded() -> Metrics:
     """So many series of counters and of histograms' samples together."""
     # A counter's sample, fifteen of a histogram's and a sum, four of tokens, two of money.
     models = [f"model-{number}" for number in range(SERIES // 23)]
-    bills = {("openai", model): Spent.of([(Usage(), 1)]) for model in models}
+    bills = {("openai", model): Spent(1, 1) for model in models}
     metrics = Metrics(lambda model: True, take_bills=told_once(bills))
     for number, model in enumerate(models):
         series = metrics.series("openai", model, "chat/completions", 200, False)

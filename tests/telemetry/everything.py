@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.dialects.envelope import Usage
 from gateway.keys.ledger import Rows, Spent
 from gateway.telemetry.metrics import Metrics, TakeBills
 from gateway.telemetry.scrape import ActorFigures
@@ -15,11 +14,10 @@ def told_once(bills: Rows) -> TakeBills:
 
 
 def everything() -> Metrics:
-    usage = Usage(prompt=1, completion=1, cached=1, reasoning=1)
     metrics = Metrics(
         lambda model: True,
         lambda: [ActorFigures("openai", 1, 2, 3, 4, 5, 6)],
-        take_bills=told_once({("openai", "gpt-4o"): Spent.of([(usage, 1), (usage, None)])}),
+        take_bills=told_once({("openai", "gpt-4o"): Spent(1, 2, 1, prompt=2, completion=2, cached=2, reasoning=2)}),
     )
     series = metrics.series("openai", "gpt-4o", "chat/completions", 200, False)
     series.requests.value += 1
