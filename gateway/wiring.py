@@ -91,7 +91,7 @@ class Gateway:
             world,
             workers=config.server.workers,
             owns_store=owns_store,
-            observe=lambda: self.observer,
+            observe=lambda: self.observer.take,
             heed=self.actors.heed,
         )
         self.accounting = Accounting(
@@ -197,7 +197,7 @@ class Gateway:
             period_s=60.0,
             clock=self.world.clock,
             random=self.world.random,
-            observe=self.observer,
+            observe=self.observer.take,
         )
         self.actors.plant(root)
         self._listeners = listeners
@@ -335,8 +335,8 @@ class Gateway:
             *self.sharing.children(self.observer, self._store_moved),
             *self.accounting.children(),
             ChildSpec(UPSTREAM, lambda: UpstreamKeeper(self.upstream), kind="client"),
-            ChildSpec(CMS, lambda: self.settled.platform.context_actor(self.observer), kind="service"),
-            ChildSpec(TOOLS, lambda: self.settled.platform.tools_supervisor(self.observer), kind="supervisor"),
+            ChildSpec(CMS, lambda: self.settled.platform.context_actor(self.observer.take), kind="service"),
+            ChildSpec(TOOLS, lambda: self.settled.platform.tools_supervisor(self.observer.take), kind="supervisor"),
             ChildSpec(PROVIDERS, self._fresh.providers, kind="supervisor"),
             ChildSpec(ROUTER, self._fresh.router, kind="router"),
             *([self._fresh.catalogue_spec()] if list_sources(self.config) else []),
@@ -385,7 +385,7 @@ def _tracing_of(config: Config, world: World, worker: str, gateway: Gateway) -> 
         return None
     from gateway.assembly.tracing import Tracing
 
-    return Tracing(config, world, worker=worker, current=lambda: gateway.config, observe=gateway.observer)
+    return Tracing(config, world, worker=worker, current=lambda: gateway.config, observe=gateway.observer.take)
 
 
 def build(config: Config, world: World, *, worker: str = "0", place: Place | None = None) -> Gateway:

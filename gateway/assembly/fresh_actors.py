@@ -43,7 +43,7 @@ class FreshActors:
             in_use=lambda: ground.ingress.used + ground.actors.held_bytes(),
             relieve=ground.world.free_memory,
             clock=ground.world.clock,
-            observe=self._observer(),
+            observe=self._observer().take,
         )
 
     def providers(self) -> Supervisor:
@@ -52,7 +52,7 @@ class FreshActors:
             [self.provider_spec(name, self._settled()) for name in self._config.providers],
             clock=self._world.clock,
             random=self._world.random,
-            observe=self._observer(),
+            observe=self._observer().take,
         )
 
     def provider_spec(self, name: str, coming: Settled) -> ChildSpec:
@@ -73,7 +73,7 @@ class FreshActors:
             report=self._ground.actors.report,
             clock=self._world.clock,
             random=self._world.random,
-            observe=self._observer(),
+            observe=self._observer().take,
             new_bucket=self._sharing.new_bucket,
             warn=self._sharing.hints.warn,
         )
@@ -86,7 +86,7 @@ class FreshActors:
             provider=self._ground.actors.provider,
             clock=self._world.clock,
             random=self._world.random,
-            observe=self._observer(),
+            observe=self._observer().take,
             new_bucket=self._sharing.new_bucket,
             forget_client=self._sharing.leases.forget_client,
         )
@@ -103,5 +103,5 @@ class FreshActors:
             user_agent=USER_AGENT,
             clock=self._world.clock,
             random=self._world.random,
-            observe=self._observer(),
+            observe=self._observer().take,
         )

@@ -72,13 +72,13 @@ class Observer:
         """How many attempts still run whose requests are over."""
         return self._requests.awaited
 
-    def __call__(self, event: object) -> None:
+    def take(self, event: object) -> None:
         """An actor's fact; the actors' `Observe`."""
         try:
             if isinstance(event, AttemptEnded):  # the one that comes with every request
                 self._requests.attempt_ended(event.attempt)
             else:
-                self._take(event)
+                self._take_rare(event)
                 if self.watch is not None:
                     self.watch(event)
         except Exception as bug:  # the actor that states a fact must not die of it
@@ -116,7 +116,7 @@ class Observer:
         """Whoever asked the store and waited goes without an answer: a client gets a 503, or does without."""
         self._process.store_unanswered(operation, was_connected)
 
-    def _take(self, event: object) -> None:
+    def _take_rare(self, event: object) -> None:
         match event:
             case Retried():
                 self._requests.retried(event)

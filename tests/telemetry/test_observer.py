@@ -65,7 +65,7 @@ class Story:
 
     def end(self, attempt: Attempt, outcome: Outcome, failure: Failure | None = None) -> None:
         attempt.outcome, attempt.failure, attempt.ended_at = outcome, failure, self.now
-        self.observer(AttemptEnded(attempt))
+        self.observer.take(AttemptEnded(attempt))
 
     def read(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines]
@@ -250,7 +250,7 @@ def test_a_retry_is_a_line_and_a_number() -> None:
     story = Story()
     call = story.call()
     attempt = story.attempt(call, "anthropic", "fallback")
-    story.observer(Retried(call, attempt, 0.5, UpstreamReset(WORDS)))
+    story.observer.take(Retried(call, attempt, 0.5, UpstreamReset(WORDS)))
     (line,) = story.read()
     assert (line["operation"], line["because"], line["delay_s"]) == ("fallback", "upstream_reset", 0.5)
     assert line["correlation_id"] == "req-1"
@@ -278,7 +278,7 @@ def test_a_breaker_that_opens_warns_and_one_that_closes_informs() -> None:
         (Phase.OPEN, Phase.PROBING),
         (Phase.PROBING, Phase.CLOSED),
     ):
-        story.observer(BreakerMoved("openai", "gpt-4o", before, after, 5, 1.0))
+        story.observer.take(BreakerMoved("openai", "gpt-4o", before, after, 5, 1.0))
         levels.append(story.read()[-1]["level"])
         states.append(story.value("circuit_breaker_state", provider="openai", model="gpt-4o"))
     assert levels == ["warning", "info", "info"]
@@ -288,16 +288,16 @@ def test_a_breaker_that_opens_warns_and_one_that_closes_informs() -> None:
 def test_rising_memory_pressure_warns_and_falling_informs() -> None:
     """With what is used and what is allowed."""
     story = Story()
-    story.observer(PressureMoved(Pressure.NONE, Pressure.REFUSE, 96, 100, 1.0))
-    story.observer(PressureMoved(Pressure.REFUSE, Pressure.DEGRADE, 85, 100, 2.0))
+    story.observer.take(PressureMoved(Pressure.NONE, Pressure.REFUSE, 96, 100, 1.0))
+    story.observer.take(PressureMoved(Pressure.REFUSE, Pressure.DEGRADE, 85, 100, 2.0))
     assert [(line["level"], line["used_bytes"]) for line in story.read()] == [("warning", 96), ("info", 85)]
 
 
 def test_an_actor_that_is_gone_leaves_no_open_breaker_behind() -> None:
     """Its successor starts with closed ones, and says nothing of them until they move."""
     story = Story()
-    story.observer(BreakerMoved("openai", "*", Phase.CLOSED, Phase.OPEN, 5, 1.0))
-    story.observer(ActorBuried("openai", 3, 2, 2.0))
+    story.observer.take(BreakerMoved("openai", "*", Phase.CLOSED, Phase.OPEN, 5, 1.0))
+    story.observer.take(ActorBuried("openai", 3, 2, 2.0))
     assert story.value("circuit_breaker_state", provider="openai", model="*") == 0
     line = story.read()[-1]
     assert (line["actor"], line["queued"], line["in_flight"]) == ("openai", 3, 2)
@@ -309,7 +309,7 @@ def test_a_crash_is_an_error_with_frames_and_without_its_message() -> None:
     try:
         raise KeyError(WORDS + KEY)
     except KeyError as bug:
-        story.observer(CallCrash("openai", story.call(), bug))
+        story.observer.take(CallCrash("openai", story.call(), bug))
     (line,) = story.read()
     assert line["level"] == "error"
     assert line["crash"][0] == "builtins.KeyError"
@@ -328,7 +328,7 @@ def test_a_restart_is_a_story_that_gets_louder() -> None:
         ChildStopped("providers", "openai", "provider", None, asked=True, at=2.0),
         Escalating("providers", "openai", bug, restarts=6, at=3.0),
     ):
-        story.observer(event)
+        story.observer.take(event)
     lines = story.read()
     assert [(line["level"], line["event"]) for line in lines] == [
         ("info", "actor started"),
@@ -381,7 +381,7 @@ def test_no_key_and_no_word_of_a_message_ever_stands_in_a_line() -> None:
         Refused("openai", call, failure),
     ]
     for fact in facts:
-        story.observer(fact)
+        story.observer.take(fact)
     story.end(attempt, Outcome.FAILED, failure)
     story.observer.request_ended(Record(call, status=401, outcome="error", failure=failure))
     story.observer.request_crashed(bug, "req-1")
@@ -401,7 +401,7 @@ def test_what_a_client_chose_is_cut_to_a_readable_length() -> None:
 def test_a_fact_that_cannot_be_observed_is_logged_and_hurts_nobody() -> None:
     """The actor that states it must not die of its observer."""
     story = Story()
-    story.observer(AttemptEnded(None))  # type: ignore[arg-type]
+    story.observer.take(AttemptEnded(None))  # type: ignore[arg-type]
     story.observer.request_ended(Record(model=None))  # type: ignore[arg-type]
     assert [(line["level"], line["kind"]) for line in story.read()] == [
         ("error", "AttemptEnded"),
@@ -409,7 +409,9 @@ def test_a_fact_that_cannot_be_observed_is_logged_and_hurts_nobody() -> None:
     ]
 
 
-@pytest.mark.parametrize("state", [lambda story: story.observer("unknown"), lambda story: story.observer(None)])
+@pytest.mark.parametrize(
+    "state", [lambda story: story.observer.take("unknown"), lambda story: story.observer.take(None)]
+)
 def test_a_fact_nobody_knows_is_passed_over(state: Callable[[Story], None]) -> None:
     """Whoever adds a kind of fact need not teach every observer at once."""
     story = Story()

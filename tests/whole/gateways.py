@@ -245,9 +245,9 @@ class Tap:
         self._observer = observer
         self._events = events
 
-    def __call__(self, event: object) -> None:
+    def take(self, event: object) -> None:
         self._events.append(event)
-        self._observer(event)
+        self._observer.take(event)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._observer, name)
