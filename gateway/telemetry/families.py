@@ -1,8 +1,8 @@
 """Metric families whose children are plain numbers: what prometheus_client's would be without their locks.
 
-One event loop counts, so an increment needs no lock: a request's eight updates cost 1 µs here with their look-up,
-against 5 µs with prometheus_client's own children without it. A scrape is read in parts of bounded size, with turns for
-others between them; within one child all figures are of one moment.
+One event loop counts, so an increment needs no lock: a request's updates cost a fifth of what they would with
+prometheus_client's own children. A scrape is read in parts of bounded size, with turns for others between them; within
+one child all figures are of one moment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The gateway's metrics, as they are counted; what they are called stands in `contract`.
 
 Each gateway has its own registry. A request costs one dictionary look-up for its bundle of children and plain
-additions after that (see `families`). What actors know of themselves is asked at the scrape.
+additions after that (see `families`). What actors know of themselves is asked at the scrape, as is what was billed.
 """
 
 from __future__ import annotations
