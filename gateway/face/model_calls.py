@@ -206,31 +206,11 @@ class ModelCalls:
         finally:
             self._ingress.let_go(held)
 
-    def answer(
-        self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None
-    ) -> Awaitable[Answer]:
+    async def answer(self, call: Call, record: RequestRecord, *, render_break: RenderError | None = None) -> Answer:
         """What the models say; `render_break` writes the event with which a stream that broke ends."""
-        if record.purse is not None:
-            return self._paid_from(record.purse, call, record, render_break)
-        return self._answer(call, record, render_break)
-
-    async def _paid_from(
-        self, purse: Purse, call: Call, record: RequestRecord, render_break: RenderError | None
-    ) -> Answer:
-        """Nobody is asked before the key's budget has room for it, where its edge is hard."""
-        if purse.is_hard:
-            held = self._ingress.hold(len(call.payload.body), 0)
-            try:
-                await purse.reserve(call.id, call.deadline - self._reporting.clock())
-            finally:
-                self._ingress.let_go(held)
-            record.on_finished = partial(_settle, purse, record.on_finished)
-        answer = await self._answer(call, record, render_break)
-        answer.headers += purse.headers()
-        return answer
-
-    async def _answer(self, call: Call, record: RequestRecord, render_break: RenderError | None) -> Answer:
-        relay, router = call.relay, self._router
+        purse, relay, router = record.purse, call.relay, self._router
+        if purse is not None and purse.is_hard:
+            await self._reserve(purse, call, record)
         try:
             answered = await router.ask(call)
         except BaseException:
@@ -241,6 +221,8 @@ class ModelCalls:
         reply, attempt = answered.value, answered.attempt
         record.tell_context(attempt.candidate)
         headers = provenance.of_answer(reply.headers, attempt)
+        if purse is not None:
+            headers += purse.headers()
         if relay is None:
             return Answer(reply.status, headers, reply.body)
         clock = self._reporting.clock
@@ -256,6 +238,15 @@ class ModelCalls:
             on_crash=self._reporting.on_crash,
         )
         return Answer(reply.status, headers, body)
+
+    async def _reserve(self, purse: Purse, call: Call, record: RequestRecord) -> None:
+        """Nobody is asked before the key's budget has room for it, where its edge is hard."""
+        held = self._ingress.hold(len(call.payload.body), 0)
+        try:
+            await purse.reserve(call.id, call.deadline - self._reporting.clock())
+        finally:
+            self._ingress.let_go(held)
+        record.on_finished = partial(_settle, purse, record.on_finished)
 
     def call(
         self,
