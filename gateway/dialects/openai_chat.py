@@ -185,7 +185,7 @@ def rewrite_request(
     for what only a second reading finds too deep.
     """
     include_usage = include_usage and not request.wants_usage
-    thoughts = bool(unread) and _THOUGHT in body and any(member in body for member in _THOUGHTS)
+    thoughts = bool(unread) and body.find(_THOUGHT) >= 0 and any(member in body for member in _THOUGHTS)
     changed = model != request.model or include_usage or thoughts
     if not changed and not parameters:
         return body

@@ -260,13 +260,15 @@ class ModelCalls:
 
         `fallbacks` are those to ask in place of the model's own; None: its own, or those that the body names.
         """
-        if fallbacks is None and MARK in body:
+        # Not "in", which tries bytes as a number first: that error costs more than to look at a small body.
+        if fallbacks is None and body.find(MARK) >= 0:
             body, fallbacks = take_fallbacks(self._dialect_name, body, allowed=self._takes_fallbacks)
         if caller.one_model:
             body = of_one_model(body)
         asked = self._read(body)
         record.model = asked.model
-        record.stream = asked.stream
+        if asked.stream:
+            record.stream = True
         wishes: Wishes = request.known.get(self) or self._read_wishes(request)
         priority = wishes.priority
         if priority > caller.max_priority:
@@ -321,7 +323,8 @@ class ModelCalls:
             candidates=candidates,
             limits=caller.limits,
         )
-        record.warning = wishes.warning
+        if wishes.warning is not None:
+            record.warning = wishes.warning
         return call
 
     def _read_wishes(self, request: Request) -> Wishes:
