@@ -103,9 +103,6 @@ class Attempt:
         candidate: Candidate,
         clock: Clock,
         operation: str = "first",
-        progress: Any = None,
-        because: Failure | None = None,
-        delay_s: float = 0.0,
     ) -> None:
         """A further one says which failure it follows, and after which pause; only those have `because`, `delay_s`."""
         self.call = call
@@ -113,9 +110,9 @@ class Attempt:
         self.clock = clock
         self.operation = operation
         """Why it was started: first, retry, rotate, fallback, hedge or resume."""
-        if operation != "first":
-            self.because, self.delay_s = because, delay_s
-        self.progress = progress
+        self.because: Failure | None
+        self.delay_s: float
+        self.progress: Any = None
         """What the client already has of this answer, where a broken stream is to go on; else None."""
         self.backed = self.recoverable = False
         """Another candidate could be asked in its place; could go on with its answer if that breaks."""
@@ -132,10 +129,10 @@ class Attempt:
         self.stage = _QUEUED
         self.dismissed = False
         """Cancelled on purpose: nobody wants this attempt's answer any more."""
-        self.beaten = False
-        """Dismissed because another attempt had the answer, not because the asker had gone."""
-        self.waiting_for = ""
-        """What a waiting attempt lacks."""
+        self.beaten: bool
+        """Dismissed because another attempt had the answer, not because the asker had gone; else it has none."""
+        self.waiting_for: str
+        """What a waiting attempt lacks; only those that have waited have it."""
         self.key = ""
         """The label of the provider key that the actor chose."""
         self.began_at = clock()
@@ -241,6 +238,10 @@ class Attempt:
         if self.keeper is not None:
             self.keeper.content_came(self)
         self.call.reply.settle(Answered(head, self))
+        self.cancel_others()
+
+    def cancel_others(self) -> None:
+        """This one has the answer."""
         for other in self.call.attempts:
             if other is not self:
                 other.cancel()

@@ -48,10 +48,11 @@ class Clients:
 
     def _account_of(self, call: Call, now: float) -> ClientAccount | None:
         account = self._accounts.get(call.client)
-        if account is None and call.limits is not None:
+        if account is None:
+            if call.limits is None:
+                return None
             account = self._guests.account(call.client, call.limits, now)
-        if account is not None:
-            call.account = account
+        call.account = account
         return account
 
     def view(self, now: float) -> dict[str, Any]:

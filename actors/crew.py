@@ -45,6 +45,7 @@ class Crew(Generic[J]):
 
     async def _work(self, place: _Place[J]) -> None:
         """Jobs pass through without a name here: what a parked task can name, a call's whole body, it keeps alive."""
+        place.task = trio.lowlevel.current_task()
         while True:
             with trio.CancelScope() as scope:
                 while await self._serve(place.take(), scope):
@@ -59,25 +60,24 @@ class Crew(Generic[J]):
 class _Place(Generic[J]):
     """Where one task waits; it stands in `parked` for exactly as long as it can be given a job."""
 
-    __slots__ = ("_jobs", "_parked", "_task")
+    __slots__ = ("_jobs", "_parked", "task")
 
     def __init__(self, parked: list[_Place[J]], job: J) -> None:
         self._parked = parked
         self._jobs = [job]
-        self._task: trio.lowlevel.Task | None = None
+        self.task: trio.lowlevel.Task
+        """Who waits here, and nobody else ever; set once it runs."""
 
     def hand_over(self, job: J) -> None:
         """Wakes the task; the place has been taken out of `parked`."""
         self._jobs.append(job)
-        assert self._task is not None, "a parked task waits"
-        wake(self._task)
+        wake(self.task)
 
     def wait(self) -> Awaitable[None]:
         """Returns when there is a job to take: also where the nursery is cancelled in that very step.
 
         To be awaited at once.
         """
-        self._task = trio.lowlevel.current_task()
         self._parked.append(self)
         return sleep(self._give_up)
 

@@ -19,6 +19,8 @@ class Plan(msgspec.Struct, eq=False):
 
     call: Call
     candidates: Sequence[Candidate]
+    candidate: Candidate
+    """The present one of them, of which there is one at least."""
     account: ClientAccount | None
     tries: int = 0
     """Attempts on the current candidate."""
@@ -34,10 +36,6 @@ class Plan(msgspec.Struct, eq=False):
     worst: Failure | None = None
     """The last failure of an attempt that was sent: it says more than a refusal of ours, or of our key."""
     _index: int = 0
-
-    @property
-    def candidate(self) -> Candidate:
-        return self.candidates[self._index]
 
     @property
     def has_live_attempts(self) -> bool:
@@ -65,6 +63,7 @@ class Plan(msgspec.Struct, eq=False):
 
     def move_to(self, index: int) -> None:
         self._index = index
+        self.candidate = self.candidates[index]
         self.tries = 0
 
     def advance(self, failure: Failure) -> None:
@@ -84,7 +83,7 @@ class Plan(msgspec.Struct, eq=False):
         A hedge that lost the race is behind it, and may.
         """
         self.delivered = delivered
-        self._index = self.candidates.index(broken)
+        self.move_to(self.candidates.index(broken))
         index = self.following(None)
         if index is None:
             return False

@@ -258,26 +258,26 @@ class ProviderActor(Actor[Attempt]):
         if failure is not None:
             self._fail(attempt, failure)
         elif left:
-            late = attempt.beaten or not attempt.call.left
+            late = not attempt.call.left or (attempt.dismissed and attempt.beaten)
             self._finish(attempt, Outcome.SUPERSEDED if late else Outcome.LEFT)
         elif attempt.call.relay is not None and attempt.content_at is None:
             self._fail(attempt, self._crashed(attempt, RuntimeError("a streamed call ended without any content")))
+        elif self._delivered(attempt, value):
+            self._finish(attempt, _OK)
         else:
-            self._succeed(attempt, value)
-
-    def _succeed(self, attempt: Attempt, value: Any) -> None:
-        relay = attempt.call.relay
-        if relay is None:
-            delivered = attempt.call.reply.settle(Answered(value, attempt))
-            if delivered:
-                for other in attempt.call.attempts:
-                    if other is not attempt:
-                        other.cancel()
-        else:
-            delivered = relay.end(attempt.number)
-        if not delivered:
             self._observe(LateSettlement(attempt))
-        self._finish(attempt, _OK if delivered else Outcome.SUPERSEDED)
+            self._finish(attempt, Outcome.SUPERSEDED)
+
+    def _delivered(self, attempt: Attempt, value: Any) -> bool:
+        """The answer is whole: whether the asker has it from this attempt."""
+        call = attempt.call
+        if call.relay is not None:
+            return call.relay.end(attempt.number)
+        if not call.reply.settle(Answered(value, attempt)):
+            return False
+        if len(call.attempts) > 1:
+            attempt.cancel_others()
+        return True
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         if attempt.content_at is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 import trio
 
@@ -21,7 +21,7 @@ class Reply(WakeUp[T]):
     __slots__ = ("_failure", "_value", "_waiter", "late", "settled")
 
     def __init__(self) -> None:
-        self._value: T | None = None
+        self._value: Any = None
         self._failure: Exception | None = None
         self._waiter: trio.lowlevel.Task | None = None
         self.settled = False
@@ -62,11 +62,13 @@ class Reply(WakeUp[T]):
     def unwrap(self) -> T:
         """The answer, for who has waited for it."""
         # Not kept: an answer leads back to the call that this reply is part of, and a circle waits for the collector.
-        failure, self._failure = self._failure, None
+        failure = self._failure
         if failure is not None:
+            self._failure = None
             raise failure
-        value, self._value = self._value, None
-        return cast(T, value)
+        value: T = self._value
+        self._value = None
+        return value
 
     async def _look_again(self) -> T:
         await trio.lowlevel.checkpoint()

@@ -152,20 +152,17 @@ class RouterActor(Actor[Call | Report]):
         if call.left:
             return
         try:
-            plan = self._plan(call)
+            if not self._accepting:
+                raise Unavailable("the gateway is draining")
+            if len(self._calls) >= self._max_calls:
+                raise Unavailable(f"the gateway has {self._max_calls} calls in flight already", retry_after=1.0)
+            candidates = self._candidates(call) if call.candidates is None else call.candidates
+            account = self._clients.admit(call, self._clock())
         except Failure as failure:
             call.reply.fail(failure)
             return
-        self._calls[call] = plan
+        plan = self._calls[call] = Plan(call, candidates, candidates[0], account)
         self._launch(plan, "first")
-
-    def _plan(self, call: Call) -> Plan:
-        if not self._accepting:
-            raise Unavailable("the gateway is draining")
-        if len(self._calls) >= self._max_calls:
-            raise Unavailable(f"the gateway has {self._max_calls} calls in flight already", retry_after=1.0)
-        candidates = self._candidates(call) if call.candidates is None else call.candidates
-        return Plan(call, candidates, self._clients.admit(call, self._clock()))
 
     def _candidates(self, call: Call) -> Sequence[Candidate]:
         """No client input may reach a restart: what the resolver does not foresee is this call's own crash."""
@@ -186,7 +183,9 @@ class RouterActor(Actor[Call | Report]):
             self._conclude(plan, DeadlineExceeded("The time for this request was over before anybody could be asked."))
             return
         candidate = plan.candidate
-        attempt = Attempt(call, candidate, self._clock, operation, plan.delivered, because, delay_s)
+        attempt = Attempt(call, candidate, self._clock, operation)
+        if operation != "first":
+            attempt.because, attempt.delay_s, attempt.progress = because, delay_s, plan.delivered
         if len(plan.candidates) > 1:
             attempt.recoverable = call.relay is not None and self.settings.resume and plan.has_successor
             attempt.backed = plan.has_next(None)
@@ -329,7 +328,8 @@ class RouterActor(Actor[Call | Report]):
     def _forget(self, call: Call) -> None:
         plan = self._calls.pop(call, None)
         if plan is not None:
-            self._funds.collect(plan)
+            if plan.unpaid is not None:
+                self._funds.collect(plan)
             if plan.hedge is not None or plan.backoff is not None:
                 plan.cancel_timers()
             if plan.account is not None:

@@ -45,7 +45,9 @@ class TokenBucket:
 
     def settle(self, reserved: float, used: float, now: float) -> None:
         """Replaces what a `take` of `reserved` charged by what was used; later takes wait for a debt this may make."""
-        self._charge(used - min(reserved, self.burst), now)
+        if reserved > self.burst:
+            reserved = self.burst
+        self._charge(used - reserved, now)
 
     def wait_s(self, amount: float, now: float, kept: float = 0.0) -> float:
         """Seconds until a `take` of `amount` works if nobody else takes, and leaves the share `kept` of the burst,
@@ -92,7 +94,9 @@ class TokenBucket:
         if refilled >= self._charged:
             self._full_at = now
             self._charged = 0
-            refilled = 0.0
+            if amount > 0:
+                self._charged = amount
+            return
         self._charged += amount
         if self._charged <= refilled:
             self._full_at = now
