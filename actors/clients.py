@@ -35,6 +35,8 @@ class Clients:
 
     def admit(self, call: Call, now: float) -> ClientAccount | None:
         """Takes what `call` needs from its client's account, where it has one. Raises RateLimited."""
+        if call.limits is None and call.client not in self._accounts:
+            return None
         account = self._account_of(call, now)
         if account is not None:
             account.take(call.tokens, now)

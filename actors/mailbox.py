@@ -71,8 +71,9 @@ class Mailbox(Generic[T]):
         self._handle: Callable[[T], None] | None = None
         """What an idle owner, who is there and has no letters, does with one; None while it is busy or gone, and where
         it only `wait`s."""
-        self._in_senders_turn = False
-        """A letter is being handled while the reader sleeps; what there is to do for it then is seen to afterwards."""
+        self._attended = False
+        """The reader sleeps with a `_handle` for whoever comes. Asleep without one it is while a letter is handled in
+        its sender's turn, after which is seen whether there is anything to do for it."""
         self._bytes = 0
         self._processed = 0
         self._refused = 0
@@ -108,6 +109,7 @@ class Mailbox(Generic[T]):
         Raises what `handle` raises, whose letter is then among those that `close_and_drain` gives back, and
         trio.ClosedResourceError.
         """
+        self._attended = True
         while True:
             if not self._letters and not self._closed:
                 self._handle = handle
@@ -148,7 +150,7 @@ class Mailbox(Generic[T]):
         letters = [letter for letter, _, _ in self._letters]
         self._letters.clear()
         self._bytes = 0
-        self._wake()
+        self._wake_for_news()
         return letters
 
     def statistics(self) -> MailboxStatistics:
@@ -170,22 +172,19 @@ class Mailbox(Generic[T]):
     def _stand_in_line(self, letter: T, size_bytes: int) -> None:
         self._letters.append((letter, self._clock(), size_bytes))
         self._bytes += size_bytes
-        self._wake()
+        self._wake_for_news()
 
     def _handle_now(self, letter: T, handle: Callable[[T], None]) -> None:
         """The owner is idle: its reader sleeps, and goes on sleeping unless something is left to do."""
         self._handle = None
-        self._in_senders_turn = True
         try:
             handle(letter)
         except Exception as bug:  # the owner's, not the sender's
-            self._in_senders_turn = False
             self._put_back(letter)
             if self._reader is None:
                 raise  # the owner is being cancelled and can take it no more
             self._wake(bug)
             return
-        self._in_senders_turn = False
         self._processed += 1
         if self._letters or self._closed:
             self._wake()
@@ -196,9 +195,13 @@ class Mailbox(Generic[T]):
         """Its handling crashed: whoever sent it is told with all the others."""
         self._letters.appendleft((letter, self._clock(), 0))
 
+    def _wake_for_news(self) -> None:
+        if self._handle is not None or not self._attended:
+            self._wake()
+
     def _wake(self, bug: Exception | None = None) -> None:
         reader = self._reader
-        if reader is not None and not self._in_senders_turn:
+        if reader is not None:
             self._reader = self._handle = None
             trio.lowlevel.reschedule(reader, NOTHING if bug is None else outcome.Error(bug))
 

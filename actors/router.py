@@ -184,16 +184,18 @@ class RouterActor(Actor[Call | Report]):
             return
         candidate = plan.candidate
         attempt = Attempt(call, candidate, self._clock, operation)
-        if operation != "first":
-            attempt.because, attempt.delay_s, attempt.progress = because, delay_s, plan.delivered
         if len(plan.candidates) > 1:
             attempt.recoverable = call.relay is not None and self.settings.resume and plan.has_successor
             attempt.backed = plan.has_next(None)
         call.attempts.append(attempt)
-        if operation != ROTATE:
-            plan.tries += 1
-            if plan.tries == 1 and operation != "hedge":
-                plan.unpaid = attempt
+        if operation == "first":
+            plan.tries, plan.unpaid = 1, attempt
+        else:
+            attempt.because, attempt.delay_s, attempt.progress = because, delay_s, plan.delivered
+            if operation != ROTATE:
+                plan.tries += 1
+                if plan.tries == 1 and operation != "hedge":
+                    plan.unpaid = attempt
         provider = self._provider(candidate.provider)
         try:
             if provider is None:

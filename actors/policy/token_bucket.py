@@ -41,13 +41,20 @@ class TokenBucket:
 
     def give_back(self, amount: float, now: float) -> None:
         """Undoes a `take` of `amount` that was not used at all."""
-        self._charge(-min(amount, self.burst), now)
+        self.settle(amount, 0, now)
 
     def settle(self, reserved: float, used: float, now: float) -> None:
         """Replaces what a `take` of `reserved` charged by what was used; later takes wait for a debt this may make."""
         if reserved > self.burst:
             reserved = self.burst
-        self._charge(used - reserved, now)
+        refilled = self.rate_per_s * (now - self._full_at)
+        if refilled >= self._charged:
+            self._full_at = now
+            self._charged = refilled = 0
+        self._charged += used - reserved
+        if self._charged <= refilled:
+            self._full_at = now
+            self._charged = 0
 
     def wait_s(self, amount: float, now: float, kept: float = 0.0) -> float:
         """Seconds until a `take` of `amount` works if nobody else takes, and leaves the share `kept` of the burst,
@@ -88,19 +95,6 @@ class TokenBucket:
     def _level(self, now: float) -> float:
         refilled = self.rate_per_s * (now - self._full_at)
         return self.burst if refilled >= self._charged else self.burst + refilled - self._charged
-
-    def _charge(self, amount: float, now: float) -> None:
-        refilled = self.rate_per_s * (now - self._full_at)
-        if refilled >= self._charged:
-            self._full_at = now
-            self._charged = 0
-            if amount > 0:
-                self._charged = amount
-            return
-        self._charged += amount
-        if self._charged <= refilled:
-            self._full_at = now
-            self._charged = 0
 
 
 def _check(rate_per_s: float, burst: float) -> None:
