@@ -81,23 +81,32 @@ class Mailbox(Generic[T]):
 
     def post(self, letter: T, size_bytes: int = 0) -> None:
         """Puts a letter in. Raises Overloaded when full by count or bytes, ActorDied when the owner is gone."""
-        if self._handle is not None:
-            self._handle_now(letter, self._handle)
+        handle = self._handle
+        if handle is None:
+            self._check_open()
+            self._check_room(size_bytes)
+            self._stand_in_line(letter, size_bytes)
             return
-        self._check_open()
-        letters = self._letters
-        if len(letters) >= self._capacity:
-            self._refused += 1
-            raise Overloaded(f"the mailbox of {self._owner} is full ({self._capacity} letters)")
-        if self._bytes + size_bytes > self._capacity_bytes and letters:
-            self._refused += 1
-            raise Overloaded(f"the mailbox of {self._owner} is full ({self._capacity_bytes} bytes)")
-        self._stand_in_line(letter, size_bytes)
+        # The owner is idle: its reader sleeps, and goes on sleeping unless something is left to do.
+        self._handle = None
+        try:
+            handle(letter)
+        except Exception as bug:  # the owner's, not the sender's
+            self._put_back(letter)
+            if self._reader is None:
+                raise  # the owner is being cancelled and can take it no more
+            self._wake(bug)
+            return
+        self._processed += 1
+        if self._letters or self._closed:
+            self._wake()
+        elif self._reader is not None:
+            self._handle = handle
 
     def post_reserved(self, letter: T) -> None:
         """Puts a report in, past `capacity`. Raises ActorDied when the owner is gone."""
         if self._handle is not None:
-            self._handle_now(letter, self._handle)
+            self.post(letter)
             return
         self._check_open()
         assert len(self._letters) < self._places, "reports are bounded by the work that the owner has started"
@@ -169,27 +178,20 @@ class Mailbox(Generic[T]):
         if self._closed:
             raise ActorDied(f"{self._owner} is not running")
 
+    def _check_room(self, size_bytes: int) -> None:
+        full = ""
+        if len(self._letters) >= self._capacity:
+            full = f"{self._capacity} letters"
+        elif self._bytes + size_bytes > self._capacity_bytes and self._letters:
+            full = f"{self._capacity_bytes} bytes"
+        if full:
+            self._refused += 1
+            raise Overloaded(f"the mailbox of {self._owner} is full ({full})")
+
     def _stand_in_line(self, letter: T, size_bytes: int) -> None:
         self._letters.append((letter, self._clock(), size_bytes))
         self._bytes += size_bytes
         self._wake_for_news()
-
-    def _handle_now(self, letter: T, handle: Callable[[T], None]) -> None:
-        """The owner is idle: its reader sleeps, and goes on sleeping unless something is left to do."""
-        self._handle = None
-        try:
-            handle(letter)
-        except Exception as bug:  # the owner's, not the sender's
-            self._put_back(letter)
-            if self._reader is None:
-                raise  # the owner is being cancelled and can take it no more
-            self._wake(bug)
-            return
-        self._processed += 1
-        if self._letters or self._closed:
-            self._wake()
-        elif self._reader is not None:
-            self._handle = handle
 
     def _put_back(self, letter: T) -> None:
         """Its handling crashed: whoever sent it is told with all the others."""
