@@ -39,7 +39,9 @@ class Crew(Generic[J]):
     def start(self, nursery: trio.Nursery, job: J) -> None:
         """Has `job` served, by a parked task where there is one. Never blocks."""
         if self._parked:
-            self._parked.pop().hand_over(job)
+            place = self._parked.pop()
+            place.jobs.append(job)
+            wake(place.task)
         else:
             self._context.run(nursery.start_soon, self._work, _Place(self._parked, job))
 
@@ -60,18 +62,14 @@ class Crew(Generic[J]):
 class _Place(Generic[J]):
     """Where one task waits; it stands in `parked` for exactly as long as it can be given a job."""
 
-    __slots__ = ("_jobs", "_parked", "task")
+    __slots__ = ("_parked", "jobs", "task")
 
     def __init__(self, parked: list[_Place[J]], job: J) -> None:
         self._parked = parked
-        self._jobs = [job]
+        self.jobs = [job]
+        """The one that is handed over next, and none while the task waits or works."""
         self.task: trio.lowlevel.Task
         """Who waits here, and nobody else ever; set once it runs."""
-
-    def hand_over(self, job: J) -> None:
-        """Wakes the task; the place has been taken out of `parked`."""
-        self._jobs.append(job)
-        wake(self.task)
 
     def wait(self) -> Awaitable[None]:
         """Returns when there is a job to take: also where the nursery is cancelled in that very step.
@@ -83,7 +81,7 @@ class _Place(Generic[J]):
 
     def take(self) -> J:
         """The job that has been handed over."""
-        return self._jobs.pop()
+        return self.jobs.pop()
 
     def _give_up(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._parked.remove(self)
