@@ -217,9 +217,21 @@ class ProviderActor(Actor[Attempt]):
         return not attempt.stopped
 
     def _conclude(self, attempt: Attempt, value: Any, failure: Failure | None, left: bool) -> None:
-        """The end of a call's work; no await in here."""
-        self._settle(attempt, self._in_flight.pop(attempt), failure, left)
-        self._answer(attempt, value, failure, left)
+        """The end of a call's work: gives back permits, tokens and bytes, tells the breakers; no await in here."""
+        hold, now = self._in_flight.pop(attempt), self._clock()
+        answers = failure is None and not left and attempt.outcome is None
+        blame = None if failure is None else self._blame(attempt, failure, now)
+        if answers:
+            self.admission.content_came(hold, attempt, now)
+        self.admission.settle(hold, attempt, blame, now)
+        if attempt.accepted_at is not None or blame is not None:
+            self._last_word = now, attempt.sent_at, attempt.accepted_at
+        if failure is not None or hold.key_tried or len(attempt.call.attempts) > 1:
+            self._settle_key(attempt, hold, failure, now)
+        if answers:
+            self._answer(attempt, value)
+        elif attempt.outcome is None:  # else the actor was buried meanwhile: this attempt has been answered
+            self._answer_nothing(attempt, failure)
         if self.waiters.count and not self.buried:
             self._queue.serve()
         if self._draining:
@@ -227,22 +239,13 @@ class ProviderActor(Actor[Attempt]):
         if self._leaving:
             self._end_if_idle()
 
-    def _settle(self, attempt: Attempt, hold: Hold, failure: Failure | None, left: bool) -> None:
-        """Permits, tokens, bytes and breakers; no await in here."""
-        now = self._clock()
-        blame: Blame | None = None
-        if failure is not None:
-            blame = attempt.blame(failure, now)
-            throttled = failure.throttled and failure.concerns_key
-            if throttled or (blame is Blame.MODEL and isinstance(failure, TimedOut | DeadlineExceeded)):
-                self.admission.asked_for_less()
-        elif not left and attempt.outcome is None:
-            self.admission.content_came(hold, attempt, now)
-        self.admission.settle(hold, attempt, blame, now)
-        if attempt.accepted_at is not None or blame is not None:
-            self._last_word = now, attempt.sent_at, attempt.accepted_at
-        if failure is not None or hold.key_tried or len(attempt.call.attempts) > 1:
-            self._settle_key(attempt, hold, failure, now)
+    def _blame(self, attempt: Attempt, failure: Failure, now: float) -> Blame | None:
+        """Whom the breakers hear of; where the provider asks for less, an adaptive limit does so too."""
+        blame = attempt.blame(failure, now)
+        throttled = failure.throttled and failure.concerns_key
+        if throttled or (blame is Blame.MODEL and isinstance(failure, TimedOut | DeadlineExceeded)):
+            self.admission.asked_for_less()
+        return blame
 
     def _settle_key(self, attempt: Attempt, hold: Hold, failure: Failure | None, now: float) -> None:
         keys, model = self.admission.keys, attempt.candidate.model
@@ -252,32 +255,29 @@ class ProviderActor(Actor[Attempt]):
         for move in keys.settle(attempt, hold.key_tried, failure, now):
             self._observe(KeyMoved(self.name, move.key, move.model, move.revoked, now))
 
-    def _answer(self, attempt: Attempt, value: Any, failure: Failure | None, left: bool) -> None:
-        if attempt.outcome is not None:
-            return  # the actor was buried meanwhile: this attempt has been answered
+    def _answer(self, attempt: Attempt, value: Any) -> None:
+        """The work is done: the asker gets the answer, or its stream the end, unless another attempt was first."""
+        call = attempt.call
+        if call.relay is None:
+            delivered = call.reply.settle(Answered(value, attempt))
+            if delivered and len(call.attempts) > 1:
+                attempt.cancel_others()
+        elif attempt.content_at is None:
+            self._fail(attempt, self._crashed(attempt, RuntimeError("a streamed call ended without any content")))
+            return
+        else:
+            delivered = call.relay.end(attempt.number)
+        if not delivered:
+            self._observe(LateSettlement(attempt))
+        self._finish(attempt, _OK if delivered else Outcome.SUPERSEDED)
+
+    def _answer_nothing(self, attempt: Attempt, failure: Failure | None) -> None:
+        """It has failed, or is of no use to anybody any more."""
         if failure is not None:
             self._fail(attempt, failure)
-        elif left:
+        else:
             late = not attempt.call.left or (attempt.dismissed and attempt.beaten)
             self._finish(attempt, Outcome.SUPERSEDED if late else Outcome.LEFT)
-        elif attempt.call.relay is not None and attempt.content_at is None:
-            self._fail(attempt, self._crashed(attempt, RuntimeError("a streamed call ended without any content")))
-        elif self._delivered(attempt, value):
-            self._finish(attempt, _OK)
-        else:
-            self._observe(LateSettlement(attempt))
-            self._finish(attempt, Outcome.SUPERSEDED)
-
-    def _delivered(self, attempt: Attempt, value: Any) -> bool:
-        """The answer is whole: whether the asker has it from this attempt."""
-        call = attempt.call
-        if call.relay is not None:
-            return call.relay.end(attempt.number)
-        if not call.reply.settle(Answered(value, attempt)):
-            return False
-        if len(call.attempts) > 1:
-            attempt.cancel_others()
-        return True
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         if attempt.content_at is None:
