@@ -50,7 +50,7 @@ class Crew(Generic[J]):
         place.task = trio.lowlevel.current_task()
         while True:
             with trio.CancelScope() as scope:
-                while await self._serve(place.take(), scope):
+                while await self._serve(place.jobs.pop(), scope):
                     if len(self._parked) >= self._max_parked:
                         return
                     await place.wait()
@@ -72,16 +72,12 @@ class _Place(Generic[J]):
         """Who waits here, and nobody else ever; set once it runs."""
 
     def wait(self) -> Awaitable[None]:
-        """Returns when there is a job to take: also where the nursery is cancelled in that very step.
+        """Returns when there is a job: also where the nursery is cancelled in that very step.
 
         To be awaited at once.
         """
         self._parked.append(self)
         return sleep(self._give_up)
-
-    def take(self) -> J:
-        """The job that has been handed over."""
-        return self.jobs.pop()
 
     def _give_up(self, _raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._parked.remove(self)
