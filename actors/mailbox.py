@@ -72,8 +72,8 @@ class Mailbox(Generic[T]):
         """What an idle owner, who is there and has no letters, does with one; None while it is busy or gone, and where
         it only `wait`s."""
         self._attended = False
-        """The reader sleeps with a `_handle` for whoever comes. Asleep without one it is while a letter is handled in
-        its sender's turn, after which is seen whether there is anything to do for it."""
+        """The reader sleeps with a `_handle`, and without one only while a letter is handled in its sender's turn: what
+        there is to do for it then is seen to afterwards."""
         self._bytes = 0
         self._processed = 0
         self._refused = 0
