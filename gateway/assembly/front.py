@@ -33,9 +33,9 @@ class Door:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self._settled()(scope, receive, send)
 
-    def handler_of(self, method: str, path: str) -> Handler | None:
-        """Who answers a hot request past ASGI."""
-        return self._settled().handler_of(method, path)
+    def handler_of(self, asked: tuple[str, str]) -> Handler | None:
+        """Who answers a hot request past ASGI, by its method and path."""
+        return self._settled().handler_of(asked)
 
     def turned_away(self, target: bytes, fields: Mapping[bytes, bytes], refusal: GatewayError) -> bytes:
         """The id of a request that the engine itself refuses."""

@@ -92,7 +92,7 @@ def sibling_handlers(
         ("POST", RUNS): tell_whether_it_runs,
         ("POST", CANCEL): cancel,
     }
-    return lambda method, path: table.get((method, path))
+    return table.get
 
 
 async def _question(request: Request) -> ResponseQuestion:

@@ -279,7 +279,7 @@ class Connection:
         if not request.complete:
             self._have_rest_come(request)
         try:
-            handler = service.handler_of(head.method, head.path)
+            handler = service.handler_of(head.asked)
             if handler is None:
                 await run_app(service.app, exchange, self._server)
             elif exchange.tell_nowait(answer := await handler(exchange)):

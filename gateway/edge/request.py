@@ -15,9 +15,9 @@ CONTENT_LENGTH: Final = b"content-length"
 class Head(msgspec.Struct, eq=False):
     """All of a request but its body; requests of one connection whose heads say the same share one."""
 
-    method: str
+    asked: tuple[str, str]
+    """Method and path."""
     version: str
-    path: str
     raw_path: bytes
     query: bytes
     headers: RawHeaders
@@ -28,6 +28,15 @@ class Head(msgspec.Struct, eq=False):
     """A body of known length may answer it, and nothing else has to be said of the framing."""
     known: dict[object, Any]
     """See `gateway.exchange.Request`."""
+
+    @property
+    def method(self) -> str:
+        return self.asked[0]
+
+    @property
+    def path(self) -> str:
+        """Percent-decoded, without the query."""
+        return self.asked[1]
 
     def with_length(self, digits: bytes) -> Head:
         """The same with another content-length than it has."""
@@ -42,7 +51,7 @@ def head_of(method: str, version: str, target: Target, headers: RawHeaders, *, k
     if authority is not None:
         headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
     is_plain = keep_alive and version == "1.1" and method != "HEAD"
-    return Head(method, version, path, raw_path, query, headers, dict(reversed(headers)), keep_alive, is_plain, {})
+    return Head((method, path), version, raw_path, query, headers, dict(reversed(headers)), keep_alive, is_plain, {})
 
 
 class Request(msgspec.Struct, eq=False):

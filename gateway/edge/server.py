@@ -30,7 +30,7 @@ class ServerStatistics:
     failed_accepts: int
 
 
-def nobody(_method: str, _path: str) -> None:
+def nobody(_asked: tuple[str, str]) -> None:
     """For a server of nothing but ASGI."""
 
 

@@ -14,7 +14,7 @@ from gateway.exchange import Handler
 
 OnCrash = Callable[[BaseException, Scope | None], None]
 
-HandlerOf = Callable[[str, str], Handler | None]
+HandlerOf = Callable[[tuple[str, str]], Handler | None]
 """Who answers requests of a method and path without ASGI; None: the app does."""
 
 

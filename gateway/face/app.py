@@ -18,19 +18,16 @@ class App:
     It needs no lifespan: everything that lives is the wiring's. `turned_away` is told what an engine refuses by itself.
     """
 
-    __slots__ = ("_asgi", "_hot", "turned_away")
+    __slots__ = ("_asgi", "handler_of", "turned_away")
 
     def __init__(self, asgi: AsgiApp, hot: Mapping[tuple[str, str], Handler], turned_away: TurnedAway) -> None:
         self._asgi = asgi
-        self._hot = hot
+        self.handler_of = hot.get
+        """Who answers a hot request, by its method and path; None for all others."""
         self.turned_away = turned_away
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self._asgi(scope, receive, send)
-
-    def handler_of(self, method: str, path: str) -> Handler | None:
-        """Who answers a hot request; None for all others."""
-        return self._hot.get((method, path))
 
 
 class _MadeWhenAsked:

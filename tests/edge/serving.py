@@ -170,9 +170,9 @@ class Paths:
         finally:
             self.running -= 1
 
-    def handler_of(self, method: str, path: str) -> Handler | None:
+    def handler_of(self, asked: tuple[str, str]) -> Handler | None:
         """Those that need no ASGI."""
-        return {"/at-once": self.answer_at_once, "/pushed": self.push}.get(path)
+        return {"/at-once": self.answer_at_once, "/pushed": self.push}.get(asked[1])
 
     async def answer_at_once(self, request: Request) -> exchange.Answer:
         self.whole_bodies.append(request.whole_body)

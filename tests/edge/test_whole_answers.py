@@ -47,8 +47,8 @@ class Told(Paths):
         super().__init__()
         self.told = exchange.Answer(status, headers, BODY)
 
-    def handler_of(self, method: str, path: str) -> Handler | None:
-        return self.answer if path == "/told" else None
+    def handler_of(self, asked: tuple[str, str]) -> Handler | None:
+        return self.answer if asked[1] == "/told" else None
 
     async def answer(self, request: Request) -> exchange.Answer:
         return self.told
