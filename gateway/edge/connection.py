@@ -34,8 +34,7 @@ class Connection:
     def __init__(self, service: Service, stream: Stream, server: tuple[str, int]) -> None:
         self._service = service
         self._limits = limits = service.limits
-        self._stream = stream
-        self.peer = stream.peer
+        self._stream, self.peer = stream, stream.peer
         self.lines, self.discard_bytes = service.lines, limits.discard_bytes
         self._server = server
         self._parser = RequestParser(limits)
@@ -60,8 +59,7 @@ class Connection:
         self._patience = self._alarm.deadline()
         """With the client's requests."""
         self._outlet = Outlet(stream, self._alarm.deadline(), limits.write_stall_s, self._cut)
-        self.write = self._outlet.write
-        self.write_nowait = self._outlet.write_nowait
+        self.write, self.write_nowait = self._outlet.write, self._outlet.write_nowait
 
         self._news = Bell()
         """Wakes the answering task: a request is there, or what it waits for has changed."""
@@ -293,9 +291,8 @@ class Connection:
             pass
         except Exception as crash:
             await self._tell_of(crash, exchange)
-        if not (exchange.finished and exchange.keeps_alive):
-            return False
-        if not (request.complete or await self._discard_rest(request)):
+        goes_on = exchange.finished and exchange.keeps_alive
+        if not (goes_on and (request.complete or await self._discard_rest(request))):
             return False
         self._exchange = None
         return not self._draining
@@ -308,6 +305,7 @@ class Connection:
             self._await_rest_of_request()
 
     async def _tell_of(self, crash: Exception, exchange: Exchange) -> None:
+        """It ends that one request, whose client hears of it where no answer has begun."""
         self._service.on_crash(crash, exchange.scope)
         if not (exchange.opened or self._calls.cancel_called):
             failure = AppCrashed("The gateway failed to handle this request.")
