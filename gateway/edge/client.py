@@ -21,7 +21,7 @@ from gateway.edge.response import UpstreamResponse, response_of
 from gateway.edge.tls import client_context, open_tls
 from gateway.edge.unreachable import unreachable
 from gateway.edge.upstream_exchange import Exchange
-from gateway.edge.usual_answer import UsualAnswers
+from gateway.edge.usual_answer import AnswerHeads
 from gateway.errors import UpstreamReset
 from gateway.providers.profile import Origin, RawHeader
 from gateway.world import Connect, Stream
@@ -75,7 +75,7 @@ class UpstreamClient:
         self._context: ssl.SSLContext | None = None
         self._closed = False
         self._heads = RequestHeads()
-        self._usual = UsualAnswers(limits.max_header_bytes)
+        self._answers = AnswerHeads(limits.max_header_bytes)
         self._pools: dict[Origin, OriginPool] = {}
 
     async def request(
@@ -101,7 +101,7 @@ class UpstreamClient:
         kept = pool.take()
         while True:
             connection = kept or await _open(pool, progress)
-            exchange = Exchange(connection, connection.stream, self._usual, method == b"HEAD")
+            exchange = Exchange(connection, connection.stream, self._answers, method == b"HEAD")
             try:
                 try:
                     progress(_SENDING)

@@ -17,6 +17,7 @@ _FIELD_OVERHEAD_BYTES: Final = 4
 _NOTED: Final = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
 """The fields that say how the body is framed and coded."""
 _NO_BODY: Final = frozenset({204, 304})
+_CHUNKS_FOLLOW: Final = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 class ResponseParser:
@@ -69,6 +70,14 @@ class ResponseParser:
         self._until_end = False
         self._parser = httptools.HttpResponseParser(self)
         self._feed_data = self._parser.feed_data
+
+    @classmethod
+    def of_chunks(cls, headers: RawHeaders, max_header_bytes: int) -> ResponseParser:
+        """Of the body in chunks behind a head that has been read, and says nothing that llhttp would have to know."""
+        parser = cls(False, max_header_bytes)
+        parser._feed_data(_CHUNKS_FOLLOW)
+        parser.headers = headers
+        return parser
 
     def feed(self, data: bytes) -> None:
         """Takes what has arrived, as long as the answer is not complete. Raises UpstreamBroken, UpstreamTooLarge."""

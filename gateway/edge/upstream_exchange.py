@@ -12,7 +12,7 @@ import trio
 
 from gateway.edge.pool import Connection
 from gateway.edge.response_parser import ResponseParser, cut_short
-from gateway.edge.usual_answer import PlainAnswer, UsualAnswers
+from gateway.edge.usual_answer import AnswerHeads, PlainAnswer
 from gateway.errors import GatewayError, UpstreamReset
 from gateway.world import Stream
 
@@ -28,7 +28,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     _connection: Connection | None
     _stream: Stream
-    _usual: UsualAnswers
+    _heads: AnswerHeads
     _has_no_body: bool
     """The request is a HEAD."""
     answer: PlainAnswer | ResponseParser | None = None
@@ -116,16 +116,13 @@ class Exchange(msgspec.Struct, eq=False):
             self._finish(answer)
 
     def _begin(self, data: bytes) -> PlainAnswer | ResponseParser:
-        """The answer whose first bytes have come: llhttp reads in it only what is not as usual."""
+        """The answer whose first bytes have come."""
         if not data:
             raise _no_answer()
-        plain = None if self._has_no_body else self._usual.read(data)
-        if plain is None:
-            self.answer = parser = ResponseParser(self._has_no_body, self._usual.max_header_bytes)
-            parser.feed(data)
-            return parser
-        self.answer = plain
-        return plain
+        self.answer, rest = self._heads.begin(data, has_no_body=self._has_no_body)
+        if rest:
+            self.answer.feed(rest)
+        return self.answer
 
     def leave(self) -> None:
         """The rest of the answer is of no interest: the connection is kept where its end is here or comes soon."""

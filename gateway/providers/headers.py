@@ -33,6 +33,7 @@ _REQUEST_IDS: Final = frozenset({REQUEST_ID, b"request-id"})
 _CONTENT_TYPE: Final = b"content-type"
 _JSON: Final = (_CONTENT_TYPE, b"application/json")
 _name_of: Final = itemgetter(0)
+_value_of: Final = itemgetter(1)
 _LONGEST: Final = 1024
 """No value of these is a tenth as long; proxies in front of us refuse an answer whose head is too large for them."""
 
@@ -60,13 +61,12 @@ def read_head(headers: RawHeaders) -> AnswerHead:
         if _says_json(headers[place][1]):
             content_type = headers[place]
             break
-    useful = [content_type]
-    for place, shown_name in places.shown:
-        value = headers[place][1]
-        if len(value) <= _LONGEST:
-            useful.append((shown_name, value))
+    values = list(map(_value_of, map(headers.__getitem__, places.shown)))
+    useful = list(zip(places.shown_names, values, strict=True))
+    if max(map(len, values), default=0) > _LONGEST:
+        useful = [field for field in useful if len(field[1]) <= _LONGEST]
     named = places.request_id
-    return AnswerHead(None if named is None else headers[named][1].decode("latin-1"), useful)
+    return AnswerHead(None if named is None else headers[named][1].decode("latin-1"), [content_type, *useful])
 
 
 class _Places(msgspec.Struct, frozen=True, gc=False):
@@ -74,17 +74,19 @@ class _Places(msgspec.Struct, frozen=True, gc=False):
 
     content_types: tuple[int, ...]
     request_id: int | None
-    shown: tuple[tuple[int, bytes], ...]
+    shown: tuple[int, ...]
+    shown_names: tuple[bytes, ...]
 
 
 @lru_cache(maxsize=64)
 def _places(names: tuple[bytes, ...]) -> _Places:
     """Remembered, since a provider's answers have the same names."""
-    shown = ((place, _shown_name(name)) for place, name in enumerate(names))
+    shown = [(place, shown_name) for place, name in enumerate(names) if (shown_name := _shown_name(name)) is not None]
     return _Places(
         tuple(place for place, name in enumerate(names) if name == _CONTENT_TYPE),
         next((place for place, name in enumerate(names) if name in _REQUEST_IDS), None),
-        tuple((place, shown_name) for place, shown_name in shown if shown_name is not None),
+        tuple(place for place, _ in shown),
+        tuple(shown_name for _, shown_name in shown),
     )
 
 
