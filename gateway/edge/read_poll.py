@@ -37,12 +37,16 @@ class ReadPoll:
         self._watches: dict[int, _Watch] = {}
 
     async def run(self) -> None:
-        """Serves all watches, for ever."""
-        if (trios := TrioEpoll.of_this_run()) is None:
-            await self._run_as_task()
-        else:
-            with trios.behind(self._epoll, self._serve):
-                await self.watch(trios.fileno(), trios.serve)
+        """Serves all watches, for ever; whoever closes a socket later may still say so."""
+        try:
+            if (trios := TrioEpoll.of_this_run()) is None:
+                await self._run_as_task()
+            else:
+                with trios.behind(self._epoll, self._serve):
+                    await self.watch(trios.fileno(), trios.serve)
+        finally:
+            self._heard.clear()
+            self._epoll.close()
 
     async def _run_as_task(self) -> None:
         while True:

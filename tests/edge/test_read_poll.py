@@ -182,3 +182,16 @@ async def test_what_the_system_does_not_watch_nobody_does(poll: ReadPoll) -> Non
         for _ in range(2):
             with pytest.raises(PermissionError):
                 await poll.watch(file.fileno(), lambda: False)
+
+
+async def test_a_poll_that_has_ended_holds_no_descriptor_and_its_streams_can_be_closed() -> None:
+    poll = ReadPoll()
+    ours, theirs = watched_pair(poll)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(poll.run)
+        nursery.start_soon(watch, ours, Reader(ours))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert poll._epoll.closed
+    ours.close()
+    theirs.close()
