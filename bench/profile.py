@@ -41,8 +41,8 @@ PARTS: Final = (
     "trio",
 )
 """Whose code a sample may be found in; what is none of theirs is the rest."""
-_WAITING: Final = ("WorkerThread", "EpollIOManager.get_events")
-"""Frames in which nothing is done."""
+_WAITING: Final = ("WorkerThread", "EpollIOManager.get_events", "run (trio/_core/_run.py:")
+"""How frames begin in which nothing is done; the last is Trio's loop, which waits for input in no frame of its own."""
 _FRAME: Final = re.compile(r"\((?P<path>[^()]*?)(?::\d+)?\)$")
 
 

@@ -162,10 +162,11 @@ def test_a_sample_counts_for_the_part_whose_code_it_is_in() -> None:
     stacks = [
         "run (trio/_core/_run.py:3);Router._begin (actors/router.py:9) 3",
         "run (trio/_core/_run.py:3);SocketStream.send_nowait (gateway/edge/sockets.py:59) 4",
-        "run (trio/_core/_run.py:3) 1",
+        "run (trio/_core/_run.py:3);unrolled_run (trio/_core/_run.py:9) 1",
         "ask (/srv/llm/gateway/serve.py:1);loads (json/__init__.py:299) 1",
         "ask (/srv/llm/gateway/serve.py:1) 1",
         "run (trio/_core/_run.py:3);EpollIOManager.get_events (trio/_core/_io_epoll.py:246) 90",
+        "run (trio/_core/_run.py:3) 90",
         "WorkerThread._work (trio/_core/_thread_cache.py:160) 200",
     ]
     found = shares(stacks)
