@@ -247,6 +247,7 @@ class Gateway:
     def _go_over_to(self, settled: Settled) -> None:
         """All that needs no other actor, at once."""
         config = settled.config
+        self.metrics.count_bills()
         self.settled = settled
         self.accounting.pricer.forget()
         self.logs.set_levels(config.log.level, config.log.levels)

@@ -170,7 +170,9 @@ class Connection:
 
     def _body_overfull(self) -> bool:
         active = self._active
-        return active is not None and not active.discarding and active.buffered >= self._limits.body_buffer_bytes
+        if active is None or active.complete or active.discarding:
+            return False  # a whole body takes no more room, and its client is listened to: it may leave
+        return active.buffered >= self._limits.body_buffer_bytes
 
     def _take_aside(self, data: bytes) -> bool:
         """Handles what comes where no request is awaited; whether there is room for more."""

@@ -26,7 +26,7 @@ OnReadable = Callable[[], bool]
 class ReadPoll:
     """Calls back whoever watches a socket that has input; whoever watches is a task that waits for the end of it."""
 
-    __slots__ = ("_epoll", "_heard", "_watches")
+    __slots__ = ("_epoll", "_heard", "_served", "_watches")
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -34,6 +34,8 @@ class ReadPoll:
         """Descriptors that the kernel tells of: those watched, and those whose watch has ended and that have been quiet
         since. A connection that is watched again for its next answer is still among them, which spares two system
         calls."""
+        self._served: _Watch | None = None
+        """The one whose `on_readable` is being called."""
         self._watches: dict[int, _Watch] = {}
 
     async def run(self) -> None:
@@ -60,6 +62,7 @@ class ReadPoll:
                 self._stop_hearing(descriptor)
                 continue
             # Whatever comes of it is the watching task's, not the poll's.
+            self._served = watch
             try:
                 goes_on = watch.on_readable()
             except Exception as problem:
@@ -67,6 +70,9 @@ class ReadPoll:
             else:
                 if not goes_on:
                     watch.end(NOTHING)
+                elif descriptor not in self._heard:
+                    watch.end(_closed())
+            self._served = None
 
     def watch(self, descriptor: int, on_readable: OnReadable) -> Coroutine[Any, Any, None]:
         """Calls `on_readable` in the poll's turn, whenever there is input, until it returns False.
@@ -84,10 +90,14 @@ class ReadPoll:
         return sleep(watch.abort)
 
     def closing(self, descriptor: int) -> None:
-        """To be called before a descriptor is closed: whoever watches it is told."""
+        """To be called before a descriptor is closed: whoever watches it is told.
+
+        A watch that closes its own socket ends as it says itself: by returning, or by what it raises.
+        """
         self._stop_hearing(descriptor)
-        if (watch := self._watches.get(descriptor)) is not None:
-            watch.end(outcome.Error(trio.ClosedResourceError("this stream is closed")))
+        watch = self._watches.get(descriptor)
+        if watch is not None and watch is not self._served:
+            watch.end(_closed())
 
     def is_quiet(self, descriptor: int) -> bool:
         """Whether it is known, without asking the kernel, that nothing has come since its last watch ended."""
@@ -98,6 +108,10 @@ class ReadPoll:
         if descriptor in self._heard:
             self._heard.remove(descriptor)
             self._epoll.unregister(descriptor)
+
+
+def _closed() -> outcome.Outcome[None]:
+    return outcome.Error(trio.ClosedResourceError("this stream is closed"))
 
 
 def open_read_poll() -> ReadPoll | None:

@@ -151,9 +151,9 @@ class ResponseParser:
         transfer_coding = noted.get(b"transfer-encoding")
         if transfer_coding is None:
             self._until_end = b"content-length" not in noted
-        elif transfer_coding.lower() != b"chunked":
+        elif transfer_coding.strip().lower() != b"chunked":
             raise self._fail(UpstreamBroken("The provider's answer has a transfer coding that was not asked for."))
-        self.content_coding = noted.get(b"content-encoding", b"")
+        self.content_coding = noted.get(b"content-encoding", b"").strip()
 
     def _skip_interim(self, status: int) -> None:
         if status < 100 or status == 101:

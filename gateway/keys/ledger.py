@@ -119,6 +119,8 @@ class Ledger:
             notes.cost = self._price(candidate.provider, candidate.model, usage)
         if self._wall_clock() >= self._day_ends:
             self._turn()
+        if len(self._fresh) >= MOST_ROWS:
+            self._sort()
         self._fresh[attempt.call.client, candidate.provider, candidate.model].count(usage, notes.cost)
 
     def pending(self, client: str) -> int:

@@ -211,12 +211,12 @@ class Metrics(Collector):
 
     def costs(self) -> dict[tuple[str, str], int]:
         """What answers have cost, in nano-USD, by the labels of provider and model."""
-        self._count_bills()
+        self.count_bills()
         return {(provider, model): int(cell.value) for (provider, model), cell in self._costs.children().items()}
 
     def traffic(self) -> dict[str, ProviderTraffic]:
         """By provider, for those who watch."""
-        self._count_bills()
+        self.count_bills()
         return traffic_of(self._requests, self._errors, self._tokens, self._first_tokens)
 
     def now(self) -> Collector:
@@ -225,7 +225,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """For the registry: everything that is counted as it happens, in parts of bounded size."""
-        self._count_bills()
+        self.count_bills()
         for counters in (
             self._requests,
             self._tokens,
@@ -253,8 +253,11 @@ class Metrics(Collector):
         ):
             yield from histograms.parts()
 
-    def _count_bills(self) -> None:
-        """Tokens and money are added up with the bills; what is new of them is counted before anybody reads."""
+    def count_bills(self) -> None:
+        """Tokens and money are added up with the bills; what is new of them is counted before anybody reads.
+
+        So it is before models go: what they took counts as theirs, by the names that are known now.
+        """
         for (provider, model), billed in self._take_bills().items():
             label = self.model_label(model)
             for kind in TOKEN_TYPES:

@@ -195,3 +195,26 @@ async def test_a_poll_that_has_ended_holds_no_descriptor_and_its_streams_can_be_
     assert poll._epoll.closed
     ours.close()
     theirs.close()
+
+
+async def test_a_watch_that_closes_its_own_socket_ends_as_it_says(poll: ReadPoll) -> None:
+    """Done, or with a failure of its own; that the stream is closed is told where it would have gone on."""
+    for says in (False, ValueError("of this stream"), True):
+        ours, theirs = watched_pair(poll)
+        theirs.send_nowait(b"!")
+
+        def close_it(ours: SocketStream = ours, says: bool | ValueError = says) -> bool:
+            ours.close()
+            if isinstance(says, ValueError):
+                raise says
+            return says
+
+        try:
+            await ours.watch_readable(close_it)
+            found: object = False
+        except ValueError as problem:
+            found = problem
+        except trio.ClosedResourceError:
+            found = True
+        assert found is says
+        theirs.close()

@@ -26,6 +26,7 @@ WAITING = {
     "a body read whole": post("/forever", b"hello"),
     "a body half-way": get("/echo", "Content-Length: 100000", method="POST") + b"x" * 50_000,
     "a body that nobody takes": get("/deaf", "Content-Length: 100000", method="POST") + b"x" * 50_000,
+    "a whole body that nobody has taken yet, and that fills the buffer": post("/deaf", b"x" * 300_000),
     "a go-ahead not given": get("/deaf", "Content-Length: 5", "Expect: 100-continue", method="POST"),
     "one pipelined request": get("/forever") + GET,
     "sixty thousand pipelined bytes": get("/forever") + post("/echo", b"x" * 1000) * 55,

@@ -79,3 +79,13 @@ def test_models_that_are_too_many_count_together(monkeypatch: pytest.MonkeyPatch
         ("openai", "made-up-1"): 1,
         ("openai", "other"): 2,
     }
+
+
+def test_what_nobody_asks_for_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that clients make up while the store is away, and nobody scrapes."""
+    monkeypatch.setattr(ledger, "MOST_ROWS", 2)
+    shop = Shop()
+    for number in range(50):
+        shop.bill("alice", f"made-up-{number}", Usage(prompt=1), 1)
+        assert len(shop.ledger._fresh) <= 2
+    assert shop.ledger.pending("alice") == 50

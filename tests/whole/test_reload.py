@@ -205,3 +205,14 @@ async def test_reloads_follow_one_another(autojump_clock: MockClock) -> None:
         names = list(it.gateway.config.providers)
         assert sorted(await states(it)) == sorted(names)
         assert (await it.ask({**QUESTION, "model": "sandbox/echo"})).status == 200
+
+
+async def test_what_a_model_took_before_it_went_is_still_its_own_in_the_metrics(autojump_clock: MockClock) -> None:
+    """Nobody had scraped since: its name is no longer among those that are known, and it was when it was billed."""
+    async with running('[models."in-house"]\ntarget = "openai/in-house"\n') as it:
+        assert (await it.ask({**QUESTION, "model": "in-house"})).status == 200
+        await it.gateway.reload(configured("edge"))
+        figures = await it.figures()
+        assert figures("llm_request_total", model="in-house") == 1
+        assert figures("llm_tokens_total", model="in-house") > 0
+        assert figures("llm_tokens_total", model="other") == 0
