@@ -101,9 +101,14 @@ class ResumedStream(DecodedStream):
         return self._sequel
 
     def _whole_usage(self) -> Usage | None:
-        """As if one answer had been given: what was a prefix to this model is answer to the client."""
-        usage, prefix = self._counted, self._prefix_tokens
-        if usage is None or not prefix:
-            return usage
-        prefix = min(prefix, usage.prompt)
-        return msgspec.structs.replace(usage, prompt=usage.prompt - prefix, completion=usage.completion + prefix)
+        usage = self._counted
+        return None if usage is None else as_one_answer(usage, self._prefix_tokens)
+
+
+def as_one_answer(usage: Usage, prefix_tokens: int) -> Usage:
+    """As if one answer had been given: what was a prefix to this model is answer to the client.
+
+    What the cache had, or took, was none of the prefix.
+    """
+    prefix = max(0, min(prefix_tokens, usage.prompt - usage.cached - usage.written))
+    return msgspec.structs.replace(usage, prompt=usage.prompt - prefix, completion=usage.completion + prefix)

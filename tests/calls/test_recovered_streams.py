@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.calls.passage import AnswerStream
-from gateway.calls.resumed_stream import ResumedStream
+from gateway.calls.resumed_stream import ResumedStream, as_one_answer
 from gateway.calls.translation import TranslatedStream
 from gateway.dialects.anthropic.provider_stream import MessageStream
 from gateway.dialects.chat import told as chat_told
 from gateway.dialects.chat.client import ChatClient
 from gateway.dialects.chat.provider_stream import ChatAnswerDecoder
 from gateway.dialects.codec import ClientCodec, Frame, StreamDecoder, finish_steps
+from gateway.dialects.envelope import Usage
 from gateway.dialects.fidelity import OPENAI_CHAT
 from gateway.dialects.messages import told as messages_told
 from gateway.dialects.messages.client import MessagesClient
@@ -177,3 +178,18 @@ def test_however_often_it_breaks_the_client_has_the_text_once(
 
     assert whole
     assert client.read(client.heard) == text
+
+
+@pytest.mark.parametrize(
+    ("told", "prefix", "whole"),
+    [
+        (Usage(prompt=15, completion=1), 0, Usage(prompt=15, completion=1)),
+        (Usage(prompt=15, completion=1), 4, Usage(prompt=11, completion=5)),
+        (Usage(prompt=15, completion=1), 20, Usage(prompt=0, completion=16)),
+        (Usage(prompt=15, completion=1, cached=5), 15, Usage(prompt=5, completion=11, cached=5)),
+        (Usage(prompt=15, completion=1, cached=5, written=3), 15, Usage(prompt=8, completion=8, cached=5, written=3)),
+    ],
+)
+def test_tokens_of_the_prefix_are_the_answers_and_none_is_lost(told: Usage, prefix: int, whole: Usage) -> None:
+    """However many the estimate says: what came from the cache was prompt."""
+    assert as_one_answer(told, prefix) == whole

@@ -10,6 +10,7 @@ from typing import Any, Final
 import h11
 import trio
 
+from gateway.store.actor import BACKOFF_MAX_S
 from gateway.store.ownership import LIFE_S
 from gateway.world import Stream
 from tests.sim.dialects import said
@@ -22,8 +23,8 @@ ENDS: Final = frozenset({"completed", "failed", "cancelled", "incomplete"})
 READ_BYTES: Final = 64 * 1024
 LOOK_EVERY_S: Final = 0.7
 MOST_LOOKS: Final = 12
-ORPHANED_S: Final = LIFE_S + 2.0
-"""By then a response whose worker has gone is seen to have failed."""
+ORPHANED_S: Final = BACKOFF_MAX_S + LIFE_S + 2.0
+"""By then a response whose worker has gone is seen to have failed, also where the store has to be found again first."""
 
 
 class Follower:
