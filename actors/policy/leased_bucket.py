@@ -62,6 +62,7 @@ class LeasedBucket:
         "_drawn",
         "_dry_until",
         "_heard_at",
+        "_is_left",
         "_lease",
         "_least_lease",
         "_left",
@@ -91,6 +92,8 @@ class LeasedBucket:
         self._lease = self._least_lease
         self._left: float = 0
         """Granted and not used; below zero: used and not granted."""
+        self._is_left = False
+        """Nobody draws from it any more; who has drawn may still settle."""
         self._alone: TokenBucket | None = None if is_shared else TokenBucket(rate_per_s * share, burst * share, now)
         self._asking = False
         self._dry_until = now
@@ -177,6 +180,8 @@ class LeasedBucket:
         """What is to be asked now; it counts as asked."""
         self._asking = True
         left, self._missed, missed = self._left, 0.0, self._missed
+        if self._is_left:
+            return self._give(left)
         if left > 2 * self._lease:
             return self._give(left - self._lease)
         owed = max(0.0, -left)
@@ -198,6 +203,10 @@ class LeasedBucket:
             return self._give(self._left - kept)
         return self.look() if now - self._heard_at > STALE_S else None
 
+    def leave(self) -> None:
+        """Nobody draws from it any more: what those who have drawn give back, or owe, is told as it comes."""
+        self._is_left = True
+
     def leftovers(self) -> Question | None:
         """Gives back all that is left, or tells what is owed; None where it comes to nothing."""
         return None if self._left == 0 else self._give(self._left)
@@ -212,7 +221,7 @@ class LeasedBucket:
         self._lease = self._sized(grant.remaining)
         self._heard_at = now
         self._dry_until = now + grant.wait_s if grant.wait_s > 0 else now
-        if self._left < 0 and now >= self._dry_until:
+        if (self._left < 0 and now >= self._dry_until) or (self._left > 0 and self._is_left):
             self._want_more(now)
 
     def lost(self, now: float) -> None:
@@ -247,7 +256,7 @@ class LeasedBucket:
 
     def _charge(self, amount: float, now: float) -> None:
         self._left -= amount
-        if self._left < 0 or self._left > 2 * self._lease:
+        if self._left < 0 or self._left > (0 if self._is_left else 2 * self._lease):
             self._want_more(now)
 
     def _want_more(self, now: float) -> None:

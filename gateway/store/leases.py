@@ -118,10 +118,13 @@ class LeaseDesk:
     # Questions.
 
     def _ask(self, account: _Account) -> None:
+        if self._accounts.get(account.name) is not account:
+            self._orphans[account] = None  # its owner was still at work on what now ends
         self._put(account, account.bucket.question())
 
     def _orphan(self, account: _Account) -> None:
         """What a bucket holds goes back; what it is promised by a question under way is looked after by `run`."""
+        account.bucket.leave()
         self._return(account)
         self._orphans[account] = None
         if len(self._orphans) > MOST_ORPHANS:

@@ -194,6 +194,27 @@ async def test_a_bucket_made_anew_takes_the_place_of_the_dead_ones(autojump_cloc
         assert list(house.desk.view()["limits"]) == ["limit"]
 
 
+@pytest.mark.parametrize(("settled", "after_s"), [(60, 1.0), (60, 4.0), (100, 4.0), (140, 30.0)])
+async def test_what_a_call_gives_back_or_owes_after_its_actor_was_replaced_is_told(
+    autojump_clock: MockClock, settled: int, after_s: float
+) -> None:
+    """A reload lets calls end on the old one, however long that takes; of 100 tokens taken so many were used."""
+    server = FakeServer()
+    async with living(server) as house:
+        old = house.bucket()
+        await trio.sleep(0.001)
+        assert old.take(100, trio.current_time())
+        await trio.sleep(0.001)
+        house.bucket()
+        await trio.sleep(after_s)
+        before = max(0.0, used(server))
+        old.settle(100, settled, trio.current_time())
+        await trio.sleep(0.001)
+        assert round(max(0.0, used(server)) - before) == settled - 100
+        await trio.sleep(4.0)
+        assert not house.desk._orphans
+
+
 async def test_where_there_is_no_store_limits_are_this_processes_share(autojump_clock: MockClock) -> None:
     async with living(FakeServer(), address=None, workers=3) as house:
         bucket = house.desk.new_bucket("limit", 60.0, 0.0)
