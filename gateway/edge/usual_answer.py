@@ -1,7 +1,8 @@
 """The heads of answers that say nothing unusual, read without a call for each of their fields, as llhttp makes one.
 
 Providers say some twenty-five fields with every answer, and nearly always that its body comes in chunks. What is taken
-here is a strict part of what llhttp takes, and means the same; whatever is not taken is llhttp's to judge.
+here is a strict part of what llhttp takes (RFC 9112, sections 4 to 7), and means the same; whatever is not taken is
+llhttp's to judge.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _parted: Final = methodcaller("partition", b": ")
 
 
 class PlainAnswer(msgspec.Struct, eq=False, gc=False):
-    """An answer with status 200 of which the head was usual: its body is counted, and is all that may come."""
+    """An answer with status 200 of which the head was usual: its body is here whole, or is counted."""
 
     status: ClassVar[int] = 200
     content_coding: ClassVar[bytes] = b""
